@@ -1,0 +1,39 @@
+#include "native/core/device.h"
+
+#include <ATen/Context.h>
+#include <ATen/Parallel.h>
+#include <torch/cuda.h>
+
+#include "native/core/error.h"
+
+namespace torch_rnn_mnist {
+namespace {
+
+std::string DescribeCudaDevices(int count) {
+  if (count == 0) return "no CUDA device that libtorch can use";
+  if (count == 1) return "1 CUDA device (cuda:0)";
+  return std::to_string(count) + " CUDA devices (cuda:0 to cuda:" + std::to_string(count - 1) + ")";
+}
+
+}  // namespace
+
+int CudaDeviceCount() { return static_cast<int>(torch::cuda::device_count()); }
+
+c10::Device ResolveDevice(const std::string& name) {
+  if (name == "cpu") return c10::Device(c10::kCPU);
+  const int count = CudaDeviceCount();
+  if (name == "auto") return count > 0 ? c10::Device(c10::kCUDA, 0) : c10::Device(c10::kCPU);
+  int index = 0;
+  if (name.rfind("cuda:", 0) == 0) index = std::stoi(name.substr(5));
+  if (index >= count) {
+    throw Error(kDeviceUnavailable, name + " was asked for but this machine has " + DescribeCudaDevices(count) + ".");
+  }
+  return c10::Device(c10::kCUDA, static_cast<c10::DeviceIndex>(index));
+}
+
+void PrepareComputeThread(int threads) {
+  at::globalContext().setFlushDenormal(true);
+  if (threads > 0) at::set_num_threads(threads);
+}
+
+}  // namespace torch_rnn_mnist

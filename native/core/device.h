@@ -1,0 +1,20 @@
+#pragma once
+
+#include <c10/core/Device.h>
+
+#include <string>
+
+namespace torch_rnn_mnist {
+
+// Number of CUDA devices that libtorch can use; 0 without CUDA libraries, driver or GPU.
+int CudaDeviceCount();
+
+// "auto" (CUDA where there is some, else the CPU), "cpu", "cuda" or "cuda:N".
+// Throws Error ERR_DEVICE_UNAVAILABLE, which says what was asked for and what there is.
+c10::Device ResolveDevice(const std::string& name);
+
+// Prepares the calling thread for computing: flush-to-zero, and `threads` OpenMP threads (0: libtorch's default).
+// Both are thread-local. Denormals slow recurrent kernels many times over.
+void PrepareComputeThread(int threads);
+
+}  // namespace torch_rnn_mnist

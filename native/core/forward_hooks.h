@@ -1,0 +1,47 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <array>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace torch_rnn_mnist {
+
+// The modules that can be hooked, named as PyTorch names them in a state dict; '' is the whole model.
+enum class HookedModule : size_t { kModel, kBasicRnn, kFc };
+inline constexpr std::array<std::string_view, 3> kHookedModuleNames = {"", "basic_rnn", "FC"};
+
+// One forward pass through one module, as torch.nn.Module.register_forward_hook shows it.
+struct ForwardEvent {
+  HookedModule module;
+  bool training;                    // Whether the model was in training mode.
+  std::vector<at::Tensor> inputs;   // '': images [N, T, F]. basic_rnn: sequences [T, N, F], h_0 [L, N, H]. FC: [N, H].
+  std::vector<at::Tensor> outputs;  // '': logits [N, C]. basic_rnn: output [T, N, H], h_n [L, N, H]. FC: logits [N, C].
+};
+
+// Runs on the thread that computes. What it throws ends the forward pass.
+using ForwardHook = std::function<void(const ForwardEvent&)>;
+
+// C++ modules of libtorch have no forward hooks, so the model keeps them here. Thread-safe: a hook may be set or removed while a
+// forward pass runs on another thread, and counts from the next module on.
+class ForwardHooks {
+ public:
+  // An empty hook removes it.
+  void Set(HookedModule module, ForwardHook hook);
+  bool Has(HookedModule module) const;
+  bool Any() const;
+  void Run(const ForwardEvent& event) const;
+
+ private:
+  std::shared_ptr<const ForwardHook> Get(HookedModule module) const;
+
+  mutable std::mutex mutex_;
+  std::array<std::shared_ptr<const ForwardHook>, kHookedModuleNames.size()> hooks_;  // Guarded by mutex_; null: none.
+};
+
+}  // namespace torch_rnn_mnist

@@ -1,0 +1,103 @@
+#include "native/core/job_queue.h"
+
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+namespace torch_rnn_mnist {
+namespace {
+
+// Every living queue of the process, across environments. Leaked on purpose: it is used while the process exits.
+struct Registry {
+  std::mutex mutex;
+  std::unordered_set<JobQueue*> queues;
+};
+
+Registry& AllQueues() {
+  static Registry* registry = new Registry;
+  return *registry;
+}
+
+}  // namespace
+
+JobQueue::JobQueue(std::function<void()> on_start, std::function<void()> on_end)
+    : on_start_(std::move(on_start)), on_end_(std::move(on_end)) {
+  std::lock_guard lock(AllQueues().mutex);
+  AllQueues().queues.insert(this);
+}
+
+JobQueue::~JobQueue() {
+  {
+    std::lock_guard lock(AllQueues().mutex);
+    AllQueues().queues.erase(this);
+  }
+  Close();
+  Join();
+}
+
+void JobQueue::Push(std::unique_ptr<Job> job) {
+  {
+    std::lock_guard thread_lock(thread_mutex_);
+    if (!thread_.joinable() && !IsClosed()) thread_ = std::thread(&JobQueue::Loop, this);
+    std::lock_guard lock(mutex_);
+    if (!closed_) waiting_.push_back(std::move(job));
+  }
+  if (job) {
+    job->Drop();
+  } else {
+    changed_.notify_one();
+  }
+}
+
+bool JobQueue::IsClosed() {
+  std::lock_guard lock(mutex_);
+  return closed_;
+}
+
+void JobQueue::Close() {
+  std::deque<std::unique_ptr<Job>> dropped;
+  std::shared_ptr<StopSignal> running;
+  {
+    std::lock_guard lock(mutex_);
+    closed_ = true;
+    dropped.swap(waiting_);
+    running = running_;
+  }
+  changed_.notify_one();
+  if (running) running->Request();
+  for (const std::unique_ptr<Job>& job : dropped) job->Drop();
+}
+
+void JobQueue::Join() {
+  std::lock_guard lock(thread_mutex_);
+  if (thread_.joinable()) thread_.join();
+}
+
+void JobQueue::StopAll() {
+  // The registry stays locked, so that no queue is destroyed meanwhile; the jobs themselves never create or destroy queues.
+  std::lock_guard lock(AllQueues().mutex);
+  for (JobQueue* queue : AllQueues().queues) queue->Close();
+  for (JobQueue* queue : AllQueues().queues) queue->Join();
+}
+
+void JobQueue::Loop() {
+  on_start_();
+  for (;;) {
+    std::unique_ptr<Job> job;
+    {
+      std::unique_lock lock(mutex_);
+      changed_.wait(lock, [this] { return closed_ || !waiting_.empty(); });
+      if (closed_) break;
+      job = std::move(waiting_.front());
+      waiting_.pop_front();
+      running_ = job->stop();
+    }
+    job->Run();
+    job.reset();  // Before the queue counts as idle: the job may own large tensors.
+    std::lock_guard lock(mutex_);
+    running_.reset();
+  }
+  on_end_();
+}
+
+}  // namespace torch_rnn_mnist

@@ -1,0 +1,63 @@
+#include "native/core/model_session.h"
+
+#include <ATen/Parallel.h>
+
+#include <exception>
+#include <utility>
+
+#include "native/core/device.h"
+#include "native/core/torch_error.h"
+
+namespace torch_rnn_mnist {
+
+ModelSession::ModelSession(const ModelOptions& options, torch::Device device, int threads)
+    : options_(options), device_(device), threads_(threads) {}
+
+void ModelSession::Open() noexcept {
+  try {
+    PrepareComputeThread(threads_);
+    model_ = std::make_unique<ImageRnn>(options_, hooks_);
+    model_->to(device_);
+  } catch (...) {
+    model_.reset();
+    open_error_ = TranslateException(std::current_exception());
+  }
+}
+
+void ModelSession::Close() noexcept {
+  trainer_.reset();
+  model_.reset();
+}
+
+ImageRnn& ModelSession::model() {
+  if (model_) return *model_;
+  throw open_error_ ? *open_error_ : Error(kDisposed, "The model was disposed.");
+}
+
+torch::Tensor ModelSession::Infer(const torch::Tensor& images, const StopSignal& stop) {
+  return torch_rnn_mnist::Infer(model(), images, stop);
+}
+
+Evaluation ModelSession::EvaluateOn(const Dataset& dataset, int64_t batch_size, const StopSignal& stop) {
+  return Evaluate(model(), dataset, batch_size, stop);
+}
+
+void ModelSession::StartTraining(const OptimizerOptions& options) { trainer_ = std::make_unique<Trainer>(model(), options); }
+
+EpochResult ModelSession::RunEpoch(const Dataset& dataset, const EpochOptions& options, const StopSignal& stop,
+                                   const TrainProgressCallback& on_progress) {
+  model();  // Throws what opening the network threw.
+  if (!trainer_) throw Error(kInvalidArgument, "Expected startTraining before the first epoch.");
+  return trainer_->RunEpoch(dataset, epochs_started_++, options, stop, on_progress);
+}
+
+StateDict ModelSession::CopyState() { return model().CopyState(); }
+
+void ModelSession::LoadState(const StateDict& state) { model().LoadState(state); }
+
+int ModelSession::ThreadCount() {
+  model();
+  return at::get_num_threads();
+}
+
+}  // namespace torch_rnn_mnist
