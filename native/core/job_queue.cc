@@ -18,6 +18,8 @@ Registry& AllQueues() {
   return *registry;
 }
 
+thread_local std::shared_ptr<StopSignal> running_stop;
+
 }  // namespace
 
 JobQueue::JobQueue(std::function<void()> on_start, std::function<void()> on_end)
@@ -73,6 +75,8 @@ void JobQueue::Join() {
   if (thread_.joinable()) thread_.join();
 }
 
+std::shared_ptr<StopSignal> JobQueue::RunningStop() { return running_stop; }
+
 void JobQueue::StopAll() {
   // The registry stays locked, so that no queue is destroyed meanwhile; the jobs themselves never create or destroy queues.
   std::lock_guard lock(AllQueues().mutex);
@@ -92,7 +96,9 @@ void JobQueue::Loop() {
       waiting_.pop_front();
       running_ = job->stop();
     }
+    running_stop = job->stop();
     job->Run();
+    running_stop.reset();
     job.reset();  // Before the queue counts as idle: the job may own large tensors.
     std::lock_guard lock(mutex_);
     running_.reset();

@@ -45,6 +45,9 @@ class JobQueue {
   // Waits until the thread has ended; call Close first. Safe from several threads.
   void Join();
 
+  // The signal of the job that runs on the calling thread; null outside a job.
+  static std::shared_ptr<StopSignal> RunningStop();
+
   // Closes and joins every queue of the process.
   static void StopAll();
 

@@ -1,0 +1,69 @@
+// Opens shared libraries by absolute path, so that the addon, which names libtorch by SONAME only, binds to exactly those.
+// RPATH cannot express a search order that is decided at run time. Links no libtorch, so it always loads itself.
+
+#include <napi.h>
+
+#include <string>
+
+#ifdef _WIN32
+#include <windows.h>
+#else
+#include <dlfcn.h>
+#endif
+
+namespace {
+
+// An open library, which stays open for good.
+#ifdef _WIN32
+void* Open(const std::string& path) {
+  return reinterpret_cast<void*>(LoadLibraryExA(path.c_str(), nullptr, LOAD_WITH_ALTERED_SEARCH_PATH));
+}
+std::string LastError() { return "LoadLibraryEx failed with error " + std::to_string(GetLastError()); }
+void* Find(void* library, const char* symbol) {
+  return reinterpret_cast<void*>(GetProcAddress(reinterpret_cast<HMODULE>(library), symbol));
+}
+#else
+// RTLD_LOCAL: nobody else in the process sees these symbols; the addon finds them through its own dependencies.
+// RTLD_NODELETE: libtorch starts threads and registers exit handlers, so it must never be unmapped.
+void* Open(const std::string& path) { return dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE); }
+std::string LastError() {
+  const char* message = dlerror();
+  return message == nullptr ? "unknown error" : message;
+}
+void* Find(void* library, const char* symbol) { return dlsym(library, symbol); }
+#endif
+
+std::string RequirePath(const Napi::CallbackInfo& info) {
+  if (!info[0].IsString()) throw Napi::TypeError::New(info.Env(), "Expected a path.");
+  return info[0].As<Napi::String>();
+}
+
+void* OpenOrThrow(const Napi::CallbackInfo& info) {
+  void* library = Open(RequirePath(info));
+  if (library == nullptr) throw Napi::Error::New(info.Env(), LastError());
+  return library;
+}
+
+// open(path): opens a library for good. Throws with the system's reason.
+void OpenLibrary(const Napi::CallbackInfo& info) { OpenOrThrow(info); }
+
+// torchVersion(path): the version of an open libtorch_cpu, such as "2.15.0".
+Napi::Value TorchVersion(const Napi::CallbackInfo& info) {
+  // Declared in torch/csrc/inductor/aoti_torch/c/shim.h: major, minor and patch in the three highest bytes.
+  using VersionFunction = uint64_t (*)();
+  const auto version_function = reinterpret_cast<VersionFunction>(Find(OpenOrThrow(info), "aoti_torch_abi_version"));
+  if (version_function == nullptr) throw Napi::Error::New(info.Env(), "it does not tell its version");
+  const uint64_t version = version_function();
+  const auto part = [version](int shift) { return std::to_string((version >> shift) & 0xff); };
+  return Napi::String::New(info.Env(), part(56) + "." + part(48) + "." + part(40));
+}
+
+Napi::Object Init(Napi::Env env, Napi::Object exports) {
+  exports.Set("open", Napi::Function::New(env, OpenLibrary, "open"));
+  exports.Set("torchVersion", Napi::Function::New(env, TorchVersion, "torchVersion"));
+  return exports;
+}
+
+}  // namespace
+
+NODE_API_MODULE(NODE_GYP_MODULE_NAME, Init)

@@ -1,0 +1,51 @@
+#include <napi.h>
+#include <torch/cuda.h>
+#include <torch/version.h>
+
+#include <cstdlib>
+#include <mutex>
+
+#include "native/core/device.h"
+#include "native/core/job_queue.h"
+#include "native/napi/async_call.h"
+#include "native/napi/dataset_wrap.h"
+#include "native/napi/environment.h"
+#include "native/napi/image_rnn_wrap.h"
+
+namespace torch_rnn_mnist {
+namespace {
+
+// The process is about to exit: no environment cleanup runs then, but static destructors do, libtorch's too, and a thread that still
+// computes would crash. lib/native.ts calls it from the 'exit' event; for programs that remove its listeners there is atexit as well.
+void StopEverything(const Napi::CallbackInfo&) { JobQueue::StopAll(); }
+
+void RegisterExitHandlerOnce() {
+  static std::once_flag once;
+  std::call_once(once, [] { std::atexit(JobQueue::StopAll); });
+}
+
+Napi::Value CudaDevices(const Napi::CallbackInfo& info) {
+  return Guarded(info.Env(), [&] { return Napi::Number::New(info.Env(), CudaDeviceCount()); });
+}
+
+Napi::Object Init(Napi::Env env, Napi::Object exports) {
+  return Guarded(env, [&] {
+    RegisterExitHandlerOnce();
+    env.SetInstanceData(new Environment(env));  // Owned by the environment from here on.
+    const Napi::Function dataset = DatasetWrap::Define(env);
+    Environment::Of(env).dataset_constructor = Napi::Persistent(dataset);
+    exports.Set("Dataset", dataset);
+    exports.Set("ImageRnn", ImageRnnWrap::Define(env));
+    exports.Set("torchVersion", TORCH_VERSION);
+    exports.Set("cudaDeviceCount", Napi::Function::New(env, CudaDevices, "cudaDeviceCount"));
+    exports.Set("stopEverything", Napi::Function::New(env, StopEverything, "stopEverything"));
+    return exports;
+  });
+}
+
+}  // namespace
+}  // namespace torch_rnn_mnist
+
+Napi::Object InitAddon(Napi::Env env, Napi::Object exports) { return torch_rnn_mnist::Init(env, exports); }
+
+NODE_API_MODULE(NODE_GYP_MODULE_NAME, InitAddon)

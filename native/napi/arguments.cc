@@ -1,0 +1,52 @@
+#include "native/napi/arguments.h"
+
+#include <cmath>
+
+#include "native/core/error.h"
+
+namespace torch_rnn_mnist {
+namespace {
+
+Error Unexpected(const std::string& name, const std::string& expected) {
+  return Error(kInvalidArgument, "Expected " + expected + " for " + name + ".");
+}
+
+}  // namespace
+
+Napi::Object RequireObject(const Napi::Value& value, const char* name) {
+  if (!value.IsObject()) throw Unexpected(name, "an object");
+  return value.As<Napi::Object>();
+}
+
+Napi::Function RequireFunction(const Napi::Value& value, const char* name) {
+  if (!value.IsFunction()) throw Unexpected(name, "a function");
+  return value.As<Napi::Function>();
+}
+
+int64_t RequireInteger(const Napi::Object& object, const char* key, int64_t min, int64_t max) {
+  const double number = RequireNumber(object, key);
+  if (std::floor(number) != number || number < static_cast<double>(min) || number > static_cast<double>(max)) {
+    throw Unexpected(key, "an integer from " + std::to_string(min) + " to " + std::to_string(max));
+  }
+  return static_cast<int64_t>(number);
+}
+
+double RequireNumber(const Napi::Object& object, const char* key) {
+  const Napi::Value value = object.Get(key);
+  if (!value.IsNumber() || !std::isfinite(value.As<Napi::Number>().DoubleValue())) throw Unexpected(key, "a finite number");
+  return value.As<Napi::Number>().DoubleValue();
+}
+
+bool RequireBoolean(const Napi::Object& object, const char* key) {
+  const Napi::Value value = object.Get(key);
+  if (!value.IsBoolean()) throw Unexpected(key, "true or false");
+  return value.As<Napi::Boolean>();
+}
+
+std::string RequireString(const Napi::Object& object, const char* key) {
+  const Napi::Value value = object.Get(key);
+  if (!value.IsString()) throw Unexpected(key, "a string");
+  return value.As<Napi::String>();
+}
+
+}  // namespace torch_rnn_mnist

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <napi.h>
+
+#include <cstdint>
+#include <string>
+
+namespace torch_rnn_mnist {
+
+// Readers of JavaScript values. TypeScript has checked them before; here a wrong one still gives ERR_INVALID_ARGUMENT, never a crash.
+// All throw Error.
+
+Napi::Object RequireObject(const Napi::Value& value, const char* name);
+Napi::Function RequireFunction(const Napi::Value& value, const char* name);
+int64_t RequireInteger(const Napi::Object& object, const char* key, int64_t min, int64_t max);
+double RequireNumber(const Napi::Object& object, const char* key);
+bool RequireBoolean(const Napi::Object& object, const char* key);
+std::string RequireString(const Napi::Object& object, const char* key);
+
+}  // namespace torch_rnn_mnist

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <napi.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+
+#include "native/core/stop_signal.h"
+#include "native/napi/dispatcher.h"
+
+namespace torch_rnn_mnist {
+
+// A call of a JavaScript function that is under way. For the computing thread.
+class CallbackCall {
+ public:
+  explicit CallbackCall(std::shared_ptr<StopSignal> stop) : stop_(std::move(stop)) {}
+
+  // Blocks until JavaScript has settled the call or the job is asked to stop.
+  // Throws Error with code kCallbackFailed when the function failed, and ERR_DISPOSED when the wait was ended by a stop.
+  void Wait();
+
+  // JavaScript thread: the function is done, or has failed. Only the first call counts.
+  void Settle(bool succeeded);
+
+ private:
+  enum class State { kPending, kSucceeded, kFailed };
+  const std::shared_ptr<StopSignal> stop_;
+  State state_ = State::kPending;  // Guarded by the signal's mutex.
+};
+
+// The code of the error that says that a JavaScript callback failed. lib/native.ts replaces it by what the callback threw.
+inline constexpr const char* kCallbackFailed = "ERR_CALLBACK_FAILED";
+
+// A JavaScript function that a computing thread calls: function(event, settle), where `settle(succeeded)` must be called exactly
+// once, when the event has been dealt with. It must not throw; lib/native.ts wraps the user's functions that way.
+//
+// Created on the JavaScript thread; may be called and destroyed on any thread, also after the environment has ended.
+class Callback {
+ public:
+  using MakeEvent = std::function<Napi::Value(Napi::Env)>;
+
+  Callback(Napi::Env env, Napi::Function function);
+  ~Callback();
+  Callback(const Callback&) = delete;
+  Callback& operator=(const Callback&) = delete;
+
+  // Returns at once; Wait on the result. `make_event` holds C++ values only and runs on the JavaScript thread.
+  std::shared_ptr<CallbackCall> Call(MakeEvent make_event, const std::shared_ptr<StopSignal>& stop) const;
+
+ private:
+  const std::shared_ptr<Dispatcher> dispatcher_;  // Shared with the environment, which this object may outlive.
+  const uint64_t function_;                       // Its number in the environment.
+};
+
+}  // namespace torch_rnn_mnist

@@ -1,0 +1,57 @@
+#include "native/napi/environment.h"
+
+#include <utility>
+
+namespace torch_rnn_mnist {
+
+Napi::Error ToJavaScript(Napi::Env env, const Error& error) {
+  Napi::Error result = Napi::Error::New(env, error.what());
+  result.Set("code", Napi::String::New(env, error.code()));
+  if (!error.detail().empty()) result.Set("detail", Napi::String::New(env, error.detail()));
+  return result;
+}
+
+Environment::Environment(Napi::Env env) : env_(env), dispatcher_(std::make_shared<Dispatcher>(env)) {
+  // Registered after the dispatcher's thread-safe function: cleanup runs in reverse order, so ours runs while that still lives.
+  env.AddCleanupHook(Teardown, this);
+}
+
+void Environment::Teardown(Environment* self) {
+  self->dispatcher_->Close();  // First, so that whatever the jobs still post is dropped instead of run.
+  for (const std::shared_ptr<JobQueue>& queue : self->queues_) queue->Close();
+  for (const std::shared_ptr<JobQueue>& queue : self->queues_) queue->Join();
+  self->queues_.clear();
+}
+
+Environment::PendingPromise Environment::AddPromise(Napi::Object keep_alive) {
+  const uint64_t id = next_id_++;
+  const auto deferred = Napi::Promise::Deferred::New(env_);
+  promises_.emplace(id, Pending{deferred, Napi::Persistent(keep_alive)});
+  dispatcher_->Hold();
+  return {id, deferred.Promise()};
+}
+
+Napi::Promise::Deferred Environment::Take(uint64_t id) {
+  const auto found = promises_.find(id);
+  const Napi::Promise::Deferred deferred = found->second.deferred;
+  promises_.erase(found);
+  dispatcher_->Release();
+  return deferred;
+}
+
+void Environment::Resolve(uint64_t id, Napi::Value value) { Take(id).Resolve(value); }
+
+void Environment::Reject(uint64_t id, Napi::Value error) { Take(id).Reject(error); }
+
+uint64_t Environment::AddFunction(Napi::Function function) {
+  const uint64_t id = next_id_++;
+  functions_.emplace(id, Napi::Persistent(function));
+  return id;
+}
+
+Napi::Function Environment::FindFunction(uint64_t id) {
+  const auto found = functions_.find(id);
+  return found == functions_.end() ? Napi::Function() : found->second.Value();
+}
+
+}  // namespace torch_rnn_mnist

@@ -1,0 +1,67 @@
+#pragma once
+
+#include <napi.h>
+
+#include <cstdint>
+#include <memory>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "native/core/error.h"
+#include "native/core/job_queue.h"
+#include "native/napi/dispatcher.h"
+
+namespace torch_rnn_mnist {
+
+// The JavaScript error for an Error: with `code`, and `detail` where there is some.
+Napi::Error ToJavaScript(Napi::Env env, const Error& error);
+
+// Everything that the addon knows about one Node environment (the main thread or a worker_thread). Nothing is static, so the addon
+// can be loaded several times. JavaScript thread only, but for `dispatcher`.
+class Environment {
+ public:
+  explicit Environment(Napi::Env env);
+
+  static Environment& Of(Napi::Env env) { return *env.GetInstanceData<Environment>(); }
+
+  const std::shared_ptr<Dispatcher>& dispatcher() const { return dispatcher_; }
+
+  // A promise that a computing thread will settle by its number. `keep_alive` is not collected before.
+  struct PendingPromise {
+    uint64_t id;
+    Napi::Promise promise;
+  };
+  PendingPromise AddPromise(Napi::Object keep_alive);
+  void Resolve(uint64_t id, Napi::Value value);
+  void Reject(uint64_t id, Napi::Value error);
+
+  // A JavaScript function that a computing thread knows by its number.
+  uint64_t AddFunction(Napi::Function function);
+  void RemoveFunction(uint64_t id) { functions_.erase(id); }
+  // Empty when the function was removed meanwhile.
+  Napi::Function FindFunction(uint64_t id);
+
+  // Queues are stopped and joined when the environment ends.
+  void AddQueue(const std::shared_ptr<JobQueue>& queue) { queues_.insert(queue); }
+  void RemoveQueue(const std::shared_ptr<JobQueue>& queue) { queues_.erase(queue); }
+
+  Napi::FunctionReference dataset_constructor;
+
+ private:
+  struct Pending {
+    Napi::Promise::Deferred deferred;
+    Napi::ObjectReference keep_alive;
+  };
+
+  static void Teardown(Environment* self);
+  Napi::Promise::Deferred Take(uint64_t id);
+
+  const Napi::Env env_;
+  std::shared_ptr<Dispatcher> dispatcher_;  // Shared with computing threads, which may outlive this object for a moment.
+  uint64_t next_id_ = 1;
+  std::unordered_map<uint64_t, Pending> promises_;
+  std::unordered_map<uint64_t, Napi::FunctionReference> functions_;
+  std::unordered_set<std::shared_ptr<JobQueue>> queues_;
+};
+
+}  // namespace torch_rnn_mnist

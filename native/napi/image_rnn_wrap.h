@@ -1,0 +1,46 @@
+#pragma once
+
+#include <napi.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "native/core/job_queue.h"
+#include "native/core/model_session.h"
+
+namespace torch_rnn_mnist {
+
+// One network and its thread. Every method that computes returns a promise and is queued on that thread, first in, first out.
+// lib/native.ts holds the typed interface.
+class ImageRnnWrap : public Napi::ObjectWrap<ImageRnnWrap> {
+ public:
+  static Napi::Function Define(Napi::Env env);
+
+  explicit ImageRnnWrap(const Napi::CallbackInfo& info);
+  void Finalize(Napi::BasicEnv env) override;
+
+ private:
+  Napi::Value Forward(const Napi::CallbackInfo& info);
+  Napi::Value Evaluate(const Napi::CallbackInfo& info);
+  Napi::Value StartTraining(const Napi::CallbackInfo& info);
+  Napi::Value TrainEpoch(const Napi::CallbackInfo& info);
+  Napi::Value StateDict(const Napi::CallbackInfo& info);
+  Napi::Value LoadStateDict(const Napi::CallbackInfo& info);
+  Napi::Value ThreadCount(const Napi::CallbackInfo& info);
+  void StopTraining(const Napi::CallbackInfo& info);
+  void SetForwardHook(const Napi::CallbackInfo& info);
+  void Dispose(const Napi::CallbackInfo& info);
+  Napi::Value Device(const Napi::CallbackInfo& info);
+
+  void ReportMemory(Napi::BasicEnv env, int64_t bytes);
+
+  std::shared_ptr<ModelSession> session_;  // Shared with the jobs and the queue's thread.
+  std::shared_ptr<JobQueue> queue_;        // Shared with the environment, which stops it at its end.
+  std::weak_ptr<StopSignal> training_;     // Of the latest epoch's job.
+  int64_t input_size_ = 0;
+  std::string device_;                     // As resolved, such as "cuda:0".
+  int64_t reported_bytes_ = 0;             // What V8 was told; undone in dispose and in the finalizer.
+};
+
+}  // namespace torch_rnn_mnist
