@@ -3,6 +3,8 @@
 
 #include <napi.h>
 
+#include <cstdint>
+#include <mutex>
 #include <string>
 
 #ifdef _WIN32
@@ -58,9 +60,19 @@ Napi::Value TorchVersion(const Napi::CallbackInfo& info) {
   return Napi::String::New(info.Env(), part(56) + "." + part(48) + "." + part(40));
 }
 
+// claim(folder): the first folder that any environment of this process claimed. Two libtorches in one process would not get along.
+Napi::Value ClaimFolder(const Napi::CallbackInfo& info) {
+  static std::mutex mutex;
+  static std::string claimed;
+  std::lock_guard lock(mutex);
+  if (claimed.empty()) claimed = RequirePath(info);
+  return Napi::String::New(info.Env(), claimed);
+}
+
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("open", Napi::Function::New(env, OpenLibrary, "open"));
   exports.Set("torchVersion", Napi::Function::New(env, TorchVersion, "torchVersion"));
+  exports.Set("claim", Napi::Function::New(env, ClaimFolder, "claim"));
   return exports;
 }
 

@@ -1,22 +1,29 @@
 #include "native/napi/callback.h"
 
+#include <limits>
+#include <string>
 #include <utility>
 
 #include "native/core/error.h"
 #include "native/napi/environment.h"
 
 namespace torch_rnn_mnist {
+namespace {
+
+constexpr uint32_t kUnknownFailure = std::numeric_limits<uint32_t>::max();
+
+}  // namespace
 
 void CallbackCall::Wait() {
-  State seen = State::kPending;
-  stop_->WaitFor([&] { return (seen = state_) != State::kPending; });
-  if (seen == State::kFailed) throw Error(kCallbackFailed, "A callback failed.");
-  if (seen == State::kPending) throw Error(kDisposed, "The call was stopped while it waited for a callback.");
+  std::optional<uint32_t> outcome;
+  stop_->WaitFor([&] { return (outcome = outcome_).has_value(); });
+  if (!outcome) throw Error(kDisposed, "The call was stopped while it waited for a callback.");
+  if (*outcome != 0) throw Error(kCallbackFailed, "A callback failed.", std::to_string(*outcome));
 }
 
-void CallbackCall::Settle(bool succeeded) {
+void CallbackCall::Settle(uint32_t failure) {
   stop_->Notify([&] {
-    if (state_ == State::kPending) state_ = succeeded ? State::kSucceeded : State::kFailed;
+    if (!outcome_) outcome_ = failure;
   });
 }
 
@@ -32,11 +39,11 @@ std::shared_ptr<CallbackCall> Callback::Call(MakeEvent make_event, const std::sh
   dispatcher_->Post([call, function_id = function_, make_event = std::move(make_event)](Napi::Env env) {
     try {
       const Napi::Function function = Environment::Of(env).FindFunction(function_id);
-      if (function.IsEmpty()) return call->Settle(true);  // Removed meanwhile: nobody wants the event.
-      const auto settle = Napi::Function::New(env, [call](const Napi::CallbackInfo& info) { call->Settle(info[0].ToBoolean()); });
+      if (function.IsEmpty()) return call->Settle(0);  // Removed meanwhile: nobody wants the event.
+      const auto settle = Napi::Function::New(env, [call](const Napi::CallbackInfo& info) { call->Settle(info[0].ToNumber()); });
       function.Call({make_event(env), settle});
     } catch (const Napi::Error&) {
-      call->Settle(false);  // No memory for the event, or the environment is ending.
+      call->Settle(kUnknownFailure);  // No memory for the event, or the environment is ending.
     }
   });
   return call;

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
+#include <utility>
 
 #include "native/core/stop_signal.h"
 #include "native/napi/dispatcher.h"
@@ -17,23 +19,24 @@ class CallbackCall {
   explicit CallbackCall(std::shared_ptr<StopSignal> stop) : stop_(std::move(stop)) {}
 
   // Blocks until JavaScript has settled the call or the job is asked to stop.
-  // Throws Error with code kCallbackFailed when the function failed, and ERR_DISPOSED when the wait was ended by a stop.
+  // Throws Error with code kCallbackFailed and the failure's number as detail when the function failed, and ERR_DISPOSED when the wait
+  // was ended by a stop.
   void Wait();
 
-  // JavaScript thread: the function is done, or has failed. Only the first call counts.
-  void Settle(bool succeeded);
+  // JavaScript thread: the function is done (0), or has failed (a number that tells JavaScript which error it was).
+  // Only the first call counts.
+  void Settle(uint32_t failure);
 
  private:
-  enum class State { kPending, kSucceeded, kFailed };
   const std::shared_ptr<StopSignal> stop_;
-  State state_ = State::kPending;  // Guarded by the signal's mutex.
+  std::optional<uint32_t> outcome_;  // Guarded by the signal's mutex; empty while the call is pending.
 };
 
-// The code of the error that says that a JavaScript callback failed. lib/native.ts replaces it by what the callback threw.
+// The code of the error that says that a JavaScript callback failed. lib/callbacks.ts replaces it by what the callback threw.
 inline constexpr const char* kCallbackFailed = "ERR_CALLBACK_FAILED";
 
-// A JavaScript function that a computing thread calls: function(event, settle), where `settle(succeeded)` must be called exactly
-// once, when the event has been dealt with. It must not throw; lib/native.ts wraps the user's functions that way.
+// A JavaScript function that a computing thread calls: function(event, settle), where `settle(failure)` must be called exactly
+// once, when the event has been dealt with. It must not throw; lib/callbacks.ts wraps the user's functions that way.
 //
 // Created on the JavaScript thread; may be called and destroyed on any thread, also after the environment has ended.
 class Callback {

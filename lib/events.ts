@@ -1,0 +1,46 @@
+/**
+ * What happens while a model is trained: one type of event, which feeds the callbacks of {@link ImageRNN.train}, the progress bar, the log
+ * files of a run and `--json`. Accuracies are shares from 0 to 1, losses mean cross entropies in nats, times in seconds.
+ */
+
+/** Progress within an epoch, every `logInterval` batches and after the last one. */
+export interface BatchEvent {
+  type: 'batch'
+  /** Running epoch, from 1. */
+  epoch: number
+  /** Epochs that were asked for. */
+  epochs: number
+  /** Batches done in this epoch. */
+  batch: number
+  /** Batches of a whole epoch; the last one may be smaller. */
+  batches: number
+  /** Samples seen in this epoch. */
+  samples: number
+  /** Mean loss of the latest batch, before its update. */
+  batchLoss: number
+  /** Mean loss over the samples of this epoch so far. */
+  trainLoss: number
+  /** Share of the samples of this epoch that were classified correctly when they were seen. */
+  trainAccuracy: number
+  /** Since the start of the epoch. */
+  seconds: number
+  /** Mean speed since the start of the epoch. */
+  samplesPerSecond: number
+}
+
+/** An epoch is over. */
+export interface EpochEvent {
+  type: 'epoch'
+  /** The epoch, from 1. */
+  epoch: number
+  /** Epochs that were asked for. */
+  epochs: number
+  /** Mean loss over the epoch's samples, each measured before the update it contributed to. */
+  trainLoss: number
+  /** Share of the epoch's samples that were classified correctly when they were seen. */
+  trainAccuracy: number
+  /** Duration of the epoch. */
+  seconds: number
+  /** Mean speed of the epoch. */
+  samplesPerSecond: number
+}
