@@ -1,0 +1,54 @@
+import { endianness } from 'node:os'
+
+/** Bytes of one element of each type that can be read. */
+export const DTYPE_BYTES = { F64: 8, F32: 4, F16: 2, BF16: 2 } as const
+
+/** An element type of a safetensors file. */
+export type Dtype = keyof typeof DTYPE_BYTES
+
+/** Files are little-endian; on the rare other machine every element is turned around. */
+const IS_LITTLE_ENDIAN = endianness() === 'LE'
+
+export function isDtype(value: unknown): value is Dtype {
+  return typeof value === 'string' && Object.hasOwn(DTYPE_BYTES, value)
+}
+
+/** The little-endian bytes of float32 values: a view where the machine is little-endian, else a copy. */
+export function toLittleEndian(values: Float32Array): Uint8Array {
+  const bytes = Buffer.from(values.buffer, values.byteOffset, values.byteLength)
+  return IS_LITTLE_ENDIAN ? bytes : Buffer.from(bytes).swap32()
+}
+
+/** Copies little-endian elements of a type into float32 values. F64 is rounded; the smaller types fit exactly. */
+export function toFloat32(bytes: Uint8Array, dtype: Dtype): Float32Array {
+  // A copy is aligned, which the bytes of a file need not be.
+  const aligned = new Uint8Array(bytes)
+  if (!IS_LITTLE_ENDIAN) turnAround(aligned, DTYPE_BYTES[dtype])
+  switch (dtype) {
+    case 'F32':
+      return new Float32Array(aligned.buffer)
+    case 'F64':
+      return new Float32Array(new Float64Array(aligned.buffer))
+    case 'BF16':
+      // bfloat16 is the upper half of a float32.
+      return new Float32Array(Uint32Array.from(new Uint16Array(aligned.buffer), (upper) => upper << 16).buffer)
+    case 'F16':
+      return Float32Array.from(new Uint16Array(aligned.buffer), halfToNumber)
+  }
+}
+
+function halfToNumber(bits: number): number {
+  const sign = bits & 0x8000 ? -1 : 1
+  const exponent = (bits >> 10) & 0x1f
+  const fraction = bits & 0x3ff
+  if (exponent === 0) return sign * fraction * 2 ** -24
+  if (exponent === 0x1f) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN
+  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15)
+}
+
+function turnAround(bytes: Uint8Array, elementBytes: number): void {
+  const buffer = Buffer.from(bytes.buffer)
+  if (elementBytes === 2) buffer.swap16()
+  else if (elementBytes === 4) buffer.swap32()
+  else buffer.swap64()
+}

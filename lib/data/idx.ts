@@ -1,0 +1,249 @@
+import type { Hash } from 'node:crypto'
+import { pipeline } from 'node:stream/promises'
+import { createGunzip } from 'node:zlib'
+import { TorchRnnError } from '../errors'
+import { allocateBytes, chunksInto, expectEnd, fileChunks, invalidFile, type OpenFile, withRegularFile } from './regular-file'
+
+/** The most data one file may hold: 4 GiB, 90 times MNIST. A header that promises more is taken for damage. */
+export const MAX_DATASET_BYTES = 4 * 1024 ** 3
+
+const UNSIGNED_BYTE = 0x08
+const ELEMENT_TYPES: Readonly<Record<number, string>> = {
+  [UNSIGNED_BYTE]: 'unsigned bytes',
+  9: 'signed bytes',
+  11: '16-bit integers',
+  12: '32-bit integers',
+  13: '32-bit floats',
+  14: '64-bit floats',
+}
+const MAGIC_BYTES = 4
+const BYTES_PER_DIMENSION = 4
+
+/** Deflate turns one byte into 1032 at most (zlib's documentation); a file that promises more is truncated or lies. */
+const MAX_DEFLATE_RATIO = 1032
+const GUNZIP_CHUNK_BYTES = 256 * 1024
+const ZLIB_ERROR = /^Z_/
+/** How a pipeline reports that a stream in its middle ended while the one before it had more. */
+const EARLY_END = /^(ABORT_ERR|ERR_STREAM_PREMATURE_CLOSE)$/
+
+/** The images of an IDX file. */
+export interface IdxImages {
+  /** Grey values 0 to 255, row-major `[count, height, width]`. */
+  readonly pixels: Uint8Array
+  readonly count: number
+  readonly height: number
+  readonly width: number
+}
+
+/** How to read an IDX file, beyond its path. */
+export interface IdxReadOptions {
+  /** Receives every byte of an uncompressed file in order, for a checksum. */
+  readonly hash?: Hash
+}
+
+interface IdxArray {
+  readonly data: Uint8Array
+  readonly dimensions: readonly number[]
+}
+
+/** What an IDX file must be, in the words of an error. */
+interface IdxKind {
+  readonly name: string
+  readonly rank: number
+}
+
+const IMAGES: IdxKind = { name: 'images', rank: 3 }
+const LABELS: IdxKind = { name: 'labels', rank: 1 }
+
+/**
+ * Reads an IDX file of images (unsigned bytes, three dimensions), plain or gzip-compressed. Which of the two is told by
+ * the first bytes, not by the name: some download tools decompress and keep `.gz`.
+ *
+ * @throws TorchRnnError `ERR_INVALID_FILE` for content that is not exactly that, `ERR_FILE_SYSTEM` when the system refuses,
+ *   `ERR_OUT_OF_MEMORY`.
+ */
+export async function readIdxImages(file: string, options: IdxReadOptions = {}): Promise<IdxImages> {
+  const { data, dimensions } = await readIdx(file, IMAGES, options)
+  const [count, height, width] = dimensions as [number, number, number]
+  return { pixels: data, count, height, width }
+}
+
+/**
+ * Reads an IDX file of labels (unsigned bytes, one dimension), plain or gzip-compressed.
+ *
+ * @returns One label for each sample, 0 to 255.
+ * @throws TorchRnnError As {@link readIdxImages}.
+ */
+export async function readIdxLabels(file: string, options: IdxReadOptions = {}): Promise<Uint8Array> {
+  return (await readIdx(file, LABELS, options)).data
+}
+
+async function readIdx(path: string, kind: IdxKind, options: IdxReadOptions): Promise<IdxArray> {
+  return withRegularFile(path, async (file) => {
+    if (file.size === 0) throw invalidFile(path, `an IDX file of ${kind.name}`, 'an empty file')
+    if (file.size > MAX_DATASET_BYTES + headerBytes(kind))
+      throw invalidFile(path, `at most ${MAX_DATASET_BYTES} bytes`, `${file.size} bytes`)
+    const start = await readStart(file, headerBytes(kind))
+    const isGzip = start[0] === 0x1f && start[1] === 0x8b
+    return isGzip ? readCompressed(file, kind) : readPlain(file, kind, start, options.hash)
+  })
+}
+
+async function readPlain(file: OpenFile, kind: IdxKind, start: Uint8Array, hash?: Hash): Promise<IdxArray> {
+  const dimensions = parseHeader(file.path, kind, start)
+  const expected = headerBytes(kind) + product(dimensions)
+  if (file.size !== expected) {
+    throw invalidFile(
+      file.path,
+      `${expected} bytes for ${dimensions.join(' x ')} ${kind.name}`,
+      `${file.size} bytes`,
+      sizeAdvice(file.size < expected),
+    )
+  }
+  const data = allocateBytes(product(dimensions), file.path)
+  hash?.update(start)
+  for await (const chunk of chunksInto(file, data, start.length)) hash?.update(chunk)
+  await expectEnd(file, expected)
+  return { data, dimensions }
+}
+
+async function readCompressed(file: OpenFile, kind: IdxKind): Promise<IdxArray> {
+  const gunzip = createGunzip({ chunkSize: GUNZIP_CHUNK_BYTES })
+  const collector = new IdxCollector(file, kind)
+  try {
+    await pipeline(fileChunks(file), gunzip, async (chunks: AsyncIterable<Uint8Array>) => {
+      for await (const chunk of chunks) collector.add(chunk)
+    })
+  } catch (error) {
+    if (hasCode(error, ZLIB_ERROR)) throw gzipDamage(file, error)
+    if (!hasCode(error, EARLY_END)) throw error
+  }
+  // Zero bytes behind the compressed data end the stream early, without an error of zlib; the count of consumed bytes tells.
+  if (gunzip.bytesWritten !== file.size) {
+    throw invalidFile(file.path, 'nothing after the gzip data', `${file.size - gunzip.bytesWritten} bytes`, sizeAdvice(false))
+  }
+  return collector.finish()
+}
+
+/** Puts decompressed pieces together: header first, then exactly the data that it promises. */
+class IdxCollector {
+  readonly #file: OpenFile
+  readonly #kind: IdxKind
+  readonly #header: Uint8Array
+  #headerFilled = 0
+  #array: IdxArray | undefined
+  #dataFilled = 0
+
+  constructor(file: OpenFile, kind: IdxKind) {
+    this.#file = file
+    this.#kind = kind
+    this.#header = new Uint8Array(headerBytes(kind))
+  }
+
+  /** @throws TorchRnnError `ERR_INVALID_FILE` for a wrong header, or as soon as more comes than it promises. */
+  add(chunk: Uint8Array): void {
+    const forHeader = chunk.subarray(0, this.#header.length - this.#headerFilled)
+    this.#header.set(forHeader, this.#headerFilled)
+    this.#headerFilled += forHeader.length
+    if (this.#headerFilled < this.#header.length) return
+    this.#array ??= this.#allocate()
+    const rest = chunk.subarray(forHeader.length)
+    if (rest.length > this.#array.data.length - this.#dataFilled) throw this.#wrongSize('more bytes', false)
+    this.#array.data.set(rest, this.#dataFilled)
+    this.#dataFilled += rest.length
+  }
+
+  finish(): IdxArray {
+    // A header cut short still tells a wrong magic number from a truncated file.
+    const array = this.#array ?? this.#allocate()
+    if (this.#dataFilled < array.data.length) throw this.#wrongSize(`${this.#dataFilled} bytes`, true)
+    return array
+  }
+
+  #allocate(): IdxArray {
+    const { path, size } = this.#file
+    const dimensions = parseHeader(path, this.#kind, this.#header.subarray(0, this.#headerFilled))
+    const bytes = product(dimensions)
+    // A few bytes that promise gigabytes must not take gigabytes.
+    if (bytes > size * MAX_DEFLATE_RATIO) {
+      throw invalidFile(path, `${bytes} bytes of ${this.#kind.name}`, `${size} compressed bytes, which cannot hold them`, sizeAdvice(true))
+    }
+    return { data: allocateBytes(bytes, path), dimensions }
+  }
+
+  #wrongSize(actual: string, tooShort: boolean): TorchRnnError {
+    const expected = `${this.#array?.data.length} bytes for ${this.#array?.dimensions.join(' x ')} ${this.#kind.name}`
+    return invalidFile(this.#file.path, expected, `${actual} after decompression`, sizeAdvice(tooShort))
+  }
+}
+
+async function readStart(file: OpenFile, length: number): Promise<Uint8Array> {
+  const start = new Uint8Array(Math.min(length, file.size))
+  let filled = 0
+  for await (const chunk of chunksInto(file, start, 0)) filled += chunk.length
+  return start.subarray(0, filled)
+}
+
+/** Checks the header of an IDX file and returns its dimensions, each at least 1, together at most MAX_DATASET_BYTES. */
+function parseHeader(path: string, kind: IdxKind, header: Uint8Array): number[] {
+  const [zero0, zero1, type, rank] = header
+  const what = `an IDX file of ${kind.name}`
+  if ((zero0 ?? 0) !== 0 || (zero1 ?? 0) !== 0)
+    throw invalidFile(path, `${what}, which starts with ${hex([0, 0, UNSIGNED_BYTE, kind.rank])}`, hex(header.subarray(0, MAGIC_BYTES)))
+  if (type !== undefined && type !== UNSIGNED_BYTE) {
+    throw invalidFile(
+      path,
+      `${what} with elements of type 0x08 (unsigned bytes)`,
+      `type ${hex([type])} (${ELEMENT_TYPES[type] ?? 'unknown'})`,
+    )
+  }
+  if (rank !== undefined && rank !== kind.rank)
+    throw invalidFile(path, `${what} with ${dimensionCount(kind.rank)}`, dimensionCount(rank), rankAdvice(rank))
+  if (header.length < headerBytes(kind))
+    throw invalidFile(path, `a header of ${headerBytes(kind)} bytes`, `${header.length} bytes`, sizeAdvice(true))
+  const view = new DataView(header.buffer, header.byteOffset, header.byteLength)
+  const dimensions = Array.from({ length: kind.rank }, (_, index) => view.getUint32(MAGIC_BYTES + index * BYTES_PER_DIMENSION))
+  const shown = dimensions.join(' x ')
+  if (dimensions.includes(0)) throw invalidFile(path, 'dimensions of at least 1', shown)
+  // Above 2^53 the product is rounded, but never below the limit.
+  if (product(dimensions) > MAX_DATASET_BYTES)
+    throw invalidFile(path, `at most ${MAX_DATASET_BYTES} bytes of ${kind.name}`, `dimensions ${shown}`)
+  return dimensions
+}
+
+function headerBytes(kind: IdxKind): number {
+  return MAGIC_BYTES + kind.rank * BYTES_PER_DIMENSION
+}
+
+function product(dimensions: readonly number[]): number {
+  return dimensions.reduce((result, dimension) => result * dimension, 1)
+}
+
+function dimensionCount(rank: number): string {
+  return rank === 1 ? '1 dimension' : `${rank} dimensions`
+}
+
+function rankAdvice(rank: number): string {
+  if (rank === LABELS.rank) return 'It looks like a file of labels.'
+  return rank === IMAGES.rank ? 'It looks like a file of images.' : ''
+}
+
+function sizeAdvice(tooShort: boolean): string {
+  return tooShort ? 'The file is truncated; download it again.' : 'The file has trailing bytes; download it again.'
+}
+
+function hex(bytes: Iterable<number>): string {
+  return Array.from(bytes, (byte) => `0x${byte.toString(16).padStart(2, '0')}`).join(' ')
+}
+
+// No instanceof Error: a test runner has its own.
+function hasCode(error: unknown, pattern: RegExp): error is Error & { code: string } {
+  return typeof error === 'object' && error !== null && 'code' in error && pattern.test(String(error.code))
+}
+
+function gzipDamage(file: OpenFile, error: Error & { code: string }): TorchRnnError {
+  const expected = 'intact gzip data'
+  const actual = error.code === 'Z_BUF_ERROR' ? 'a truncated file' : `damaged or trailing bytes (${error.message})`
+  const { message } = invalidFile(file.path, expected, actual, 'Download it again.')
+  return new TorchRnnError('ERR_INVALID_FILE', message, { expected, actual, cause: error })
+}

