@@ -1,0 +1,45 @@
+import { chmodSync, mkdtempSync, readdirSync, readlinkSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+/** The user "nobody" of Linux: owns nothing. */
+const NOBODY = 65534
+
+/** Gives every test of a file its own folder, removed afterwards. The result is a function: the folder exists only within a test. */
+export function useTemporaryFolder(): (...names: string[]) => string {
+  let folder = ''
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'torch-rnn-mnist-test-'))
+    chmodSync(folder, 0o755)
+  })
+  afterEach(() => rmSync(folder, { recursive: true, force: true }))
+  return (...names) => join(folder, ...names)
+}
+
+/** Runs something without the rights of root, for which no permission is ever denied. */
+export async function asOrdinaryUser<T>(run: () => Promise<T>): Promise<T> {
+  if (process.geteuid?.() !== 0) return run()
+  process.seteuid?.(NOBODY)
+  try {
+    return await run()
+  } finally {
+    process.seteuid?.(0)
+  }
+}
+
+/** The open files of this process below a folder; empty where the system does not tell. */
+export function openFilesBelow(folder: string): string[] {
+  if (process.platform !== 'linux') return []
+  return readdirSync('/proc/self/fd')
+    .map((descriptor) => linkTarget(`/proc/self/fd/${descriptor}`))
+    .filter((target) => target.startsWith(folder))
+}
+
+function linkTarget(path: string): string {
+  try {
+    return readlinkSync(path)
+  } catch {
+    // The descriptor that listed the folder is closed by now.
+    return ''
+  }
+}
