@@ -44,7 +44,10 @@ export class Callbacks {
     const { code, detail } = error as { code?: string; detail?: string }
     if (code !== 'ERR_CALLBACK_FAILED') return undefined
     const failure = Number(detail)
-    const thrown = failure === UNKNOWN_FAILURE ? new TorchRnnError('ERR_NATIVE', 'A callback could not be called.', { cause: error }) : this.#failures.get(failure)
+    const thrown =
+      failure === UNKNOWN_FAILURE
+        ? new TorchRnnError('ERR_NATIVE', 'A callback could not be called.', { cause: error })
+        : this.#failures.get(failure)
     this.#failures.delete(failure)
     return { thrown }
   }

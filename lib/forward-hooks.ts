@@ -55,7 +55,11 @@ export class ForwardHooks {
     this.#hooks.set(module, registered)
     const entry = { hook } // An object of its own: the same function may be registered twice.
     registered.add(entry)
-    if (registered.size === 1) this.#native.setForwardHook(module, this.#callbacks.wrap<NativeForwardEvent>((event) => this.#run(event)))
+    if (registered.size === 1)
+      this.#native.setForwardHook(
+        module,
+        this.#callbacks.wrap<NativeForwardEvent>((event) => this.#run(event)),
+      )
     return { remove: () => this.#remove(module, entry) }
   }
 

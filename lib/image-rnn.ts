@@ -111,7 +111,8 @@ export class ImageRNN {
     const hyperparameters = resolveOptions<TrainHyperparameters>(TRAIN_OPTIONS, options, 'train', CALLBACK_OPTIONS)
     checkCallbacks(options)
     this.#checkUsable('train')
-    if (this.#training) throw new TorchRnnError('ERR_BUSY', 'This model is being trained. Wait for that, or abort it, before train is called again.')
+    if (this.#training)
+      throw new TorchRnnError('ERR_BUSY', 'This model is being trained. Wait for that, or abort it, before train is called again.')
     const data = toNativeDataset(dataset)
     options.signal?.throwIfAborted()
     this.#training = true
@@ -173,7 +174,8 @@ export class ImageRNN {
    */
   async loadStateDict(state: ReadonlyMap<string, Tensor>): Promise<void> {
     this.#checkUsable('loadStateDict')
-    if (this.#training) throw new TorchRnnError('ERR_BUSY', 'This model is being trained. Wait for that, or abort it, before its parameters are replaced.')
+    if (this.#training)
+      throw new TorchRnnError('ERR_BUSY', 'This model is being trained. Wait for that, or abort it, before its parameters are replaced.')
     await this.#run(() => this.#native.loadStateDict(Object.fromEntries(state)), this.loadStateDict)
   }
 
@@ -219,7 +221,10 @@ export class ImageRNN {
   #checkUsable(method: string): void {
     this.#checkNotDisposed()
     if (isInsideCallbackOf(this)) {
-      throw new TorchRnnError('ERR_BUSY', `${method} was called from inside a hook or onBatch of this model, which waits for that to return.`)
+      throw new TorchRnnError(
+        'ERR_BUSY',
+        `${method} was called from inside a hook or onBatch of this model, which waits for that to return.`,
+      )
     }
   }
 
@@ -248,7 +253,12 @@ interface NativeError {
 }
 
 function isNativeError(error: unknown): error is NativeError {
-  return typeof error === 'object' && error !== null && !(error instanceof TorchRnnError) && String((error as { code?: unknown }).code).startsWith('ERR_')
+  return (
+    typeof error === 'object' &&
+    error !== null &&
+    !(error instanceof TorchRnnError) &&
+    String((error as { code?: unknown }).code).startsWith('ERR_')
+  )
 }
 
 function toPublicError(error: unknown, caller?: { stack: string }): unknown {
@@ -281,7 +291,9 @@ function toNativeDataset(dataset: ImageDataset): NativeDataset {
   const raw = rawData(dataset)
   let result = nativeDatasets.get(dataset)
   if (result === undefined) {
-    result = translated(() => new (native().Dataset)({ data: raw.images, shape: raw.shape }, { data: raw.labels, shape: [raw.labels.length] }))
+    result = translated(
+      () => new (native().Dataset)({ data: raw.images, shape: raw.shape }, { data: raw.labels, shape: [raw.labels.length] }),
+    )
     nativeDatasets.set(dataset, result)
   }
   return result
@@ -298,7 +310,19 @@ function toBatch(images: Readonly<ImageBatch>): ImageBatch {
 function toBatchEvent(progress: NativeProgress, epoch: number, epochs: number): BatchEvent {
   const { batch, batches, samples, batchLoss, loss, accuracy, seconds } = progress
   const samplesPerSecond = samples / seconds
-  return { type: 'batch', epoch, epochs, batch, batches, samples, batchLoss, trainLoss: loss, trainAccuracy: accuracy, seconds, samplesPerSecond }
+  return {
+    type: 'batch',
+    epoch,
+    epochs,
+    batch,
+    batches,
+    samples,
+    batchLoss,
+    trainLoss: loss,
+    trainAccuracy: accuracy,
+    seconds,
+    samplesPerSecond,
+  }
 }
 
 function toEpochEvent(result: NativeEpoch, epoch: number, epochs: number): EpochEvent {

@@ -1,4 +1,4 @@
-export { ImageDataset, type ImageBatch, type ImageDatasetInit } from './data/dataset'
+export { type ImageBatch, ImageDataset, type ImageDatasetInit } from './data/dataset'
 export { type LoadMnistOptions, loadMnist, type Mnist } from './data/mnist'
 export { type ErrorCode, TorchRnnError, type TorchRnnErrorDetails } from './errors'
 export type { BatchEvent, EpochEvent } from './events'

@@ -91,7 +91,7 @@ export function versionProblem(version: string): string {
 const FIND_TORCH = "import importlib.util as u; s = u.find_spec('torch'); print(s.submodule_search_locations[0] if s else '')"
 
 function findPyTorch(): LibtorchPlace {
-  const description = "the PyTorch of python3 (LIBTORCH_USE_PYTORCH=1)"
+  const description = 'the PyTorch of python3 (LIBTORCH_USE_PYTORCH=1)'
   try {
     const folder = execFileSync('python3', ['-c', FIND_TORCH], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }).trim()
     if (folder === '') return { description, problem: 'python3 has no torch' }

@@ -144,7 +144,8 @@ describe('the bundled MNIST', () => {
   })
 
   test('is refused when a byte is wrong, with advice', async () => {
-    for (const name of ['train-images-idx3-ubyte', 't10k-images-idx3-ubyte', 't10k-labels-idx1-ubyte']) symlinkSync(join(BUNDLED, name), path(name))
+    for (const name of ['train-images-idx3-ubyte', 't10k-images-idx3-ubyte', 't10k-labels-idx1-ubyte'])
+      symlinkSync(join(BUNDLED, name), path(name))
     const labels = readFileSync(join(BUNDLED, 'train-labels-idx1-ubyte'))
     labels[1000] = (labels[1000] ?? 0) ^ 1
     writeFileSync(path('train-labels-idx1-ubyte'), labels)
@@ -230,7 +231,11 @@ describe('a folder of IDX files', () => {
   test.each<[string, Record<string, Buffer>, string[]]>([
     ['labels without images', { 'train-labels-idx1-ubyte': labels(0, 1, 2, 3) }, ['train-labels', '3 labels', 'train-images', 'found 4']],
     ['another image size', { 't10k-images-idx3-ubyte': images(2, 0, 4) }, ['t10k-images', 'images of 2 x 3', 'images of 2 x 4']],
-    ['one class', { 'train-labels-idx1-ubyte': labels(0, 0, 0), 't10k-labels-idx1-ubyte': labels(0, 0) }, ['2 classes', 'only the label 0']],
+    [
+      'one class',
+      { 'train-labels-idx1-ubyte': labels(0, 0, 0), 't10k-labels-idx1-ubyte': labels(0, 0) },
+      ['2 classes', 'only the label 0'],
+    ],
     ['swapped files', { 'train-images-idx3-ubyte': labels(0, 1, 2) }, ['train-images', '3 dimensions', '1 dimension']],
   ])('refuses %s', async (_, changes, parts) => {
     await expectError(() => loadMnist({ dir: folder(changes) }), 'ERR_INVALID_FILE', ...parts)

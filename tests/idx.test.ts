@@ -87,7 +87,12 @@ describe('content that is not what it should be', () => {
     ['compressed: a damaged byte', damaged(gzipSync(IMAGES)), 'intact gzip data', 'damaged or trailing bytes'],
     ['compressed: garbage behind', Buffer.concat([gzipSync(IMAGES), Buffer.from('garbage')]), '', ''],
     ['compressed: zeros behind', Buffer.concat([gzipSync(IMAGES), Buffer.alloc(9)]), 'nothing after the gzip data', '9 bytes'],
-    ['compressed: many zeros behind', Buffer.concat([gzipSync(IMAGES), Buffer.alloc(2 ** 24)]), 'nothing after the gzip data', '16777216 bytes'],
+    [
+      'compressed: many zeros behind',
+      Buffer.concat([gzipSync(IMAGES), Buffer.alloc(2 ** 24)]),
+      'nothing after the gzip data',
+      '16777216 bytes',
+    ],
   ])('%s', async (_, content, expected, found) => {
     const name = file('images', content)
     await expectError(() => readIdxImages(name), 'ERR_INVALID_FILE', `${name}: expected `, expected, found)
@@ -95,7 +100,12 @@ describe('content that is not what it should be', () => {
   })
 
   test('images where labels should be', async () => {
-    await expectError(() => readIdxLabels(file('x', IMAGES)), 'ERR_INVALID_FILE', '1 dimension', '3 dimensions. It looks like a file of images')
+    await expectError(
+      () => readIdxLabels(file('x', IMAGES)),
+      'ERR_INVALID_FILE',
+      '1 dimension',
+      '3 dimensions. It looks like a file of images',
+    )
   })
 
   test('a name with line breaks keeps the message on one line', async () => {
@@ -130,7 +140,13 @@ describe('a file that changes while it is read', () => {
   ])('shrinking: %s', async (_, content) => {
     const name = file('images', content)
     await afterStat(name, () => truncateSync(name, content.length - 4))
-    await expectError(() => readIdxImages(name), 'ERR_INVALID_FILE', name, `only ${content.length - 4} bytes`, 'changed while it was being read')
+    await expectError(
+      () => readIdxImages(name),
+      'ERR_INVALID_FILE',
+      name,
+      `only ${content.length - 4} bytes`,
+      'changed while it was being read',
+    )
   })
 
   test.each([

@@ -73,5 +73,7 @@ function isFollowedByColon(text: string, start: number): boolean {
 }
 
 function oneLine(error: unknown): string {
-  return String(error).replaceAll(/[\s\p{Cc}]+/gu, ' ').slice(0, 120)
+  return String(error)
+    .replaceAll(/[\s\p{Cc}]+/gu, ' ')
+    .slice(0, 120)
 }
