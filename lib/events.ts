@@ -3,6 +3,31 @@
  * files of a run and `--json`. Accuracies are shares from 0 to 1, losses mean cross entropies in nats, times in seconds.
  */
 
+/** A command begins: what will run, and where. */
+export interface StartEvent {
+  type: 'start'
+  command: 'train' | 'evaluate'
+  /** Version of this package. */
+  version: string
+  /** Where it computes: "cpu" or "cuda:0". */
+  device: string
+  /** What trains: "torch". */
+  engine: string
+  /** CPU threads of one operation. */
+  threads: number
+  /** Numbers that the network learns. */
+  parameters: number
+  /** Samples in the training set; only when it is used. */
+  trainSamples?: number
+  testSamples: number
+  /** The options as resolved, by their names in the API. */
+  options: Readonly<Record<string, unknown>>
+  /** The folder of the run; only when training. */
+  run?: string
+  /** The model that was read; only when one was. */
+  model?: string
+}
+
 /** Progress within an epoch, every `logInterval` batches and after the last one. */
 export interface BatchEvent {
   type: 'batch'
@@ -44,3 +69,51 @@ export interface EpochEvent {
   /** Mean speed of the epoch. */
   samplesPerSecond: number
 }
+
+/** A model was measured on a dataset. */
+export interface EvaluationEvent {
+  type: 'evaluation'
+  dataset: 'test'
+  accuracy: number
+  loss: number
+  samples: number
+  seconds: number
+  /** `[C][C]` counts: row = the label, column = the model's answer. */
+  confusionMatrix: number[][]
+}
+
+/** The model is safe on disk. */
+export interface CheckpointEvent {
+  type: 'checkpoint'
+  /** Whole epochs that it was trained for in this run. */
+  epoch: number
+  file: string
+}
+
+/** Something to know that does not stop the command. */
+export interface WarningEvent {
+  type: 'warning'
+  message: string
+}
+
+/** Why a command failed. */
+export interface ErrorEvent {
+  type: 'error'
+  /** A code of TorchRnnError, `ERR_USAGE` for a wrong command line, `ERR_INTERRUPTED` after a signal, else `ERR_INTERNAL`. */
+  code: string
+  message: string
+}
+
+/** A command has done all that it was asked for. */
+export interface DoneEvent {
+  type: 'done'
+  testAccuracy: number
+  testLoss: number
+  /** From the start of the command. */
+  seconds: number
+  /** The folder of the run; only when training. */
+  run?: string
+}
+
+/** Everything that a command reports: the lines of `--json`. */
+export type RunEvent = StartEvent | BatchEvent | EpochEvent | EvaluationEvent | CheckpointEvent | WarningEvent | ErrorEvent | DoneEvent

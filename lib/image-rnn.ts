@@ -1,11 +1,19 @@
 import { AsyncResource } from 'node:async_hooks'
 import { Callbacks, isInsideCallbackOf } from './callbacks'
+import { readModelFile, writeModelFile } from './checkpoints/model-file'
 import { type ImageBatch, type ImageDataset, rawData } from './data/dataset'
 import { type ErrorCode, TorchRnnError, unexpected } from './errors'
 import type { BatchEvent, EpochEvent } from './events'
 import { type ForwardHook, ForwardHooks, type HookHandle, type ModuleName } from './forward-hooks'
 import { type NativeDataset, type NativeEpoch, type NativeImageRnn, type NativeProgress, native } from './native'
-import { MODEL_OPTIONS, type ModelOptions, resolveOptions, TRAIN_OPTIONS, type TrainHyperparameters } from './options'
+import {
+  MODEL_OPTIONS,
+  type ModelOptions,
+  type PlacementOptions,
+  resolveOptions,
+  TRAIN_OPTIONS,
+  type TrainHyperparameters,
+} from './options'
 import type { Tensor } from './tensor'
 
 /** How to train, and whom to tell. */
@@ -82,6 +90,11 @@ export class ImageRNN {
   /** Where the model computes, as resolved: `'cpu'` or `'cuda:0'`. */
   get device(): string {
     return this.#native.device
+  }
+
+  /** What trains, as resolved. */
+  get engine(): 'torch' {
+    return 'torch' // the only one so far, so that 'auto' means it too
   }
 
   /** True once {@link dispose} was called. */
@@ -177,6 +190,41 @@ export class ImageRNN {
     if (this.#training)
       throw new TorchRnnError('ERR_BUSY', 'This model is being trained. Wait for that, or abort it, before its parameters are replaced.')
     await this.#run(() => this.#native.loadStateDict(Object.fromEntries(state)), this.loadStateDict)
+  }
+
+  /**
+   * Writes the parameters as a safetensors file, by PyTorch's names, with the architecture in its metadata. Completely or not at all: what
+   * was there before survives a crash and a full disk. During training this waits for the end of the epoch.
+   *
+   * @throws TorchRnnError `ERR_FILE_SYSTEM`, `ERR_BUSY` from inside a hook of this model, `ERR_DISPOSED`.
+   */
+  async save(path: string): Promise<void> {
+    if (typeof path !== 'string' || path === '') throw unexpected('ERR_INVALID_ARGUMENT', 'path', 'the path of a file', path)
+    this.#checkUsable('save')
+    const state = await this.#run(() => this.#native.stateDict(), this.save)
+    await writeModelFile(path, this.options, new Map(Object.entries(state)))
+  }
+
+  /**
+   * Reads a model from a safetensors file: one of {@link ImageRNN.save}, or a state dict of the same network from Python. Such a file does
+   * not tell its activation, which is then taken to be tanh.
+   *
+   * @param options - Where and how the model computes.
+   * @throws TorchRnnError `ERR_INVALID_FILE`, `ERR_FILE_SYSTEM`, `ERR_INVALID_OPTION`, `ERR_DEVICE_UNAVAILABLE`, `ERR_LIBRARY_LOAD`.
+   */
+  static async load(path: string, options: PlacementOptions = {}): Promise<ImageRNN> {
+    if (typeof path !== 'string' || path === '') throw unexpected('ERR_INVALID_ARGUMENT', 'path', 'the path of a file', path)
+    const { device, engine, seed, threads } = MODEL_OPTIONS
+    const placement = resolveOptions<PlacementOptions>({ device, engine, seed, threads }, options, 'ImageRNN.load')
+    const { architecture, state } = await readModelFile(path)
+    const model = new ImageRNN({ ...architecture, ...placement })
+    try {
+      await model.loadStateDict(state)
+      return model
+    } catch (error) {
+      model.dispose()
+      throw error
+    }
   }
 
   /** Threads that one operation uses on the CPU, as libtorch reports it from the model's thread. @throws TorchRnnError `ERR_DISPOSED`. */

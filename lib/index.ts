@@ -4,5 +4,5 @@ export { type ErrorCode, TorchRnnError, type TorchRnnErrorDetails } from './erro
 export type { BatchEvent, EpochEvent } from './events'
 export type { ForwardHook, ForwardHookEvent, HookHandle, ModuleName } from './forward-hooks'
 export { type Evaluation, type History, ImageRNN, type TrainOptions } from './image-rnn'
-export type { ModelOptions, TrainHyperparameters } from './options'
+export type { ModelOptions, PlacementOptions, TrainHyperparameters } from './options'
 export type { Tensor } from './tensor'

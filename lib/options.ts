@@ -51,11 +51,16 @@ export interface ModelOptions {
   recurrentInit?: 'identity' | 'uniform'
   /** Where to compute: `'auto'` (CUDA where there is some, else the CPU), `'cpu'`, `'cuda'` or `'cuda:N'`. Default `'auto'`. */
   device?: string
+  /** What trains: `'torch'` is nn::RNN with autograd, on any device; `'auto'` takes the fastest there is. Default `'auto'`. */
+  engine?: 'auto' | 'torch'
   /** Every random choice of the model follows from this. Default 1. */
   seed?: number
   /** Threads of one operation on the CPU; 0 leaves it to libtorch. Default 0. */
   threads?: number
 }
+
+/** The options of a model that do not change what its parameters are. */
+export type PlacementOptions = Pick<ModelOptions, 'device' | 'engine' | 'seed' | 'threads'>
 
 /** How to train. Everything is optional; the defaults are the tutorial's. */
 export interface TrainHyperparameters {
@@ -90,6 +95,7 @@ export const MODEL_OPTIONS: OptionTable<ModelOptions> = {
     default: 'auto',
     summary: 'where to compute: auto, cpu, cuda or cuda:N',
   },
+  engine: { kind: 'choice', choices: ['auto', 'torch'], default: 'auto', summary: 'what trains: torch is libtorch on any device' },
   seed: { kind: 'integer', min: 0, max: Number.MAX_SAFE_INTEGER, default: 1, summary: 'every random choice follows from it' },
   threads: { kind: 'integer', min: 0, max: 1024, default: 0, summary: 'CPU threads of one operation; 0: libtorch decides' },
 }

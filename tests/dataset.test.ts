@@ -81,7 +81,8 @@ describe('ImageDataset', () => {
     ['a negative label', small({ labels: [0, 1, -1] }), 'ERR_INVALID_DATA', ['labels[2]', '-1']],
     ['a label too large for a byte', small({ labels: [0, 1, 256] }), 'ERR_INVALID_DATA', ['labels[2]', '0 to 255', '256']],
     ['a big integer', small({ labels: [0, 1, 2n] }), 'ERR_INVALID_DATA', ['labels[2]', '2 (bigint)']],
-    ['a hole', small({ labels: [0, , 1] }), 'ERR_INVALID_DATA', ['labels[1]', 'undefined']], // biome-ignore lint/suspicious/noSparseArray: the case
+    // biome-ignore lint/suspicious/noSparseArray: this is the case
+    ['a hole', small({ labels: [0, , 1] }), 'ERR_INVALID_DATA', ['labels[1]', 'undefined']],
     ['a label beyond the classes', small({ numClasses: 2 }), 'ERR_INVALID_DATA', ['labels[1]', '0 to 1', 'There are 2 classes']],
     ['no classes', small({ numClasses: 0 }), 'ERR_INVALID_OPTION', ['numClasses', '1 to 256']],
     ['classes as text', small({ numClasses: '10' }), 'ERR_INVALID_OPTION', ['numClasses', '"10" (string)']],

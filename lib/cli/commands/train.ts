@@ -1,0 +1,156 @@
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Command, Option } from 'commander'
+import { parameterCount } from '../../architecture'
+import { loadMnist, type Mnist } from '../../data/mnist'
+import { TorchRnnError } from '../../errors'
+import type { EpochEvent } from '../../events'
+import { ImageRNN } from '../../image-rnn'
+import { native } from '../../native'
+import { MODEL_OPTIONS, type ModelOptions, TRAIN_OPTIONS, type TrainHyperparameters } from '../../options'
+import { RunFolder } from '../../training/run-folder'
+import { PACKAGE_VERSION } from '../../version'
+import { addSharedFlags, addTableFlags, type SharedFlags } from '../option-flags'
+import type { Reporter } from '../reporter'
+import { runCommand } from '../run-command'
+
+/** What the data does not decide about the network. */
+const NETWORK_FLAGS = ['hiddenSize', 'numLayers', 'nonlinearity', 'recurrentInit'] as const
+const TRAINING_FLAGS = ['epochs', 'batchSize', 'learningRate', 'shuffle', 'logInterval'] as const
+
+interface TrainFlags
+  extends SharedFlags,
+    Required<Pick<ModelOptions, (typeof NETWORK_FLAGS)[number]>>,
+    Required<Pick<TrainHyperparameters, (typeof TRAINING_FLAGS)[number]>> {
+  run?: string
+  output?: string
+}
+
+const EXAMPLES = `
+Examples:
+  rnn-mnist-train                                     the tutorial: 10 epochs on MNIST, some two minutes
+  rnn-mnist-train --epochs 1                          a first look
+  rnn-mnist-train --hidden-size 64 --num-layers 1 --nonlinearity relu --recurrent-init identity
+  rnn-mnist-train --data fashion/ --output fashion.safetensors
+  rnn-mnist-train --json | tail -n 1                  the result for another program
+
+Ctrl-C finishes the running batch and saves the model.`
+
+/** `train`: trains a network from the start and measures it on the test set. */
+export function trainCommand(): Command {
+  const command = new Command('train').summary('train a network and measure it (the default command)')
+  command.description('Trains a recurrent network to read handwritten digits row by row, and measures it on the test set.')
+  addTableFlags(command, TRAIN_OPTIONS, TRAINING_FLAGS)
+  addTableFlags(command, MODEL_OPTIONS, NETWORK_FLAGS)
+  command.addOption(new Option('--run <folder>', 'where configuration, metrics and model go (default: a new folder runs/<UTC time>)'))
+  command.addOption(new Option('--output <file>', 'also save the trained model to this safetensors file'))
+  return addSharedFlags(command)
+    .addHelpText('after', EXAMPLES)
+    .action((flags: TrainFlags) => runCommand(flags, train))
+}
+
+async function train(flags: TrainFlags, reporter: Reporter, stop: AbortSignal): Promise<void> {
+  const started = performance.now()
+  const data = await loadMnist(flags.data === undefined ? undefined : { dir: flags.data })
+  stop.throwIfAborted()
+  const model = new ImageRNN({
+    ...pick(flags, NETWORK_FLAGS),
+    ...placement(flags),
+    inputSize: data.train.columns,
+    numClasses: data.train.numClasses,
+  })
+  try {
+    const run = await startRun(flags, model, data, reporter)
+    await trainAndSave(flags, model, data, run, reporter, stop)
+    const evaluation = await model.evaluate(data.test)
+    reporter.report({ type: 'evaluation', dataset: 'test', ...evaluation })
+    await run.addEvaluation({ type: 'evaluation', dataset: 'test', ...evaluation })
+    const seconds = (performance.now() - started) / 1000
+    reporter.report({ type: 'done', testAccuracy: evaluation.accuracy, testLoss: evaluation.loss, seconds, run: run.path })
+  } finally {
+    model.dispose()
+  }
+}
+
+async function startRun(flags: TrainFlags, model: ImageRNN, data: Mnist, reporter: Reporter): Promise<RunFolder> {
+  const run = await RunFolder.create(flags.run)
+  const { device, engine } = model
+  const threads = await model.threadCount()
+  const options = { ...model.options, ...pick(flags, TRAINING_FLAGS) }
+  await run.writeConfig({
+    command: 'train',
+    versions: { 'torch-rnn-mnist': PACKAGE_VERSION, libtorch: native().torchVersion, node: process.versions.node },
+    device,
+    engine,
+    threads,
+    data: flags.data ?? 'bundled MNIST',
+    options,
+  })
+  const [trainSamples, testSamples] = [data.train.length, data.test.length]
+  const parameters = parameterCount(model.options)
+  reporter.report({
+    type: 'start',
+    command: 'train',
+    version: PACKAGE_VERSION,
+    device,
+    engine,
+    threads,
+    parameters,
+    trainSamples,
+    testSamples,
+    options,
+    run: run.path,
+  })
+  return run
+}
+
+/** After every epoch the model is safe on disk; when training ends early or a file cannot be written, it is saved as it is. */
+async function trainAndSave(
+  flags: TrainFlags,
+  model: ImageRNN,
+  data: Mnist,
+  run: RunFolder,
+  reporter: Reporter,
+  stop: AbortSignal,
+): Promise<void> {
+  let epoch = 0
+  const save = async (file: string) => {
+    await model.save(file)
+    reporter.report({ type: 'checkpoint', epoch, file })
+  }
+  const onEpoch = async (event: EpochEvent) => {
+    epoch = event.epoch
+    reporter.report(event)
+    await save(run.modelFile)
+    await run.addEpoch(event)
+  }
+  try {
+    await model.train(data.train, { ...pick(flags, TRAINING_FLAGS), signal: stop, onBatch: (event) => reporter.report(event), onEpoch })
+    if (flags.output !== undefined) await save(flags.output)
+  } catch (error) {
+    const file = await saveSomewhere(model, [run.modelFile, join(tmpdir(), `torch-rnn-mnist-${process.pid}.safetensors`)])
+    reporter.report({ type: 'checkpoint', epoch, file })
+    reporter.report({ type: 'warning', message: `Training ended early. The model as it is now was saved to ${file}.` })
+    throw error
+  }
+}
+
+/** Saves to the first of these files that can be written. */
+async function saveSomewhere(model: ImageRNN, [file, ...others]: readonly string[]): Promise<string> {
+  if (file === undefined) throw new TorchRnnError('ERR_FILE_SYSTEM', 'There is no place where the model can be saved.')
+  try {
+    await model.save(file)
+    return file
+  } catch (error) {
+    if (others.length === 0 || !(error instanceof TorchRnnError) || error.code !== 'ERR_FILE_SYSTEM') throw error
+    return await saveSomewhere(model, others)
+  }
+}
+
+function placement({ device, engine, seed, threads }: SharedFlags) {
+  return { device, engine, seed, threads }
+}
+
+function pick<Source, Key extends keyof Source>(source: Source, keys: readonly Key[]): Pick<Source, Key> {
+  return Object.fromEntries(keys.map((key) => [key, source[key]])) as Pick<Source, Key>
+}

@@ -1,0 +1,63 @@
+/** Makes command-line flags of the option table, so that API, `--help` and checks never disagree. */
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import { TorchRnnError } from '../errors'
+import { type AnyOptionSpec, checkOption, describeAllowed, MODEL_OPTIONS, type OptionTable } from '../options'
+
+/** Flags that every command has. */
+export interface SharedFlags {
+  data?: string
+  seed: number
+  device: string
+  engine: 'auto' | 'torch'
+  threads: number
+  json: boolean
+  quiet: boolean
+}
+
+/** Adds a flag for each of these options of a table: `hiddenSize` becomes `--hidden-size <integer>`. */
+export function addTableFlags<Options>(command: Command, table: OptionTable<Options>, keys: readonly (keyof Options & string)[]): Command {
+  for (const key of keys) command.addOption(toFlag(key, (table as Record<string, AnyOptionSpec>)[key] as AnyOptionSpec))
+  return command
+}
+
+/** Adds `--data --seed --device --engine --threads --json --quiet`. */
+export function addSharedFlags(command: Command): Command {
+  command.addOption(
+    new Option('--data <folder>', 'read the images from IDX files in this folder, named as those of MNIST (default: the bundled MNIST)'),
+  )
+  addTableFlags(command, MODEL_OPTIONS, ['seed', 'device', 'engine', 'threads'])
+  command.option('--json', 'print one JSON object a line to stdout, and nothing else', false)
+  return command.option('--quiet', 'print only the result', false)
+}
+
+function toFlag(key: string, spec: AnyOptionSpec): Option {
+  const name = key.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+  if (spec.kind === 'boolean') return toSwitch(name, spec.default, spec.summary)
+  const option = new Option(`--${name} <${placeholder(spec)}>`, describeFlag(spec)).default(spec.default)
+  return option.argParser((text) => parse(name, spec, text))
+}
+
+/** A switch that is on by default gets a flag that turns it off. */
+function toSwitch(name: string, isOn: boolean, summary: string): Option {
+  return isOn ? new Option(`--no-${name}`, `do not ${summary}`) : new Option(`--${name}`, summary).default(false)
+}
+
+function placeholder(spec: AnyOptionSpec): string {
+  return spec.kind === 'choice' ? 'name' : spec.kind === 'text' ? 'text' : spec.kind
+}
+
+function describeFlag(spec: AnyOptionSpec): string {
+  return spec.kind === 'text' ? spec.summary : `${spec.summary} (${describeAllowed(spec)})`
+}
+
+function parse(name: string, spec: AnyOptionSpec, text: string): unknown {
+  const isNumber = spec.kind === 'integer' || spec.kind === 'number'
+  // Number('') is 0, and Number accepts spaces and hexadecimal digits; a command line should not.
+  const value = isNumber && /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Number(text) : text
+  try {
+    return checkOption(`--${name}`, spec, value)
+  } catch (error) {
+    if (error instanceof TorchRnnError) throw new InvalidArgumentError(`Expected ${error.expected}.`)
+    throw error
+  }
+}

@@ -1,0 +1,43 @@
+import { TorchRnnError } from '../errors'
+import { Interrupted, Interruption } from './interruption'
+import type { SharedFlags } from './option-flags'
+import { createReporter, type Reporter } from './reporter'
+
+/** What a command does with its flags. It reports what happens, and stops early when `stop` is aborted. */
+export type CommandWork<Flags> = (flags: Flags, reporter: Reporter, stop: AbortSignal) => Promise<void>
+
+/** Exit codes of a wrong command line and of everything else that fails. */
+export const EXIT_USAGE = 2
+export const EXIT_FAILURE = 1
+
+/** Runs the work of a command, reports why it failed, and sets the exit code of the process. */
+export async function runCommand<Flags extends SharedFlags>(flags: Flags, work: CommandWork<Flags>): Promise<void> {
+  const reporter = createReporter(flags)
+  const interruption = new Interruption((signal) =>
+    reporter.report({
+      type: 'warning',
+      message: `${signal}: stopping after this batch. Once more ends at once, and loses what is not saved.`,
+    }),
+  )
+  try {
+    await work(flags, reporter, interruption.signal)
+  } catch (error) {
+    process.exitCode = error instanceof Interrupted ? error.exitCode : EXIT_FAILURE
+    report(error, reporter)
+  }
+}
+
+function report(error: unknown, reporter: Reporter): void {
+  if (error instanceof Interrupted) {
+    if (error.exitCode !== 0) reporter.report({ type: 'error', code: 'ERR_INTERRUPTED', message: error.message })
+  } else if (error instanceof TorchRnnError) {
+    reporter.report({ type: 'error', code: error.code, message: error.message })
+  } else {
+    // A mistake of ours: only the stack helps to find it.
+    reporter.report({
+      type: 'error',
+      code: 'ERR_INTERNAL',
+      message: error instanceof Error ? (error.stack ?? error.message) : String(error),
+    })
+  }
+}
