@@ -146,6 +146,7 @@ const REASONS: Readonly<Record<string, readonly [reason: string, advice: string]
   EPERM: ['permission denied', CHECK_RIGHTS],
   ENOENT: ['it does not exist', CHECK_PATH],
   ENOTDIR: ['a part of the path is not a folder', CHECK_PATH],
+  EEXIST: ['it exists already, and is no folder', 'Choose another name.'],
   EISDIR: ['it is a folder', 'Give the path of a file.'],
   ENAMETOOLONG: ['the name is too long', 'Choose a shorter one.'],
   ELOOP: ['too many symbolic links lead to each other', CHECK_PATH],

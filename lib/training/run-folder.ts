@@ -1,5 +1,5 @@
 import { appendFile, mkdir, readdir, stat } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { writeFileDurably } from '../checkpoints/durable-file'
 import { showPath, toFileSystemError } from '../data/regular-file'
 import { TorchRnnError } from '../errors'
@@ -29,7 +29,7 @@ export class RunFolder {
    */
   static async create(path?: string): Promise<RunFolder> {
     if (path === undefined) return new RunFolder(await makeNewFolder())
-    await attempt(path, () => mkdir(path, { recursive: true }))
+    await attempt(path, () => makeFolder(path))
     if (await exists(join(path, CONFIG))) {
       throw new TorchRnnError('ERR_FILE_SYSTEM', `${showPath(path)} holds a run already. Choose another folder, or remove this one.`)
     }
@@ -85,7 +85,7 @@ export async function findNewestModel(): Promise<string> {
 }
 
 async function makeNewFolder(): Promise<string> {
-  await attempt(RUNS_FOLDER, () => mkdir(RUNS_FOLDER, { recursive: true }))
+  await attempt(RUNS_FOLDER, () => makeFolder(RUNS_FOLDER))
   const time = new Date().toISOString().slice(0, 19).replaceAll(':', '-') // No colons: Windows forbids them.
   for (let attempts = 1; ; attempts += 1) {
     const path = join(RUNS_FOLDER, `${time}Z${attempts === 1 ? '' : `-${attempts}`}`)
@@ -96,6 +96,20 @@ async function makeNewFolder(): Promise<string> {
       // Another run began in this very second.
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw toFileSystemError('write', path, error)
     }
+  }
+}
+
+/** Makes a folder and those above it. Not by mkdir's `recursive`: in a folder such as /proc, which takes none, that never ends in Node 20. */
+async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    const parent = dirname(resolve(path))
+    if (code === 'EEXIST' && (await stat(path)).isDirectory()) return
+    if (code !== 'ENOENT' || (await exists(parent))) throw error
+    await makeFolder(parent)
+    await mkdir(path)
   }
 }
 

@@ -39,21 +39,20 @@ JobQueue::~JobQueue() {
 
 void JobQueue::Push(std::unique_ptr<Job> job) {
   {
-    std::lock_guard thread_lock(thread_mutex_);
-    if (!thread_.joinable() && !IsClosed()) thread_ = std::thread(&JobQueue::Loop, this);
     std::lock_guard lock(mutex_);
-    if (!closed_) waiting_.push_back(std::move(job));
+    if (!closed_) {
+      if (!started_) {
+        thread_ = std::thread(&JobQueue::Loop, this);
+        started_ = true;
+      }
+      waiting_.push_back(std::move(job));
+    }
   }
   if (job) {
     job->Drop();
   } else {
     changed_.notify_one();
   }
-}
-
-bool JobQueue::IsClosed() {
-  std::lock_guard lock(mutex_);
-  return closed_;
 }
 
 void JobQueue::Close() {
@@ -71,8 +70,14 @@ void JobQueue::Close() {
 }
 
 void JobQueue::Join() {
-  std::lock_guard lock(thread_mutex_);
-  if (thread_.joinable()) thread_.join();
+  std::lock_guard join_lock(join_mutex_);
+  std::thread thread;
+  {
+    // Only the handle is taken under mutex_: the thread may still need it, and so may a running job that pushes another one.
+    std::lock_guard lock(mutex_);
+    thread.swap(thread_);
+  }
+  if (thread.joinable()) thread.join();
 }
 
 std::shared_ptr<StopSignal> JobQueue::RunningStop() { return running_stop; }

@@ -53,7 +53,6 @@ class JobQueue {
 
  private:
   void Loop();
-  bool IsClosed();
 
   std::function<void()> on_start_;
   std::function<void()> on_end_;
@@ -62,8 +61,9 @@ class JobQueue {
   std::deque<std::unique_ptr<Job>> waiting_;  // Guarded by mutex_.
   std::shared_ptr<StopSignal> running_;       // Guarded by mutex_; the running job's signal, or null.
   bool closed_ = false;                       // Guarded by mutex_.
-  std::mutex thread_mutex_;                   // Held while starting or joining; taken before mutex_.
-  std::thread thread_;                        // Guarded by thread_mutex_.
+  bool started_ = false;                      // Guarded by mutex_; stays true when the thread has ended.
+  std::thread thread_;                        // Guarded by mutex_.
+  std::mutex join_mutex_;                     // Makes the second of two joiners wait as well; taken before mutex_.
 };
 
 }  // namespace torch_rnn_mnist
