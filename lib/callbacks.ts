@@ -1,19 +1,31 @@
-import { AsyncLocalStorage } from 'node:async_hooks'
+import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks'
 import { TorchRnnError } from './errors'
 import type { NativeCallback } from './native'
 
 /** A number that stands for a failure that native code cannot have numbered: no memory for the event. */
 const UNKNOWN_FAILURE = 0xffffffff
 
+/** One call of a user's function by the computing thread of a model. */
+interface CallbackCall {
+  readonly model: object
+  /** Until the function is done, the thread waits for it. */
+  running: boolean
+}
+
 /**
  * The user's functions that the computing thread calls: it waits for them, so a call to the same model from inside one would wait for
- * itself. This remembers, through every `await`, for which model the running code is such a callback.
+ * itself. This remembers, through every `await`, of which calls the running code is a part, also of some that are over: what a callback
+ * leaves behind, such as a timer, still runs in its context.
  */
-const waitingModels = new AsyncLocalStorage<ReadonlySet<object>>()
+const enclosingCalls = new AsyncLocalStorage<readonly CallbackCall[]>()
 
 /** Whether the running code was called by the computing thread of `model`, which waits for it. */
 export function isInsideCallbackOf(model: object): boolean {
-  return waitingModels.getStore()?.has(model) ?? false
+  return runningCalls().some((call) => call.model === model)
+}
+
+function runningCalls(): CallbackCall[] {
+  return (enclosingCalls.getStore() ?? []).filter((call) => call.running)
 }
 
 /** Wraps the callbacks of one model and keeps what they throw until the call they belong to rejects. */
@@ -29,13 +41,29 @@ export class Callbacks {
   /** A native callback that runs `handle`, waits for it and never throws. */
   wrap<Event>(handle: (event: Event) => unknown): NativeCallback<Event> {
     return (event, settle) => {
-      const models = new Set(waitingModels.getStore()).add(this.#model)
-      waitingModels
-        .run(models, async () => await handle(event))
+      const call = { model: this.#model, running: true }
+      const finish = (failure: number): void => {
+        call.running = false
+        settle(failure)
+      }
+      enclosingCalls
+        .run([...runningCalls(), call], async () => await handle(event))
         .then(
-          () => settle(0),
-          (error) => settle(this.#keep(error)),
+          () => finish(0),
+          (error) => finish(this.#keep(error)),
         )
+    }
+  }
+
+  /**
+   * Ties a user's function to the asynchronous context in which it was given to us, as an event emitter would: its callers are native
+   * messages, which have no context of their own. Use this, not AsyncResource.bind, which forgets inside which calls the function runs.
+   */
+  bind<Event, Result>(userFunction: (event: Event) => Result): (event: Event) => Result {
+    const context = new AsyncResource('torch-rnn-mnist')
+    return (event) => {
+      const calls = runningCalls()
+      return context.runInAsyncScope(() => enclosingCalls.run([...runningCalls(), ...calls], userFunction, event))
     }
   }
 

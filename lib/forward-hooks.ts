@@ -53,7 +53,7 @@ export class ForwardHooks {
     if (typeof hook !== 'function') throw unexpected('ERR_INVALID_ARGUMENT', 'hook', 'a function', hook)
     const registered = this.#hooks.get(module) ?? new Set()
     this.#hooks.set(module, registered)
-    const entry = { hook } // An object of its own: the same function may be registered twice.
+    const entry = { hook: this.#callbacks.bind(hook) } // An object of its own: the same function may be registered twice.
     registered.add(entry)
     if (registered.size === 1)
       this.#native.setForwardHook(

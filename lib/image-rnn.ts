@@ -1,4 +1,3 @@
-import { AsyncResource } from 'node:async_hooks'
 import { Callbacks, isInsideCallbackOf } from './callbacks'
 import { readModelFile, writeModelFile } from './checkpoints/model-file'
 import { type ImageBatch, type ImageDataset, rawData } from './data/dataset'
@@ -250,8 +249,7 @@ export class ImageRNN {
   async #trainEpochs(data: NativeDataset, hyperparameters: Required<TrainHyperparameters>, options: TrainOptions): Promise<History> {
     const { epochs } = hyperparameters
     const epochEvents: EpochEvent[] = []
-    // Run the user's functions in the asynchronous context of the call, not in that of the native thread's message.
-    const onBatch = options.onBatch && AsyncResource.bind(options.onBatch)
+    const onBatch = options.onBatch && this.#callbacks.bind(options.onBatch)
     for (let epoch = 1; epoch <= epochs; epoch += 1) {
       options.signal?.throwIfAborted()
       const report =

@@ -1,6 +1,6 @@
 /** A model on disk: a safetensors file of PyTorch's state dict, with the architecture in its metadata. */
 import { type Architecture, parameterShapes } from '../architecture'
-import { invalidFile } from '../data/regular-file'
+import { invalidFile, showPath } from '../data/regular-file'
 import { TorchRnnError } from '../errors'
 import { MODEL_OPTIONS, resolveOptions } from '../options'
 import type { Tensor } from '../tensor'
@@ -48,7 +48,10 @@ function inferArchitecture(tensors: ReadonlyMap<string, SafetensorsTensor>, path
   const first = tensors.get('basic_rnn.weight_ih_l0')?.shape
   const last = tensors.get('FC.weight')?.shape
   if (first === undefined || last === undefined) {
-    const names = [...tensors.keys()].slice(0, 3).join(', ')
+    const names = [...tensors.keys()]
+      .slice(0, 3)
+      .map((name) => JSON.stringify(name.slice(0, 60)))
+      .join(', ')
     throw invalidFile(
       path,
       'the parameters basic_rnn.weight_ih_l0 and FC.weight',
@@ -62,10 +65,14 @@ function inferArchitecture(tensors: ReadonlyMap<string, SafetensorsTensor>, path
 function checkArchitecture(described: Record<string, unknown>, path: string): Architecture {
   const { inputSize, hiddenSize, numLayers, numClasses, nonlinearity } = MODEL_OPTIONS
   try {
-    return resolveOptions<Architecture>({ inputSize, hiddenSize, numLayers, numClasses, nonlinearity }, described, `the model in ${path}`)
+    return resolveOptions<Architecture>(
+      { inputSize, hiddenSize, numLayers, numClasses, nonlinearity },
+      described,
+      `the model in ${showPath(path)}`,
+    )
   } catch (error) {
     if (!(error instanceof TorchRnnError)) throw error
-    throw new TorchRnnError('ERR_INVALID_FILE', `${path} holds no model that can be built. ${error.message}`, { cause: error })
+    throw new TorchRnnError('ERR_INVALID_FILE', `${showPath(path)} holds no model that can be built. ${error.message}`, { cause: error })
   }
 }
 

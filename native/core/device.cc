@@ -33,7 +33,12 @@ c10::Device ResolveDevice(const std::string& name) {
 
 void PrepareComputeThread(int threads) {
   at::globalContext().setFlushDenormal(true);
-  if (threads > 0) at::set_num_threads(threads);
+  // libtorch also keeps the last count for the whole process, and a thread that asks for the first time gets that one. So the default
+  // is read before any count is set, and this thread asks before its own is set: otherwise a model would take over the count of
+  // another one (device_test, ThreadCountBelongsToItsThread).
+  static const int default_threads = at::get_num_threads();
+  at::get_num_threads();
+  at::set_num_threads(threads > 0 ? threads : default_threads);
 }
 
 }  // namespace torch_rnn_mnist
