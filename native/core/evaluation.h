@@ -9,7 +9,7 @@
 namespace torch_rnn_mnist {
 
 struct Evaluation {
-  double loss = 0;         // Mean cross entropy over samples.
+  double loss = 0;          // Mean cross entropy over samples.
   torch::Tensor confusion;  // int64 [C, C] on the CPU: row = label, column = prediction.
   int64_t samples = 0;
   double seconds = 0;

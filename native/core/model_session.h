@@ -27,7 +27,8 @@ class ModelSession {
   Evaluation EvaluateOn(const Dataset& dataset, int64_t batch_size, const StopSignal& stop);
   // A fresh optimizer for a new training.
   void StartTraining(const OptimizerOptions& options);
-  EpochResult RunEpoch(const Dataset& dataset, const EpochOptions& options, const StopSignal& stop, const TrainProgressCallback& on_progress);
+  EpochResult RunEpoch(const Dataset& dataset, const EpochOptions& options, const StopSignal& stop,
+                       const TrainProgressCallback& on_progress);
   StateDict CopyState();
   void LoadState(const StateDict& state);
   // Threads that one operation uses on this thread, as libtorch reports it.

@@ -24,13 +24,13 @@ struct EpochOptions {
 
 // State of an epoch after some batch. Means are over samples.
 struct TrainProgress {
-  int64_t batch = 0;          // From 1.
-  int64_t batches = 0;        // In the whole epoch.
-  int64_t samples = 0;        // Seen so far in this epoch.
-  double batch_loss = 0;      // Mean cross entropy of this batch, before its update.
-  double loss = 0;            // Mean over the samples so far.
-  double accuracy = 0;        // Share of the samples so far, 0 to 1.
-  double seconds = 0;         // Since the start of the epoch.
+  int64_t batch = 0;      // From 1.
+  int64_t batches = 0;    // In the whole epoch.
+  int64_t samples = 0;    // Seen so far in this epoch.
+  double batch_loss = 0;  // Mean cross entropy of this batch, before its update.
+  double loss = 0;        // Mean over the samples so far.
+  double accuracy = 0;    // Share of the samples so far, 0 to 1.
+  double seconds = 0;     // Since the start of the epoch.
 };
 
 struct EpochResult {

@@ -49,9 +49,8 @@ class CallJob : public Job {
   }
 
   void PostError(const Error& error) {
-    dispatcher_->Post([promise = promise_, error](Napi::Env env) {
-      Environment::Of(env).Reject(promise, ToJavaScript(env, error).Value());
-    });
+    dispatcher_->Post(
+        [promise = promise_, error](Napi::Env env) { Environment::Of(env).Reject(promise, ToJavaScript(env, error).Value()); });
   }
 
   const uint64_t promise_;

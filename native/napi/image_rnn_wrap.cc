@@ -265,7 +265,8 @@ Napi::Value ImageRnnWrap::TrainEpoch(const Napi::CallbackInfo& info) {
         [session = session_, dataset, options, callback](const auto& stop) {
           if (!callback) return session->RunEpoch(*dataset, options, *stop, {});
           ProgressReporter reporter(callback, stop);
-          EpochResult result = session->RunEpoch(*dataset, options, *stop, [&](const TrainProgress& progress) { reporter.Report(progress); });
+          EpochResult result =
+              session->RunEpoch(*dataset, options, *stop, [&](const TrainProgress& progress) { reporter.Report(progress); });
           reporter.Finish();
           return result;
         },

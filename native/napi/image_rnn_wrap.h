@@ -39,8 +39,8 @@ class ImageRnnWrap : public Napi::ObjectWrap<ImageRnnWrap> {
   std::shared_ptr<JobQueue> queue_;        // Shared with the environment, which stops it at its end.
   std::weak_ptr<StopSignal> training_;     // Of the latest epoch's job.
   int64_t input_size_ = 0;
-  std::string device_;                     // As resolved, such as "cuda:0".
-  int64_t reported_bytes_ = 0;             // What V8 was told; undone in dispose and in the finalizer.
+  std::string device_;          // As resolved, such as "cuda:0".
+  int64_t reported_bytes_ = 0;  // What V8 was told; undone in dispose and in the finalizer.
 };
 
 }  // namespace torch_rnn_mnist
