@@ -1,0 +1,90 @@
+#pragma once
+
+// A small test frame: TEST registers a test, the first failed REQUIRE ends it. RunTests is what main returns (see main.cc).
+// A failure is thrown, so REQUIRE belongs on the test's own thread and not into a job or another thread. (It is not named CHECK
+// because libtorch's logging header takes that name.)
+
+#include <sstream>
+#include <stdexcept>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "native/core/error.h"
+
+namespace check {
+
+struct Failure : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+[[noreturn]] void Fail(const char* file, int line, const std::string& what);
+
+bool Register(const char* name, void (*body)());
+
+// Runs the tests whose name contains the first argument (all without one), or lists them with --list.
+// Returns 1 when any failed or none was found.
+int RunTests(int argc, char** argv);
+
+template <typename T>
+std::string Text(const T& value) {
+  std::ostringstream out;
+  out.precision(17);
+  if constexpr (requires { out << value; }) {
+    out << std::boolalpha << value;
+  } else if constexpr (requires { value.begin(); }) {
+    for (const auto& element : value) out << (out.tellp() == 0 ? "" : ", ") << Text(element);
+  } else {
+    out << "a value that cannot be printed";
+  }
+  return out.str();
+}
+
+template <typename A, typename B>
+bool Equal(const A& a, const B& b) {
+  if constexpr (std::is_integral_v<A> && std::is_integral_v<B> && !std::is_same_v<A, bool> && !std::is_same_v<B, bool>) {
+    return std::cmp_equal(a, b);  // A plain == would convert -1 to a large unsigned number.
+  } else {
+    return a == b;
+  }
+}
+
+template <typename A, typename B>
+void ExpectEqual(const A& actual, const B& expected, const char* file, int line, const char* text) {
+  if (!Equal(actual, expected)) Fail(file, line, std::string(text) + ": got " + Text(actual) + ", want " + Text(expected));
+}
+
+void ExpectNear(double actual, double expected, double tolerance, const char* file, int line, const char* text);
+
+// Returns the error, for checks of its message.
+template <typename Body>
+torch_rnn_mnist::Error ExpectError(const std::string& code, Body body, const char* file, int line, const char* text) {
+  try {
+    body();
+  } catch (const torch_rnn_mnist::Error& error) {
+    if (error.code() == code) return error;
+    Fail(file, line, std::string(text) + ": threw " + error.code() + " (" + error.what() + "), want " + code);
+  }
+  Fail(file, line, std::string(text) + ": threw nothing, want " + code);
+}
+
+}  // namespace check
+
+#define TEST(name)                                                                          \
+  static void Test##name();                                                                 \
+  [[maybe_unused]] static const bool registered##name = check::Register(#name, Test##name); \
+  static void Test##name()
+
+#define REQUIRE(...)                                                                \
+  do {                                                                              \
+    if (!(__VA_ARGS__)) check::Fail(__FILE__, __LINE__, "not true: " #__VA_ARGS__); \
+  } while (false)
+
+#define REQUIRE_EQ(actual, expected) check::ExpectEqual(actual, expected, __FILE__, __LINE__, #actual)
+
+// |actual - expected| <= tolerance, for single numbers.
+#define REQUIRE_NEAR(actual, expected, tolerance) check::ExpectNear(actual, expected, tolerance, __FILE__, __LINE__, #actual)
+
+// The expression throws torch_rnn_mnist::Error with this code; the value is the error.
+#define REQUIRE_THROWS(code, ...) check::ExpectError(code, [&] { static_cast<void>(__VA_ARGS__); }, __FILE__, __LINE__, #__VA_ARGS__)

@@ -1,0 +1,101 @@
+#include "native/core/evaluation.h"
+
+#include <array>
+#include <cmath>
+#include <vector>
+
+#include "tests/native/check.h"
+#include "tests/native/check_tensors.h"
+#include "tests/native/sample_data.h"
+
+namespace torch_rnn_mnist {
+namespace {
+
+constexpr int64_t kCount = 11;
+constexpr double kRounding = 1e-6;  // Losses are summed in float32 within a batch.
+
+// A network that answers the same for every image: logits 0, 2 and 1 for the three classes.
+void MakeConstant(ImageRnn& model) {
+  StateDict state = model.CopyState();
+  for (auto& [name, value] : state) {
+    if (name == "FC.weight") value.zero_();
+    if (name == "FC.bias") value = torch::tensor({0.0F, 2.0F, 1.0F});
+  }
+  model.LoadState(state);
+}
+
+TEST(LossAndConfusionMatrixByHand) {
+  ImageRnn model(sample::Options());
+  MakeConstant(model);
+  const Dataset data(sample::Images(6), torch::tensor({0, 0, 0, 1, 2, 2}, torch::kInt64));
+  const Evaluation result = Evaluate(model, data, /*batch_size=*/4, StopSignal());
+  REQUIRE_EQ(result.samples, 6);
+  // Rows are labels, columns predictions; class 1 is always predicted.
+  REQUIRE_SAME(result.confusion, torch::tensor({{0, 3, 0}, {0, 1, 0}, {0, 2, 0}}, torch::kInt64));
+  const double log_sum = std::log(1 + std::exp(2.0) + std::exp(1.0));
+  REQUIRE_NEAR(result.loss, (3 * log_sum + (log_sum - 2) + 2 * (log_sum - 1)) / 6, kRounding);
+  REQUIRE(result.seconds >= 0);
+}
+
+TEST(EveryBatchSizeGivesTheSameResult) {
+  ImageRnn model(sample::Options());
+  const Dataset data = sample::Data(kCount);
+  const torch::Tensor predicted = Infer(model, sample::Images(kCount), StopSignal()).argmax(1);
+  torch::Tensor confusion = torch::zeros({sample::kClasses, sample::kClasses}, torch::kInt64);
+  for (int64_t i = 0; i < kCount; ++i) confusion[i % sample::kClasses][predicted[i].item<int64_t>()] += 1;
+  const double loss = Evaluate(model, data, kCount, StopSignal()).loss;
+  for (const int64_t batch_size : {1, 4, 11, 1000}) {
+    const Evaluation result = Evaluate(model, data, batch_size, StopSignal());
+    REQUIRE_SAME(result.confusion, confusion);
+    REQUIRE_NEAR(result.loss, loss, kRounding);
+  }
+}
+
+TEST(EvaluationRestoresTheModeAndLeavesNoGradients) {
+  ImageRnn model(sample::Options());
+  const Dataset data = sample::Data(kCount);
+  for (const bool training : {true, false}) {
+    model.train(training);
+    Evaluate(model, data, 4, StopSignal());
+    REQUIRE_EQ(model.is_training(), training);
+    REQUIRE(!Infer(model, sample::Images(2), StopSignal()).requires_grad());
+    REQUIRE_EQ(model.is_training(), training);
+  }
+  for (const torch::Tensor& parameter : model.parameters()) REQUIRE(!parameter.grad().defined());
+}
+
+TEST(DatasetThatDoesNotFitIsRefused) {
+  ImageRnn model(sample::Options());
+  REQUIRE_THROWS(kInvalidShape, Evaluate(model, Dataset(torch::zeros({4, 4, 6}), sample::Labels(4)), 2, StopSignal()));
+  const Dataset many_classes(sample::Images(4), torch::tensor({0, 1, 2, 3}, torch::kInt64));
+  REQUIRE_THROWS(kInvalidData, Evaluate(model, many_classes, 2, StopSignal()));
+  REQUIRE(model.is_training());
+}
+
+TEST(StopEndsEvaluationAndInference) {
+  ImageRnn model(sample::Options());
+  StopSignal stop;
+  int batches = 0;
+  model.hooks().Set(HookedModule::kModel, [&](const ForwardEvent&) {
+    if (++batches == 2) stop.Request();
+  });
+  REQUIRE_THROWS(kDisposed, Evaluate(model, sample::Data(kCount), /*batch_size=*/3, stop));
+  REQUIRE_EQ(batches, 2);  // Of four: it ends behind the running batch.
+  REQUIRE(model.is_training());
+  REQUIRE_THROWS(kDisposed, Infer(model, sample::Images(2), stop));
+  REQUIRE(model.is_training());
+}
+
+TEST(InferenceScalesBytesAndJoinsItsPieces) {
+  ImageRnn model(sample::Options());
+  const torch::Tensor images = sample::Images(2001);  // Two whole pieces and a single sample.
+  const torch::Tensor logits = Infer(model, images, StopSignal());
+  REQUIRE_EQ(logits.sizes().vec(), (std::vector<int64_t>{2001, sample::kClasses}));
+  REQUIRE_SAME(Infer(model, ScaleImages(images), StopSignal()), logits);
+  torch::NoGradGuard no_grad;
+  // A matrix product of another size may sum in another order.
+  REQUIRE_CLOSE(logits, model.Forward(ScaleImages(images)), /*atol=*/1e-6, /*rtol=*/0);
+}
+
+}  // namespace
+}  // namespace torch_rnn_mnist

@@ -1,0 +1,292 @@
+#include "native/core/job_queue.h"
+
+#include <atomic>
+#include <barrier>
+#include <functional>
+#include <future>
+#include <memory>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "tests/native/check.h"
+
+namespace torch_rnn_mnist {
+namespace {
+
+void Nothing() {}
+
+// A job made of two functions.
+class TestJob : public Job {
+ public:
+  explicit TestJob(std::function<void(TestJob&)> run, std::function<void()> drop = Nothing)
+      : run_(std::move(run)), drop_(std::move(drop)) {}
+  void Run() noexcept override { run_(*this); }
+  void Drop() noexcept override { drop_(); }
+
+ private:
+  const std::function<void(TestJob&)> run_;
+  const std::function<void()> drop_;
+};
+
+void PushJob(JobQueue& queue, std::function<void(TestJob&)> run, std::function<void()> drop = Nothing) {
+  queue.Push(std::make_unique<TestJob>(std::move(run), std::move(drop)));
+}
+
+// Returns when every job pushed before has run.
+void Drain(JobQueue& queue) {
+  std::promise<void> done;
+  PushJob(queue, [&](TestJob&) { done.set_value(); });
+  done.get_future().wait();
+}
+
+// Runs until its stop signal comes.
+void RunUntilStopped(TestJob& job) {
+  job.stop()->WaitFor([] { return false; });
+}
+
+// Pushes a job that runs until it is stopped, and returns once it runs.
+void PushBlockingJob(JobQueue& queue) {
+  std::promise<void> running;
+  PushJob(queue, [&](TestJob& job) {
+    running.set_value();
+    RunUntilStopped(job);
+  });
+  running.get_future().wait();
+}
+
+TEST(RunsJobsFirstInFirstOut) {
+  JobQueue queue(Nothing, Nothing);
+  std::vector<int> order;
+  for (int i = 0; i < 100; ++i) PushJob(queue, [&, i](TestJob&) { order.push_back(i); });
+  Drain(queue);
+  REQUIRE_EQ(order.size(), 100);
+  for (int i = 0; i < 100; ++i) REQUIRE_EQ(order[static_cast<size_t>(i)], i);
+}
+
+TEST(RunsEverythingOnOneThreadOfItsOwn) {
+  std::vector<std::thread::id> threads;
+  {
+    JobQueue queue([&] { threads.push_back(std::this_thread::get_id()); }, [&] { threads.push_back(std::this_thread::get_id()); });
+    for (int i = 0; i < 3; ++i) PushJob(queue, [&](TestJob&) { threads.push_back(std::this_thread::get_id()); });
+    Drain(queue);
+  }
+  REQUIRE_EQ(threads.size(), 5);  // on_start, three jobs, on_end.
+  for (const std::thread::id id : threads) REQUIRE(id == threads[0] && id != std::this_thread::get_id());
+}
+
+TEST(UnusedQueueStartsNoThread) {
+  int calls = 0;
+  {
+    JobQueue queue([&] { ++calls; }, [&] { ++calls; });
+    queue.Close();
+    queue.Join();
+    int dropped = 0;
+    PushJob(queue, [&](TestJob&) { ++calls; }, [&] { ++dropped; });
+    REQUIRE_EQ(dropped, 1);  // At once, on this thread.
+  }
+  REQUIRE_EQ(calls, 0);
+}
+
+TEST(CloseStopsTheRunningJobAndDropsTheWaitingOnes) {
+  std::vector<int> dropped;
+  bool waiting_ran = false;
+  bool ended = false;
+  JobQueue queue(Nothing, [&] { ended = true; });
+  PushBlockingJob(queue);
+  for (int i = 0; i < 3; ++i) PushJob(queue, [&](TestJob&) { waiting_ran = true; }, [&, i] { dropped.push_back(i); });
+  queue.Close();
+  REQUIRE_EQ(dropped, (std::vector<int>{0, 1, 2}));  // By Close itself, in their order.
+  queue.Join();
+  REQUIRE(ended);
+  REQUIRE(!waiting_ran);
+}
+
+TEST(CloseBetweenJobsLeavesNothingRunning) {
+  JobQueue queue(Nothing, Nothing);
+  std::shared_ptr<StopSignal> finished;
+  PushJob(queue, [&](TestJob& job) { finished = job.stop(); });
+  Drain(queue);
+  queue.Close();
+  queue.Close();  // Harmless.
+  queue.Join();
+  REQUIRE(!finished->Requested());  // Its turn was over.
+}
+
+TEST(JobMayCloseItsOwnQueue) {
+  bool stopped = false;
+  bool dropped = false;
+  JobQueue queue(Nothing, Nothing);
+  std::promise<void> pushed;
+  PushJob(queue, [&](TestJob& job) {
+    pushed.get_future().wait();
+    queue.Close();
+    stopped = job.stop()->Requested();
+  });
+  PushJob(queue, [](TestJob&) {}, [&] { dropped = true; });
+  pushed.set_value();
+  queue.Join();
+  REQUIRE(stopped);
+  REQUIRE(dropped);
+}
+
+TEST(JobMayPushTheNextOne) {
+  JobQueue queue(Nothing, Nothing);
+  std::promise<int> second;
+  PushJob(queue, [&](TestJob&) { PushJob(queue, [&](TestJob&) { second.set_value(2); }); });
+  REQUIRE_EQ(second.get_future().get(), 2);
+}
+
+// A queue once held the lock that Push needs while it joined: a job that pushed then waited for Join, and Join for the job.
+TEST(JobMayPushWhileTheQueueIsJoined) {
+  constexpr int kRounds = 200;  // The order of the two threads is open, so that one round would often not meet the case.
+  for (int round = 0; round < kRounds; ++round) {
+    bool dropped = false;
+    JobQueue queue(Nothing, Nothing);
+    std::promise<void> running;
+    PushJob(queue, [&](TestJob& job) {
+      running.set_value();
+      RunUntilStopped(job);
+      std::this_thread::yield();
+      PushJob(queue, [](TestJob&) {}, [&] { dropped = true; });
+    });
+    running.get_future().wait();
+    queue.Close();
+    queue.Join();
+    REQUIRE(dropped);
+  }
+}
+
+TEST(SeveralThreadsMayJoin) {
+  JobQueue queue(Nothing, Nothing);
+  std::atomic<bool> finished = false;
+  std::promise<void> running;
+  PushJob(queue, [&](TestJob& job) {
+    running.set_value();
+    RunUntilStopped(job);
+    finished = true;
+  });
+  running.get_future().wait();
+  std::atomic<int> saw_it_finished = 0;
+  std::vector<std::thread> joiners;
+  for (int i = 0; i < 4; ++i) {
+    joiners.emplace_back([&] {
+      queue.Join();
+      if (finished) ++saw_it_finished;
+    });
+  }
+  queue.Close();
+  for (std::thread& joiner : joiners) joiner.join();
+  REQUIRE_EQ(saw_it_finished.load(), 4);
+  queue.Join();  // Once more, after all is over.
+}
+
+TEST(DestructorClosesAndJoins) {
+  bool ended = false;
+  {
+    JobQueue queue(Nothing, [&] { ended = true; });
+    PushBlockingJob(queue);
+  }
+  REQUIRE(ended);
+}
+
+TEST(RunningStopIsTheSignalOfTheJobOnThisThread) {
+  REQUIRE(JobQueue::RunningStop() == nullptr);
+  JobQueue queue(Nothing, Nothing);
+  JobQueue other(Nothing, Nothing);
+  bool same = false;
+  bool same_in_other = false;
+  PushBlockingJob(other);
+  PushJob(queue, [&](TestJob& job) { same = JobQueue::RunningStop() == job.stop(); });
+  Drain(queue);
+  other.Close();
+  other.Join();
+  REQUIRE(same);
+  JobQueue third(Nothing, [&] { same_in_other = JobQueue::RunningStop() == nullptr; });
+  Drain(third);
+  third.Close();
+  third.Join();
+  REQUIRE(same_in_other);  // No job runs any more.
+  REQUIRE(JobQueue::RunningStop() == nullptr);
+}
+
+TEST(StoppingOneJobDoesNotStopTheNext) {
+  JobQueue queue(Nothing, Nothing);
+  bool next_stopped = true;
+  PushJob(queue, [](TestJob& job) { job.stop()->Request(); });
+  PushJob(queue, [&](TestJob& job) { next_stopped = job.stop()->Requested(); });
+  Drain(queue);
+  REQUIRE(!next_stopped);
+}
+
+TEST(FinishedJobIsFreedBeforeTheNextStarts) {
+  JobQueue queue(Nothing, Nothing);
+  auto large = std::make_shared<int>(1);
+  const std::weak_ptr<int> observed = large;
+  bool freed = false;
+  PushJob(queue, [large = std::move(large)](TestJob&) {});
+  PushJob(queue, [&](TestJob&) { freed = observed.expired(); });
+  Drain(queue);
+  REQUIRE(freed);
+}
+
+TEST(EveryJobRunsOrIsDroppedExactlyOnce) {
+  constexpr int kPushers = 4;
+  constexpr int kJobs = 250;
+  for (int round = 0; round < 10; ++round) {
+    std::vector<std::atomic<int>> settled(kPushers * kJobs);
+    std::atomic<int> alive = 0;
+    JobQueue queue(Nothing, Nothing);
+    std::barrier start(kPushers + 1);
+    std::vector<std::thread> pushers;
+    for (int pusher = 0; pusher < kPushers; ++pusher) {
+      pushers.emplace_back([&, pusher] {
+        start.arrive_and_wait();
+        for (int job = 0; job < kJobs; ++job) {
+          std::atomic<int>& count = settled[static_cast<size_t>(pusher * kJobs + job)];
+          const std::shared_ptr<void> token(&alive, [](void* counter) { --*static_cast<std::atomic<int>*>(counter); });
+          ++alive;
+          PushJob(queue, [&count, token](TestJob&) { ++count; }, [&count, token] { ++count; });
+        }
+      });
+    }
+    start.arrive_and_wait();
+    queue.Close();  // Somewhere in the middle.
+    for (std::thread& pusher : pushers) pusher.join();
+    queue.Join();
+    for (const std::atomic<int>& count : settled) REQUIRE_EQ(count.load(), 1);
+    REQUIRE_EQ(alive.load(), 0);  // And every job was freed.
+  }
+}
+
+TEST(StopAllClosesAndJoinsEveryQueue) {
+  std::atomic<int> ended = 0;
+  std::vector<std::unique_ptr<JobQueue>> queues;
+  for (int i = 0; i < 3; ++i) {
+    queues.push_back(std::make_unique<JobQueue>(Nothing, [&] { ++ended; }));
+    PushBlockingJob(*queues.back());
+  }
+  JobQueue unused(Nothing, [&] { ++ended; });
+  JobQueue::StopAll();
+  REQUIRE_EQ(ended.load(), 3);
+  bool dropped = false;
+  PushJob(unused, [](TestJob&) {}, [&] { dropped = true; });
+  REQUIRE(dropped);
+  JobQueue::StopAll();  // Again, when all are closed.
+
+  JobQueue later(Nothing, Nothing);  // A queue made afterwards works.
+  Drain(later);
+}
+
+TEST(StopAllMayMeetADestructor) {
+  for (int round = 0; round < 50; ++round) {
+    auto queue = std::make_unique<JobQueue>(Nothing, Nothing);
+    PushBlockingJob(*queue);
+    std::thread destroyer([queue = std::move(queue)]() mutable { queue.reset(); });
+    JobQueue::StopAll();
+    destroyer.join();
+  }
+}
+
+}  // namespace
+}  // namespace torch_rnn_mnist

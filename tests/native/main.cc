@@ -1,0 +1,3 @@
+#include "tests/native/check.h"
+
+int main(int argc, char** argv) { return check::RunTests(argc, argv); }

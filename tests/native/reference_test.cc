@@ -1,0 +1,116 @@
+// The network and its training against the numbers that tests/fixtures/pytorch/make_reference.py took from PyTorch.
+//
+// Tolerances: the same float32 arithmetic in another order of summation. Logits are sums of 150 products of numbers up to 1, which
+// agree to about 1e-6; norms over thousands of values and ten updates of training add up more of it. ReLU does not bound its values,
+// so its logits reach the hundreds and are compared relative to their size.
+#include "tests/native/reference.h"
+
+#include <torch/nn/functional/loss.h>
+
+#include <string>
+#include <vector>
+
+#include "native/core/evaluation.h"
+#include "native/core/trainer.h"
+#include "tests/native/check.h"
+#include "tests/native/check_tensors.h"
+
+namespace torch_rnn_mnist {
+namespace {
+
+constexpr int64_t kBatch = 128;   // As in the script.
+constexpr int64_t kUpdates = 10;  // Training is chaotic: two correct programs are close to each other for about so long.
+constexpr double kLogitTolerance = 1e-5;
+constexpr double kNormTolerance = 1e-4;  // Relative.
+constexpr double kLossTolerance = 1e-4;  // Relative.
+
+const reference::Numbers& Fixture() {
+  static const reference::Numbers numbers(PYTORCH_NUMBERS);
+  return numbers;
+}
+
+struct Network {
+  std::string name;
+  Nonlinearity nonlinearity;
+};
+
+const std::vector<Network> kNetworks = {{"tanh", Nonlinearity::kTanh}, {"relu", Nonlinearity::kRelu}};
+
+std::shared_ptr<ImageRnn> FormulaModel(const Network& network) {
+  ModelOptions options;
+  options.nonlinearity = network.nonlinearity;
+  auto model = std::make_shared<ImageRnn>(options);
+  reference::SetFormulaWeights(*model);
+  return model;
+}
+
+// Norms over everything but the first axis, in double precision as in the script.
+torch::Tensor NormPerRow(const torch::Tensor& values) {
+  return values.detach().to(torch::kFloat64).flatten(/*start_dim=*/1).norm(/*p=*/2, /*dim=*/1);
+}
+
+TEST(LogitsEqualPyTorchs) {
+  const auto data = reference::MnistTraining(kBatch);
+  for (const Network& network : kNetworks) {
+    const torch::Tensor expected = Fixture().Get(network.name + "/logits");
+    const double relative = network.nonlinearity == Nonlinearity::kRelu ? kLogitTolerance : 0;
+    const auto model = FormulaModel(network);
+    REQUIRE_CLOSE(Infer(*model, data->On(torch::kCPU).images, StopSignal()), expected, kLogitTolerance, relative);
+  }
+}
+
+TEST(HiddenStatesEqualPyTorchs) {
+  const auto data = reference::MnistTraining(kBatch);
+  for (const Network& network : kNetworks) {
+    const auto model = FormulaModel(network);
+    torch::Tensor output;
+    torch::Tensor final_state;
+    model->hooks().Set(HookedModule::kBasicRnn, [&](const ForwardEvent& event) {
+      output = event.outputs[0];
+      final_state = event.outputs[1];
+    });
+    Infer(*model, data->On(torch::kCPU).images, StopSignal());
+    REQUIRE_CLOSE(NormPerRow(output), Fixture().Get(network.name + "/outputNormPerStep"), /*atol=*/0, kNormTolerance);
+    REQUIRE_CLOSE(NormPerRow(final_state), Fixture().Get(network.name + "/finalStateNormPerLayer"), /*atol=*/0, kNormTolerance);
+    const torch::Tensor shown = Fixture().Get(network.name + "/outputSample0LastStep");
+    REQUIRE_CLOSE(output[-1][0].narrow(0, 0, shown.size(0)), shown, kLogitTolerance, kLogitTolerance);
+  }
+}
+
+TEST(GradientsEqualPyTorchs) {
+  const auto data = reference::MnistTraining(kBatch);
+  const DatasetTensors batch = data->On(torch::kCPU);
+  for (const Network& network : kNetworks) {
+    const auto model = FormulaModel(network);
+    torch::nn::functional::cross_entropy(model->Forward(ScaleImages(batch.images)), batch.labels).backward();
+    for (const auto& parameter : model->named_parameters()) {
+      const torch::Tensor gradient = parameter.value().grad();
+      const std::string name = network.name + "/gradients/" + parameter.key();
+      const double norm = Fixture().Number(name + "/norm");
+      REQUIRE_NEAR(gradient.to(torch::kFloat64).norm().item<double>(), norm, kNormTolerance * norm);
+      const torch::Tensor shown = Fixture().Get(name + "/first");
+      // Single values are sums in which larger ones may cancel: close relative to the whole gradient.
+      REQUIRE_CLOSE(gradient.flatten().narrow(0, 0, shown.size(0)), shown, kNormTolerance * norm, kNormTolerance);
+    }
+  }
+}
+
+TEST(TheFirstLossesEqualPyTorchs) {
+  const auto data = reference::MnistTraining(kBatch * kUpdates);
+  for (const Network& network : kNetworks) {
+    const auto model = FormulaModel(network);
+    Trainer trainer(*model, OptimizerOptions());
+    EpochOptions options;
+    options.batch_size = kBatch;
+    options.shuffle = false;
+    options.log_interval = 1;
+    std::vector<double> losses;
+    trainer.RunEpoch(*data, /*epoch=*/0, options, StopSignal(),
+                     [&](const TrainProgress& progress) { losses.push_back(progress.batch_loss); });
+    const torch::Tensor expected = Fixture().Get(network.name + "/losses").narrow(0, 0, kUpdates);
+    REQUIRE_CLOSE(torch::tensor(losses, torch::kFloat64), expected, /*atol=*/0, kLossTolerance);
+  }
+}
+
+}  // namespace
+}  // namespace torch_rnn_mnist

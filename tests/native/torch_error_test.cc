@@ -1,0 +1,70 @@
+#include "native/core/torch_error.h"
+
+#include <c10/util/Exception.h>
+#include <torch/types.h>
+
+#include <exception>
+#include <functional>
+#include <new>
+#include <stdexcept>
+#include <string>
+
+#include "tests/native/check.h"
+
+namespace torch_rnn_mnist {
+namespace {
+
+Error Translated(const std::function<void()>& body) {
+  try {
+    body();
+  } catch (...) {
+    return TranslateException(std::current_exception());
+  }
+  throw std::logic_error("nothing was thrown");
+}
+
+void CheckError(const Error& error, const std::string& code, const std::string& message) {
+  REQUIRE_EQ(std::string(error.code()), code);
+  REQUIRE_EQ(std::string(error.what()), message);
+}
+
+bool HasBacktrace(const std::string& text) { return text.find('\n') != std::string::npos || text.find("frame #") != std::string::npos; }
+
+TEST(OwnErrorsPassUnchanged) {
+  const Error error = Translated([] { throw Error(kInvalidShape, "Expected this.", "a detail"); });
+  CheckError(error, kInvalidShape, "Expected this.");
+  REQUIRE_EQ(error.detail(), std::string("a detail"));
+}
+
+TEST(LibtorchErrorsLoseTheirBacktrace) {
+  const Error error = Translated([] { torch::zeros({2, 3}).matmul(torch::zeros({4, 5})); });
+  CheckError(error, kNative, "libtorch: mm: mat1 and mat2 shapes cannot be multiplied (2x3 and 4x5)");
+  REQUIRE(HasBacktrace(error.detail()));  // Which still has it.
+  REQUIRE(error.detail().find("cannot be multiplied") != std::string::npos);
+}
+
+TEST(OnlyTheFirstLineOfALibtorchErrorIsTheMessage) {
+  const Error error = Translated([] { TORCH_CHECK(false, "first line\nsecond line"); });
+  CheckError(error, kNative, "libtorch: first line");
+  REQUIRE(error.detail().find("second line") != std::string::npos);
+}
+
+TEST(LackOfMemoryHasItsOwnCode) {
+  constexpr int64_t kPetabyte = int64_t{1} << 50;  // More than any machine maps.
+  const Error cpu = Translated([] { torch::empty({kPetabyte}, torch::kUInt8); });
+  REQUIRE_EQ(std::string(cpu.code()), std::string(kOutOfMemory));
+  REQUIRE(!HasBacktrace(cpu.what()));
+  const Error device = Translated([] { TORCH_CHECK_WITH(OutOfMemoryError, false, "CUDA out of memory.\nmore"); });
+  CheckError(device, kOutOfMemory, "Not enough device memory: CUDA out of memory.");
+  CheckError(Translated([] { throw std::bad_alloc(); }), kOutOfMemory, "Not enough memory.");
+}
+
+TEST(OtherExceptionsBecomeNativeErrors) {
+  const Error error = Translated([] { throw std::runtime_error("first line\nsecond line"); });
+  CheckError(error, kNative, "first line");
+  REQUIRE_EQ(error.detail(), std::string("first line\nsecond line"));
+  CheckError(Translated([] { throw 42; }), kNative, "An exception of an unknown type came out of native code.");
+}
+
+}  // namespace
+}  // namespace torch_rnn_mnist
