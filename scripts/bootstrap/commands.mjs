@@ -1,0 +1,134 @@
+/** The npm scripts: each does the set-up it needs, then its work. */
+import { spawn } from 'node:child_process'
+import { createRequire } from 'node:module'
+import { cpus } from 'node:os'
+import { join } from 'node:path'
+import { DIST, FETCHED_LIBTORCH, NATIVE_TESTS, ROOT } from './places.mjs'
+import { setUp } from './set-up.mjs'
+import { SetUpError } from './set-up-error.mjs'
+import { libtorch, libtorchFolder } from './steps/libtorch.mjs'
+import { addon, nativeTests } from './steps/native.mjs'
+import { packages } from './steps/packages.mjs'
+import { typescript } from './steps/typescript.mjs'
+
+/** Tools by the file that node runs. */
+const SCRIPTS = {
+  biome: 'node_modules/@biomejs/biome/bin/biome',
+  jest: 'node_modules/jest/bin/jest.js',
+  tsc: 'node_modules/typescript/bin/tsc',
+  native: 'scripts/checks/native-sources.mjs',
+  bench: 'scripts/bench/run.mjs',
+}
+
+const LINT = [
+  ['biome', node('biome', 'check', '--error-on-warnings')],
+  ['types of the tests', node('tsc', '--project', 'tests')],
+  ['C++ sources', node('native')],
+]
+const CTEST = [
+  'C++ tests',
+  { command: 'ctest', args: ['--test-dir', NATIVE_TESTS, '--output-on-failure', '--parallel', String(cpus().length)] },
+]
+
+/** What `npm run <name> -- <args>` does. */
+const COMMANDS = {
+  async build() {
+    await setUp(productSteps())
+    console.error('The addon is in build/Release, the JavaScript in dist.')
+  },
+  async train(args) {
+    await setUp(productSteps())
+    // In this process: signals and exit codes are the program's own.
+    const program = join(DIST, 'cli', 'main.js')
+    process.argv = [process.execPath, program, ...args]
+    createRequire(import.meta.url)(program)
+  },
+  async test(args) {
+    await setUp([...productSteps(), nativeTests])
+    await runAll([...LINT, CTEST, ['TypeScript tests', node('jest', ...args)]])
+  },
+  async 'test:js'(args) {
+    await setUp(productSteps())
+    await runAll([['TypeScript tests', node('jest', ...args)]])
+  },
+  async 'test:native'(args) {
+    await setUp([packages, ...libtorchSteps(), nativeTests])
+    const [title, { command, args: ctestArgs }] = CTEST
+    await runAll([[title, { command, args: [...ctestArgs, ...args] }]])
+  },
+  async lint() {
+    await setUp([packages])
+    await runAll(LINT)
+  },
+  async format() {
+    await setUp([packages])
+    await runAll([
+      ['biome', node('biome', 'check', '--write')],
+      ['C++ sources', node('native', '--write')],
+    ])
+  },
+  async bench(args) {
+    await setUp(productSteps())
+    await runAll([['benchmark', node('bench', ...args)]])
+  },
+}
+
+function libtorchSteps() {
+  return libtorchFolder() === FETCHED_LIBTORCH ? [libtorch] : []
+}
+
+function productSteps() {
+  return [packages, ...libtorchSteps(), addon, typescript]
+}
+
+function node(script, ...args) {
+  return { command: process.execPath, args: [join(ROOT, SCRIPTS[script]), ...args] }
+}
+
+/** Runs each to its end, so that one run tells all that is wrong. */
+async function runAll(runs) {
+  const failed = []
+  for (const [title, { command, args }] of runs) {
+    const started = performance.now()
+    const code = await runInForeground(command, args)
+    if (runs.length > 1)
+      console.error(
+        `${title}: ${code === 0 ? 'ok' : `failed (exit code ${code})`} after ${((performance.now() - started) / 1000).toFixed(1)} s`,
+      )
+    if (code !== 0) failed.push(title)
+    if (code > 128) break // Ended by a signal: the user wants no more.
+  }
+  if (failed.length === 0) return
+  process.exitCode = 1
+  if (runs.length > 1) console.error(`Failed: ${failed.join(', ')}.`)
+}
+
+function runInForeground(command, args) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, { cwd: ROOT, stdio: 'inherit' })
+    // A terminal signals the child as well; a signal to this process alone is passed on. Its end ends this.
+    const listeners = ['SIGINT', 'SIGTERM'].map((name) => [name, () => child.kill(name)])
+    for (const [name, listener] of listeners) process.on(name, listener)
+    child.on('error', reject)
+    child.on('close', (code, signal) => {
+      for (const [name, listener] of listeners) process.removeListener(name, listener)
+      resolve(code ?? { SIGINT: 130, SIGTERM: 143 }[signal] ?? 129)
+    })
+  })
+}
+
+/** Runs an npm script's work, and sets the exit code. */
+export async function runCommand(name, args) {
+  if (!Object.hasOwn(COMMANDS, name ?? '')) {
+    console.error(`Expected a command (${Object.keys(COMMANDS).join(', ')}) but received ${name ?? 'none'}.`)
+    process.exitCode = 2
+    return
+  }
+  try {
+    await COMMANDS[name](args)
+  } catch (error) {
+    if (!(error instanceof SetUpError)) throw error
+    console.error(error.message)
+    process.exitCode = error.exitCode
+  }
+}

@@ -1,0 +1,149 @@
+/** What a machine must have before a step runs. All that is missing is told at once, with the command that installs it. */
+import { spawnSync } from 'node:child_process'
+import { statfsSync } from 'node:fs'
+import { LIBTORCH_CONTENTS, PLATFORM, PYTHON, ROOT } from './places.mjs'
+import { SetUpError } from './set-up-error.mjs'
+
+/** As in CMakeLists.txt. */
+const CMAKE_VERSION = [3, 25]
+/** The oldest GNU C library that PyTorch's wheels run on ("manylinux_2_28"). */
+const GLIBC_VERSION = [2, 28]
+
+/** Names of packages by package manager. */
+const PACKAGES = {
+  'apt-get': {
+    install: 'sudo apt-get install',
+    python: 'python3',
+    pip: 'python3-pip',
+    cmake: 'cmake',
+    compiler: 'g++',
+    make: 'ninja-build',
+  },
+  dnf: { install: 'sudo dnf install', python: 'python3', pip: 'python3-pip', cmake: 'cmake', compiler: 'gcc-c++', make: 'ninja-build' },
+  pacman: { install: 'sudo pacman -S', python: 'python', pip: 'python-pip', cmake: 'cmake', compiler: 'gcc', make: 'ninja' },
+  zypper: { install: 'sudo zypper install', python: 'python3', pip: 'python3-pip', cmake: 'cmake', compiler: 'gcc-c++', make: 'ninja' },
+  brew: { install: 'brew install', python: 'python', pip: 'python', cmake: 'cmake', compiler: 'llvm', make: 'ninja' },
+  winget: {
+    install: 'winget install',
+    python: 'Python.Python.3.12',
+    pip: 'Python.Python.3.12',
+    cmake: 'Kitware.CMake',
+    compiler: 'Microsoft.VisualStudio.2022.BuildTools',
+    make: 'Ninja-build.Ninja',
+  },
+}
+
+/** Each check returns what is wrong, and which package (a key of PACKAGES' entries) or other advice helps; undefined when all is well. */
+const CHECKS = {
+  python: checkPython,
+  cmake: checkCmake,
+  compiler: checkCompiler,
+  make: checkMake,
+  'libtorch for this platform': checkPlatform,
+  'disk space for libtorch': checkDiskSpace,
+}
+
+/**
+ * @param {Set<string>} names - Keys of CHECKS.
+ * @throws {SetUpError} Which lists all that is missing.
+ */
+export function requireTools(names) {
+  const problems = Object.entries(CHECKS)
+    .filter(([name]) => names.has(name))
+    .map(([, check]) => check())
+    .filter((problem) => problem !== undefined)
+  if (problems.length === 0) return
+  const packages = new Set(problems.map(({ package: name }) => name).filter((name) => name !== undefined))
+  const advice = problems.map(({ advice }) => advice).filter((text) => text !== undefined)
+  if (packages.size > 0) advice.unshift(`Install with: ${installCommand(packages)}`)
+  throw new SetUpError(
+    `This machine lacks something that the set-up needs:\n${problems.map(({ message }) => `  - ${message}`).join('\n')}\n${advice.join('\n')}`,
+  )
+}
+
+function installCommand(names) {
+  const manager = Object.keys(PACKAGES).find((command) => found(command, ['--version']))
+  const { install, ...packages } = PACKAGES[manager ?? 'apt-get']
+  const command = `${install} ${[...new Set([...names].map((name) => packages[name]))].join(' ')}`
+  return manager === undefined ? `your system's package manager; on Debian and Ubuntu: ${command}` : command
+}
+
+function found(command, args) {
+  return spawnSync(command, args, { stdio: 'ignore' }).status === 0
+}
+
+function output(command, args) {
+  const { status, stdout } = spawnSync(command, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
+  return status === 0 ? stdout : undefined
+}
+
+function isOlder(text, [major, minor]) {
+  const [foundMajor, foundMinor] = text.split('.').map(Number)
+  return foundMajor < major || (foundMajor === major && foundMinor < minor)
+}
+
+function checkPython() {
+  if (!found(PYTHON, ['--version'])) return { message: `Python 3 with pip (${PYTHON} was not found): fetches libtorch`, package: 'pip' }
+  if (!found(PYTHON, ['-m', 'pip', '--version']))
+    return { message: `pip (${PYTHON} -m pip does not run): fetches libtorch`, package: 'pip' }
+  return undefined
+}
+
+function checkCmake() {
+  const version = /version (\d+\.\d+)/.exec(output('cmake', ['--version']) ?? '')?.[1]
+  const needed = CMAKE_VERSION.join('.')
+  if (version === undefined) return { message: `CMake ${needed} or newer (cmake was not found): builds the native addon`, package: 'cmake' }
+  if (isOlder(version, CMAKE_VERSION)) return { message: `CMake ${needed} or newer (found ${version})`, package: 'cmake' }
+  return undefined
+}
+
+function checkCompiler() {
+  if (process.platform === 'win32') return undefined // CMake looks for Visual Studio by itself, and says so when there is none.
+  const compilers = [process.env.CXX, 'c++', 'g++', 'clang++'].filter((name) => name !== undefined && name !== '')
+  const compiler = compilers.find((name) => found(name, ['--version']))
+  if (compiler === undefined) {
+    return { message: `a C++20 compiler (${compilers.join(', ')}: none was found): builds the native addon`, package: 'compiler' }
+  }
+  const program = '#include <compare>\n#include <concepts>\ntemplate <std::integral T> auto f(T a, T b) { return a <=> b; }\n'
+  const { status } = spawnSync(compiler, ['-std=c++20', '-fsyntax-only', '-x', 'c++', '-'], {
+    input: program,
+    stdio: ['pipe', 'ignore', 'ignore'],
+  })
+  if (status === 0) return undefined
+  return { message: `a C++20 compiler (${compiler} is too old: it does not compile C++20)`, package: 'compiler' }
+}
+
+function checkMake() {
+  if (process.platform === 'win32' || found('ninja', ['--version']) || found('make', ['--version'])) return undefined
+  return { message: 'Ninja or make: CMake needs one of them', package: 'make' }
+}
+
+/** Wheels exist for few platforms; elsewhere users bring their own libtorch. */
+function checkPlatform() {
+  const own = `Set LIBTORCH to a folder with libtorch ${LIBTORCH_CONTENTS.version} for this platform.`
+  if (LIBTORCH_CONTENTS.platforms[PLATFORM] === undefined) {
+    return {
+      message: `libtorch: there is none to fetch for ${PLATFORM}, only for ${Object.keys(LIBTORCH_CONTENTS.platforms).join(', ')}`,
+      advice: own,
+    }
+  }
+  if (process.platform !== 'linux') return undefined
+  const glibc = process.report.getReport().header.glibcVersionRuntime
+  const needed = GLIBC_VERSION.join('.')
+  if (glibc === undefined)
+    return { message: `the GNU C library ${needed} or newer (this Linux has another one): PyTorch's libtorch needs it`, advice: own }
+  if (isOlder(glibc, GLIBC_VERSION))
+    return { message: `the GNU C library ${needed} or newer (found ${glibc}): PyTorch's libtorch needs it`, advice: own }
+  return undefined
+}
+
+function checkDiskSpace() {
+  const needed = LIBTORCH_CONTENTS.platforms[PLATFORM]?.megabytes.disk ?? 0
+  const { bavail, bsize } = statfsSync(ROOT)
+  const free = Math.floor((bavail * bsize) / 1e6)
+  if (free >= needed) return undefined
+  return {
+    message: `${needed} MB of disk space to fetch libtorch (${free} MB are free in ${ROOT})`,
+    advice: 'Free some space, or clone onto another disk.',
+  }
+}

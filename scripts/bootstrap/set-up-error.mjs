@@ -1,0 +1,35 @@
+/** Why the set-up ended early. */
+
+/** A failure that the user can act upon: printed without a stack, exit code 1. */
+export class SetUpError extends Error {
+  exitCode = 1
+}
+
+/** By convention, 128 + the signal's number. */
+const EXIT_CODES = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 }
+
+/** The user, or the system, wants the set-up to end. */
+export class Interrupted extends SetUpError {
+  /** @param {keyof typeof EXIT_CODES} signal */
+  constructor(signal) {
+    super(`Set-up interrupted by ${signal}. Run the same command again: it goes on where this one stopped.`)
+    this.exitCode = EXIT_CODES[signal]
+  }
+}
+
+/**
+ * Turns Ctrl-C, SIGTERM and SIGHUP into an abort, so that children can be ended first.
+ *
+ * @returns `signal`, aborted with an {@link Interrupted} as reason, and `stop()`, which gives the signals back their usual meaning.
+ */
+export function watchForInterruption() {
+  const controller = new AbortController()
+  const listeners = Object.keys(EXIT_CODES).map((name) => [name, () => controller.abort(new Interrupted(name))])
+  for (const [name, listener] of listeners) process.on(name, listener)
+  return {
+    signal: controller.signal,
+    stop() {
+      for (const [name, listener] of listeners) process.removeListener(name, listener)
+    },
+  }
+}

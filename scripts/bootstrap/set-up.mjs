@@ -1,0 +1,118 @@
+/** Brings a clone up to date: runs the steps that are out of date, in order, under the clone's lock. */
+import { accessSync, constants, mkdirSync, rmSync } from 'node:fs'
+import { join, relative } from 'node:path'
+import { lockAddress, takeLock } from './lock.mjs'
+import { CACHE, LOGS, ROOT, STAMPS } from './places.mjs'
+import { Progress } from './progress.mjs'
+import { requireTools } from './requirements.mjs'
+import { SetUpError, watchForInterruption } from './set-up-error.mjs'
+import { Stamps } from './stamps.mjs'
+import { runTool } from './tool.mjs'
+
+/**
+ * One thing to bring up to date.
+ *
+ * @typedef {object} Step
+ * @property {string} name - Names its stamp and its log.
+ * @property {string} title - What it does: "installing packages".
+ * @property {() => string[]} needs - The requirements it has when it must run (see requirements.mjs).
+ * @property {() => string | undefined} fingerprint - Of everything it is made from; undefined when it must always run.
+ * @property {() => string[]} outputs - The files that must be there afterwards.
+ * @property {(work: StepWork) => Promise<void>} run
+ * @property {string} advice - What to do when it fails.
+ *
+ * @typedef {object} StepWork
+ * @property {boolean} killedBefore - An earlier run of this step was killed, so its outputs may be half written.
+ * @property {AbortSignal} signal
+ * @property {(text: string) => void} detail - Shows how far it is.
+ * @property {(run: object) => Promise<void>} tool - runTool with the log and the signal filled in.
+ */
+
+/**
+ * Runs those of the steps that are out of date. Does nothing, not even lock, when none is.
+ *
+ * @param {Step[]} steps
+ * @throws {SetUpError} With a message for the user.
+ */
+export async function setUp(steps) {
+  const stamps = new Stamps(STAMPS, ROOT)
+  const outOfDate = () => steps.filter((step) => !isCurrent(step, stamps))
+  if (outOfDate().length === 0) return
+  requireWritableFolder()
+  const interruption = watchForInterruption()
+  try {
+    const lock = await takeLock(lockAddress(ROOT), (message) => console.error(`set-up: ${message}`), interruption.signal)
+    try {
+      // All that is missing, for all steps, is told before the first one starts.
+      requireTools(new Set(outOfDate().flatMap((step) => step.needs())))
+      for (const step of steps) {
+        if (isCurrent(step, stamps)) continue // perhaps by the set-up that was waited for
+        lock.announce(step.title)
+        await runStep(step, stamps, interruption.signal)
+      }
+    } finally {
+      lock.release()
+    }
+  } finally {
+    interruption.stop()
+  }
+}
+
+function isCurrent(step, stamps) {
+  const fingerprint = step.fingerprint()
+  return fingerprint !== undefined && stamps.isCurrent(step.name, fingerprint)
+}
+
+function requireWritableFolder() {
+  try {
+    mkdirSync(LOGS, { recursive: true })
+    for (const folder of [ROOT, CACHE, LOGS]) accessSync(folder, constants.W_OK)
+  } catch (error) {
+    throw new SetUpError(
+      `Expected a folder that can be written to, but ${ROOT} gave: ${error.message}. Clone into a folder of your own, or change its owner.`,
+    )
+  }
+}
+
+async function runStep(step, stamps, signal) {
+  const log = join(LOGS, `${step.name}.log`)
+  rmSync(log, { force: true })
+  const killedBefore = stamps.begin(step.name)
+  const progress = new Progress(step.title)
+  const work = {
+    killedBefore,
+    signal,
+    detail: (text) => progress.detail(text),
+    tool: (run) => runTool({ cwd: ROOT, log, signal, ...run }),
+  }
+  try {
+    await step.run(work)
+    signal.throwIfAborted()
+    // The inputs may have been changed by the step itself (a lock file), never by its outputs: what counts is what is there now.
+    stamps.finish(step.name, step.fingerprint() ?? '', existingOutputs(step))
+    progress.end('done')
+  } catch (error) {
+    progress.end(signal.aborted ? 'interrupted' : 'failed')
+    signal.throwIfAborted() // The half-done step keeps its stamp "running".
+    stamps.forget(step.name)
+    if (!(error instanceof SetUpError)) throw error
+    throw new SetUpError(`The step "${step.title}" failed: ${error.message}\n  ${step.advice}`)
+  }
+}
+
+function existingOutputs(step) {
+  const outputs = step.outputs()
+  const missing = outputs.filter((file) => !accessible(file))
+  if (missing.length === 0) return outputs
+  const names = missing.slice(0, 5).map((file) => relative(ROOT, file))
+  throw new SetUpError(`its tools reported success, but ${names.join(', ')} ${missing.length === 1 ? 'is' : 'are'} missing.`)
+}
+
+function accessible(file) {
+  try {
+    accessSync(file)
+    return true
+  } catch {
+    return false // Why does not matter here: the step is told to have failed.
+  }
+}

@@ -1,0 +1,107 @@
+/** Fetches libtorch out of PyTorch's wheels: pip downloads and checks them, and only what a C++ program needs is kept. */
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs'
+import { basename, dirname, join, resolve } from 'node:path'
+import { FETCHED_LIBTORCH, LIBTORCH_CONTENTS, LIBTORCH_SCRIPTS, PLATFORM, PYTHON, ROOT } from '../places.mjs'
+import { megabytes } from '../progress.mjs'
+import { SetUpError } from '../set-up-error.mjs'
+import { hashFiles } from '../stamps.mjs'
+
+const CONTENTS = join(LIBTORCH_SCRIPTS, 'contents.json')
+const REQUIREMENTS = join(LIBTORCH_SCRIPTS, `requirements-${PLATFORM}.txt`)
+const EXTRACT = join(LIBTORCH_SCRIPTS, 'extract.py')
+/** The wheels are for this Python, whichever runs pip: it does not matter for the libraries. */
+const WHEEL_PYTHON = '3.12'
+const POLL_MS = 1000
+
+/** The folder of the libtorch to build with: the one that the user names, in the order in which the addon looks, or the fetched one. */
+export function libtorchFolder() {
+  const { LIBTORCH, LIBTORCH_USE_PYTORCH } = process.env
+  if (LIBTORCH !== undefined && LIBTORCH !== '') return resolve(LIBTORCH)
+  return LIBTORCH_USE_PYTORCH === '1' ? pytorchFolder() : FETCHED_LIBTORCH
+}
+
+let pytorch
+
+function pytorchFolder() {
+  // find_spec does not import torch, which would take seconds.
+  const program = "import importlib.util as u; s = u.find_spec('torch'); print(s.submodule_search_locations[0] if s else '')"
+  pytorch ??= (spawnSync(PYTHON, ['-c', program], { encoding: 'utf8' }).stdout ?? '').trim()
+  if (pytorch === '')
+    throw new SetUpError(
+      `LIBTORCH_USE_PYTORCH is 1, but ${PYTHON} has no torch. Install torch ${LIBTORCH_CONTENTS.version} for it, or unset the variable.`,
+    )
+  return pytorch
+}
+
+/** @type {import('../set-up.mjs').Step} */
+export const libtorch = {
+  name: 'libtorch',
+  title: `fetching libtorch ${LIBTORCH_CONTENTS.version}`,
+  advice: 'Check the network and pip’s index setting, then run the same command again. LIBTORCH=<folder> uses a libtorch that you have.',
+  needs: () => ['python', 'libtorch for this platform', 'disk space for libtorch'],
+  fingerprint: () => hashFiles(ROOT, [CONTENTS, REQUIREMENTS, EXTRACT]),
+  outputs: () => [
+    ...LIBTORCH_CONTENTS.platforms[PLATFORM].libraries.map((name) => join(FETCHED_LIBTORCH, 'lib', basename(name))),
+    join(FETCHED_LIBTORCH, 'include', 'torch', 'headeronly', 'version.h'),
+    join(FETCHED_LIBTORCH, 'build-version'),
+  ],
+  async run({ tool, detail }) {
+    const work = `${FETCHED_LIBTORCH}.tmp`
+    const [wheels, scratch, unpacked] = ['wheels', 'scratch', 'unpacked'].map((name) => join(work, name))
+    rmSync(work, { recursive: true, force: true }) // Left behind by a run that was killed.
+    for (const folder of [wheels, scratch, unpacked]) mkdirSync(folder, { recursive: true })
+    try {
+      await download(tool, detail, wheels, scratch)
+      detail('unpacking')
+      await tool({ command: PYTHON, args: [EXTRACT, CONTENTS, PLATFORM, wheels, unpacked] })
+      // Under its name there is a whole libtorch or none.
+      rmSync(FETCHED_LIBTORCH, { recursive: true, force: true })
+      mkdirSync(dirname(FETCHED_LIBTORCH), { recursive: true })
+      renameSync(unpacked, FETCHED_LIBTORCH)
+    } finally {
+      rmSync(work, { recursive: true, force: true })
+    }
+  },
+}
+
+async function download(tool, detail, wheels, scratch) {
+  const { pip, megabytes: expected } = LIBTORCH_CONTENTS.platforms[PLATFORM]
+  const platforms = pip.flatMap((name) => ['--platform', name])
+  // pip shows its own progress on terminals only, so the growing files are watched.
+  const watch = setInterval(() => {
+    // pip copies a finished wheel from one folder to the other, so there are moments when both have it.
+    const size = Math.min(folderSize(wheels) + folderSize(scratch), expected.download * 1e6)
+    detail(`${megabytes(size)} of ${expected.download} MB`)
+  }, POLL_MS)
+  try {
+    await tool({
+      command: PYTHON,
+      args: [
+        ...[
+          '-m',
+          'pip',
+          '--disable-pip-version-check',
+          '--no-cache-dir',
+          'download',
+          '--no-deps',
+          '--only-binary=:all:',
+          '--require-hashes',
+        ],
+        ...['--python-version', WHEEL_PYTHON, '--implementation', 'cp', ...platforms, '--dest', wheels, '--requirement', REQUIREMENTS],
+      ],
+      // pip downloads into its temporary folder, which by default is too small on some machines. Without cache it needs no memory for it.
+      env: { TMPDIR: scratch, TEMP: scratch, TMP: scratch },
+    })
+  } finally {
+    clearInterval(watch)
+  }
+}
+
+function folderSize(folder) {
+  let size = 0
+  for (const entry of readdirSync(folder, { withFileTypes: true, recursive: true })) {
+    if (entry.isFile()) size += statSync(join(entry.parentPath, entry.name), { throwIfNoEntry: false })?.size ?? 0 // pip moves files meanwhile
+  }
+  return size
+}

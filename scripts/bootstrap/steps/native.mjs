@@ -1,0 +1,93 @@
+/** Builds the C++ parts: the addon with its loader, by cmake-js, and the C++ tests, by CMake alone. */
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { BUILD, CACHE, LIBTORCH_CONTENTS, NATIVE_TESTS, PLATFORM, ROOT } from '../places.mjs'
+import { filesBelow, hashFiles } from '../stamps.mjs'
+import { libtorchFolder } from './libtorch.mjs'
+
+const TOOLS = ['cmake', 'compiler', 'make']
+const CONFIGURATIONS = join(CACHE, 'configurations')
+const ADVICE = 'If the message does not help: `rm -rf build .cache/native-tests` and the same command again build from the start.'
+
+/** The variables that change what CMake does. */
+const VARIABLES = ['CC', 'CXX', 'CFLAGS', 'CXXFLAGS', 'LDFLAGS', 'CMAKE_GENERATOR', 'LIBTORCH_BYPASS_VERSION_CHECK']
+
+function generator() {
+  if (process.platform === 'win32' || process.env.CMAKE_GENERATOR !== undefined) return process.env.CMAKE_GENERATOR
+  return spawnSync('ninja', ['--version'], { stdio: 'ignore' }).status === 0 ? 'Ninja' : 'Unix Makefiles'
+}
+
+/** What a build folder was configured with. Another configuration needs a new folder: CMake keeps what it once found. */
+function configuration() {
+  const variables = VARIABLES.map((name) => `${name}=${process.env[name] ?? ''}`)
+  return [PLATFORM, libtorchFolder(), LIBTORCH_CONTENTS.version, ...variables].join('\n')
+}
+
+function sources(folders) {
+  const found = folders.flatMap((folder) => filesBelow(join(ROOT, folder)))
+  return [join(ROOT, 'CMakeLists.txt'), ...found]
+}
+
+/** Empties a build folder that cannot be continued: other configuration, or a compiler that was killed while it wrote. */
+function prepareFolder(name, folder, killedBefore) {
+  const file = join(CONFIGURATIONS, name)
+  const wanted = configuration()
+  if (killedBefore || readIfThere(file) !== wanted) rmSync(folder, { recursive: true, force: true })
+  mkdirSync(CONFIGURATIONS, { recursive: true })
+  writeFileSync(file, wanted)
+}
+
+function readIfThere(file) {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (error) {
+    if (error.code === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+/** Shows "[3/14]" of Ninja or "[ 21%]" of make. */
+function showCounter(detail) {
+  return (line) => {
+    const counter = /^\[ *\d+(?:\/\d+|%)\]/.exec(line)
+    if (counter !== null) detail(counter[0])
+  }
+}
+
+/** @type {import('../set-up.mjs').Step} */
+export const addon = {
+  name: 'addon',
+  title: 'building the native addon',
+  advice: ADVICE,
+  needs: () => TOOLS,
+  fingerprint: () => `${configuration()}\n${hashFiles(ROOT, [...sources(['native', 'cmake']), join(ROOT, 'package-lock.json')])}`,
+  outputs: () => ['torch_rnn_mnist.node', 'loader.node'].map((name) => join(BUILD, 'Release', name)),
+  async run({ tool, detail, killedBefore }) {
+    prepareFolder('addon', BUILD, killedBefore)
+    const cmakeJs = join(ROOT, 'node_modules', 'cmake-js', 'bin', 'cmake-js')
+    const chosen = generator()
+    await tool({
+      command: process.execPath,
+      args: [cmakeJs, 'build', `--CDLIBTORCH=${libtorchFolder()}`, '-O', BUILD, ...(chosen === undefined ? [] : ['-G', chosen])],
+      onLine: showCounter(detail),
+    })
+  },
+}
+
+/** @type {import('../set-up.mjs').Step} */
+export const nativeTests = {
+  name: 'native-tests',
+  title: 'building the C++ tests',
+  advice: ADVICE,
+  needs: () => TOOLS,
+  fingerprint: () => `${configuration()}\n${hashFiles(ROOT, sources(['native', 'cmake', 'tests/native', 'tests/fixtures']))}`,
+  outputs: () => [join(NATIVE_TESTS, 'tests', 'native', 'CTestTestfile.cmake')],
+  async run({ tool, detail, killedBefore }) {
+    prepareFolder('native-tests', NATIVE_TESTS, killedBefore)
+    const chosen = generator()
+    const options = ['-DTORCH_RNN_MNIST_ADDON=OFF', '-DTORCH_RNN_MNIST_TESTS=ON', `-DLIBTORCH=${libtorchFolder()}`]
+    await tool({ command: 'cmake', args: ['-S', ROOT, '-B', NATIVE_TESTS, ...options, ...(chosen === undefined ? [] : ['-G', chosen])] })
+    await tool({ command: 'cmake', args: ['--build', NATIVE_TESTS, '--parallel'], onLine: showCounter(detail) })
+  },
+}
