@@ -1,3 +1,4 @@
+import { types } from 'node:util'
 import { Callbacks, isInsideCallbackOf } from './callbacks'
 import { readModelFile, writeModelFile } from './checkpoints/model-file'
 import { type ImageBatch, type ImageDataset, rawData } from './data/dataset'
@@ -110,7 +111,7 @@ export class ImageRNN {
    */
   async forward(images: Readonly<ImageBatch>): Promise<Tensor> {
     this.#checkUsable('forward')
-    return await this.#run(() => this.#native.forward(toBatch(images)), this.forward)
+    return await this.#run(() => this.#native.forward(toBatch(images)), callerOf(this.forward))
   }
 
   /**
@@ -127,12 +128,13 @@ export class ImageRNN {
       throw new TorchRnnError('ERR_BUSY', 'This model is being trained. Wait for that, or abort it, before train is called again.')
     const data = toNativeDataset(dataset)
     options.signal?.throwIfAborted()
+    const caller = callerOf(this.train)
     this.#training = true
     const stop = () => this.#native.stopTraining()
     options.signal?.addEventListener('abort', stop)
     try {
-      await this.#run(() => this.#native.startTraining(hyperparameters), this.train)
-      return await this.#trainEpochs(data, hyperparameters, options)
+      await this.#run(() => this.#native.startTraining(hyperparameters), caller)
+      return await this.#trainEpochs(data, hyperparameters, options, caller)
     } catch (error) {
       options.signal?.throwIfAborted() // An abort may show as an interrupted hook; the reason is what the caller waits for.
       throw error
@@ -150,7 +152,7 @@ export class ImageRNN {
   async evaluate(dataset: ImageDataset): Promise<Evaluation> {
     this.#checkUsable('evaluate')
     const data = toNativeDataset(dataset)
-    const result = await this.#run(() => this.#native.evaluate(data, { batchSize: EVALUATION_BATCH }), this.evaluate)
+    const result = await this.#run(() => this.#native.evaluate(data, { batchSize: EVALUATION_BATCH }), callerOf(this.evaluate))
     const hits = result.confusionMatrix.reduce((sum, row, label) => sum + (row[label] ?? 0), 0)
     return { accuracy: hits / result.samples, ...result }
   }
@@ -175,20 +177,21 @@ export class ImageRNN {
    */
   async stateDict(): Promise<Map<string, Tensor>> {
     this.#checkUsable('stateDict')
-    return new Map(Object.entries(await this.#run(() => this.#native.stateDict(), this.stateDict)))
+    return new Map(Object.entries(await this.#run(() => this.#native.stateDict(), callerOf(this.stateDict))))
   }
 
   /**
    * Replaces all parameters.
    *
-   * @throws TorchRnnError `ERR_INVALID_DATA` for missing or unknown names, `ERR_INVALID_SHAPE`, `ERR_BUSY` during training, `ERR_DISPOSED`;
-   *   the model is unchanged then.
+   * @throws TorchRnnError `ERR_INVALID_DATA` for missing or unknown names, `ERR_INVALID_SHAPE`, `ERR_INVALID_ARGUMENT`, `ERR_BUSY` during
+   *   training, `ERR_DISPOSED`; the model is unchanged then.
    */
   async loadStateDict(state: ReadonlyMap<string, Tensor>): Promise<void> {
+    if (!types.isMap(state)) throw unexpected('ERR_INVALID_ARGUMENT', 'state', 'a Map from names to tensors', state)
     this.#checkUsable('loadStateDict')
     if (this.#training)
       throw new TorchRnnError('ERR_BUSY', 'This model is being trained. Wait for that, or abort it, before its parameters are replaced.')
-    await this.#run(() => this.#native.loadStateDict(Object.fromEntries(state)), this.loadStateDict)
+    await this.#run(() => this.#native.loadStateDict(Object.fromEntries(state)), callerOf(this.loadStateDict))
   }
 
   /**
@@ -200,7 +203,7 @@ export class ImageRNN {
   async save(path: string): Promise<void> {
     if (typeof path !== 'string' || path === '') throw unexpected('ERR_INVALID_ARGUMENT', 'path', 'the path of a file', path)
     this.#checkUsable('save')
-    const state = await this.#run(() => this.#native.stateDict(), this.save)
+    const state = await this.#run(() => this.#native.stateDict(), callerOf(this.save))
     await writeModelFile(path, this.options, new Map(Object.entries(state)))
   }
 
@@ -229,7 +232,7 @@ export class ImageRNN {
   /** Threads that one operation uses on the CPU, as libtorch reports it from the model's thread. @throws TorchRnnError `ERR_DISPOSED`. */
   async threadCount(): Promise<number> {
     this.#checkUsable('threadCount')
-    return await this.#run(() => this.#native.threadCount(), this.threadCount)
+    return await this.#run(() => this.#native.threadCount(), callerOf(this.threadCount))
   }
 
   /**
@@ -246,7 +249,12 @@ export class ImageRNN {
     this.dispose()
   }
 
-  async #trainEpochs(data: NativeDataset, hyperparameters: Required<TrainHyperparameters>, options: TrainOptions): Promise<History> {
+  async #trainEpochs(
+    data: NativeDataset,
+    hyperparameters: Required<TrainHyperparameters>,
+    options: TrainOptions,
+    caller: Caller,
+  ): Promise<History> {
     const { epochs } = hyperparameters
     const epochEvents: EpochEvent[] = []
     const onBatch = options.onBatch && this.#callbacks.bind(options.onBatch)
@@ -254,7 +262,7 @@ export class ImageRNN {
       options.signal?.throwIfAborted()
       const report =
         onBatch === undefined ? null : this.#callbacks.wrap((progress: NativeProgress) => onBatch(toBatchEvent(progress, epoch, epochs)))
-      const result = await this.#run(() => this.#native.trainEpoch(data, hyperparameters, report), this.train)
+      const result = await this.#run(() => this.#native.trainEpoch(data, hyperparameters, report), caller)
       options.signal?.throwIfAborted()
       if (!result.completed) throw new TorchRnnError('ERR_DISPOSED', 'The model was disposed while it was being trained.')
       const event = toEpochEvent(result, epoch, epochs)
@@ -279,9 +287,7 @@ export class ImageRNN {
   }
 
   /** Runs a native call; its errors become {@link TorchRnnError}s with the stack of the public method's caller. */
-  async #run<Result>(call: () => Promise<Result>, method: (...args: never[]) => unknown): Promise<Result> {
-    const caller = { stack: '' }
-    Error.captureStackTrace(caller, method)
+  async #run<Result>(call: () => Promise<Result>, caller: Caller): Promise<Result> {
     try {
       return await call()
     } catch (error) {
@@ -289,6 +295,18 @@ export class ImageRNN {
       throw failure === undefined ? toPublicError(error, caller) : failure.thrown
     }
   }
+}
+
+/** From where a public method was called. */
+interface Caller {
+  readonly stack: string
+}
+
+/** To be used before the method's first `await`: after it, its caller is not on the stack any more. */
+function callerOf(method: (...args: never[]) => unknown): Caller {
+  const caller = { stack: '' }
+  Error.captureStackTrace(caller, method)
+  return caller
 }
 
 /** What native code throws or rejects with. */
@@ -307,7 +325,7 @@ function isNativeError(error: unknown): error is NativeError {
   )
 }
 
-function toPublicError(error: unknown, caller?: { stack: string }): unknown {
+function toPublicError(error: unknown, caller?: Caller): unknown {
   if (!isNativeError(error)) return error
   const result = new TorchRnnError(error.code, error.message, error.detail === undefined ? {} : { detail: error.detail })
   if (caller !== undefined) result.stack = `${result.name}: ${result.message}\n${caller.stack.split('\n').slice(1).join('\n')}`
