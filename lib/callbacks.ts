@@ -31,6 +31,8 @@ function runningCalls(): CallbackCall[] {
 /** Wraps the callbacks of one model and keeps what they throw until the call they belong to rejects. */
 export class Callbacks {
   readonly #model: object
+  /** The native calls that have not settled, in their order, which is the one in which they run; each with the callbacks it was made in. */
+  readonly #pending = new Set<{ readonly madeIn: readonly CallbackCall[] }>()
   readonly #failures = new Map<number, unknown>()
   #lastFailure = 0
 
@@ -38,16 +40,28 @@ export class Callbacks {
     this.#model = model
   }
 
+  /** Makes a native call of the model, whose callbacks then run, as this code does, inside the callbacks that wait for it. */
+  async call<Result>(call: () => Promise<Result>): Promise<Result> {
+    const entry = { madeIn: runningCalls() }
+    this.#pending.add(entry)
+    try {
+      return await call()
+    } finally {
+      this.#pending.delete(entry)
+    }
+  }
+
   /** A native callback that runs `handle`, waits for it and never throws. */
   wrap<Event>(handle: (event: Event) => unknown): NativeCallback<Event> {
     return (event, settle) => {
       const call = { model: this.#model, running: true }
+      const [current] = this.#pending // Native messages have no context of their own, so this tells whose callback it is.
       const finish = (failure: number): void => {
         call.running = false
         settle(failure)
       }
       enclosingCalls
-        .run([...runningCalls(), call], async () => await handle(event))
+        .run([...(current?.madeIn ?? []), call], async () => await handle(event))
         .then(
           () => finish(0),
           (error) => finish(this.#keep(error)),

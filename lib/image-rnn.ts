@@ -289,7 +289,7 @@ export class ImageRNN {
   /** Runs a native call; its errors become {@link TorchRnnError}s with the stack of the public method's caller. */
   async #run<Result>(call: () => Promise<Result>, caller: Caller): Promise<Result> {
     try {
-      return await call()
+      return await this.#callbacks.call(call)
     } catch (error) {
       const failure = this.#callbacks.takeThrown(error)
       throw failure === undefined ? toPublicError(error, caller) : failure.thrown
