@@ -32,6 +32,9 @@ export class Interruption {
       // Nobody reads any more (`| head`): that is no failure, and no reason to lose the model.
       this.#controller.abort(new Interrupted('The output was closed', 0))
     })
+    process.stderr.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error // With no reader for its messages, a command goes on without them (`2>&1 | head` closes both).
+    })
   }
 
   /** Aborted, with an {@link Interrupted} as reason, when the command should stop. */

@@ -130,7 +130,8 @@ async function trainAndSave(
   } catch (error) {
     const file = await saveSomewhere(model, [run.modelFile, join(tmpdir(), `torch-rnn-mnist-${process.pid}.safetensors`)])
     reporter.report({ type: 'checkpoint', epoch, file })
-    reporter.report({ type: 'warning', message: `Training ended early. The model as it is now was saved to ${file}.` })
+    const early = epoch < flags.epochs ? 'Training ended early. ' : ''
+    reporter.report({ type: 'warning', message: `${early}The model as it is now was saved to ${file}.` })
     throw error
   }
 }
