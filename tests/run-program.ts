@@ -111,6 +111,11 @@ export class RunningProgram {
     this.#child.stdout.destroy()
   }
 
+  /** Stops reading stderr. */
+  closeStderr(): void {
+    this.#child.stderr.destroy()
+  }
+
   /** Ends the program at once, and waits until it is gone. */
   async kill(): Promise<void> {
     this.#child.kill('SIGKILL')

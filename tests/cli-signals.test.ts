@@ -1,0 +1,124 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { eventsOf, eventsOfType, lastEvent, linesOf, TINY_DATA, TINY_RUN, useCommandLine } from './command-line'
+import { TINY_TEST_SAMPLES } from './tiny-mnist'
+
+const { path, start, succeed } = useCommandLine()
+
+/** Longer than any test waits. */
+const ENDLESS = ['--epochs', '1000000', '--run', 'run']
+const MODEL = join('run', 'model.safetensors')
+/** As the documentation of interruption.ts says: within this time, more signals are echoes of the first. */
+const ECHO_MS = 500
+
+/** Windows cannot send a signal that the program may handle. */
+const testWithSignals = process.platform === 'win32' ? test.skip : test
+
+async function expectUsableModel(): Promise<void> {
+  const [evaluation] = eventsOfType(await succeed(['evaluate', ...TINY_DATA, '--model', MODEL, '--json']), 'evaluation')
+  expect(evaluation?.samples).toBe(TINY_TEST_SAMPLES)
+  // Written whole, under its own name: no temporary file stays.
+  expect(readdirSync(path('run')).filter((name) => name.includes('tmp'))).toEqual([])
+}
+
+describe.each([
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+] as const)('%s', (name, code) => {
+  testWithSignals('while training finishes the batch, saves the model and tells so', async () => {
+    const program = start([...TINY_RUN, ...ENDLESS])
+    await program.line(/^Epoch : 01 /)
+    program.signal(name)
+    const { stdout, stderr, ...outcome } = await program.ended
+    expect(outcome).toEqual({ code, signal: null })
+    expect(linesOf(stderr)).toEqual([
+      expect.stringContaining(`Warning: ${name}: stopping after this batch.`),
+      `Warning: Training ended early. The model as it is now was saved to ${MODEL}.`,
+      `Error: Interrupted by ${name}`,
+    ])
+    // The metrics are those of the whole epochs that were shown.
+    const epochs = linesOf(stdout).filter((line) => line.startsWith('Epoch'))
+    expect(linesOf(readFileSync(path('run', 'metrics.csv'), 'utf8'))).toHaveLength(1 + epochs.length)
+    expect(stdout).not.toContain('Test Loss')
+    await expectUsableModel()
+  })
+
+  testWithSignals('within an epoch, with --json: the events end with where the model is, and the error', async () => {
+    const program = start([...TINY_RUN, ...ENDLESS, '--batch-size', '1', '--log-interval', '1', '--json'])
+    await program.line(/"type":"batch"/)
+    program.signal(name)
+    const { stdout, ...outcome } = await program.ended
+    expect(outcome).toEqual({ code, signal: null, stderr: '' })
+    const epoch = eventsOfType(stdout, 'epoch').length // Zero, unless the signal took long.
+    expect(eventsOfType(stdout, 'checkpoint').at(-1)).toEqual({ type: 'checkpoint', epoch, file: MODEL })
+    expect(eventsOfType(stdout, 'warning').map(({ message }) => message)).toEqual([
+      expect.stringContaining(name),
+      expect.stringContaining(MODEL),
+    ])
+    expect(lastEvent(stdout, 'error')).toEqual({ type: 'error', code: 'ERR_INTERRUPTED', message: `Interrupted by ${name}` })
+    await expectUsableModel()
+  })
+})
+
+describe('a second signal', () => {
+  testWithSignals('at once is taken for an echo: a terminal and npm both send one', async () => {
+    const program = start([...TINY_RUN, ...ENDLESS])
+    await program.line(/^Epoch : 00 /)
+    for (let echoes = 0; echoes < 20; echoes++) program.signal('SIGINT') // Of those that the system merges, some remain.
+    const { code, stderr } = await program.ended
+    expect(code).toBe(130)
+    expect(stderr.match(/stopping after this batch/g)).toHaveLength(1)
+    await expectUsableModel()
+  })
+
+  testWithSignals('later ends the program without saving', async () => {
+    // An epoch of two batches, each of which takes seconds on one thread.
+    const slow = ['--hidden-size', '1500', '--num-layers', '2', '--batch-size', '150', '--threads', '1', '--log-interval', '1']
+    const program = start([...TINY_DATA, ...ENDLESS, ...slow, '--json'])
+    await program.line(/"type":"batch"/) // The second batch has begun.
+    program.signal('SIGINT')
+    await program.line(/stopping after this batch/)
+    // What is tested is this very span of time: only after it, a signal is a second one.
+    await new Promise((resolve) => setTimeout(resolve, ECHO_MS + 100))
+    program.signal('SIGINT')
+    const { stdout, ...outcome } = await program.ended
+    expect(outcome).toEqual({ code: 130, signal: null, stderr: '' })
+    expect(eventsOf(stdout).map(({ type }) => type)).toEqual(['start', 'batch', 'warning'])
+    expect(existsSync(path(MODEL))).toBe(false)
+  })
+})
+
+describe('a reader that has read enough', () => {
+  test.each([
+    ['text', []],
+    ['--json', ['--json']],
+  ])('of %s ends the program well, with a saved model (as in `| head -n 1`)', async (_, flags) => {
+    const program = start([...TINY_RUN, ...ENDLESS, ...flags])
+    await program.line(/./)
+    program.closeStdout()
+    const { code, signal, stderr } = await program.ended
+    expect({ code, signal }).toEqual({ code: 0, signal: null })
+    expect(stderr).not.toContain('Error')
+    await expectUsableModel()
+  })
+
+  test('of stdout and stderr alike ends it no differently (`2>&1 | head -n 1`)', async () => {
+    const program = start([...TINY_RUN, ...ENDLESS])
+    await program.line(/./)
+    program.closeStderr()
+    program.closeStdout()
+    const { code, signal } = await program.ended
+    expect({ code, signal }).toEqual({ code: 0, signal: null })
+    await expectUsableModel()
+  })
+
+  testWithSignals('of stderr alone changes nothing but what is told', async () => {
+    const program = start([...TINY_RUN, ...ENDLESS])
+    await program.line(/^Epoch : 00 /)
+    program.closeStderr()
+    program.signal('SIGTERM')
+    const { code, signal } = await program.ended
+    expect({ code, signal }).toEqual({ code: 143, signal: null })
+    await expectUsableModel()
+  })
+})
