@@ -72,4 +72,9 @@ torch::Tensor Infer(ImageRnn& model, const torch::Tensor& images, const StopSign
   return torch::cat(logits);
 }
 
+Prediction Predict(ImageRnn& model, const torch::Tensor& images, const StopSignal& stop) {
+  const torch::Tensor logits = Infer(model, images, stop);
+  return {logits.argmax(/*dim=*/1).to(torch::kUInt8), logits.softmax(/*dim=*/1)};
+}
+
 }  // namespace torch_rnn_mnist

@@ -22,4 +22,12 @@ Evaluation Evaluate(ImageRnn& model, const Dataset& dataset, int64_t batch_size,
 // restored. Computed in pieces, so that a stop does not wait long, unless a hook is there: hooks see the batch whole.
 torch::Tensor Infer(ImageRnn& model, const torch::Tensor& images, const StopSignal& stop);
 
+struct Prediction {
+  torch::Tensor classes;        // uint8 [N]: the most probable class; the lowest of several.
+  torch::Tensor probabilities;  // float32 [N, C]: the softmax of the logits.
+};
+
+// As Infer, on the CPU.
+Prediction Predict(ImageRnn& model, const torch::Tensor& images, const StopSignal& stop);
+
 }  // namespace torch_rnn_mnist

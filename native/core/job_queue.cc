@@ -69,6 +69,17 @@ void JobQueue::Close() {
   for (const std::unique_ptr<Job>& job : dropped) job->Drop();
 }
 
+void JobQueue::WhenEnded(std::function<void()> callback) {
+  {
+    std::lock_guard lock(mutex_);
+    if (started_ && !ended_) {
+      when_ended_.push_back(std::move(callback));
+      return;
+    }
+  }
+  callback();
+}
+
 void JobQueue::Join() {
   std::lock_guard join_lock(join_mutex_);
   std::thread thread;
@@ -109,6 +120,13 @@ void JobQueue::Loop() {
     running_.reset();
   }
   on_end_();
+  std::vector<std::function<void()>> callbacks;
+  {
+    std::lock_guard lock(mutex_);
+    ended_ = true;
+    callbacks.swap(when_ended_);
+  }
+  for (const std::function<void()>& callback : callbacks) callback();
 }
 
 }  // namespace torch_rnn_mnist

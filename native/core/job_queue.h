@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 #include <thread>
+#include <vector>
 
 #include "native/core/stop_signal.h"
 
@@ -42,6 +43,9 @@ class JobQueue {
   void Push(std::unique_ptr<Job> job);
   // Returns at once. Drops the waiting jobs, asks the running one to stop, then runs `on_end` and ends the thread.
   void Close();
+  // Calls `callback` once `on_end` has run, on the queue's thread; at once where there is no thread any more, or never was. Call Close
+  // first.
+  void WhenEnded(std::function<void()> callback);
   // Waits until the thread has ended; call Close first. Safe from several threads.
   void Join();
 
@@ -58,12 +62,14 @@ class JobQueue {
   std::function<void()> on_end_;
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::deque<std::unique_ptr<Job>> waiting_;  // Guarded by mutex_.
-  std::shared_ptr<StopSignal> running_;       // Guarded by mutex_; the running job's signal, or null.
-  bool closed_ = false;                       // Guarded by mutex_.
-  bool started_ = false;                      // Guarded by mutex_; stays true when the thread has ended.
-  std::thread thread_;                        // Guarded by mutex_.
-  std::mutex join_mutex_;                     // Makes the second of two joiners wait as well; taken before mutex_.
+  std::deque<std::unique_ptr<Job>> waiting_;       // Guarded by mutex_.
+  std::shared_ptr<StopSignal> running_;            // Guarded by mutex_; the running job's signal, or null.
+  bool closed_ = false;                            // Guarded by mutex_.
+  bool started_ = false;                           // Guarded by mutex_; stays true when the thread has ended.
+  bool ended_ = false;                             // Guarded by mutex_; true once on_end_ has run.
+  std::vector<std::function<void()>> when_ended_;  // Guarded by mutex_.
+  std::thread thread_;                             // Guarded by mutex_.
+  std::mutex join_mutex_;                          // Makes the second of two joiners wait as well; taken before mutex_.
 };
 
 }  // namespace torch_rnn_mnist

@@ -38,6 +38,10 @@ torch::Tensor ModelSession::Infer(const torch::Tensor& images, const StopSignal&
   return torch_rnn_mnist::Infer(model(), images, stop);
 }
 
+Prediction ModelSession::Predict(const torch::Tensor& images, const StopSignal& stop) {
+  return torch_rnn_mnist::Predict(model(), images, stop);
+}
+
 Evaluation ModelSession::EvaluateOn(const Dataset& dataset, int64_t batch_size, const StopSignal& stop) {
   return Evaluate(model(), dataset, batch_size, stop);
 }
@@ -54,6 +58,17 @@ EpochResult ModelSession::RunEpoch(const Dataset& dataset, const EpochOptions& o
 StateDict ModelSession::CopyState() { return model().CopyState(); }
 
 void ModelSession::LoadState(const StateDict& state) { model().LoadState(state); }
+
+void ModelSession::MoveTo(torch::Device device) {
+  trainer_.reset();  // Its moments lie on the device that is left.
+  try {
+    model().to(device);
+    device_ = device;
+  } catch (...) {
+    if (model_) model_->to(device_);  // Those parameters that had gone already; their old memory is free again.
+    throw;
+  }
+}
 
 int ModelSession::ThreadCount() {
   model();

@@ -24,6 +24,7 @@ class ModelSession {
   void Close() noexcept;
 
   torch::Tensor Infer(const torch::Tensor& images, const StopSignal& stop);
+  Prediction Predict(const torch::Tensor& images, const StopSignal& stop);
   Evaluation EvaluateOn(const Dataset& dataset, int64_t batch_size, const StopSignal& stop);
   // A fresh optimizer for a new training.
   void StartTraining(const OptimizerOptions& options);
@@ -31,6 +32,8 @@ class ModelSession {
                        const TrainProgressCallback& on_progress);
   StateDict CopyState();
   void LoadState(const StateDict& state);
+  // Moves the network; the optimizer's state is dropped. On failure the network stays where it was.
+  void MoveTo(torch::Device device);
   // Threads that one operation uses on this thread, as libtorch reports it.
   int ThreadCount();
 
@@ -41,7 +44,7 @@ class ModelSession {
   ImageRnn& model();
 
   const ModelOptions options_;
-  const torch::Device device_;
+  torch::Device device_;
   const int threads_;
   std::shared_ptr<ForwardHooks> hooks_ = std::make_shared<ForwardHooks>();  // Shared with the network.
   std::unique_ptr<ImageRnn> model_;

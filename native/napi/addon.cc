@@ -2,11 +2,17 @@
 #include <torch/cuda.h>
 #include <torch/version.h>
 
+#include <algorithm>
+#include <cstdint>
 #include <cstdlib>
+#include <limits>
 #include <mutex>
+#include <vector>
 
 #include "native/core/device.h"
 #include "native/core/job_queue.h"
+#include "native/core/random.h"
+#include "native/napi/arguments.h"
 #include "native/napi/async_call.h"
 #include "native/napi/dataset_wrap.h"
 #include "native/napi/environment.h"
@@ -28,6 +34,18 @@ Napi::Value CudaDevices(const Napi::CallbackInfo& info) {
   return Guarded(info.Env(), [&] { return Napi::Number::New(info.Env(), CudaDeviceCount()); });
 }
 
+// splitOrder(seed, count): the order of SplitOrder as a Uint32Array.
+Napi::Value SplitOrderOf(const Napi::CallbackInfo& info) {
+  return Guarded(info.Env(), [&]() -> Napi::Value {
+    const Napi::Object options = RequireObject(info[0], "options");
+    const auto seed = static_cast<uint64_t>(RequireInteger(options, "seed", 0, kMaxSafeInteger));
+    const std::vector<int64_t> order = SplitOrder(seed, RequireInteger(options, "count", 1, std::numeric_limits<uint32_t>::max()));
+    Napi::Uint32Array result = Napi::Uint32Array::New(info.Env(), order.size());
+    std::transform(order.begin(), order.end(), result.Data(), [](int64_t sample) { return static_cast<uint32_t>(sample); });
+    return result;
+  });
+}
+
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   return Guarded(env, [&] {
     RegisterExitHandlerOnce();
@@ -38,6 +56,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
     exports.Set("ImageRnn", ImageRnnWrap::Define(env));
     exports.Set("torchVersion", TORCH_VERSION);
     exports.Set("cudaDeviceCount", Napi::Function::New(env, CudaDevices, "cudaDeviceCount"));
+    exports.Set("splitOrder", Napi::Function::New(env, SplitOrderOf, "splitOrder"));
     exports.Set("stopEverything", Napi::Function::New(env, StopEverything, "stopEverything"));
     return exports;
   });

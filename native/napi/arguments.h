@@ -7,6 +7,8 @@
 
 namespace torch_rnn_mnist {
 
+inline constexpr int64_t kMaxSafeInteger = 9007199254740991;  // Number.MAX_SAFE_INTEGER
+
 // Readers of JavaScript values. TypeScript has checked them before; here a wrong one still gives ERR_INVALID_ARGUMENT, never a crash.
 // All throw Error.
 

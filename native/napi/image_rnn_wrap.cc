@@ -16,7 +16,6 @@ namespace {
 
 constexpr int64_t kMaxSize = 1 << 24;  // Bound of every size option: no product of two of them overflows.
 constexpr int64_t kMaxThreads = 1024;
-constexpr int64_t kMaxSafeInteger = 9007199254740991;
 
 // The result of a job that has none.
 struct Done {};
@@ -104,6 +103,13 @@ Napi::Value EvaluationToJavaScript(Napi::Env env, const Evaluation& evaluation) 
   return object;
 }
 
+Napi::Value PredictionToJavaScript(Napi::Env env, const Prediction& prediction) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("classes", BytesToJavaScript(env, prediction.classes));
+  object.Set("probabilities", TensorToJavaScript(env, prediction.probabilities));
+  return object;
+}
+
 Napi::Value StateToJavaScript(Napi::Env env, const StateDict& state) {
   Napi::Object object = Napi::Object::New(env);
   for (const auto& [name, tensor] : state) object.Set(name, TensorToJavaScript(env, tensor));
@@ -176,12 +182,14 @@ Napi::Function ImageRnnWrap::Define(Napi::Env env) {
   return DefineClass(env, "ImageRnn",
                      {
                          InstanceMethod<&ImageRnnWrap::Forward>("forward"),
+                         InstanceMethod<&ImageRnnWrap::Predict>("predict"),
                          InstanceMethod<&ImageRnnWrap::Evaluate>("evaluate"),
                          InstanceMethod<&ImageRnnWrap::StartTraining>("startTraining"),
                          InstanceMethod<&ImageRnnWrap::TrainEpoch>("trainEpoch"),
                          InstanceMethod<&ImageRnnWrap::StopTraining>("stopTraining"),
                          InstanceMethod<&ImageRnnWrap::StateDict>("stateDict"),
                          InstanceMethod<&ImageRnnWrap::LoadStateDict>("loadStateDict"),
+                         InstanceMethod<&ImageRnnWrap::MoveTo>("to"),
                          InstanceMethod<&ImageRnnWrap::ThreadCount>("threadCount"),
                          InstanceMethod<&ImageRnnWrap::SetForwardHook>("setForwardHook"),
                          InstanceMethod<&ImageRnnWrap::Dispose>("dispose"),
@@ -226,6 +234,15 @@ Napi::Value ImageRnnWrap::Forward(const Napi::CallbackInfo& info) {
         info.Env(), *queue_, info.This().As<Napi::Object>(),
         [session = session_, images](const auto& stop) { return session->Infer(images, *stop); },
         [](Napi::Env env, const torch::Tensor& logits) { return TensorToJavaScript(env, logits); });
+  });
+}
+
+Napi::Value ImageRnnWrap::Predict(const Napi::CallbackInfo& info) {
+  return Guarded(info.Env(), [&] {
+    const torch::Tensor images = ReadImages(info[0], input_size_);
+    return QueueCall<Prediction>(
+        info.Env(), *queue_, info.This().As<Napi::Object>(),
+        [session = session_, images](const auto& stop) { return session->Predict(images, *stop); }, PredictionToJavaScript);
   });
 }
 
@@ -299,6 +316,19 @@ Napi::Value ImageRnnWrap::LoadStateDict(const Napi::CallbackInfo& info) {
   });
 }
 
+Napi::Value ImageRnnWrap::MoveTo(const Napi::CallbackInfo& info) {
+  return Guarded(info.Env(), [&] {
+    const torch::Device device = ResolveDevice(RequireString(RequireObject(info[0], "options"), "device"));
+    return QueueCall<std::string>(
+        info.Env(), *queue_, info.This().As<Napi::Object>(),
+        [session = session_, device](const auto&) {
+          session->MoveTo(device);
+          return device.str();
+        },
+        [](Napi::Env env, const std::string& name) { return Napi::String::New(env, name); });
+  });
+}
+
 Napi::Value ImageRnnWrap::ThreadCount(const Napi::CallbackInfo& info) {
   return Guarded(info.Env(), [&] {
     return QueueCall<int>(
@@ -316,9 +346,17 @@ void ImageRnnWrap::SetForwardHook(const Napi::CallbackInfo& info) {
   });
 }
 
-void ImageRnnWrap::Dispose(const Napi::CallbackInfo& info) {
-  queue_->Close();
-  ReportMemory(info.Env(), 0);
+Napi::Value ImageRnnWrap::Dispose(const Napi::CallbackInfo& info) {
+  return Guarded(info.Env(), [&] {
+    Environment& environment = Environment::Of(info.Env());
+    const Environment::PendingPromise pending = environment.AddPromise(info.This().As<Napi::Object>());
+    queue_->Close();
+    ReportMemory(info.Env(), 0);
+    queue_->WhenEnded([id = pending.id, dispatcher = environment.dispatcher()] {
+      dispatcher->Post([id](Napi::Env env) { Environment::Of(env).Resolve(id, env.Undefined()); });
+    });
+    return pending.promise;
+  });
 }
 
 Napi::Value ImageRnnWrap::Device(const Napi::CallbackInfo& info) { return Napi::String::New(info.Env(), device_); }

@@ -22,15 +22,17 @@ class ImageRnnWrap : public Napi::ObjectWrap<ImageRnnWrap> {
 
  private:
   Napi::Value Forward(const Napi::CallbackInfo& info);
+  Napi::Value Predict(const Napi::CallbackInfo& info);
   Napi::Value Evaluate(const Napi::CallbackInfo& info);
   Napi::Value StartTraining(const Napi::CallbackInfo& info);
   Napi::Value TrainEpoch(const Napi::CallbackInfo& info);
   Napi::Value StateDict(const Napi::CallbackInfo& info);
   Napi::Value LoadStateDict(const Napi::CallbackInfo& info);
+  Napi::Value MoveTo(const Napi::CallbackInfo& info);
   Napi::Value ThreadCount(const Napi::CallbackInfo& info);
   void StopTraining(const Napi::CallbackInfo& info);
   void SetForwardHook(const Napi::CallbackInfo& info);
-  void Dispose(const Napi::CallbackInfo& info);
+  Napi::Value Dispose(const Napi::CallbackInfo& info);
   Napi::Value Device(const Napi::CallbackInfo& info);
 
   void ReportMemory(Napi::BasicEnv env, int64_t bytes);
@@ -39,7 +41,7 @@ class ImageRnnWrap : public Napi::ObjectWrap<ImageRnnWrap> {
   std::shared_ptr<JobQueue> queue_;        // Shared with the environment, which stops it at its end.
   std::weak_ptr<StopSignal> training_;     // Of the latest epoch's job.
   int64_t input_size_ = 0;
-  std::string device_;          // As resolved, such as "cuda:0".
+  std::string device_;          // As resolved at the start, such as "cuda:0".
   int64_t reported_bytes_ = 0;  // What V8 was told; undone in dispose and in the finalizer.
 };
 

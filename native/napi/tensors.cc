@@ -60,6 +60,11 @@ Napi::Object TensorToJavaScript(Napi::Env env, const torch::Tensor& tensor) {
   return result;
 }
 
+Napi::Uint8Array BytesToJavaScript(Napi::Env env, const torch::Tensor& tensor) {
+  const torch::Tensor data = tensor.contiguous();
+  return Napi::Uint8Array::New(env, static_cast<size_t>(data.numel()), OwnTensorMemory(env, data), 0);
+}
+
 torch::Tensor TensorFromJavaScript(const Napi::Value& value, const std::string& name) {
   const Napi::Object object = RequireObject(value, name.c_str());
   const std::vector<int64_t> shape = ReadShape(object, name);

@@ -11,6 +11,9 @@ namespace torch_rnn_mnist {
 // JavaScript thread (unless the runtime forbids external memory). The caller must not write to the tensor any more.
 Napi::Object TensorToJavaScript(Napi::Env env, const torch::Tensor& tensor);
 
+// Uint8Array over a uint8 tensor on the CPU, owned likewise.
+Napi::Uint8Array BytesToJavaScript(Napi::Env env, const torch::Tensor& tensor);
+
 // A tensor with a copy of { data: Uint8Array | Float32Array, shape: number[] }. Throws Error ERR_INVALID_SHAPE when the shape does not
 // fit the data, ERR_INVALID_ARGUMENT when it is something else. `name` is for the message.
 torch::Tensor TensorFromJavaScript(const Napi::Value& value, const std::string& name);
