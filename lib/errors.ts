@@ -77,6 +77,12 @@ export function describe(value: unknown): string {
   }
 }
 
+/** Describes a list of numbers, and of what should have been some, in an error message: "[60000, 28, 28]". */
+export function describeShape(values: readonly unknown[]): string {
+  const shown = values.slice(0, 8).map((value) => (typeof value === 'number' ? String(value) : describe(value)))
+  return `[${shown.join(', ')}${values.length > 8 ? ', ...' : ''}]`
+}
+
 function describeObject(value: object | null): string {
   if (value === null) return 'null'
   if (Array.isArray(value)) return `an array of ${value.length}`

@@ -3,6 +3,8 @@
  * files of a run and `--json`. Accuracies are shares from 0 to 1, losses mean cross entropies in nats, times in seconds.
  */
 
+import type { ClassMetrics } from './evaluation'
+
 /** A command begins: what will run, and where. */
 export interface StartEvent {
   type: 'start'
@@ -64,7 +66,11 @@ export interface EpochEvent {
   trainLoss: number
   /** Share of the epoch's samples that were classified correctly when they were seen. */
   trainAccuracy: number
-  /** Duration of the epoch. */
+  /** Mean loss over the validation samples after the epoch; only with validation. */
+  validationLoss?: number
+  /** Share of the validation samples that are classified correctly after the epoch; only with validation. */
+  validationAccuracy?: number
+  /** Duration of the epoch's training, without validation. */
   seconds: number
   /** Mean speed of the epoch. */
   samplesPerSecond: number
@@ -80,6 +86,8 @@ export interface EvaluationEvent {
   seconds: number
   /** `[C][C]` counts: row = the label, column = the model's answer. */
   confusionMatrix: number[][]
+  /** One entry for each class, by label. */
+  perClass: ClassMetrics[]
 }
 
 /** The model is safe on disk. */

@@ -1,12 +1,16 @@
 import { types } from 'node:util'
+import { parameterCount } from './architecture'
 import { Callbacks, isInsideCallbackOf } from './callbacks'
 import { readModelFile, writeModelFile } from './checkpoints/model-file'
-import { type ImageBatch, type ImageDataset, rawData } from './data/dataset'
-import { type ErrorCode, TorchRnnError, unexpected } from './errors'
-import type { BatchEvent, EpochEvent } from './events'
+import type { ImageDataset, ImageInput } from './data/dataset'
+import { TorchRnnError, unexpected } from './errors'
+import { type Evaluation, toEvaluation } from './evaluation'
 import { type ForwardHook, ForwardHooks, type HookHandle, type ModuleName } from './forward-hooks'
-import { type NativeDataset, type NativeEpoch, type NativeImageRnn, type NativeProgress, native } from './native'
+import { type NativeImageRnn, native } from './native'
+import { toBatch, toNativeDataset } from './native-data'
+import { type Caller, callerOf, toPublicError, translated } from './native-errors'
 import {
+  checkOption,
   MODEL_OPTIONS,
   type ModelOptions,
   type PlacementOptions,
@@ -14,51 +18,20 @@ import {
   TRAIN_OPTIONS,
   type TrainHyperparameters,
 } from './options'
+import { summarize } from './summary'
 import type { Tensor } from './tensor'
+import { checkTrainOptions, type History, OTHER_TRAIN_OPTIONS, prepareData, type TrainOptions, trainEpochs } from './training/training'
 
-/** How to train, and whom to tell. */
-export interface TrainOptions extends TrainHyperparameters {
-  /**
-   * Stops the training: the running batch is finished, the model is left as it is then, and `train` rejects with the signal's reason
-   * (an `AbortError` by default).
-   */
-  signal?: AbortSignal
-  /**
-   * Called every `logInterval` batches and after the last one of an epoch. Training goes on meanwhile, but waits when the call before it
-   * is not done yet. What it throws, or rejects with, ends the training.
-   */
-  onBatch?: (event: BatchEvent) => void | Promise<void>
-  /** Called, and waited for, after every epoch. May use the model: evaluate it, for instance. What it throws ends the training. */
-  onEpoch?: (event: EpochEvent) => void | Promise<void>
-}
-
-const CALLBACK_OPTIONS = ['signal', 'onBatch', 'onEpoch'] as const
-
-/** What a training did, epoch by epoch. */
-export interface History {
-  /** One entry an epoch, in order. */
-  readonly epochs: readonly EpochEvent[]
-}
-
-/** How well a model does on a dataset. */
-export interface Evaluation {
-  /** Share of samples classified correctly, 0 to 1. */
-  accuracy: number
-  /** Mean cross entropy over the samples, in nats. */
-  loss: number
-  /** Number of samples, N. */
-  samples: number
-  /** `[C][C]` counts: row = the label, column = the model's answer. */
-  confusionMatrix: number[][]
-  /** Duration of the evaluation. */
-  seconds: number
+/** What a model takes images for. */
+export interface Prediction {
+  /** `[N]`: the most probable class of each image; the lowest one where several are equal. */
+  classes: Uint8Array
+  /** `[N, C]`: how probable the model takes each class to be, 0 to 1; the sum of a row is 1. */
+  probabilities: Tensor
 }
 
 /** Samples that evaluate computes at once: large enough to keep all cores busy, small enough to stop soon. */
 const EVALUATION_BATCH = 1000
-
-/** Native copies of datasets, made at first use and freed with the dataset. */
-const nativeDatasets = new WeakMap<ImageDataset, NativeDataset>()
 
 /**
  * A recurrent network that reads an image row by row: stacked plain (Elman) layers over the rows, and one linear layer that turns the top
@@ -70,6 +43,7 @@ export class ImageRNN {
   /** The options as resolved. */
   readonly options: Readonly<Required<ModelOptions>>
   readonly #native: NativeImageRnn
+  #device: string
   readonly #callbacks = new Callbacks(this)
   readonly #hooks: ForwardHooks
   #training = false
@@ -83,18 +57,24 @@ export class ImageRNN {
   constructor(options: ModelOptions = {}) {
     const resolved = resolveOptions(MODEL_OPTIONS, options, 'ImageRNN')
     this.#native = translated(() => new (native().ImageRnn)(resolved))
+    this.#device = this.#native.device
     this.#hooks = new ForwardHooks(this.#native, this.#callbacks)
     this.options = Object.freeze(resolved)
   }
 
   /** Where the model computes, as resolved: `'cpu'` or `'cuda:0'`. */
   get device(): string {
-    return this.#native.device
+    return this.#device
   }
 
   /** What trains, as resolved. */
   get engine(): 'torch' {
     return 'torch' // the only one so far, so that 'auto' means it too
+  }
+
+  /** How many numbers the network learns. */
+  get parameterCount(): number {
+    return parameterCount(this.options)
   }
 
   /** True once {@link dispose} was called. */
@@ -109,32 +89,47 @@ export class ImageRNN {
    * @returns Logits `[N, C]`.
    * @throws TorchRnnError `ERR_INVALID_ARGUMENT`, `ERR_INVALID_SHAPE`, `ERR_BUSY` from inside a hook of this model, `ERR_DISPOSED`.
    */
-  async forward(images: Readonly<ImageBatch>): Promise<Tensor> {
+  async forward(images: Readonly<ImageInput>): Promise<Tensor> {
     this.#checkUsable('forward')
-    return await this.#run(() => this.#native.forward(toBatch(images)), callerOf(this.forward))
+    return await this.#run(() => this.#native.forward(toBatch(images, this.options.inputSize)), callerOf(this.forward))
+  }
+
+  /**
+   * Tells what is on images, in eval mode: the softmax of what {@link forward} gives.
+   *
+   * @param images - As for {@link forward}.
+   * @throws TorchRnnError As {@link forward}.
+   */
+  async predict(images: Readonly<ImageInput>): Promise<Prediction> {
+    this.#checkUsable('predict')
+    return await this.#run(() => this.#native.predict(toBatch(images, this.options.inputSize)), callerOf(this.predict))
   }
 
   /**
    * Trains with Adam on the cross entropy. A fresh optimizer each time; the weights go on from where they are.
    *
+   * Until the promise settles, calls that read (forward, predict, evaluate, stateDict, save) have their turn between epochs, and calls that
+   * change the model (train, to, loadStateDict) reject with `ERR_BUSY`.
+   *
    * @throws TorchRnnError `ERR_INVALID_OPTION`, `ERR_INVALID_SHAPE`, `ERR_INVALID_DATA` when the dataset does not fit the model,
    *   `ERR_BUSY` while another training runs, `ERR_DISPOSED`, `ERR_OUT_OF_MEMORY`; and what a callback throws.
    */
   async train(dataset: ImageDataset, options: TrainOptions = {}): Promise<History> {
-    const hyperparameters = resolveOptions<TrainHyperparameters>(TRAIN_OPTIONS, options, 'train', CALLBACK_OPTIONS)
-    checkCallbacks(options)
+    const hyperparameters = resolveOptions<TrainHyperparameters>(TRAIN_OPTIONS, options, 'train', OTHER_TRAIN_OPTIONS)
+    checkTrainOptions(options)
     this.#checkUsable('train')
-    if (this.#training)
-      throw new TorchRnnError('ERR_BUSY', 'This model is being trained. Wait for that, or abort it, before train is called again.')
-    const data = toNativeDataset(dataset)
+    this.#checkNotTraining('train is called again')
+    const data = prepareData(dataset, options, this.options.seed)
     options.signal?.throwIfAborted()
     const caller = callerOf(this.train)
+    const run = <Result>(call: () => Promise<Result>) => this.#run(call, caller)
     this.#training = true
     const stop = () => this.#native.stopTraining()
     options.signal?.addEventListener('abort', stop)
     try {
-      await this.#run(() => this.#native.startTraining(hyperparameters), caller)
-      return await this.#trainEpochs(data, hyperparameters, options, caller)
+      await run(() => this.#native.startTraining(hyperparameters))
+      const model = { native: this.#native, callbacks: this.#callbacks, run, evaluationBatch: EVALUATION_BATCH }
+      return await trainEpochs(model, data, hyperparameters, options)
     } catch (error) {
       options.signal?.throwIfAborted() // An abort may show as an interrupted hook; the reason is what the caller waits for.
       throw error
@@ -145,16 +140,14 @@ export class ImageRNN {
   }
 
   /**
-   * Measures loss, accuracy and confusions on a dataset, in eval mode.
+   * Measures loss, accuracy and confusions, and how well each class is recognised, in eval mode.
    *
    * @throws TorchRnnError `ERR_INVALID_SHAPE` or `ERR_INVALID_DATA` when the dataset does not fit the model, `ERR_BUSY`, `ERR_DISPOSED`.
    */
   async evaluate(dataset: ImageDataset): Promise<Evaluation> {
     this.#checkUsable('evaluate')
     const data = toNativeDataset(dataset)
-    const result = await this.#run(() => this.#native.evaluate(data, { batchSize: EVALUATION_BATCH }), callerOf(this.evaluate))
-    const hits = result.confusionMatrix.reduce((sum, row, label) => sum + (row[label] ?? 0), 0)
-    return { accuracy: hits / result.samples, ...result }
+    return toEvaluation(await this.#run(() => this.#native.evaluate(data, { batchSize: EVALUATION_BATCH }), callerOf(this.evaluate)))
   }
 
   /**
@@ -189,8 +182,7 @@ export class ImageRNN {
   async loadStateDict(state: ReadonlyMap<string, Tensor>): Promise<void> {
     if (!types.isMap(state)) throw unexpected('ERR_INVALID_ARGUMENT', 'state', 'a Map from names to tensors', state)
     this.#checkUsable('loadStateDict')
-    if (this.#training)
-      throw new TorchRnnError('ERR_BUSY', 'This model is being trained. Wait for that, or abort it, before its parameters are replaced.')
+    this.#checkNotTraining('its parameters are replaced')
     await this.#run(() => this.#native.loadStateDict(Object.fromEntries(state)), callerOf(this.loadStateDict))
   }
 
@@ -229,6 +221,32 @@ export class ImageRNN {
     }
   }
 
+  /**
+   * Moves the model to another device, as PyTorch's method of this name.
+   *
+   * @param device - `'auto'`, `'cpu'`, `'cuda'` or `'cuda:N'`.
+   * @returns The model itself, once it is there.
+   * @throws TorchRnnError `ERR_INVALID_OPTION`, `ERR_DEVICE_UNAVAILABLE`, `ERR_OUT_OF_MEMORY` (the model stays where it was), `ERR_BUSY`
+   *   during training, `ERR_DISPOSED`.
+   */
+  async to(device: string): Promise<this> {
+    checkOption('device', MODEL_OPTIONS.device, device)
+    this.#checkUsable('to')
+    this.#checkNotTraining('it is moved')
+    this.#device = await this.#run(() => this.#native.to({ device }), callerOf(this.to))
+    return this
+  }
+
+  /**
+   * A table of the layers with their output shapes and parameters, in Keras' manner.
+   *
+   * @example
+   * console.log(model.summary())
+   */
+  summary(): string {
+    return summarize(this.options)
+  }
+
   /** Threads that one operation uses on the CPU, as libtorch reports it from the model's thread. @throws TorchRnnError `ERR_DISPOSED`. */
   async threadCount(): Promise<number> {
     this.#checkUsable('threadCount')
@@ -240,8 +258,7 @@ export class ImageRNN {
    * nothing.
    */
   dispose(): void {
-    this.#disposed = true
-    this.#native.dispose()
+    void this[Symbol.asyncDispose]()
   }
 
   /** {@link dispose}, for `using model = new ImageRNN()`. */
@@ -249,27 +266,10 @@ export class ImageRNN {
     this.dispose()
   }
 
-  async #trainEpochs(
-    data: NativeDataset,
-    hyperparameters: Required<TrainHyperparameters>,
-    options: TrainOptions,
-    caller: Caller,
-  ): Promise<History> {
-    const { epochs } = hyperparameters
-    const epochEvents: EpochEvent[] = []
-    const onBatch = options.onBatch && this.#callbacks.bind(options.onBatch)
-    for (let epoch = 1; epoch <= epochs; epoch += 1) {
-      options.signal?.throwIfAborted()
-      const report =
-        onBatch === undefined ? null : this.#callbacks.wrap((progress: NativeProgress) => onBatch(toBatchEvent(progress, epoch, epochs)))
-      const result = await this.#run(() => this.#native.trainEpoch(data, hyperparameters, report), caller)
-      options.signal?.throwIfAborted()
-      if (!result.completed) throw new TorchRnnError('ERR_DISPOSED', 'The model was disposed while it was being trained.')
-      const event = toEpochEvent(result, epoch, epochs)
-      epochEvents.push(event)
-      await options.onEpoch?.(event)
-    }
-    return { epochs: epochEvents }
+  /** {@link dispose}, and waits until the running call has ended and the memory is free, for `await using model = new ImageRNN()`. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#disposed = true
+    await this.#native.dispose()
   }
 
   #checkUsable(method: string): void {
@@ -280,6 +280,11 @@ export class ImageRNN {
         `${method} was called from inside a hook or onBatch of this model, which waits for that to return.`,
       )
     }
+  }
+
+  #checkNotTraining(what: string): void {
+    if (!this.#training) return
+    throw new TorchRnnError('ERR_BUSY', `This model is being trained. Wait for that, or abort it, before ${what}.`)
   }
 
   #checkNotDisposed(): void {
@@ -295,101 +300,4 @@ export class ImageRNN {
       throw failure === undefined ? toPublicError(error, caller) : failure.thrown
     }
   }
-}
-
-/** From where a public method was called. */
-interface Caller {
-  readonly stack: string
-}
-
-/** To be used before the method's first `await`: after it, its caller is not on the stack any more. */
-function callerOf(method: (...args: never[]) => unknown): Caller {
-  const caller = { stack: '' }
-  Error.captureStackTrace(caller, method)
-  return caller
-}
-
-/** What native code throws or rejects with. */
-interface NativeError {
-  readonly code: ErrorCode
-  readonly message: string
-  readonly detail?: string
-}
-
-function isNativeError(error: unknown): error is NativeError {
-  return (
-    typeof error === 'object' &&
-    error !== null &&
-    !(error instanceof TorchRnnError) &&
-    String((error as { code?: unknown }).code).startsWith('ERR_')
-  )
-}
-
-function toPublicError(error: unknown, caller?: Caller): unknown {
-  if (!isNativeError(error)) return error
-  const result = new TorchRnnError(error.code, error.message, error.detail === undefined ? {} : { detail: error.detail })
-  if (caller !== undefined) result.stack = `${result.name}: ${result.message}\n${caller.stack.split('\n').slice(1).join('\n')}`
-  return result
-}
-
-function translated<Result>(call: () => Result): Result {
-  try {
-    return call()
-  } catch (error) {
-    throw toPublicError(error)
-  }
-}
-
-function checkCallbacks(options: TrainOptions): void {
-  for (const name of ['onBatch', 'onEpoch'] as const) {
-    const value: unknown = options[name]
-    if (value !== undefined && typeof value !== 'function') throw unexpected('ERR_INVALID_OPTION', name, 'a function', value)
-  }
-  const signal: unknown = options.signal
-  if (signal !== undefined && typeof (signal as AbortSignal | null)?.throwIfAborted !== 'function') {
-    throw unexpected('ERR_INVALID_OPTION', 'signal', 'an AbortSignal', signal)
-  }
-}
-
-function toNativeDataset(dataset: ImageDataset): NativeDataset {
-  const raw = rawData(dataset)
-  let result = nativeDatasets.get(dataset)
-  if (result === undefined) {
-    result = translated(
-      () => new (native().Dataset)({ data: raw.images, shape: raw.shape }, { data: raw.labels, shape: [raw.labels.length] }),
-    )
-    nativeDatasets.set(dataset, result)
-  }
-  return result
-}
-
-function toBatch(images: Readonly<ImageBatch>): ImageBatch {
-  const shape: readonly number[] = images?.shape
-  if (!Array.isArray(shape) || !ArrayBuffer.isView(images.data)) {
-    throw unexpected('ERR_INVALID_ARGUMENT', 'images', 'an object { data: Uint8Array or Float32Array, shape: [N, T, F] or [T, F] }', images)
-  }
-  return { data: images.data, shape: (shape.length === 2 ? [1, ...shape] : shape) as ImageBatch['shape'] }
-}
-
-function toBatchEvent(progress: NativeProgress, epoch: number, epochs: number): BatchEvent {
-  const { batch, batches, samples, batchLoss, loss, accuracy, seconds } = progress
-  const samplesPerSecond = samples / seconds
-  return {
-    type: 'batch',
-    epoch,
-    epochs,
-    batch,
-    batches,
-    samples,
-    batchLoss,
-    trainLoss: loss,
-    trainAccuracy: accuracy,
-    seconds,
-    samplesPerSecond,
-  }
-}
-
-function toEpochEvent(result: NativeEpoch, epoch: number, epochs: number): EpochEvent {
-  const { samples, loss, accuracy, seconds } = result
-  return { type: 'epoch', epoch, epochs, trainLoss: loss, trainAccuracy: accuracy, seconds, samplesPerSecond: samples / seconds }
 }

@@ -69,9 +69,10 @@ export interface NativeDataset {
 
 /** One network with its thread. What returns a promise is queued there. */
 export interface NativeImageRnn {
-  /** As resolved: "cpu" or "cuda:0". */
+  /** As resolved at construction: "cpu" or "cuda:0". */
   readonly device: string
   forward(images: NativeInput): Promise<NativeArray>
+  predict(images: NativeInput): Promise<{ classes: Uint8Array; probabilities: NativeArray }>
   evaluate(dataset: NativeDataset, options: { batchSize: number }): Promise<NativeEvaluation>
   startTraining(options: { learningRate: number }): Promise<void>
   trainEpoch(dataset: NativeDataset, options: NativeEpochOptions, onProgress: NativeCallback<NativeProgress> | null): Promise<NativeEpoch>
@@ -79,9 +80,12 @@ export interface NativeImageRnn {
   stopTraining(): void
   stateDict(): Promise<Record<string, NativeArray>>
   loadStateDict(state: Record<string, NativeInput>): Promise<void>
+  /** Resolves to the device as resolved. */
+  to(options: { device: string }): Promise<string>
   threadCount(): Promise<number>
   setForwardHook(module: string, hook: NativeCallback<NativeForwardEvent> | null): void
-  dispose(): void
+  /** Stops everything at once; resolves when the thread has ended and freed the network. */
+  dispose(): Promise<void>
 }
 
 export interface NativeBinding {
@@ -90,6 +94,8 @@ export interface NativeBinding {
   readonly Dataset: new (images: NativeInput, labels: NativeInput) => NativeDataset
   readonly ImageRnn: new (options: Required<ModelOptions>) => NativeImageRnn
   cudaDeviceCount(): number
+  /** A random permutation of 0 to `count` - 1, by which splits deal out samples. */
+  splitOrder(options: { seed: number; count: number }): Uint32Array
   /** Stops and joins every computing thread of the process, which is about to exit. */
   stopEverything(): void
 }

@@ -170,7 +170,7 @@ describe('--json', () => {
     const batches = ['batch', 'batch', 'batch'] // After batches 4, 8 and 10, the last.
     const epoch = [...batches, 'epoch', 'checkpoint']
     expect(eventsOf(stdout).map(({ type }) => type)).toEqual(['start', ...epoch, ...epoch, 'checkpoint', 'evaluation', 'done'])
-    for (const key of eventsOf(stdout).flatMap(keysOf)) expect(key).toMatch(/^[a-z][a-zA-Z]*$/)
+    for (const key of eventsOf(stdout).flatMap(keysOf)) expect(key).toMatch(/^[a-z][a-zA-Z0-9]*$/)
     expect(eventsOfType(stdout, 'batch').map(({ epoch, batch }) => [epoch, batch])).toEqual([
       [1, 4],
       [1, 8],

