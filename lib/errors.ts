@@ -34,12 +34,13 @@ export class TorchRnnError extends Error {
   override readonly name = 'TorchRnnError'
   /** Stable identifier, for example `ERR_INVALID_OPTION`. */
   readonly code: ErrorCode
+  // Only declared: a field that is not known must not show, as undefined, where the error is printed.
   /** What would have been right, in words, where that can be said. */
-  readonly expected?: string
+  declare readonly expected?: string
   /** What came instead, in words, where that can be said. */
-  readonly actual?: string
+  declare readonly actual?: string
   /** Technical detail for a bug report, such as a native backtrace. */
-  readonly detail?: string
+  declare readonly detail?: string
 
   constructor(code: ErrorCode, message: string, details: TorchRnnErrorDetails = {}) {
     super(message, 'cause' in details ? { cause: details.cause } : undefined)

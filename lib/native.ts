@@ -177,6 +177,11 @@ function requireAddon<Addon>(path: string): Addon {
 }
 
 function remedy(): string {
+  // A place that the user named ends the search, so only the user can change it.
+  if (process.env['LIBTORCH']) return `Set LIBTORCH to a folder with libtorch ${REQUIRED_TORCH_VERSION}, or unset it.`
+  if (process.env['LIBTORCH_USE_PYTORCH'] === '1') {
+    return `Install PyTorch ${REQUIRED_TORCH_VERSION} where python3 finds it, or unset LIBTORCH_USE_PYTORCH.`
+  }
   return existsSync(join(PACKAGE_ROOT, 'scripts', 'bootstrap'))
     ? 'Run `npm run build`.'
     : `Set LIBTORCH to a folder with libtorch ${REQUIRED_TORCH_VERSION}, or LIBTORCH_USE_PYTORCH=1 where python3 has PyTorch ${REQUIRED_TORCH_VERSION}.`
@@ -185,5 +190,5 @@ function remedy(): string {
 function loadError(problem: string, places: readonly LibtorchPlace[], advice: string, cause?: unknown): TorchRnnError {
   const tried = places.map((place) => `\n  - ${place.description}: ${place.problem ?? 'found'}`).join('')
   const message = `Could not load torch-rnn-mnist: ${problem} (needs libtorch ${REQUIRED_TORCH_VERSION}).${tried === '' ? '' : `\n  Looked at:${tried}`}\n  ${advice}`
-  return new TorchRnnError('ERR_LIBRARY_LOAD', message, { cause })
+  return new TorchRnnError('ERR_LIBRARY_LOAD', message, cause === undefined ? {} : { cause })
 }
