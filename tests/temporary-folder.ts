@@ -7,12 +7,21 @@ const NOBODY = 65534
 
 /** Gives every test of a file its own folder, removed afterwards. The result is a function: the folder exists only within a test. */
 export function useTemporaryFolder(): (...names: string[]) => string {
+  return makeFolder(beforeEach, afterEach)
+}
+
+/** As {@link useTemporaryFolder}, but one folder for all tests of a file: for what takes long to make and is only read. */
+export function useSharedTemporaryFolder(): (...names: string[]) => string {
+  return makeFolder(beforeAll, afterAll)
+}
+
+function makeFolder(before: (make: () => void) => void, after: (remove: () => void) => void): (...names: string[]) => string {
   let folder = ''
-  beforeEach(() => {
+  before(() => {
     folder = mkdtempSync(join(tmpdir(), 'torch-rnn-mnist-test-'))
     chmodSync(folder, 0o755)
   })
-  afterEach(() => rmSync(folder, { recursive: true, force: true }))
+  after(() => rmSync(folder, { recursive: true, force: true }))
   return (...names) => join(folder, ...names)
 }
 
