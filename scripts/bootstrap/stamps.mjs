@@ -94,7 +94,7 @@ export class Stamps {
       return JSON.parse(readFileSync(this.#file(step), 'utf8'))
     } catch (error) {
       // A stamp cut short by a full disk or a power failure is as good as none.
-      if (error.code === 'ENOENT' || error instanceof SyntaxError) return undefined
+      if (['ENOENT', 'ENOTDIR'].includes(error.code) || error instanceof SyntaxError) return undefined
       throw error
     }
   }
