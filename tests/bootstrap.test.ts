@@ -1,8 +1,9 @@
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { copyClone, onlyProgramsIn, runModule, startModule } from './bootstrap-modules'
-import { type Outcome, REPOSITORY, runNode } from './run-program'
+import { type Outcome, REPOSITORY, runNode, startNode } from './run-program'
 import { useTemporaryFolder } from './temporary-folder'
+import { TINY_NETWORK, writeTinyMnist } from './tiny-mnist'
 
 const path = useTemporaryFolder()
 
@@ -268,6 +269,23 @@ describe('the npm scripts', () => {
     const { code, stdout, stderr } = await runNode([RUN, 'build'])
     expect({ code, stdout }).toEqual({ code: 0, stdout: '' })
     expect(stderr).toBe('The addon is in build/Release, the JavaScript in dist.\n')
+  })
+
+  test('say which Node they need to one that is too old', async () => {
+    const old = write('old.cjs', "Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '20.18.3' } })")
+    const { engines } = JSON.parse(readFileSync(join(REPOSITORY, 'package.json'), 'utf8')) as { engines: { node: string } }
+    const { code, stdout, stderr } = await runNode(['--require', old, RUN, 'train'])
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
+    expect(stderr).toContain(`Expected Node ${engines.node.replace('>=', '')} or newer, but this is Node 20.18.3.`)
+  })
+
+  testOnPosix('leave signals to the training that they start', async () => {
+    const args = [...TINY_NETWORK, '--data', writeTinyMnist(path('data')), '--epochs', '1000000', '--run', path('run')]
+    const program = startNode([RUN, 'train', ...args])
+    await program.line(/^Epoch : 00 /)
+    program.signal('SIGINT')
+    expect(await program.ended).toMatchObject({ code: 130, signal: null })
+    expect(existsSync(path('run', 'model.safetensors'))).toBe(true)
   })
 
   test('pass arguments and exit codes of the command line on', async () => {
