@@ -3,11 +3,11 @@ import { spawn } from 'node:child_process'
 import { createRequire } from 'node:module'
 import { cpus } from 'node:os'
 import { join } from 'node:path'
-import { DIST, FETCHED_LIBTORCH, NATIVE_TESTS, ROOT } from './places.mjs'
+import { DIST, FETCHED_LIBTORCH, ROOT } from './places.mjs'
 import { setUp } from './set-up.mjs'
 import { SetUpError } from './set-up-error.mjs'
 import { libtorch, libtorchFolder } from './steps/libtorch.mjs'
-import { addon, nativeTests } from './steps/native.mjs'
+import { addon, addressTests, nativeTests, threadTests } from './steps/native.mjs'
 import { packages } from './steps/packages.mjs'
 import { typescript } from './steps/typescript.mjs'
 
@@ -25,10 +25,6 @@ const LINT = [
   ['types of the tests', node('tsc', '--project', 'tests')],
   ['C++ sources', node('native')],
 ]
-const CTEST = [
-  'C++ tests',
-  { command: 'ctest', args: ['--test-dir', NATIVE_TESTS, '--output-on-failure', '--parallel', String(cpus().length)] },
-]
 
 /** What `npm run <name> -- <args>` does. */
 const COMMANDS = {
@@ -45,7 +41,7 @@ const COMMANDS = {
   },
   async test(args) {
     await setUp([...productSteps(), nativeTests])
-    await runAll([...LINT, CTEST, ['TypeScript tests', node('jest', ...args)]])
+    await runAll([...LINT, ['C++ tests', ctest(nativeTests)], ['TypeScript tests', node('jest', ...args)]])
   },
   async 'test:js'(args) {
     await setUp(productSteps())
@@ -53,8 +49,14 @@ const COMMANDS = {
   },
   async 'test:native'(args) {
     await setUp([packages, ...libtorchSteps(), nativeTests])
-    const [title, { command, args: ctestArgs }] = CTEST
-    await runAll([[title, { command, args: [...ctestArgs, ...args] }]])
+    await runAll([['C++ tests', ctest(nativeTests, args)]])
+  },
+  async 'test:sanitize'(args) {
+    await setUp([packages, ...libtorchSteps(), addressTests, threadTests])
+    await runAll([
+      ['C++ tests under AddressSanitizer and UBSan', ctest(addressTests, args)],
+      ['C++ tests under ThreadSanitizer', ctest(threadTests, args)],
+    ])
   },
   async lint() {
     await setUp([packages])
@@ -83,6 +85,10 @@ function productSteps() {
 
 function node(script, ...args) {
   return { command: process.execPath, args: [join(ROOT, SCRIPTS[script]), ...args] }
+}
+
+function ctest({ folder }, args = []) {
+  return { command: 'ctest', args: ['--test-dir', folder, '--output-on-failure', '--parallel', String(cpus().length), ...args] }
 }
 
 /** Runs each to its end, so that one run tells all that is wrong. */

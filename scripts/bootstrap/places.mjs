@@ -9,7 +9,6 @@ export const LOGS = join(CACHE, 'logs')
 export const STAMPS = join(CACHE, 'stamps')
 export const BUILD = join(ROOT, 'build')
 export const DIST = join(ROOT, 'dist')
-export const NATIVE_TESTS = join(CACHE, 'native-tests')
 export const LIBTORCH_SCRIPTS = join(ROOT, 'scripts', 'libtorch')
 
 /** "linux-x64": names the pinned files of a platform. */

@@ -97,5 +97,21 @@ TEST(InferenceScalesBytesAndJoinsItsPieces) {
   REQUIRE_CLOSE(logits, model.Forward(ScaleImages(images)), /*atol=*/1e-6, /*rtol=*/0);
 }
 
+TEST(PredictionIsTheSoftmaxAndItsLargestEntry) {
+  ImageRnn model(sample::Options());
+  MakeConstant(model);
+  const Prediction constant = Predict(model, sample::Images(2), StopSignal());
+  REQUIRE_SAME(constant.classes, torch::tensor({1, 1}, torch::kUInt8));
+  const double sum = 1 + std::exp(2.0) + std::exp(1.0);
+  const torch::Tensor row = torch::tensor({1 / sum, std::exp(2.0) / sum, std::exp(1.0) / sum});
+  REQUIRE_CLOSE(constant.probabilities, row.expand({2, sample::kClasses}), kRounding, /*rtol=*/0);
+
+  ImageRnn other(sample::Options());
+  const Prediction prediction = Predict(other, sample::Images(kCount), StopSignal());
+  const torch::Tensor logits = Infer(other, sample::Images(kCount), StopSignal());
+  REQUIRE_SAME(prediction.classes, logits.argmax(1).to(torch::kUInt8));
+  REQUIRE_CLOSE(prediction.probabilities.sum(1), torch::ones({kCount}), kRounding, /*rtol=*/0);
+}
+
 }  // namespace
 }  // namespace torch_rnn_mnist

@@ -278,6 +278,43 @@ TEST(StopAllClosesAndJoinsEveryQueue) {
   Drain(later);
 }
 
+TEST(TellsWhenItHasEnded) {
+  std::vector<int> order;
+  JobQueue queue(Nothing, [&] { order.push_back(1); });
+  PushBlockingJob(queue);
+  std::promise<void> told;
+  queue.Close();
+  queue.WhenEnded([&] {
+    order.push_back(2);
+    told.set_value();
+  });
+  told.get_future().wait();
+  queue.Join();
+  queue.WhenEnded([&] { order.push_back(3); });  // At once: there is no thread any more.
+  REQUIRE_EQ(order, (std::vector<int>{1, 2, 3}));
+
+  bool unused_told = false;
+  JobQueue unused(Nothing, Nothing);
+  unused.Close();
+  unused.WhenEnded([&] { unused_told = true; });
+  REQUIRE(unused_told);
+}
+
+TEST(EveryoneWhoAsksIsToldOfTheEnd) {
+  for (int round = 0; round < 50; ++round) {
+    std::atomic<int> told = 0;
+    JobQueue queue(Nothing, Nothing);
+    Drain(queue);
+    queue.Close();
+    // Before, while and after the thread ends.
+    std::thread other([&] { queue.WhenEnded([&] { ++told; }); });
+    queue.WhenEnded([&] { ++told; });
+    other.join();
+    queue.Join();
+    REQUIRE_EQ(told.load(), 2);
+  }
+}
+
 TEST(StopAllMayMeetADestructor) {
   for (int round = 0; round < 50; ++round) {
     auto queue = std::make_unique<JobQueue>(Nothing, Nothing);

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "native/core/device.h"
 #include "native/core/job_queue.h"
 #include "native/core/random.h"
 #include "tests/native/check.h"
@@ -154,6 +155,30 @@ TEST(FailureToOpenIsThrownByEveryCall) {
   REQUIRE_THROWS(kOutOfMemory, computer.Run([](ModelSession& session) { session.CopyState(); }));
   REQUIRE_THROWS(kOutOfMemory, computer.Run([](ModelSession& session) { session.LoadState({}); }));
   REQUIRE_THROWS(kOutOfMemory, computer.Run([](ModelSession& session) { session.ThreadCount(); }));
+  REQUIRE_THROWS(kOutOfMemory, computer.Run([](ModelSession& session) { session.MoveTo(torch::kCPU); }));
+}
+
+// To every device that is there and back: the same parameters, and about the same logits.
+TEST(MovedModelComputesTheSame) {
+  std::vector<torch::Device> devices = {torch::Device(torch::kCPU)};
+  for (int i = 0; i < CudaDeviceCount(); ++i) devices.emplace_back(torch::kCUDA, static_cast<c10::DeviceIndex>(i));
+  Computer computer(sample::Options());
+  const Dataset data = sample::Data(20);
+  computer.Run([&](ModelSession& session) {
+    const StateDict state = session.CopyState();
+    const torch::Tensor logits = session.Infer(sample::Images(3), StopSignal());
+    for (const torch::Device& device : devices) {
+      session.MoveTo(device);
+      REQUIRE_SAME(session.CopyState()[0].second, state[0].second);
+      REQUIRE_CLOSE(session.Infer(sample::Images(3), StopSignal()), logits, /*atol=*/1e-5, /*rtol=*/0);
+    }
+    session.MoveTo(torch::kCPU);
+    REQUIRE_SAME(session.Infer(sample::Images(3), StopSignal()), logits);
+    // The optimizer's state stays behind: an epoch needs a new start.
+    session.StartTraining(OptimizerOptions());
+    session.MoveTo(torch::kCPU);
+    REQUIRE_THROWS(kInvalidArgument, session.RunEpoch(data, Epoch(), StopSignal(), {}));
+  });
 }
 
 TEST(ClosedSessionIsDisposed) {

@@ -55,11 +55,14 @@ TEST(PhiloxGivesThePublishedAnswers) {
   }
 }
 
-// The definition in random.h once more: samples sorted by (purpose, epoch, sample) keys; purpose 1, in the top 16 bits, is shuffling.
-std::vector<int64_t> OrderByDefinition(uint64_t seed, uint64_t epoch, int64_t count) {
+constexpr uint64_t kShuffle = 1;
+constexpr uint64_t kSplit = 2;
+
+// The definition in random.h once more: samples sorted by (purpose, epoch, sample) keys, with the purpose in the top 16 bits.
+std::vector<int64_t> OrderByDefinition(uint64_t seed, uint64_t purpose, uint64_t epoch, int64_t count) {
   std::vector<std::pair<uint64_t, int64_t>> keyed;
   for (int64_t sample = 0; sample < count; ++sample) {
-    const uint64_t stream = (uint64_t{1} << 48) | epoch;
+    const uint64_t stream = (purpose << 48) | epoch;
     const auto words = Philox({static_cast<uint32_t>(sample), 0, static_cast<uint32_t>(stream), static_cast<uint32_t>(stream >> 32)},
                               {static_cast<uint32_t>(seed), static_cast<uint32_t>(seed >> 32)});
     keyed.emplace_back(Join(words[1], words[0]), sample);
@@ -70,11 +73,12 @@ std::vector<int64_t> OrderByDefinition(uint64_t seed, uint64_t epoch, int64_t co
   return order;
 }
 
-TEST(ShuffledOrderFollowsItsDefinition) {
+TEST(OrdersFollowTheirDefinition) {
   for (const uint64_t seed : {uint64_t{0}, uint64_t{1}, (uint64_t{1} << 53) - 1}) {
     for (const uint64_t epoch : {uint64_t{0}, uint64_t{1}, uint64_t{1} << 33}) {
-      REQUIRE_EQ(ShuffledOrder(seed, epoch, 100), OrderByDefinition(seed, epoch, 100));
+      REQUIRE_EQ(ShuffledOrder(seed, epoch, 100), OrderByDefinition(seed, kShuffle, epoch, 100));
     }
+    REQUIRE_EQ(SplitOrder(seed, 100), OrderByDefinition(seed, kSplit, 0, 100));
   }
 }
 

@@ -2,13 +2,13 @@
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { BUILD, CACHE, LIBTORCH_CONTENTS, NATIVE_TESTS, PLATFORM, ROOT } from '../places.mjs'
+import { BUILD, CACHE, LIBTORCH_CONTENTS, PLATFORM, ROOT } from '../places.mjs'
 import { filesBelow, hashFiles } from '../stamps.mjs'
 import { libtorchFolder } from './libtorch.mjs'
 
 const TOOLS = ['cmake', 'compiler', 'make']
 const CONFIGURATIONS = join(CACHE, 'configurations')
-const ADVICE = 'If the message does not help: `rm -rf build .cache/native-tests` and the same command again build from the start.'
+const ADVICE = 'If the message does not help: `rm -rf build .cache/native-tests*` and the same command again build from the start.'
 
 /** The variables that change what CMake does. */
 const VARIABLES = ['CC', 'CXX', 'CFLAGS', 'CXXFLAGS', 'LDFLAGS', 'CMAKE_GENERATOR', 'LIBTORCH_BYPASS_VERSION_CHECK']
@@ -75,19 +75,41 @@ export const addon = {
   },
 }
 
-/** @type {import('../set-up.mjs').Step} */
-export const nativeTests = {
-  name: 'native-tests',
-  title: 'building the C++ tests',
-  advice: ADVICE,
-  needs: () => TOOLS,
-  fingerprint: () => `${configuration()}\n${hashFiles(ROOT, sources(['native', 'cmake', 'tests/native', 'tests/fixtures']))}`,
-  outputs: () => [join(NATIVE_TESTS, 'tests', 'native', 'CTestTestfile.cmake')],
-  async run({ tool, detail, killedBefore }) {
-    prepareFolder('native-tests', NATIVE_TESTS, killedBefore)
-    const chosen = generator()
-    const options = ['-DTORCH_RNN_MNIST_ADDON=OFF', '-DTORCH_RNN_MNIST_TESTS=ON', `-DLIBTORCH=${libtorchFolder()}`]
-    await tool({ command: 'cmake', args: ['-S', ROOT, '-B', NATIVE_TESTS, ...options, ...(chosen === undefined ? [] : ['-G', chosen])] })
-    await tool({ command: 'cmake', args: ['--build', NATIVE_TESTS, '--parallel'], onLine: showCounter(detail) })
-  },
+/**
+ * The C++ tests in one of their builds.
+ *
+ * @param {string} name - Names the build folder as well.
+ * @param {string[]} options - Of CMake.
+ * @returns {import('../set-up.mjs').Step & { folder: string }}
+ */
+function nativeTestsStep(name, title, options) {
+  const folder = join(CACHE, name)
+  return {
+    name,
+    title,
+    folder,
+    advice: ADVICE,
+    needs: () => TOOLS,
+    fingerprint: () => `${configuration()}\n${options}\n${hashFiles(ROOT, sources(['native', 'cmake', 'tests/native', 'tests/fixtures']))}`,
+    outputs: () => [join(folder, 'tests', 'native', 'CTestTestfile.cmake')],
+    async run({ tool, detail, killedBefore }) {
+      prepareFolder(name, folder, killedBefore)
+      const chosen = generator()
+      const all = ['-DTORCH_RNN_MNIST_ADDON=OFF', '-DTORCH_RNN_MNIST_TESTS=ON', `-DLIBTORCH=${libtorchFolder()}`, ...options]
+      await tool({ command: 'cmake', args: ['-S', ROOT, '-B', folder, ...all, ...(chosen === undefined ? [] : ['-G', chosen])] })
+      await tool({ command: 'cmake', args: ['--build', folder, '--parallel'], onLine: showCounter(detail) })
+    },
+  }
 }
+
+export const nativeTests = nativeTestsStep('native-tests', 'building the C++ tests', [])
+
+export const addressTests = nativeTestsStep('native-tests-address', 'building the C++ tests with AddressSanitizer and UBSan', [
+  '-DTORCH_RNN_MNIST_SANITIZE=address,undefined',
+])
+
+/** Without libtorch, whose own threads ThreadSanitizer cannot see through: only what is made of plain threads and locks. */
+export const threadTests = nativeTestsStep('native-tests-thread', 'building the C++ tests with ThreadSanitizer', [
+  '-DTORCH_RNN_MNIST_SANITIZE=thread',
+  '-DTORCH_RNN_MNIST_TORCH=OFF',
+])
