@@ -127,7 +127,7 @@ export class ImageRNN {
     const stop = () => this.#native.stopTraining()
     options.signal?.addEventListener('abort', stop)
     try {
-      await run(() => this.#native.startTraining(hyperparameters))
+      await run(() => this.#native.startTraining(hyperparameters, data.train, data.validation ?? null))
       const model = { native: this.#native, callbacks: this.#callbacks, run, evaluationBatch: EVALUATION_BATCH }
       return await trainEpochs(model, data, hyperparameters, options)
     } catch (error) {

@@ -74,7 +74,8 @@ export interface NativeImageRnn {
   forward(images: NativeInput): Promise<NativeArray>
   predict(images: NativeInput): Promise<{ classes: Uint8Array; probabilities: NativeArray }>
   evaluate(dataset: NativeDataset, options: { batchSize: number }): Promise<NativeEvaluation>
-  startTraining(options: { learningRate: number }): Promise<void>
+  /** Checks that all the data fits, and starts a fresh optimizer. */
+  startTraining(options: { learningRate: number }, train: NativeDataset, validation: NativeDataset | null): Promise<void>
   trainEpoch(dataset: NativeDataset, options: NativeEpochOptions, onProgress: NativeCallback<NativeProgress> | null): Promise<NativeEpoch>
   /** Ends the running epoch after its batch. */
   stopTraining(): void

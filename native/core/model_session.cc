@@ -46,6 +46,10 @@ Evaluation ModelSession::EvaluateOn(const Dataset& dataset, int64_t batch_size, 
   return Evaluate(model(), dataset, batch_size, stop);
 }
 
+void ModelSession::CheckFits(const Dataset& dataset) {
+  CheckDatasetFits(dataset, model().options().input_size, model().options().num_classes);
+}
+
 void ModelSession::StartTraining(const OptimizerOptions& options) { trainer_ = std::make_unique<Trainer>(model(), options); }
 
 EpochResult ModelSession::RunEpoch(const Dataset& dataset, const EpochOptions& options, const StopSignal& stop,

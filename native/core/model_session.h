@@ -26,6 +26,8 @@ class ModelSession {
   torch::Tensor Infer(const torch::Tensor& images, const StopSignal& stop);
   Prediction Predict(const torch::Tensor& images, const StopSignal& stop);
   Evaluation EvaluateOn(const Dataset& dataset, int64_t batch_size, const StopSignal& stop);
+  // Throws when the data does not fit the model.
+  void CheckFits(const Dataset& dataset);
   // A fresh optimizer for a new training.
   void StartTraining(const OptimizerOptions& options);
   EpochResult RunEpoch(const Dataset& dataset, const EpochOptions& options, const StopSignal& stop,

@@ -261,9 +261,12 @@ Napi::Value ImageRnnWrap::StartTraining(const Napi::CallbackInfo& info) {
   return Guarded(info.Env(), [&] {
     OptimizerOptions options;
     options.learning_rate = RequireNumber(RequireObject(info[0], "options"), "learningRate");
+    std::vector<std::shared_ptr<const Dataset>> datasets = {DatasetWrap::Read(info[1])};
+    if (!info[2].IsNull()) datasets.push_back(DatasetWrap::Read(info[2]));
     return QueueCall<Done>(
         info.Env(), *queue_, info.This().As<Napi::Object>(),
-        [session = session_, options](const auto&) {
+        [session = session_, options, datasets](const auto&) {
+          for (const auto& dataset : datasets) session->CheckFits(*dataset);
           session->StartTraining(options);
           return Done{};
         },
