@@ -31,6 +31,7 @@ export interface TorchRnnErrorDetails {
  * Test {@link TorchRnnError.code}, which is stable between versions; the message is for people and may change.
  */
 export class TorchRnnError extends Error {
+  /** `'TorchRnnError'`. */
   override readonly name = 'TorchRnnError'
   /** Stable identifier, for example `ERR_INVALID_OPTION`. */
   readonly code: ErrorCode

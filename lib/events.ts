@@ -32,6 +32,7 @@ export interface StartEvent {
 
 /** Progress within an epoch, every `logInterval` batches and after the last one. */
 export interface BatchEvent {
+  /** Tells the events apart. */
   type: 'batch'
   /** Running epoch, from 1. */
   epoch: number
@@ -57,6 +58,7 @@ export interface BatchEvent {
 
 /** An epoch is over. */
 export interface EpochEvent {
+  /** Tells the events apart. */
   type: 'epoch'
   /** The epoch, from 1. */
   epoch: number

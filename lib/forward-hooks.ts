@@ -18,12 +18,13 @@ const MODULE_NAMES: readonly ModuleName[] = ['', 'basic_rnn', 'FC']
  * | `'FC'` | the top layer's last state `[N, H]` | logits `[N, C]` |
  */
 export interface ForwardHookEvent {
+  /** Whose pass it is. */
   readonly module: ModuleName
   /** True during training, false in forward and evaluate. */
   readonly training: boolean
-  /** Copies: yours to keep and change. */
+  /** Copies of what flows through the network, which all hooks of this pass share. */
   readonly inputs: readonly Tensor[]
-  /** Copies: yours to keep and change. */
+  /** Copies of what flows through the network, which all hooks of this pass share. */
   readonly outputs: readonly Tensor[]
 }
 

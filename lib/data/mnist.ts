@@ -14,7 +14,9 @@ export interface LoadMnistOptions {
 
 /** Training and test samples, of one image size and with one number of classes. */
 export interface Mnist {
+  /** What a model learns from. */
   readonly train: ImageDataset
+  /** What it is measured on. */
   readonly test: ImageDataset
 }
 

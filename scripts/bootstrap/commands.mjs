@@ -8,7 +8,7 @@ import { setUp } from './set-up.mjs'
 import { SetUpError } from './set-up-error.mjs'
 import { libtorch, libtorchFolder } from './steps/libtorch.mjs'
 import { addon, addressTests, nativeTests, threadTests } from './steps/native.mjs'
-import { packages } from './steps/packages.mjs'
+import { docsPackages, packages } from './steps/packages.mjs'
 import { typescript } from './steps/typescript.mjs'
 
 /** Tools by the file that node runs. */
@@ -17,6 +17,7 @@ const SCRIPTS = {
   jest: 'node_modules/jest/bin/jest.js',
   tsc: 'node_modules/typescript/bin/tsc',
   native: 'scripts/checks/native-sources.mjs',
+  typedoc: 'scripts/docs/node_modules/typedoc/bin/typedoc',
   bench: 'scripts/bench/run.mjs',
 }
 
@@ -24,6 +25,7 @@ const LINT = [
   ['biome', node('biome', 'check', '--error-on-warnings')],
   ['types of the tests', node('tsc', '--project', 'tests')],
   ['C++ sources', node('native')],
+  ['API documentation', typedoc('--emit', 'none')],
 ]
 
 /** What `npm run <name> -- <args>` does. */
@@ -40,7 +42,7 @@ const COMMANDS = {
     createRequire(import.meta.url)(program)
   },
   async test(args) {
-    await setUp([...productSteps(), nativeTests])
+    await setUp([...productSteps(), docsPackages, nativeTests])
     await runAll([...LINT, ['C++ tests', ctest(nativeTests)], ['TypeScript tests', node('jest', ...args)]])
   },
   async 'test:js'(args) {
@@ -59,7 +61,7 @@ const COMMANDS = {
     ])
   },
   async lint() {
-    await setUp([packages])
+    await setUp([packages, docsPackages])
     await runAll(LINT)
   },
   async format() {
@@ -68,6 +70,10 @@ const COMMANDS = {
       ['biome', node('biome', 'check', '--write')],
       ['C++ sources', node('native', '--write')],
     ])
+  },
+  async docs() {
+    await setUp([packages, docsPackages])
+    await runAll([['API documentation', typedoc()]])
   },
   async bench(args) {
     await setUp(productSteps())
@@ -85,6 +91,10 @@ function productSteps() {
 
 function node(script, ...args) {
   return { command: process.execPath, args: [join(ROOT, SCRIPTS[script]), ...args] }
+}
+
+function typedoc(...args) {
+  return node('typedoc', '--options', join(ROOT, 'scripts', 'docs', 'typedoc.json'), ...args)
 }
 
 function ctest({ folder }, args = []) {

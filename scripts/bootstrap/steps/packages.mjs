@@ -1,28 +1,40 @@
-/** Installs the npm packages that package-lock.json pins. */
+/** Installs npm packages that a package-lock.json pins. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { PLATFORM, ROOT } from '../places.mjs'
 import { hashFiles } from '../stamps.mjs'
 
-const INPUTS = ['package.json', 'package-lock.json', '.npmrc'].map((name) => join(ROOT, name))
-
-/** @type {import('../set-up.mjs').Step} */
-export const packages = {
-  name: 'packages',
-  title: 'installing npm packages',
-  advice: 'Check the network and npm’s registry setting, then run the same command again.',
-  needs: () => [],
-  // Some packages bring a binary for one platform, so a clone that moves between machines installs anew.
-  fingerprint: () => `${PLATFORM} ${hashFiles(ROOT, INPUTS)}`,
-  outputs() {
-    const { dependencies, devDependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
-    return Object.keys({ ...dependencies, ...devDependencies }).map((name) => join(ROOT, 'node_modules', name, 'package.json'))
-  },
-  async run({ tool }) {
-    // Inside `npm run`, this is the npm that runs.
-    const npm = process.env.npm_execpath
-    const args = ['ci', '--no-audit', '--no-fund']
-    if (npm === undefined) await tool({ command: process.platform === 'win32' ? 'npm.cmd' : 'npm', args })
-    else await tool({ command: process.execPath, args: [npm, ...args] })
-  },
+/**
+ * @param {string} name
+ * @param {string} title
+ * @param {string} folder - With package.json, package-lock.json and .npmrc.
+ * @returns {import('../set-up.mjs').Step}
+ */
+function packagesStep(name, title, folder) {
+  const inputs = ['package.json', 'package-lock.json', '.npmrc'].map((file) => join(folder, file))
+  return {
+    name,
+    title,
+    advice: 'Check the network and npm’s registry setting, then run the same command again.',
+    needs: () => [],
+    // Some packages bring a binary for one platform, so a clone that moves between machines installs anew.
+    fingerprint: () => `${PLATFORM} ${hashFiles(ROOT, inputs)}`,
+    outputs() {
+      const { dependencies, devDependencies } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
+      return Object.keys({ ...dependencies, ...devDependencies }).map((dependency) =>
+        join(folder, 'node_modules', dependency, 'package.json'),
+      )
+    },
+    async run({ tool }) {
+      // Inside `npm run`, this is the npm that runs.
+      const npm = process.env.npm_execpath
+      const args = ['ci', '--no-audit', '--no-fund', '--prefix', folder]
+      if (npm === undefined) await tool({ command: process.platform === 'win32' ? 'npm.cmd' : 'npm', args })
+      else await tool({ command: process.execPath, args: [npm, ...args] })
+    },
+  }
 }
+
+export const packages = packagesStep('packages', 'installing npm packages', ROOT)
+
+export const docsPackages = packagesStep('docs-packages', 'installing the documentation generator', join(ROOT, 'scripts', 'docs'))
