@@ -19,9 +19,32 @@ interface CallbackCall {
  */
 const enclosingCalls = new AsyncLocalStorage<readonly CallbackCall[]>()
 
-/** Whether the running code was called by the computing thread of `model`, which waits for it. */
-export function isInsideCallbackOf(model: object): boolean {
-  return runningCalls().some((call) => call.model === model)
+/** A native call that has not settled. */
+interface PendingCall {
+  readonly model: object
+  /** The callbacks that it was made in, from the outermost on. */
+  readonly madeIn: readonly CallbackCall[]
+}
+
+/** Those of all models of this thread. */
+const pendingCalls = new Set<PendingCall>()
+
+/**
+ * Whether a call of `model` by the running code would wait for itself: `model` waits for a callback that the running code is a part of, or
+ * for one that made a call of another model that does, and so on.
+ */
+export function wouldWaitForItself(model: object): boolean {
+  const waitForUs = new Set(runningCalls().map((call) => call.model))
+  if (waitForUs.size === 0) return false
+  const mustEndBefore = new Set([model])
+  // A set visits also what is added meanwhile.
+  for (const other of mustEndBefore) {
+    if (waitForUs.has(other)) return true
+    for (const { model: next, madeIn } of pendingCalls) {
+      if (madeIn.some((call) => call.running && call.model === other)) mustEndBefore.add(next)
+    }
+  }
+  return false
 }
 
 function runningCalls(): CallbackCall[] {
@@ -31,8 +54,8 @@ function runningCalls(): CallbackCall[] {
 /** Wraps the callbacks of one model and keeps what they throw until the call they belong to rejects. */
 export class Callbacks {
   readonly #model: object
-  /** The native calls that have not settled, in their order, which is the one in which they run; each with the callbacks it was made in. */
-  readonly #pending = new Set<{ readonly madeIn: readonly CallbackCall[] }>()
+  /** The native calls that have not settled, in their order, which is the one in which they run. */
+  readonly #pending = new Set<PendingCall>()
   readonly #failures = new Map<number, unknown>()
   #lastFailure = 0
 
@@ -42,12 +65,14 @@ export class Callbacks {
 
   /** Makes a native call of the model, whose callbacks then run, as this code does, inside the callbacks that wait for it. */
   async call<Result>(call: () => Promise<Result>): Promise<Result> {
-    const entry = { madeIn: runningCalls() }
+    const entry = { model: this.#model, madeIn: runningCalls() }
     this.#pending.add(entry)
+    pendingCalls.add(entry)
     try {
       return await call()
     } finally {
       this.#pending.delete(entry)
+      pendingCalls.delete(entry)
     }
   }
 

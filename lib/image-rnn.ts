@@ -1,6 +1,6 @@
 import { types } from 'node:util'
 import { parameterCount } from './architecture'
-import { Callbacks, isInsideCallbackOf } from './callbacks'
+import { Callbacks, wouldWaitForItself } from './callbacks'
 import { readModelFile, writeModelFile } from './checkpoints/model-file'
 import type { ImageDataset, ImageInput } from './data/dataset'
 import { TorchRnnError, unexpected } from './errors'
@@ -274,10 +274,10 @@ export class ImageRNN {
 
   #checkUsable(method: string): void {
     this.#checkNotDisposed()
-    if (isInsideCallbackOf(this)) {
+    if (wouldWaitForItself(this)) {
       throw new TorchRnnError(
         'ERR_BUSY',
-        `${method} was called from inside a hook or onBatch of this model, which waits for that to return.`,
+        `${method} was called from inside a hook or onBatch that this model waits for: it would wait for itself.`,
       )
     }
   }
