@@ -7,7 +7,7 @@ import fc from 'fast-check'
 import { type HookHandle, ImageRNN, type ModuleName, TorchRnnError } from '../lib'
 import { smallDataset, smallImages, smallOptions } from './sample-models'
 
-const MODELS = 3
+const MODELS = 2
 const DATA = smallDataset(12)
 const RUNS = 300
 /** A program takes some milliseconds; one that hangs takes for ever. */
