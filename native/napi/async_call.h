@@ -39,12 +39,13 @@ class CallJob : public Job {
  private:
   void PostResult(std::shared_ptr<const Result> result) {
     dispatcher_->Post([promise = promise_, convert = convert_, result = std::move(result)](Napi::Env env) {
-      Environment& environment = Environment::Of(env);
+      Napi::Value value;
       try {
-        environment.Resolve(promise, convert(env, *result));
+        value = convert(env, *result);
       } catch (const Napi::Error& error) {
-        environment.Reject(promise, error.Value());
+        return Environment::Of(env).Reject(promise, error.Value());
       }
+      Environment::Of(env).Resolve(promise, value);
     });
   }
 

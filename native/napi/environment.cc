@@ -25,23 +25,27 @@ void Environment::Teardown(Environment* self) {
 
 Environment::PendingPromise Environment::AddPromise(Napi::Object keep_alive) {
   const uint64_t id = next_id_++;
-  const auto deferred = Napi::Promise::Deferred::New(env_);
+  napi_deferred deferred = nullptr;
+  napi_value promise = nullptr;
+  if (napi_create_promise(env_, &deferred, &promise) != napi_ok) throw Napi::Error::New(env_);
   promises_.emplace(id, Pending{deferred, Napi::Persistent(keep_alive)});
   dispatcher_->Hold();
-  return {id, deferred.Promise()};
+  return {id, Napi::Promise(env_, promise)};
 }
 
-Napi::Promise::Deferred Environment::Take(uint64_t id) {
+napi_deferred Environment::Take(uint64_t id) {
   const auto found = promises_.find(id);
-  const Napi::Promise::Deferred deferred = found->second.deferred;
+  const napi_deferred deferred = found->second.deferred;
   promises_.erase(found);
   dispatcher_->Release();
   return deferred;
 }
 
-void Environment::Resolve(uint64_t id, Napi::Value value) { Take(id).Resolve(value); }
+// The C functions, because the C++ ones would throw while a worker is being terminated (process-exit.test.ts, "is no obstacle to the
+// exit of the process").
+void Environment::Resolve(uint64_t id, Napi::Value value) { napi_resolve_deferred(env_, Take(id), value); }
 
-void Environment::Reject(uint64_t id, Napi::Value error) { Take(id).Reject(error); }
+void Environment::Reject(uint64_t id, Napi::Value error) { napi_reject_deferred(env_, Take(id), error); }
 
 uint64_t Environment::AddFunction(Napi::Function function) {
   const uint64_t id = next_id_++;

@@ -32,6 +32,7 @@ class Environment {
     Napi::Promise promise;
   };
   PendingPromise AddPromise(Napi::Object keep_alive);
+  // Each promise is settled once. Where JavaScript may not run any more (a worker is being terminated), it stays as it is: nobody waits.
   void Resolve(uint64_t id, Napi::Value value);
   void Reject(uint64_t id, Napi::Value error);
 
@@ -49,12 +50,12 @@ class Environment {
 
  private:
   struct Pending {
-    Napi::Promise::Deferred deferred;
+    napi_deferred deferred;  // Freed by being settled.
     Napi::ObjectReference keep_alive;
   };
 
   static void Teardown(Environment* self);
-  Napi::Promise::Deferred Take(uint64_t id);
+  napi_deferred Take(uint64_t id);
 
   const Napi::Env env_;
   std::shared_ptr<Dispatcher> dispatcher_;  // Shared with computing threads, which may outlive this object for a moment.
