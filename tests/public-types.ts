@@ -1,0 +1,73 @@
+/**
+ * What TypeScript lets users write, and what not. Nothing here runs: `tsc` checks it with the types of the tests, and an expected error that
+ * does not come is an error.
+ */
+import {
+  type EpochEvent,
+  type Evaluation,
+  type History,
+  ImageDataset,
+  ImageRNN,
+  loadIdx,
+  loadMnist,
+  SaveFeatures,
+  type Tensor,
+} from '../lib'
+
+export async function allowed(): Promise<void> {
+  const { train, test } = await loadMnist()
+  await using model = new ImageRNN({ nonlinearity: 'relu', device: 'cuda:1', recurrentInit: 'uniform' })
+  const history: History = await model.train(train, {
+    validationSplit: 0.1,
+    signal: AbortSignal.timeout(1000),
+    onBatch: ({ batch, batches }) => console.log(batch / batches),
+    onEpoch: async ({ validationLoss }: EpochEvent) => console.log(validationLoss?.toFixed(3)),
+  })
+  const first: number | undefined = history.epochs[0]?.trainLoss
+  const evaluation: Evaluation = await model.evaluate(test)
+  const f1: number | undefined = evaluation.perClass[first ?? 0]?.f1
+  const logits: Tensor = await model.forward({ data: new Float32Array(28 * 28), shape: [28, 28] })
+  const { classes, probabilities } = await model.predict(test.images(0, 2))
+  const bytes: Uint8Array = classes
+  const state: Map<string, Tensor> = await model.stateDict()
+  await model.loadStateDict(new Map([...state, ['FC.bias', probabilities]]))
+  const moved: ImageRNN = await model.to('cpu')
+  using features = new SaveFeatures(moved)
+  const parts: ImageDataset[] = train.slice(0, 100).randomSplit([0.5, 0.5], { seed: 1 })
+  const letters: ImageDataset = await loadIdx({ images: 'a', labels: 'b', numClasses: 26 })
+  const handle = model.registerForwardHook('FC', async ({ outputs }) => console.log(outputs.length, logits, f1, bytes))
+  handle.remove()
+  console.log(features.features, parts, letters, model.parameterCount, model.summary())
+}
+
+export async function refused(model: ImageRNN, dataset: ImageDataset): Promise<void> {
+  // @ts-expect-error No such option.
+  new ImageRNN({ hiddensize: 1 })
+  // @ts-expect-error No such activation.
+  new ImageRNN({ nonlinearity: 'sigmoid' })
+  // @ts-expect-error A number.
+  new ImageRNN({ hiddenSize: '150' })
+  // @ts-expect-error A flat array has no shape.
+  await model.forward(new Float32Array(784))
+  // @ts-expect-error Neither bytes nor floats.
+  await model.forward({ data: [1, 2, 3], shape: [1, 1, 3] })
+  // @ts-expect-error Four dimensions.
+  await model.forward({ data: new Uint8Array(4), shape: [1, 1, 1, 4] })
+  // @ts-expect-error No such module.
+  model.registerForwardHook('rnn', () => {})
+  // @ts-expect-error A data set.
+  await model.train({ images: [], labels: [] })
+  // @ts-expect-error No such option.
+  await model.train(dataset, { epoch: 1 })
+  // @ts-expect-error Not writable.
+  model.options.seed = 2
+  // @ts-expect-error Not writable.
+  model.device = 'cpu'
+  // @ts-expect-error Labels are missing.
+  new ImageDataset({ images: new Uint8Array(1), shape: [1, 1, 1] })
+  // @ts-expect-error Both files.
+  await loadIdx({ images: 'a' })
+  const history = await model.train(dataset)
+  // @ts-expect-error Not writable.
+  history.epochs.push(history.epochs[0])
+}
