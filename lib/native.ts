@@ -112,6 +112,7 @@ const ADDON_FOLDER = join(PACKAGE_ROOT, 'build', 'Release')
 const debug = debuglog('torch-rnn-mnist')
 
 let loaded: NativeBinding | undefined
+let cudaProblem = 'libtorch is not loaded yet'
 
 /** The addon, loaded with libtorch at the first call. @throws TorchRnnError `ERR_LIBRARY_LOAD`, which lists the places tried. */
 export function native(): NativeBinding {
@@ -152,15 +153,34 @@ function openLibtorch(loader: NativeLoader, libraries: string, place: LibtorchPl
 
 /** CUDA libraries must be there before the first tensor: libtorch decides only once whether there is CUDA. */
 function openCuda(loader: NativeLoader, libraries: string): void {
+  cudaProblem = tryToOpenCuda(loader, libraries)
+  debug('CUDA: %s', cudaProblem) // The CPU works all the same.
+}
+
+/** Opens what CUDA needs, and tells why there may still be no device. */
+function tryToOpenCuda(loader: NativeLoader, libraries: string): string {
+  const wish = process.env['TORCH_RNN_MNIST_CUDA']
+  if (wish === '0') return 'CUDA is switched off by TORCH_RNN_MNIST_CUDA=0'
   const paths = LIBRARY_NAMES.cuda.map((name) => join(libraries, name))
-  if (paths.length === 0 || !paths.every((path) => existsSync(path)) || process.env['TORCH_RNN_MNIST_CUDA'] === '0') return
-  try {
-    loader.open(LIBRARY_NAMES.cudaDriver)
-    for (const path of paths) loader.open(path)
-    debug('CUDA libraries opened')
-  } catch (error) {
-    debug('no CUDA: %s', (error as Error).message) // The CPU still works; asking for cuda says what is missing.
+  if (paths.length === 0 || !paths.every((path) => existsSync(path))) {
+    return `the libtorch in ${libraries} is for the CPU alone; LIBTORCH or LIBTORCH_USE_PYTORCH=1 can name one with CUDA`
   }
+  try {
+    if (wish !== '1') loader.open(LIBRARY_NAMES.cudaDriver)
+  } catch {
+    return `libtorch has CUDA, but there is no NVIDIA driver (${LIBRARY_NAMES.cudaDriver} does not load)`
+  }
+  try {
+    for (const path of paths) loader.open(path)
+  } catch (error) {
+    return `libtorch's CUDA libraries do not load: ${(error as Error).message}`
+  }
+  return 'libtorch with CUDA is loaded, but finds no GPU that it can use'
+}
+
+/** Why a CUDA device may be missing, in words; for the error of whoever asks for one. */
+export function describeCuda(): string {
+  return cudaProblem
 }
 
 function openIfThere(loader: NativeLoader, path: string): void {
