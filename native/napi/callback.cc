@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "native/core/error.h"
-#include "native/napi/environment.h"
 
 namespace torch_rnn_mnist {
 namespace {
@@ -27,8 +26,8 @@ void CallbackCall::Settle(uint32_t failure) {
   });
 }
 
-Callback::Callback(Napi::Env env, Napi::Function function)
-    : dispatcher_(Environment::Of(env).dispatcher()), function_(Environment::Of(env).AddFunction(function)) {}
+Callback::Callback(Napi::Env env, Napi::Function function, Environment::Hold hold)
+    : dispatcher_(Environment::Of(env).dispatcher()), function_(Environment::Of(env).AddFunction(function, hold)) {}
 
 Callback::~Callback() {
   dispatcher_->Post([function = function_](Napi::Env env) { Environment::Of(env).RemoveFunction(function); });

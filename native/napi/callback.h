@@ -10,6 +10,7 @@
 
 #include "native/core/stop_signal.h"
 #include "native/napi/dispatcher.h"
+#include "native/napi/environment.h"
 
 namespace torch_rnn_mnist {
 
@@ -43,7 +44,7 @@ class Callback {
  public:
   using MakeEvent = std::function<Napi::Value(Napi::Env)>;
 
-  Callback(Napi::Env env, Napi::Function function);
+  Callback(Napi::Env env, Napi::Function function, Environment::Hold hold);
   ~Callback();
   Callback(const Callback&) = delete;
   Callback& operator=(const Callback&) = delete;

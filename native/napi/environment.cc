@@ -47,9 +47,9 @@ void Environment::Resolve(uint64_t id, Napi::Value value) { napi_resolve_deferre
 
 void Environment::Reject(uint64_t id, Napi::Value error) { napi_reject_deferred(env_, Take(id), error); }
 
-uint64_t Environment::AddFunction(Napi::Function function) {
+uint64_t Environment::AddFunction(Napi::Function function, Hold hold) {
   const uint64_t id = next_id_++;
-  functions_.emplace(id, Napi::Persistent(function));
+  functions_.emplace(id, hold == Hold::kStrong ? Napi::Persistent(function) : Napi::Weak(function));
   return id;
 }
 

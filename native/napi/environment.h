@@ -36,10 +36,11 @@ class Environment {
   void Resolve(uint64_t id, Napi::Value value);
   void Reject(uint64_t id, Napi::Value error);
 
-  // A JavaScript function that a computing thread knows by its number.
-  uint64_t AddFunction(Napi::Function function);
+  // A JavaScript function that a computing thread knows by its number. A weak one is not kept alive by that.
+  enum class Hold { kStrong, kWeak };
+  uint64_t AddFunction(Napi::Function function, Hold hold);
   void RemoveFunction(uint64_t id) { functions_.erase(id); }
-  // Empty when the function was removed meanwhile.
+  // Empty when the function was removed or collected meanwhile.
   Napi::Function FindFunction(uint64_t id);
 
   // Queues are stopped and joined when the environment ends.

@@ -279,7 +279,8 @@ Napi::Value ImageRnnWrap::TrainEpoch(const Napi::CallbackInfo& info) {
     const std::shared_ptr<const Dataset> dataset = DatasetWrap::Read(info[0]);
     const EpochOptions options = ReadEpochOptions(RequireObject(info[1], "options"));
     std::shared_ptr<Callback> callback;
-    if (!info[2].IsNull()) callback = std::make_shared<Callback>(info.Env(), RequireFunction(info[2], "onProgress"));
+    if (!info[2].IsNull())
+      callback = std::make_shared<Callback>(info.Env(), RequireFunction(info[2], "onProgress"), Environment::Hold::kStrong);
     return QueueCall<EpochResult>(
         info.Env(), *queue_, info.This().As<Napi::Object>(),
         [session = session_, dataset, options, callback](const auto& stop) {
@@ -343,8 +344,12 @@ Napi::Value ImageRnnWrap::ThreadCount(const Napi::CallbackInfo& info) {
 void ImageRnnWrap::SetForwardHook(const Napi::CallbackInfo& info) {
   Guarded(info.Env(), [&] {
     const HookedModule module = ReadModule(info[0]);
+    // The hook is kept alive by this object alone, as its property. It refers back to the model, so a reference from native code would
+    // keep both for ever (memory.stress.ts, "left to the garbage collector").
+    const std::string property = "hook " + std::string(kHookedModuleNames[static_cast<size_t>(module)]);
+    info.This().As<Napi::Object>().Set(property, info[1]);
     if (info[1].IsNull()) return session_->hooks().Set(module, {});
-    auto callback = std::make_shared<const Callback>(info.Env(), RequireFunction(info[1], "hook"));
+    auto callback = std::make_shared<const Callback>(info.Env(), RequireFunction(info[1], "hook"), Environment::Hold::kWeak);
     session_->hooks().Set(module, [callback](const ForwardEvent& event) { RunJavaScriptHook(*callback, event); });
   });
 }

@@ -8,7 +8,7 @@ import { setUp } from './set-up.mjs'
 import { SetUpError } from './set-up-error.mjs'
 import { libtorch, libtorchFolder } from './steps/libtorch.mjs'
 import { addon, addressTests, nativeTests, threadTests } from './steps/native.mjs'
-import { docsPackages, packages } from './steps/packages.mjs'
+import { docsPackages, neighbourPackages, packages } from './steps/packages.mjs'
 import { typescript } from './steps/typescript.mjs'
 
 /** Tools by the file that node runs. */
@@ -59,6 +59,10 @@ const COMMANDS = {
       ['C++ tests under AddressSanitizer and UBSan', ctest(addressTests, args)],
       ['C++ tests under ThreadSanitizer', ctest(threadTests, args)],
     ])
+  },
+  async 'test:stress'(args) {
+    await setUp([...productSteps(), neighbourPackages])
+    await runAll([['stress tests', node('jest', '--testMatch', '**/tests/stress/*.stress.ts', ...args)]])
   },
   async lint() {
     await setUp([packages, docsPackages])

@@ -37,4 +37,10 @@ function packagesStep(name, title, folder) {
 
 export const packages = packagesStep('packages', 'installing npm packages', ROOT)
 
+export const neighbourPackages = packagesStep(
+  'neighbour-packages',
+  'installing other native packages',
+  join(ROOT, 'tests', 'stress', 'neighbours'),
+)
+
 export const docsPackages = packagesStep('docs-packages', 'installing the documentation generator', join(ROOT, 'scripts', 'docs'))
