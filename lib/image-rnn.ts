@@ -87,7 +87,8 @@ export class ImageRNN {
    *
    * @param images - `[N, T, F]`, or `[T, F]` for one image: bytes 0 to 255, which are divided by 255, or floats, used as they are. Copied.
    * @returns Logits `[N, C]`.
-   * @throws TorchRnnError `ERR_INVALID_ARGUMENT`, `ERR_INVALID_SHAPE`, `ERR_BUSY` from inside a hook of this model, `ERR_DISPOSED`.
+   * @throws TorchRnnError `ERR_INVALID_ARGUMENT`, `ERR_INVALID_SHAPE`, `ERR_INVALID_DATA` for floats that are not finite, `ERR_BUSY` from inside
+   *   a hook of this model, `ERR_DISPOSED`.
    */
   async forward(images: Readonly<ImageInput>): Promise<Tensor> {
     this.#checkUsable('forward')

@@ -141,6 +141,39 @@ describe('a worker thread', () => {
     expect(await runScript(body)).toMatchObject({ ...WELL_ENDED, stdout: expect.stringContaining('true 3') })
   })
 
+  test('is one of several that load and train at once, with the same numbers', async () => {
+    const body = `
+      const train = async () => (await new ImageRNN(options).train(dataset(), { epochs: 2 })).epochs.map(({ trainLoss }) => trainLoss)
+      const script = ${JSON.stringify(
+        scriptText(
+          'const { epochs } = await new ImageRNN(options).train(dataset(), { epochs: 2 });' +
+            "require('node:worker_threads').parentPort.postMessage(epochs.map(({ trainLoss }) => trainLoss))",
+          false,
+        ),
+      )}
+      const workers = Array.from({ length: 4 }, () => new Worker(script, { eval: true }))
+      const losses = await Promise.all([train(), ...workers.map(async (worker) => (await once(worker, 'message'))[0])])
+      console.log(losses.length, new Set(losses.map((each) => JSON.stringify(each))).size)
+    `
+    expect(await runScript(body)).toMatchObject({ ...WELL_ENDED, stdout: expect.stringContaining('5 1') })
+  })
+
+  test('can be terminated with calls that wait for their turn', async () => {
+    const body = `
+      ${startWorker(`
+        const model = new ImageRNN(options)
+        await startTraining(model)
+        const batch = dataset().images(0, 5)
+        const waiting = Array.from({ length: 50 }, () => Promise.all([model.forward(batch), model.stateDict(), model.evaluate(dataset())]))
+        require('node:worker_threads').parentPort.postMessage(waiting.length)
+      `)}
+      await once(worker, 'message')
+      await worker.terminate()
+      console.log((await new ImageRNN(options).forward(dataset().images(0, 2))).shape)
+    `
+    expect(await runScript(body)).toMatchObject({ ...WELL_ENDED, stdout: expect.stringContaining('[ 2, 3 ]') })
+  })
+
   test('can be terminated during a training', async () => {
     const body = `
       ${startWorker(`

@@ -216,6 +216,14 @@ describe('the order of the samples', () => {
 })
 
 describe('the result of a training', () => {
+  test.each([1, 2])('is the same, bit for bit, with the same seed and %p threads', async (threads) => {
+    const [first, second] = [createModel({ seed: 7, threads }), createModel({ seed: 7, threads })]
+    const options = { epochs: 3, batchSize: 4, logInterval: 1 }
+    const [one, other] = [await trainAndListen(first, options), await trainAndListen(second, options)]
+    expect(one.batches.map(({ batchLoss }) => batchLoss)).toEqual(other.batches.map(({ batchLoss }) => batchLoss))
+    expect(await first.stateDict()).toEqual(await second.stateDict())
+  })
+
   test('does not depend on who listens', async () => {
     const [quiet, watched] = [createModel(), createModel()]
     await quiet.train(TEN, { batchSize: 4, epochs: 3 })

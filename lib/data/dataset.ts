@@ -319,13 +319,13 @@ function checkRange(start: unknown, end: unknown, count: number): asserts start 
   }
 }
 
-/** A detached array looks empty; saying so beats a riddle about its length. */
+/** An array without memory looks empty; saying so beats a riddle about its length. */
 function refuseDetached(name: string, array: NodeJS.TypedArray): void {
   if (array.length > 0) return
   try {
-    new Uint8Array(array.buffer)
+    new Uint8Array(array)
   } catch (cause) {
-    const message = `Expected data in ${name} but its buffer was transferred away (detached).`
+    const message = `Expected data in ${name} but its buffer was transferred away (detached) or became too short.`
     throw new TorchRnnError('ERR_INVALID_DATA', message, { expected: 'data', actual: 'a detached buffer', cause })
   }
 }

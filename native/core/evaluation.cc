@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <string>
 #include <vector>
 
 #include "native/core/error.h"
@@ -28,6 +29,13 @@ class EvalMode {
 
 void CheckNotStopped(const StopSignal& stop) {
   if (stop.Requested()) throw Error(kDisposed, "The model was disposed while it was computing.");
+}
+
+void CheckFinite(const torch::Tensor& images) {
+  if (!images.is_floating_point() || images.isfinite().all().item<bool>()) return;
+  const int64_t index = images.flatten().isfinite().logical_not().to(torch::kUInt8).argmax().item<int64_t>();
+  throw Error(kInvalidData, "Expected finite numbers in images but the one at index " + std::to_string(index) + " is " +
+                                std::to_string(images.flatten()[index].item<float>()) + ".");
 }
 
 }  // namespace
@@ -60,6 +68,7 @@ Evaluation Evaluate(ImageRnn& model, const Dataset& dataset, int64_t batch_size,
 
 torch::Tensor Infer(ImageRnn& model, const torch::Tensor& images, const StopSignal& stop) {
   torch::NoGradGuard no_grad;
+  CheckFinite(images);
   EvalMode eval_mode(model);
   const int64_t count = images.size(0);
   const int64_t piece = model.hooks().Any() ? count : kInferPiece;

@@ -19,7 +19,8 @@ struct Evaluation {
 Evaluation Evaluate(ImageRnn& model, const Dataset& dataset, int64_t batch_size, const StopSignal& stop);
 
 // Logits [N, C] on the CPU for images uint8 or float32 [N, T, F] from the CPU, in eval mode, without gradients; the mode is
-// restored. Computed in pieces, so that a stop does not wait long, unless a hook is there: hooks see the batch whole.
+// restored. Throws ERR_INVALID_DATA for numbers that are not finite. Computed in pieces, so that a stop does not wait long, unless a hook
+// is there: hooks see the batch whole.
 torch::Tensor Infer(ImageRnn& model, const torch::Tensor& images, const StopSignal& stop);
 
 struct Prediction {

@@ -2,6 +2,8 @@
 
 #include <array>
 #include <cmath>
+#include <limits>
+#include <string>
 #include <vector>
 
 #include "tests/native/check.h"
@@ -95,6 +97,16 @@ TEST(InferenceScalesBytesAndJoinsItsPieces) {
   torch::NoGradGuard no_grad;
   // A matrix product of another size may sum in another order.
   REQUIRE_CLOSE(logits, model.Forward(ScaleImages(images)), /*atol=*/1e-6, /*rtol=*/0);
+}
+
+TEST(InferenceRefusesNumbersThatAreNotFinite) {
+  ImageRnn model(sample::Options());
+  for (const float value : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
+    torch::Tensor images = ScaleImages(sample::Images(3));
+    images[1][0][2] = value;
+    const Error error = REQUIRE_THROWS(kInvalidData, Infer(model, images, StopSignal()));
+    REQUIRE(std::string(error.what()).find("index 22 ") != std::string::npos);
+  }
 }
 
 TEST(PredictionIsTheSoftmaxAndItsLargestEntry) {
