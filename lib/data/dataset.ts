@@ -323,7 +323,7 @@ function checkRange(start: unknown, end: unknown, count: number): asserts start 
 function refuseDetached(name: string, array: NodeJS.TypedArray): void {
   if (array.length > 0) return
   try {
-    new Uint8Array(array)
+    array.slice() // Throws where there is nothing to read from.
   } catch (cause) {
     const message = `Expected data in ${name} but its buffer was transferred away (detached) or became too short.`
     throw new TorchRnnError('ERR_INVALID_DATA', message, { expected: 'data', actual: 'a detached buffer', cause })
