@@ -1,7 +1,8 @@
 import { types } from 'node:util'
 import { describe, describeShape, TorchRnnError, unexpected } from '../errors'
+import { native } from '../native'
+import { translated } from '../native-errors'
 import { checkOption, MODEL_OPTIONS, resolveOptions } from '../options'
-import { randomSplit } from './random-split'
 
 /** How far the sum of shares may be from 1: what adding decimal fractions loses, far less than a sample. */
 const SHARE_TOLERANCE = 1e-9
@@ -171,8 +172,27 @@ export class ImageDataset {
    */
   randomSplit(lengths: readonly number[], options: { seed?: number } = {}): ImageDataset[] {
     const { seed } = resolveOptions<{ seed?: number }>({ seed: MODEL_OPTIONS.seed }, options, 'randomSplit')
-    return randomSplit(this, partSizes(lengths, this.length), seed)
+    const sizes = partSizes(lengths, this.length)
+    const order = translated(() => native().splitOrder({ seed, count: this.length }))
+    let end = 0
+    return sizes.map((size) => {
+      end += size
+      return gather(rawData(this), order.subarray(end - size, end))
+    })
   }
+}
+
+/** Copies some samples. */
+function gather({ images, shape, labels, numClasses }: RawImageData, samples: Uint32Array): ImageDataset {
+  const pixels = shape[1] * shape[2]
+  const count = samples.length * pixels
+  const chosenImages = images.BYTES_PER_ELEMENT === 1 ? new Uint8Array(count) : new Float32Array(count)
+  const chosenLabels = new Uint8Array(samples.length)
+  samples.forEach((sample, index) => {
+    chosenImages.set(images.subarray(sample * pixels, (sample + 1) * pixels), index * pixels)
+    chosenLabels[index] = labels[sample] as number
+  })
+  return datasetFromOwned({ images: chosenImages, shape: [samples.length, shape[1], shape[2]], labels: chosenLabels, numClasses })
 }
 
 /** @throws TorchRnnError `ERR_INVALID_ARGUMENT` */

@@ -1,7 +1,6 @@
 /** The training loop: epochs, validation, events. The addon trains an epoch at a time. */
 import type { Callbacks } from '../callbacks'
 import { type ImageDataset, rawData } from '../data/dataset'
-import { randomSplit } from '../data/random-split'
 import { TorchRnnError, unexpected } from '../errors'
 import { type Evaluation, toEvaluation } from '../evaluation'
 import type { BatchEvent, EpochEvent } from '../events'
@@ -79,7 +78,7 @@ function splitForValidation(dataset: ImageDataset, split: number, length: number
     const expected = `an integer from 1 to ${length - 1}, or a share between 0 and 1 that leaves samples on both sides,`
     throw unexpected('ERR_INVALID_OPTION', 'validationSplit', expected, split)
   }
-  return randomSplit(dataset, [length - count, count], seed) as [ImageDataset, ImageDataset]
+  return dataset.randomSplit([length - count, count], { seed }) as [ImageDataset, ImageDataset]
 }
 
 /** What the loop needs of a model. */

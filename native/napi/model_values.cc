@@ -1,0 +1,107 @@
+#include "native/napi/model_values.h"
+
+#include <string>
+
+#include "native/core/error.h"
+#include "native/napi/arguments.h"
+#include "native/napi/tensors.h"
+
+namespace torch_rnn_mnist {
+
+ModelOptions ReadModelOptions(const Napi::Object& object) {
+  ModelOptions options;
+  options.input_size = RequireInteger(object, "inputSize", 1, kMaxSize);
+  options.hidden_size = RequireInteger(object, "hiddenSize", 1, kMaxSize);
+  options.num_layers = RequireInteger(object, "numLayers", 1, kMaxSize);
+  options.num_classes = RequireInteger(object, "numClasses", 1, kMaxSize);
+  options.nonlinearity = RequireString(object, "nonlinearity") == "relu" ? Nonlinearity::kRelu : Nonlinearity::kTanh;
+  options.recurrent_init = RequireString(object, "recurrentInit") == "uniform" ? RecurrentInit::kUniform : RecurrentInit::kIdentity;
+  options.seed = static_cast<uint64_t>(RequireInteger(object, "seed", 0, kMaxSafeInteger));
+  return options;
+}
+
+EpochOptions ReadEpochOptions(const Napi::Object& object) {
+  EpochOptions options;
+  options.batch_size = RequireInteger(object, "batchSize", 1, kMaxSize);
+  options.shuffle = RequireBoolean(object, "shuffle");
+  options.log_interval = RequireInteger(object, "logInterval", 1, kMaxSafeInteger);
+  return options;
+}
+
+torch::Tensor ReadImages(const Napi::Value& value, int64_t input_size) {
+  torch::Tensor images = TensorFromJavaScript(value, "images");
+  if (images.dim() != 3 || images.size(2) != input_size || images.numel() == 0) {
+    throw Error(kInvalidShape, "Expected images of shape [N, T, " + std::to_string(input_size) + "] with N and T at least 1.");
+  }
+  return images;
+}
+
+HookedModule ReadModule(const Napi::Value& value) {
+  const std::string name = value.IsString() ? value.As<Napi::String>().Utf8Value() : "?";
+  for (size_t i = 0; i < kHookedModuleNames.size(); ++i) {
+    if (name == kHookedModuleNames[i]) return static_cast<HookedModule>(i);
+  }
+  throw Error(kInvalidArgument, "Expected '', 'basic_rnn' or 'FC' for module.");
+}
+
+Napi::Object ProgressToJavaScript(Napi::Env env, const TrainProgress& progress) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("batch", static_cast<double>(progress.batch));
+  object.Set("batches", static_cast<double>(progress.batches));
+  object.Set("samples", static_cast<double>(progress.samples));
+  object.Set("batchLoss", progress.batch_loss);
+  object.Set("loss", progress.loss);
+  object.Set("accuracy", progress.accuracy);
+  object.Set("seconds", progress.seconds);
+  return object;
+}
+
+Napi::Value EpochToJavaScript(Napi::Env env, const EpochResult& result) {
+  Napi::Object object = ProgressToJavaScript(env, result.progress);
+  object.Set("completed", result.completed);
+  return object;
+}
+
+Napi::Value EvaluationToJavaScript(Napi::Env env, const Evaluation& evaluation) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("loss", evaluation.loss);
+  object.Set("samples", static_cast<double>(evaluation.samples));
+  object.Set("seconds", evaluation.seconds);
+  const int64_t classes = evaluation.confusion.size(0);
+  const auto counts = evaluation.confusion.accessor<int64_t, 2>();
+  Napi::Array rows = Napi::Array::New(env, static_cast<size_t>(classes));
+  for (int64_t label = 0; label < classes; ++label) {
+    Napi::Array row = Napi::Array::New(env, static_cast<size_t>(classes));
+    for (int64_t predicted = 0; predicted < classes; ++predicted) {
+      row.Set(static_cast<uint32_t>(predicted), static_cast<double>(counts[label][predicted]));
+    }
+    rows.Set(static_cast<uint32_t>(label), row);
+  }
+  object.Set("confusionMatrix", rows);
+  return object;
+}
+
+Napi::Value PredictionToJavaScript(Napi::Env env, const Prediction& prediction) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("classes", BytesToJavaScript(env, prediction.classes));
+  object.Set("probabilities", TensorToJavaScript(env, prediction.probabilities));
+  return object;
+}
+
+Napi::Value StateToJavaScript(Napi::Env env, const StateDict& state) {
+  Napi::Object object = Napi::Object::New(env);
+  for (const auto& [name, tensor] : state) object.Set(name, TensorToJavaScript(env, tensor));
+  return object;
+}
+
+StateDict ReadState(const Napi::Object& object) {
+  StateDict state;
+  const Napi::Array names = object.GetPropertyNames();
+  for (uint32_t i = 0; i < names.Length(); ++i) {
+    const std::string name = names.Get(i).As<Napi::String>();
+    state.emplace_back(name, TensorFromJavaScript(object.Get(name), name));
+  }
+  return state;
+}
+
+}  // namespace torch_rnn_mnist
