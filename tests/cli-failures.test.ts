@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describeAllowed, MODEL_OPTIONS, TRAIN_OPTIONS } from '../lib/options'
 import { eventsOf, lastEvent, linesOf, TINY_DATA, TINY_RUN, useCommandLine } from './command-line'
@@ -30,6 +30,9 @@ describe('a wrong command line ends with 2 and says what is expected', () => {
     ['an integer that is not exact', ['--seed', '9007199254740993'], ['Expected an integer from 0 to 9007199254740991.']],
     ['an option without its value', ['--epochs'], ["'--epochs <integer>' argument missing"]],
     ['a word too many', ['train', 'extra'], ["too many arguments for 'train'"]],
+    ['no name for the run', ['--run', ''], ["'--run <folder>' argument ''", 'Expected the path of a folder.']],
+    ['no name for the output', ['--output', ''], ["'--output <file>' argument ''", 'Expected the path of a file.']],
+    ['no name for the data', ['evaluate', '--data='], ["'--data <folder>' argument ''", 'Expected the path of a folder.']],
   ])('%s', async (_, args, parts) => {
     const { stdout, stderr, ...outcome } = await run(args)
     expect(outcome).toEqual({ code: 2, signal: null })
@@ -37,6 +40,27 @@ describe('a wrong command line ends with 2 and says what is expected', () => {
     for (const part of parts) expect(stderr).toContain(part)
     expect(stderr).toMatch(/Try: rnn-mnist-train (train|evaluate) --help\n$/)
     expect(stderr).not.toMatch(STACK)
+  })
+
+  test.each<[string, string[], string[]]>([
+    ['a misspelt command', ['evaluat'], ["unknown command 'evaluat'", 'Did you mean evaluate?']],
+    ['a misspelt command with options', ['trian', '--epochs', '3'], ["unknown command 'trian'", 'Did you mean train?']],
+    ['a misspelt command after options', ['--epochs', '3', '--seed=4', '--no-shuffle', 'evaluat'], ['Did you mean evaluate?']],
+    ['a misspelt command that asks for help', ['evalute', '--help'], ['Did you mean evaluate?']],
+    ['a word like no command', ['./digits'], ["unknown command './digits'"]],
+    ['nothing for a command', [''], ["unknown command ''"]],
+    ['a command after options', ['--epochs', '3', 'train'], ['a command goes before its options: rnn-mnist-train train ...']],
+  ])('%s', async (_, args, parts) => {
+    const { stdout, stderr, ...outcome } = await run(args)
+    expect(outcome).toEqual({ code: 2, signal: null })
+    expect(stdout).toBe('')
+    for (const part of parts) expect(stderr).toContain(part)
+    expect(stderr).toMatch(/Try: rnn-mnist-train --help\n$/)
+    expect(stderr).not.toMatch(STACK)
+
+    const withJson = await run([...args, '--json'])
+    expect({ ...withJson, stdout: '' }).toEqual({ ...outcome, stdout: '', stderr })
+    expect(eventsOf(withJson.stdout)).toEqual([{ type: 'error', code: 'ERR_USAGE', message: expect.stringContaining(parts[0] as string) }])
   })
 
   test('also as an event, when --json was asked for', async () => {
@@ -128,15 +152,29 @@ describe('a run that cannot be written ends with 1', () => {
     expect(['config.json', 'metrics.csv', 'model.safetensors'].map((name) => readFileSync(path('run', name)))).toEqual(before)
   })
 
-  test.each([
-    ['in a folder that does not exist', join('nowhere', 'model.safetensors'), 'its folder does not exist'],
-    ['that is a folder', 'data', 'it is a folder'],
-  ])('the --output %s; the model of the run is safe all the same', async (_, output, reason) => {
-    const { stderr, code } = await run([...EPOCH, '--output', output])
+  test.each<[string, string, string]>([
+    ['is in a folder that does not exist', join('nowhere', 'copy'), 'its folder does not exist'],
+    ['is in a file', join('data', 't10k-labels-idx1-ubyte', 'copy'), 'a part of the path is not a folder'],
+    ['is a folder', 'data', 'it is a folder'],
+    ['will be the folder of the run', 'run', 'the run makes a folder of this name'],
+  ])('the --output %s: nothing is trained', async (_, output, reason) => {
+    await expectFailure([...EPOCH, '--output', output], 'ERR_FILE_SYSTEM', [`Cannot write ${output}: ${reason}`])
+    expect(readdirSync(path())).toEqual(['data'])
+  })
+
+  test.each([['not there yet'], ['there already']])('while an --output in the folder of the run, %s, can be', async (state) => {
+    if (state === 'there already') mkdirSync(path('run'))
+    await succeed([...EPOCH, '--output', join('run', 'copy')])
+    expect(readFileSync(path('run', 'copy')).equals(readFileSync(path(MODEL)))).toBe(true)
+  })
+
+  test('the --output becomes a folder meanwhile; the model of the run is safe all the same', async () => {
+    symlinkSync('run', path('link')) // To what is free before the training, and the folder of the run after it.
+    const { stderr, code } = await run([...EPOCH, '--output', 'link'])
     expect(code).toBe(1)
     expect(linesOf(stderr)).toEqual([
       `Warning: The model as it is now was saved to ${MODEL}.`,
-      expect.stringMatching(new RegExp(`^Error: Cannot write ${output.replaceAll('\\', '\\\\')}: ${reason}`)),
+      expect.stringMatching(/^Error: Cannot write link: it is a folder/),
     ])
     await succeed(['evaluate', ...TINY_DATA, '--model', MODEL])
   })

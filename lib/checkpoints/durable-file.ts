@@ -38,9 +38,32 @@ export async function writeFileDurably(path: string, bytes: Uint8Array): Promise
   }
 }
 
+/**
+ * Checks that {@link writeFileDurably} can begin to write a file, so that long work is not done for nothing. Makes an empty temporary file
+ * beside it for a moment: permissions alone do not tell (a read-only file system, a quota, the rights of an administrator).
+ *
+ * @throws TorchRnnError `ERR_FILE_SYSTEM` with path, reason and advice.
+ */
+export async function checkWritable(path: string): Promise<void> {
+  try {
+    const target = await followLinks(path)
+    const old = await statIfPresent(target)
+    if (old !== undefined) await checkReplaceable(path, target, old)
+    const temporary = temporaryName(target)
+    await (await open(temporary, 'wx')).close()
+    await rm(temporary)
+  } catch (error) {
+    throw toFileSystemError('write', path, error)
+  }
+}
+
+/** Short whatever the target's name, which may already be as long as the file system allows. */
+function temporaryName(target: string): string {
+  return join(dirname(target), `.torch-rnn-mnist-${randomBytes(8).toString('hex')}.tmp`)
+}
+
 async function replaceFile(target: string, bytes: Uint8Array, oldMode: number | undefined): Promise<void> {
-  // Short whatever the target's name, which may already be as long as the file system allows.
-  const temporary = join(dirname(target), `.torch-rnn-mnist-${randomBytes(8).toString('hex')}.tmp`)
+  const temporary = temporaryName(target)
   const handle = await open(temporary, 'wx', oldMode === undefined ? NEW_FILE_MODE : oldMode & PERMISSION_BITS)
   try {
     try {

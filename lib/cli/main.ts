@@ -2,19 +2,23 @@
 /** The command line: parses and calls. Each command has a file in commands/. */
 import { Command, CommanderError } from 'commander'
 import { PACKAGE_VERSION } from '../version'
+import { commandWord } from './command-word'
 import { evaluateCommand } from './commands/evaluate'
 import { trainCommand } from './commands/train'
 import { EXIT_USAGE } from './run-command'
 
 const DESCRIPTION = 'Teaches a recurrent network to read handwritten digits row by row, natively on libtorch.'
 
+const DEFAULT_COMMAND = 'train'
+
 const MORE = `
 Without a command, train is run: rnn-mnist-train --epochs 1
 Each command explains itself: rnn-mnist-train train --help`
 
-function createProgram(): Command {
+/** @param settings.hasDefault - Whether a command line without a command is for `train`. */
+function createProgram({ hasDefault }: { hasDefault: boolean }): Command {
   const program = new Command('rnn-mnist-train').description(DESCRIPTION).version(PACKAGE_VERSION, '--version')
-  program.addCommand(trainCommand(), { isDefault: true })
+  program.addCommand(trainCommand(), { isDefault: hasDefault })
   program.addCommand(evaluateCommand())
   program.addHelpText('after', MORE)
   for (const command of [program, ...program.commands]) {
@@ -23,9 +27,26 @@ function createProgram(): Command {
   return program
 }
 
+async function run(args: readonly string[]): Promise<void> {
+  const program = createProgram({ hasDefault: true })
+  const found = commandWord(args, program.commands.find((command) => command.name() === DEFAULT_COMMAND)?.options ?? [])
+  if (found !== undefined && !isCommand(program, found.word)) {
+    // The default command would take it for a word too many; a program without one says that there is no such command, and which is near.
+    await createProgram({ hasDefault: false }).parseAsync([found.word], { from: 'user' })
+  } else if (found !== undefined && found.index > 0) {
+    program.error(`error: a command goes before its options: ${program.name()} ${found.word} ...`)
+  } else {
+    await program.parseAsync(args, { from: 'user' })
+  }
+}
+
+function isCommand(program: Command, word: string): boolean {
+  return word === 'help' || program.commands.some((command) => command.name() === word)
+}
+
 async function main(): Promise<void> {
   try {
-    await createProgram().parseAsync()
+    await run(process.argv.slice(2))
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error
     // --help and --version end in an error too, with exit code 0.

@@ -22,12 +22,23 @@ export function addTableFlags<Options>(command: Command, table: OptionTable<Opti
 
 /** Adds `--data --seed --device --engine --threads --json --quiet`. */
 export function addSharedFlags(command: Command): Command {
-  command.addOption(
-    new Option('--data <folder>', 'read the images from IDX files in this folder, named as those of MNIST (default: the bundled MNIST)'),
-  )
+  const data = 'read the images from IDX files in this folder, named as those of MNIST (default: the bundled MNIST)'
+  command.addOption(pathFlag('--data <folder>', data))
   addTableFlags(command, MODEL_OPTIONS, ['seed', 'device', 'engine', 'threads'])
   command.option('--json', 'print one JSON object a line to stdout, and nothing else', false)
   return command.option('--quiet', 'print only the result', false)
+}
+
+/**
+ * A flag for a path, `--name <file>` or `--name <folder>`. An empty one is a mistake, such as an unset variable of a script, never the
+ * current folder.
+ */
+export function pathFlag(flags: `--${string} <${'file' | 'folder'}>`, summary: string): Option {
+  const expected = `the path of a ${flags.endsWith('<folder>') ? 'folder' : 'file'}`
+  return new Option(flags, summary).argParser((text) => {
+    if (text === '') throw new InvalidArgumentError(`Expected ${expected}.`)
+    return text
+  })
 }
 
 function toFlag(key: string, spec: AnyOptionSpec): Option {

@@ -1,8 +1,11 @@
+import { existsSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { Command, Option } from 'commander'
+import { dirname, join, resolve, sep } from 'node:path'
+import { Command } from 'commander'
 import { parameterCount } from '../../architecture'
+import { checkWritable } from '../../checkpoints/durable-file'
 import { loadMnist, type Mnist } from '../../data/mnist'
+import { showPath } from '../../data/regular-file'
 import { TorchRnnError } from '../../errors'
 import type { EpochEvent } from '../../events'
 import { ImageRNN } from '../../image-rnn'
@@ -10,7 +13,7 @@ import { native } from '../../native'
 import { MODEL_OPTIONS, type ModelOptions, TRAIN_OPTIONS, type TrainHyperparameters } from '../../options'
 import { RunFolder } from '../../training/run-folder'
 import { PACKAGE_VERSION } from '../../version'
-import { addSharedFlags, addTableFlags, type SharedFlags } from '../option-flags'
+import { addSharedFlags, addTableFlags, pathFlag, type SharedFlags } from '../option-flags'
 import type { Reporter } from '../reporter'
 import { runCommand } from '../run-command'
 
@@ -42,8 +45,8 @@ export function trainCommand(): Command {
   command.description('Trains a recurrent network to read handwritten digits row by row, and measures it on the test set.')
   addTableFlags(command, TRAIN_OPTIONS, TRAINING_FLAGS)
   addTableFlags(command, MODEL_OPTIONS, NETWORK_FLAGS)
-  command.addOption(new Option('--run <folder>', 'where configuration, metrics and model go (default: a new folder runs/<UTC time>)'))
-  command.addOption(new Option('--output <file>', 'also save the trained model to this safetensors file'))
+  command.addOption(pathFlag('--run <folder>', 'where configuration, metrics and model go (default: a new folder runs/<UTC time>)'))
+  command.addOption(pathFlag('--output <file>', 'also save the trained model to this safetensors file'))
   return addSharedFlags(command)
     .addHelpText('after', EXAMPLES)
     .action((flags: TrainFlags) => runCommand(flags, train))
@@ -51,6 +54,7 @@ export function trainCommand(): Command {
 
 async function train(flags: TrainFlags, reporter: Reporter, stop: AbortSignal): Promise<void> {
   const started = performance.now()
+  if (flags.output !== undefined) await checkOutput(flags.output, flags.run)
   const data = await loadMnist(flags.data === undefined ? undefined : { dir: flags.data })
   stop.throwIfAborted()
   const model = new ImageRNN({
@@ -70,6 +74,20 @@ async function train(flags: TrainFlags, reporter: Reporter, stop: AbortSignal): 
   } finally {
     model.dispose()
   }
+}
+
+/** Finds out before the training, not after it, that its model cannot be copied to `output`. */
+async function checkOutput(output: string, run: string | undefined): Promise<void> {
+  if (run !== undefined) {
+    const [file, folder] = [resolve(output), resolve(run)]
+    if (`${folder}${sep}`.startsWith(`${file}${sep}`)) {
+      const actual = 'the run makes a folder of this name'
+      throw new TorchRnnError('ERR_FILE_SYSTEM', `Cannot write ${showPath(output)}: ${actual}. Choose another name.`, { actual })
+    }
+    // The run makes this folder, if it is not there yet; whether it can is told then, and before the training, too.
+    if (dirname(file) === folder && !existsSync(folder)) return
+  }
+  await checkWritable(output)
 }
 
 async function startRun(flags: TrainFlags, model: ImageRNN, data: Mnist, reporter: Reporter): Promise<RunFolder> {
