@@ -38,6 +38,17 @@ export function toEvaluation({ loss, samples, seconds, confusionMatrix }: Native
   return { accuracy: hits / samples, loss, samples, confusionMatrix, perClass, seconds }
 }
 
+/** What the evaluations of the parts of a data set, all for the same model, say about the whole: every mean is over samples, not parts. */
+export function combineEvaluations(parts: readonly Evaluation[]): Evaluation {
+  const samples = sum(parts.map((part) => part.samples))
+  const loss = sum(parts.map((part) => part.loss * part.samples)) / samples
+  const matrices = parts.map((part) => part.confusionMatrix)
+  const confusionMatrix = (matrices[0] ?? []).map((row, label) =>
+    row.map((_, answer) => sum(matrices.map((matrix) => matrix[label]?.[answer] ?? 0))),
+  )
+  return toEvaluation({ loss, samples, confusionMatrix, seconds: sum(parts.map((part) => part.seconds)) })
+}
+
 function classMetrics(confusionMatrix: readonly (readonly number[])[], label: number): ClassMetrics {
   const hits = confusionMatrix[label]?.[label] ?? 0
   const support = sum(confusionMatrix[label] ?? [])

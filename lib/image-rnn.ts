@@ -18,7 +18,7 @@ import {
   TRAIN_OPTIONS,
   type TrainHyperparameters,
 } from './options'
-import { summarize } from './summary'
+import { drawSummary, summarize } from './summary'
 import type { Tensor } from './tensor'
 import { checkTrainOptions, type History, OTHER_TRAIN_OPTIONS, prepareData, type TrainOptions, trainEpochs } from './training/training'
 
@@ -245,7 +245,7 @@ export class ImageRNN {
    * console.log(model.summary())
    */
   summary(): string {
-    return summarize(this.options)
+    return drawSummary(summarize(this.options))
   }
 
   /** Threads that one operation uses on the CPU, as libtorch reports it from the model's thread. @throws TorchRnnError `ERR_DISPOSED`. */

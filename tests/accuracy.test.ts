@@ -53,7 +53,7 @@ test('one epoch on MNIST with the defaults ends where PyTorch does', async () =>
     ...{ batchSize: TRAIN_OPTIONS.batchSize.default, learningRate: TRAIN_OPTIONS.learningRate.default },
   })
   expectWithin(eventsOfType(stdout, 'epoch')[0]?.trainLoss ?? Number.NaN, TRAIN_LOSS)
-  expectWithin(lastEvent(stdout, 'done').testAccuracy * 100, statistics(pytorchAccuracies()))
+  expectWithin((lastEvent(stdout, 'done').testAccuracy ?? Number.NaN) * 100, statistics(pytorchAccuracies()))
 
   // The result is that of its confusion matrix: hits on the diagonal.
   const [evaluation] = eventsOfType(stdout, 'evaluation')

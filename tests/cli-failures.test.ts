@@ -190,6 +190,7 @@ describe('without libtorch', () => {
   const SHARED_FLAGS = ['--data', '--seed', '--device', '--engine', '--threads', '--json', '--quiet', '--help']
   const TRAIN_FLAGS = ['--epochs', '--batch-size', '--learning-rate', '--no-shuffle', '--log-interval', '--run', '--output']
   const NETWORK_FLAGS = ['--hidden-size', '--num-layers', '--nonlinearity', '--recurrent-init']
+  const ARCHITECTURE_FLAGS = ['--input-size', '--hidden-size', '--num-layers', '--num-classes', '--nonlinearity']
 
   function flagsOf(help: string): string[] {
     return Array.from(help.matchAll(/^ {2}(?:-\w, )?(--[a-z-]+)/gm), (match) => match[1] as string)
@@ -200,11 +201,19 @@ describe('without libtorch', () => {
     expect(flagsOf(help)).toEqual(['--version', '--help'])
     expect(help).toMatch(/^ {2}train .*the default command/m)
     expect(help).toMatch(/^ {2}evaluate .*measure/m)
+    expect(help).toMatch(/^ {2}explore .*data/m)
+    expect(help).toMatch(/^ {2}summary .*layers/m)
+    expect(help).toMatch(/^ {2}forward .*images/m)
+    expect(help).toMatch(/^ {2}hook .*hook/m)
   })
 
   test.each([
     ['train', [...TRAIN_FLAGS, ...NETWORK_FLAGS, ...SHARED_FLAGS]],
-    ['evaluate', ['--model', ...SHARED_FLAGS]],
+    ['evaluate', ['--model', '--verbose', ...SHARED_FLAGS]],
+    ['explore', ['--batch-size', '--columns', '--output', '--no-preview', ...SHARED_FLAGS]],
+    ['summary', ['--model', ...ARCHITECTURE_FLAGS, ...SHARED_FLAGS]],
+    ['forward', ['--model', '--batch-size', '--rows', ...SHARED_FLAGS]],
+    ['hook', ['--model', '--module', '--batch-size', ...SHARED_FLAGS]],
   ])('%s --help lists every option', async (command, flags) => {
     const help = await succeed([command, '--help'], { env })
     expect(flagsOf(help).sort()).toEqual([...flags].sort())

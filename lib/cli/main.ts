@@ -4,6 +4,10 @@ import { Command, CommanderError } from 'commander'
 import { PACKAGE_VERSION } from '../version'
 import { commandWord } from './command-word'
 import { evaluateCommand } from './commands/evaluate'
+import { exploreCommand } from './commands/explore'
+import { forwardCommand } from './commands/forward'
+import { hookCommand } from './commands/hook'
+import { summaryCommand } from './commands/summary'
 import { trainCommand } from './commands/train'
 import { EXIT_USAGE } from './run-command'
 
@@ -20,6 +24,10 @@ function createProgram({ hasDefault }: { hasDefault: boolean }): Command {
   const program = new Command('rnn-mnist-train').description(DESCRIPTION).version(PACKAGE_VERSION, '--version')
   program.addCommand(trainCommand(), { isDefault: hasDefault })
   program.addCommand(evaluateCommand())
+  program.addCommand(exploreCommand())
+  program.addCommand(summaryCommand())
+  program.addCommand(forwardCommand())
+  program.addCommand(hookCommand())
   program.addHelpText('after', MORE)
   for (const command of [program, ...program.commands]) {
     command.exitOverride().showHelpAfterError(`Try: rnn-mnist-train ${command === program ? '' : `${command.name()} `}--help`)

@@ -1,5 +1,18 @@
 /** Tells the user what a command does, in one of three ways: as JSON lines, as text with progress, or only the result. */
-import type { BatchEvent, DoneEvent, EpochEvent, EvaluationEvent, RunEvent, StartEvent } from '../events'
+import type {
+  BatchEvent,
+  CheckpointEvent,
+  DoneEvent,
+  EpochEvent,
+  EvaluationBatchEvent,
+  EvaluationEvent,
+  RunEvent,
+  StartEvent,
+} from '../events'
+import { drawSummary } from '../summary'
+import { describeConfusions, describeEvaluationBatch, describeMean, describeResult, toPercent } from './describe-evaluation'
+import { describeExploration } from './describe-exploration'
+import { describeFeatures, describeLogits } from './describe-inspection'
 import { createProgress, formatDuration, type Progress } from './progress'
 
 export interface Reporter {
@@ -21,6 +34,8 @@ class JsonReporter implements Reporter {
 class TextReporter implements Reporter {
   /** Absent when the user wants quiet. */
   readonly #progress: Progress | undefined
+  #start: StartEvent | undefined
+  #isByBatch = false
 
   constructor(progress: Progress | undefined) {
     this.#progress = progress
@@ -43,31 +58,67 @@ class TextReporter implements Reporter {
   }
 
   #describe(event: Exclude<RunEvent, { type: 'batch' | 'warning' | 'error' }>): string {
-    if (event.type === 'evaluation') return describeEvaluation(event)
-    if (this.#progress === undefined) return ''
+    switch (event.type) {
+      case 'evaluation':
+        return this.#describeEvaluation(event)
+      case 'summary':
+        return `${drawSummary(event)}\n`
+      case 'logits':
+        return describeLogits(event)
+      case 'features':
+        return describeFeatures(event)
+      case 'explore':
+        return describeExploration(event)
+      default:
+        return this.#progress === undefined ? '' : this.#describeProgress(event)
+    }
+  }
+
+  /** What is said besides the result. */
+  #describeProgress(event: StartEvent | EpochEvent | EvaluationBatchEvent | CheckpointEvent | DoneEvent): string {
     switch (event.type) {
       case 'start':
+        this.#start = event
         return describeStart(event)
       case 'epoch':
         return describeEpoch(event)
+      case 'evaluationBatch':
+        this.#isByBatch = true
+        return describeEvaluationBatch(event)
       case 'checkpoint':
         return ''
       case 'done':
         return describeDone(event)
     }
   }
+
+  /** Training ends with the tutorial's line; who asks for an evaluation wants to know more. */
+  #describeEvaluation(event: EvaluationEvent): string {
+    const mean = this.#isByBatch ? describeMean(event) : ''
+    return `${mean}${describeResult(event)}${this.#start?.command === 'evaluate' ? describeConfusions(event) : ''}`
+  }
 }
 
 function describeStart(event: StartEvent): string {
   const { numLayers, hiddenSize, nonlinearity } = event.options
+  if (event.command === 'explore') return `Data: ${event.trainSamples} training and ${event.testSamples} test images\n`
+  const source = `${describeSource(event)}\n`
+  if (event.device === undefined) return source
   const network = `${numLayers} x ${hiddenSize} ${nonlinearity} neurons, ${event.parameters} parameters`
   const place = `${event.device}, ${event.threads} ${event.threads === 1 ? 'thread' : 'threads'}, engine ${event.engine}`
   const data =
     event.trainSamples === undefined
       ? `${event.testSamples} test images`
       : `${event.trainSamples} training and ${event.testSamples} test images`
-  const file = event.run === undefined ? `Model: ${event.model}\n` : `Run: ${event.run}\n`
-  return `Network: ${network}\nDevice: ${place}\nData: ${data}\n${file}`
+  return `Network: ${network}\nDevice: ${place}\nData: ${data}\n${source}`
+}
+
+function describeSource({ run, model, options }: StartEvent): string {
+  if (run !== undefined) return `Run: ${run}`
+  if (model !== undefined) return `Model: ${model}`
+  return options['seed'] === undefined
+    ? 'Model: never trained'
+    : `Model: never trained, fresh from seed ${options['seed']} (there is no run yet)`
 }
 
 /** The tutorial's line: it counts epochs from 0. */
@@ -75,14 +126,7 @@ function describeEpoch({ epoch, trainLoss, trainAccuracy }: EpochEvent): string 
   return `Epoch : ${String(epoch - 1).padStart(2, '0')} | Loss : ${trainLoss.toFixed(4)} | Train Accuracy : ${toPercent(trainAccuracy)} %\n`
 }
 
-function describeEvaluation({ loss, accuracy }: EvaluationEvent): string {
-  return `Test Loss : ${loss.toFixed(4)} | Test Accuracy : ${toPercent(accuracy)} %\n`
-}
-
-function describeDone({ seconds, run }: DoneEvent): string {
+function describeDone({ seconds, run, testAccuracy }: DoneEvent): string {
+  if (testAccuracy === undefined) return '' // A look into a network takes a moment, and ends with what it shows.
   return `Done in ${formatDuration(seconds)}.${run === undefined ? '' : ` The model and its metrics are in ${run}`}\n`
-}
-
-function toPercent(share: number): string {
-  return (share * 100).toFixed(2)
 }

@@ -66,12 +66,8 @@ export class RunFolder {
   }
 }
 
-/**
- * The model of the run that was saved last in `runs`.
- *
- * @throws TorchRnnError `ERR_FILE_SYSTEM` when there is none.
- */
-export async function findNewestModel(): Promise<string> {
+/** The model of the run that was saved last in `runs`; undefined when there is none. @throws TorchRnnError `ERR_FILE_SYSTEM`. */
+export async function findNewestModel(): Promise<string | undefined> {
   const names = (await exists(RUNS_FOLDER)) ? await attempt(RUNS_FOLDER, () => readdir(RUNS_FOLDER)) : []
   let newest: { file: string; savedAt: number } | undefined
   for (const name of names) {
@@ -79,7 +75,13 @@ export async function findNewestModel(): Promise<string> {
     const savedAt = await modificationTime(file)
     if (savedAt !== undefined && (newest === undefined || savedAt > newest.savedAt)) newest = { file, savedAt }
   }
-  if (newest !== undefined) return newest.file
+  return newest?.file
+}
+
+/** As {@link findNewestModel}. @throws TorchRnnError `ERR_FILE_SYSTEM` also when there is none. */
+export async function requireNewestModel(): Promise<string> {
+  const newest = await findNewestModel()
+  if (newest !== undefined) return newest
   const message = `There is no trained model in ${RUNS_FOLDER}. Train one first, or name a file with --model.`
   throw new TorchRnnError('ERR_FILE_SYSTEM', message, { expected: `${RUNS_FOLDER}/<run>/${MODEL}`, actual: 'none' })
 }

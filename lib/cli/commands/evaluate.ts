@@ -1,30 +1,41 @@
-import { Command, Option } from 'commander'
-import { parameterCount } from '../../architecture'
-import { loadMnist } from '../../data/mnist'
-import { invalidFile } from '../../data/regular-file'
-import type { StartEvent } from '../../events'
-import { ImageRNN } from '../../image-rnn'
-import { findNewestModel } from '../../training/run-folder'
-import { PACKAGE_VERSION } from '../../version'
-import { addSharedFlags, type SharedFlags } from '../option-flags'
+import { Command } from 'commander'
+import type { ImageDataset } from '../../data/dataset'
+import { combineEvaluations, type Evaluation } from '../../evaluation'
+import type { ImageRNN } from '../../image-rnn'
+import { TRAIN_OPTIONS } from '../../options'
+import { type ModelFlags, modelFlag, withModel } from '../open-model'
+import { addSharedFlags } from '../option-flags'
 import type { Reporter } from '../reporter'
 import { runCommand } from '../run-command'
 
-interface EvaluateFlags extends SharedFlags {
-  model?: string
+interface EvaluateFlags extends ModelFlags {
+  verbose: boolean
 }
+
+/** Samples of a batch of --verbose: the tutorial's. */
+const VERBOSE_BATCH = TRAIN_OPTIONS.batchSize.default
 
 const EXAMPLES = `
 Examples:
   rnn-mnist-train evaluate                            the model of the newest run, on the bundled test set
   rnn-mnist-train evaluate --model digits.safetensors
-  rnn-mnist-train evaluate --json | tail -n 1         the result for another program`
+  rnn-mnist-train evaluate --verbose                  the tutorial's lines: the accuracy of each batch of ${VERBOSE_BATCH}, then the mean
+  rnn-mnist-train evaluate --quiet                    only the line with loss and accuracy
+  rnn-mnist-train evaluate --json | tail -n 1         the result for another program
+
+After loss and accuracy come the confusion matrix (which digits are taken for which) and, for each class:
+  precision  of the images that were given this answer, the share for which it is right
+  recall     of the images of this class, the share that was given this answer
+  F1         the harmonic mean of both
+  support    how many images of this class there are
+Every mean is over images: the last batch, which is smaller, counts for less.`
 
 /** `evaluate`: measures a trained model on the test set. */
 export function evaluateCommand(): Command {
   const command = new Command('evaluate').summary('measure a trained model on the test set')
-  command.description('Measures loss and accuracy of a trained model on the test set.')
-  command.addOption(new Option('--model <file>', "the model, as safetensors (default: the newest run's in runs/)"))
+  command.description('Measures loss and accuracy of a trained model on the test set, and shows what it confuses.')
+  command.addOption(modelFlag())
+  command.option('--verbose', `also show the accuracy of each batch of ${VERBOSE_BATCH} (--quiet is stronger)`, false)
   return addSharedFlags(command)
     .addHelpText('after', EXAMPLES)
     .action((flags: EvaluateFlags) => runCommand(flags, evaluate))
@@ -32,38 +43,25 @@ export function evaluateCommand(): Command {
 
 async function evaluate(flags: EvaluateFlags, reporter: Reporter, stop: AbortSignal): Promise<void> {
   const started = performance.now()
-  const file = flags.model ?? (await findNewestModel())
-  const { test } = await loadMnist(flags.data === undefined ? undefined : { dir: flags.data })
-  const { device, engine, seed, threads } = flags
-  const model = await ImageRNN.load(file, { device, engine, seed, threads })
-  try {
-    const { inputSize, numClasses } = model.options
-    if (inputSize !== test.columns || numClasses < test.numClasses) {
-      throw invalidFile(
-        file,
-        `a model for rows of ${test.columns} pixels and ${test.numClasses} classes`,
-        `one for ${inputSize} and ${numClasses}`,
-      )
-    }
-    const start: StartEvent = {
-      type: 'start',
-      command: 'evaluate',
-      version: PACKAGE_VERSION,
-      device: model.device,
-      engine: model.engine,
-      threads: await model.threadCount(),
-      parameters: parameterCount(model.options),
-      testSamples: test.length,
-      options: model.options,
-      model: file,
-    }
-    reporter.report(start)
+  await withModel(flags, { command: 'evaluate', withoutModel: 'refuse' }, reporter, async ({ model, test }) => {
     stop.throwIfAborted()
-    const evaluation = await model.evaluate(test)
+    const evaluation = flags.verbose ? await evaluateByBatch(model, test, reporter, stop) : await model.evaluate(test)
     reporter.report({ type: 'evaluation', dataset: 'test', ...evaluation })
     const seconds = (performance.now() - started) / 1000
     reporter.report({ type: 'done', testAccuracy: evaluation.accuracy, testLoss: evaluation.loss, seconds })
-  } finally {
-    model.dispose()
+  })
+}
+
+/** One pass, batch after batch: the result is the mean of exactly what was shown. */
+async function evaluateByBatch(model: ImageRNN, test: ImageDataset, reporter: Reporter, stop: AbortSignal): Promise<Evaluation> {
+  const batches = Math.ceil(test.length / VERBOSE_BATCH)
+  const parts: Evaluation[] = []
+  for (let batch = 1; batch <= batches; batch += 1) {
+    stop.throwIfAborted()
+    const part = await model.evaluate(test.slice((batch - 1) * VERBOSE_BATCH, Math.min(batch * VERBOSE_BATCH, test.length)))
+    const { samples, accuracy, loss } = part
+    reporter.report({ type: 'evaluationBatch', dataset: 'test', batch, batches, samples, accuracy, loss })
+    parts.push(part)
   }
+  return combineEvaluations(parts)
 }

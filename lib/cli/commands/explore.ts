@@ -1,0 +1,115 @@
+import { Command } from 'commander'
+import { checkWritable } from '../../checkpoints/durable-file'
+import { type RawImageData, rawData } from '../../data/dataset'
+import { loadMnist, type Mnist } from '../../data/mnist'
+import { chooseSamples } from '../../data/random-samples'
+import { classCounts, pixelStatistics } from '../../data/statistics'
+import { TorchRnnError } from '../../errors'
+import type { ExploreEvent } from '../../events'
+import { type OptionTable, TRAIN_OPTIONS } from '../../options'
+import { drawGrid, type GreyPicture, gridSize } from '../../pictures/grey-picture'
+import { drawPreview } from '../../pictures/half-blocks'
+import { MAX_PIXELS, writePng } from '../../pictures/png-file'
+import { PACKAGE_VERSION } from '../../version'
+import { addSharedFlags, addTableFlags, pathFlag, type SharedFlags } from '../option-flags'
+import type { Reporter } from '../reporter'
+import { runCommand } from '../run-command'
+
+interface PictureOptions {
+  batchSize: number
+  columns: number
+}
+
+interface ExploreFlags extends SharedFlags, PictureOptions {
+  output: string
+  preview: boolean
+}
+
+/** A training batch has the same size here by default; it is not one that a training sees, whose order libtorch's generator decides. */
+const PICTURE_OPTIONS: OptionTable<PictureOptions> = {
+  batchSize: { ...TRAIN_OPTIONS.batchSize, summary: 'images in the picture' },
+  columns: { kind: 'integer', min: 1, max: 65536, default: 15, summary: 'images in a row of the picture' },
+}
+
+const DEFAULT_OUTPUT = 'explore.png'
+/** Where a terminal does not tell how wide it is. */
+const DEFAULT_COLUMNS = 80
+/** What a terminal must show for shades of grey. */
+const SHADE_COLOURS = 2 ** 24
+
+const EXAMPLES = `
+Examples:
+  rnn-mnist-train explore                             the tutorial's first look: 128 training images, 15 in a row
+  rnn-mnist-train explore --seed 7 --batch-size 40 --columns 10 --output digits.png
+  rnn-mnist-train explore --data fashion/ --json
+
+Neither libtorch nor a device is needed: --device, --engine and --threads change nothing.`
+
+/** `explore`: tells what the data holds, and draws a batch of it. */
+export function exploreCommand(): Command {
+  const command = new Command('explore').summary('look at the data: numbers, and a picture of a random batch')
+  command.description('Counts the classes, measures the pixels, and draws a random batch of the training set as a PNG picture.')
+  addTableFlags(command, PICTURE_OPTIONS, ['batchSize', 'columns'])
+  command.addOption(pathFlag('--output <file>', 'the picture').default(DEFAULT_OUTPUT))
+  command.option('--no-preview', 'do not show some of the images in the terminal')
+  return addSharedFlags(command)
+    .addHelpText('after', EXAMPLES)
+    .action((flags: ExploreFlags) => runCommand(flags, explore))
+}
+
+async function explore(flags: ExploreFlags, reporter: Reporter, stop: AbortSignal): Promise<void> {
+  await checkWritable(flags.output)
+  const data = await loadMnist(flags.data === undefined ? undefined : { dir: flags.data })
+  stop.throwIfAborted()
+  const { batchSize, columns, seed } = flags
+  const train = rawData(data.train)
+  const samples = chooseSamples(seed, data.train.length, Math.min(batchSize, data.train.length))
+  const images = samples.map((sample) => imageOf(train, sample)) as [GreyPicture, ...GreyPicture[]]
+  checkSize(images, columns)
+  const picture = drawGrid(images, columns)
+  await writePng(flags.output, picture)
+  reporter.report({
+    type: 'start',
+    command: 'explore',
+    version: PACKAGE_VERSION,
+    trainSamples: data.train.length,
+    testSamples: data.test.length,
+    options: { batchSize, columns, seed },
+  })
+  const { width, height } = picture
+  const labels = samples.map((sample) => train.labels[sample] as number)
+  reporter.report({ type: 'explore', file: flags.output, width, height, columns, samples, labels, ...measure(data) })
+  if (flags.preview && !flags.json && !flags.quiet && process.stdout.isTTY) showPreview(images)
+}
+
+/** One image. Data sets that come from files, as all do here, hold bytes. */
+function imageOf({ images, shape: [, height, width] }: RawImageData, sample: number): GreyPicture {
+  return { width, height, pixels: (images as Uint8Array).subarray(sample * height * width, (sample + 1) * height * width) }
+}
+
+function checkSize(images: readonly [GreyPicture, ...GreyPicture[]], columns: number): void {
+  const { width, height } = gridSize(images.length, images[0], columns)
+  if (width * height <= MAX_PIXELS) return
+  const [expected, actual] = [`at most ${MAX_PIXELS} pixels`, `${width} x ${height}`]
+  const message = `Expected ${expected} for the picture but received ${actual}. Choose a smaller --batch-size, or other --columns.`
+  throw new TorchRnnError('ERR_INVALID_OPTION', message, { expected, actual })
+}
+
+function measure({ train, test }: Mnist): Pick<ExploreEvent, 'imageShape' | 'classes' | 'pixels'> {
+  const [trainCounts, testCounts] = [train, test].map((part) => classCounts(rawData(part).labels, part.numClasses)) as [number[], number[]]
+  return {
+    imageShape: [train.rows, train.columns],
+    classes: trainCounts.map((trainSamples, label) => ({ label, trainSamples, testSamples: testCounts[label] as number })),
+    pixels: {
+      train: pixelStatistics(rawData(train).images as Uint8Array),
+      test: pixelStatistics(rawData(test).images as Uint8Array),
+    },
+  }
+}
+
+function showPreview(images: readonly [GreyPicture, ...GreyPicture[]]): void {
+  // Some terminals say 0. The last column stays free: there, some go on to the next line.
+  const columns = Math.max(1, (process.stdout.columns || DEFAULT_COLUMNS) - 1)
+  const lines = drawPreview(images, columns, process.stdout.hasColors(SHADE_COLOURS))
+  process.stdout.write(`\n${lines.join('\n')}\n`)
+}

@@ -1,0 +1,62 @@
+import { Command } from 'commander'
+import type { LogitsEvent } from '../../events'
+import { type OptionSpec, TRAIN_OPTIONS } from '../../options'
+import type { Tensor } from '../../tensor'
+import { type ModelFlags, modelFlag, withModel } from '../open-model'
+import { addSharedFlags, addTableFlags } from '../option-flags'
+import type { Reporter } from '../reporter'
+import { runCommand } from '../run-command'
+
+interface ForwardFlags extends ModelFlags {
+  batchSize: number
+  rows: number
+}
+
+/** The tutorial looks at two. */
+const ROWS: { rows: OptionSpec<number> } = {
+  rows: { kind: 'integer', min: 1, max: TRAIN_OPTIONS.batchSize.max, default: 2, summary: 'images whose logits are shown' },
+}
+
+const EXAMPLES = `
+Examples:
+  rnn-mnist-train forward                             the tutorial: 128 images through the network, the first 2 rows of logits
+  rnn-mnist-train forward --model digits.safetensors
+  rnn-mnist-train forward --batch-size 16 --rows 16   all logits of a small batch
+  rnn-mnist-train forward --json | tail -n 2 | head -n 1    the logits for another program
+
+The logits are the network's scores for each class before the softmax; the highest one is its answer. The batch is the first images of
+the test set, or all of them where there are fewer. Before the first run there is no trained model: then a fresh network from --seed
+answers, as in the tutorial, and the output says so.`
+
+/** `forward`: shows the logits of one batch. */
+export function forwardCommand(): Command {
+  const command = new Command('forward').summary('show what the network says to a batch of images')
+  command.description('Sends one batch of the test set through a model and shows the first logits.')
+  command.addOption(modelFlag(', else a fresh network'))
+  addTableFlags(command, { batchSize: { ...TRAIN_OPTIONS.batchSize, summary: 'images of the batch' }, ...ROWS }, ['batchSize', 'rows'])
+  return addSharedFlags(command)
+    .addHelpText('after', EXAMPLES)
+    .action((flags: ForwardFlags) => runCommand(flags, forward))
+}
+
+async function forward(flags: ForwardFlags, reporter: Reporter, stop: AbortSignal): Promise<void> {
+  const started = performance.now()
+  await withModel(flags, { command: 'forward', withoutModel: 'fresh' }, reporter, async ({ model, test, trained }) => {
+    stop.throwIfAborted()
+    const logits = await model.forward(test.images(0, Math.min(flags.batchSize, test.length)))
+    reporter.report({ type: 'logits', trained, ...firstRows(logits, flags.rows, test.labelsOf()) })
+    reporter.report({ type: 'done', seconds: (performance.now() - started) / 1000 })
+  })
+}
+
+function firstRows({ data, shape }: Tensor, count: number, labels: Uint8Array): Omit<LogitsEvent, 'type' | 'trained'> {
+  const [images = 0, classes = 0] = shape
+  const rows = Array.from({ length: Math.min(count, images) }, (_, row) => Array.from(data.subarray(row * classes, (row + 1) * classes)))
+  const answers = rows.map(highest)
+  return { shape, rows, labels: Array.from(labels.subarray(0, rows.length)), answers }
+}
+
+/** The first of several that are equal, as predict has it. */
+function highest(row: readonly number[]): number {
+  return row.reduce((best, score, answer) => (score > (row[best] ?? 0) ? answer : best), 0)
+}

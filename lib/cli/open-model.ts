@@ -1,0 +1,78 @@
+/** Opens the model that the flags name, together with the test set that it has to fit. */
+import type { Option } from 'commander'
+import { parameterCount } from '../architecture'
+import type { ImageDataset } from '../data/dataset'
+import { loadMnist } from '../data/mnist'
+import { invalidFile } from '../data/regular-file'
+import type { StartEvent } from '../events'
+import { ImageRNN } from '../image-rnn'
+import { findNewestModel, requireNewestModel } from '../training/run-folder'
+import { PACKAGE_VERSION } from '../version'
+import { pathFlag, type SharedFlags } from './option-flags'
+import type { Reporter } from './reporter'
+
+/** The flags of a command that reads a model. */
+export interface ModelFlags extends SharedFlags {
+  model?: string
+}
+
+/** A model, and the test set to show it. */
+export interface OpenModel {
+  readonly model: ImageRNN
+  readonly test: ImageDataset
+  /** False when there was no model to read: this one is fresh from its seed. */
+  readonly trained: boolean
+}
+
+/** Which command opens the model, and what it does where none was trained yet. */
+export interface OpenSettings {
+  readonly command: StartEvent['command']
+  /** To measure a network that was never trained would be a mistake; to look into one is the tutorial's first step. */
+  readonly withoutModel: 'refuse' | 'fresh'
+}
+
+/** `--model FILE`. */
+export function modelFlag(otherwise = ''): Option {
+  return pathFlag('--model <file>', `the model, as safetensors (default: the newest run's in runs/${otherwise})`)
+}
+
+/** Opens the model, reports the start, lends model and test set to `use`, and disposes of the model whatever happens. */
+export async function withModel(
+  flags: ModelFlags,
+  settings: OpenSettings,
+  reporter: Reporter,
+  use: (opened: OpenModel) => Promise<void>,
+): Promise<void> {
+  const file = flags.model ?? (await (settings.withoutModel === 'fresh' ? findNewestModel() : requireNewestModel()))
+  const { test } = await loadMnist(flags.data === undefined ? undefined : { dir: flags.data })
+  const model = await createModel(flags, file, test)
+  try {
+    if (file !== undefined) checkFit(model, test, file)
+    const { device, engine, options } = model
+    const threads = await model.threadCount()
+    const parameters = parameterCount(options)
+    const where = { version: PACKAGE_VERSION, device, engine, threads }
+    const source = file === undefined ? {} : { model: file }
+    reporter.report({ type: 'start', command: settings.command, ...where, parameters, testSamples: test.length, options, ...source })
+    await use({ model, test, trained: file !== undefined })
+  } finally {
+    model.dispose()
+  }
+}
+
+async function createModel(flags: ModelFlags, file: string | undefined, test: ImageDataset): Promise<ImageRNN> {
+  const { device, engine, seed, threads } = flags
+  const placement = { device, engine, seed, threads }
+  if (file !== undefined) return await ImageRNN.load(file, placement)
+  return new ImageRNN({ ...placement, inputSize: test.columns, numClasses: test.numClasses })
+}
+
+function checkFit(model: ImageRNN, test: ImageDataset, file: string): void {
+  const { inputSize, numClasses } = model.options
+  if (inputSize === test.columns && numClasses >= test.numClasses) return
+  throw invalidFile(
+    file,
+    `a model for rows of ${test.columns} pixels and ${test.numClasses} classes`,
+    `one for ${inputSize} and ${numClasses}`,
+  )
+}

@@ -1,0 +1,66 @@
+/** Draws pictures as text: a character shows two pixels, one above the other. */
+import { type GreyPicture, shrink } from './grey-picture'
+
+/** Without shades, a pixel from here on is ink. Below the middle: the strokes of shrunk digits are mostly half covered. */
+const INK = 64
+const RESET = '\u001b[0m'
+
+/** What is shown at most: a glance, not a gallery. */
+const MAX_COLUMNS = 100
+const MAX_IMAGE_LINES = 14
+const IMAGE_ROWS = 2
+/** As many images stand side by side at least, if there are as many; they shrink for that. */
+const IMAGES_PER_ROW = 4
+
+/** The lines of a picture, two of its rows each. */
+export function toHalfBlocks(picture: GreyPicture, hasShades: boolean): string[] {
+  return Array.from({ length: Math.ceil(picture.height / 2) }, (_, line) =>
+    hasShades ? shadedLine(picture, 2 * line) : plainLine(picture, 2 * line),
+  )
+}
+
+/** A grid of the first images, shrunk by a whole factor so that no line is wider than `columns` characters (at least 1). */
+export function drawPreview(images: readonly [GreyPicture, ...GreyPicture[]], columns: number, hasShades: boolean): string[] {
+  const width = Math.min(columns, MAX_COLUMNS)
+  const [image] = images
+  const factor = previewFactor(images.length, image, width)
+  const perRow = Math.max(1, Math.floor((width + 1) / (Math.ceil(image.width / factor) + 1)))
+  const small = images.slice(0, IMAGE_ROWS * perRow).map((each) => shrink(each, factor))
+  const rows = [small.slice(0, perRow), small.slice(perRow)].filter((row) => row.length > 0)
+  return rows.flatMap((row, index) => [...(index === 0 ? [] : ['']), ...beside(row.map((each) => toHalfBlocks(each, hasShades)))])
+}
+
+/** How many pixels become one, in each direction. */
+function previewFactor(count: number, image: GreyPicture, columns: number): number {
+  const wanted = Math.min(count, IMAGES_PER_ROW)
+  // Between two images is one column. In a window too narrow even for single columns, one image at a time is shrunk to fit.
+  const share = Math.floor((columns + 1) / wanted) - 1
+  const imageColumns = share >= 1 ? share : columns
+  return Math.max(Math.ceil(image.width / imageColumns), Math.ceil(image.height / (2 * MAX_IMAGE_LINES)))
+}
+
+function beside(blocks: readonly (readonly string[])[]): string[] {
+  return (blocks[0] ?? []).map((_, line) => blocks.map((block) => block[line]).join(' '))
+}
+
+function plainLine({ width, height, pixels }: GreyPicture, top: number): string {
+  const isInk = (row: number, column: number) => row < height && (pixels[row * width + column] as number) >= INK
+  return Array.from({ length: width }, (_, column) => {
+    const [upper, lower] = [isInk(top, column), isInk(top + 1, column)]
+    return upper && lower ? '█' : upper ? '▀' : lower ? '▄' : ' '
+  }).join('')
+}
+
+/** The foreground colours the upper half of a block, the background the lower one. */
+function shadedLine({ width, height, pixels }: GreyPicture, top: number): string {
+  let colours = ''
+  const cells = Array.from({ length: width }, (_, column) => {
+    const upper = pixels[top * width + column] as number
+    const lower = top + 1 < height ? (pixels[(top + 1) * width + column] as number) : undefined
+    const wanted = `\u001b[38;2;${upper};${upper};${upper}${lower === undefined ? '' : `;48;2;${lower};${lower};${lower}`}m`
+    const cell = wanted === colours ? '▀' : `${wanted}▀`
+    colours = wanted
+    return cell
+  })
+  return `${cells.join('')}${RESET}`
+}
