@@ -11,20 +11,20 @@ import { hashFiles } from '../stamps.mjs'
  * @returns {import('../set-up.mjs').Step}
  */
 function packagesStep(name, title, folder) {
-  const inputs = ['package.json', 'package-lock.json', '.npmrc'].map((file) => join(folder, file))
+  const inputs = ['package-lock.json', '.npmrc'].map((file) => join(folder, file))
+  const readDependencies = () => {
+    const { dependencies, devDependencies } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
+    return { ...dependencies, ...devDependencies }
+  }
   return {
     name,
     title,
     advice: 'Check the network and npm’s registry setting, then run the same command again.',
     needs: () => [],
-    // Some packages bring a binary for one platform, so a clone that moves between machines installs anew.
-    fingerprint: () => `${PLATFORM} ${hashFiles(ROOT, inputs)}`,
-    outputs() {
-      const { dependencies, devDependencies } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
-      return Object.keys({ ...dependencies, ...devDependencies }).map((dependency) =>
-        join(folder, 'node_modules', dependency, 'package.json'),
-      )
-    },
+    // Some packages bring a binary for one platform, so a clone that moves between machines installs anew. Of package.json only the
+    // dependencies count: a new script is no reason to install.
+    fingerprint: () => `${PLATFORM} ${JSON.stringify(readDependencies())} ${hashFiles(ROOT, inputs)}`,
+    outputs: () => Object.keys(readDependencies()).map((dependency) => join(folder, 'node_modules', dependency, 'package.json')),
     async run({ tool }) {
       // Inside `npm run`, this is the npm that runs.
       const npm = process.env.npm_execpath
