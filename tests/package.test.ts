@@ -78,7 +78,7 @@ describe('the packed files', () => {
 
   test('are of no other kind', () => {
     const expected =
-      /^(dist\/.*\.(m?js|m?js\.map|d\.m?ts)|native\/([a-z]+\/[a-z_]+\.(cc|h)|CMakeLists\.txt)|cmake\/[a-z]+\.cmake|build\/Release\/[a-z_]+\.node|CMakeLists\.txt|[A-Z]+\.md|LICENSE|binding\.gyp\.md|package\.json)$/
+      /^(dist\/.*\.(m?js|m?js\.map|d\.m?ts)|native\/([a-z]+\/[a-z_]+\.(cc|h)|CMakeLists\.txt)|cmake\/[a-z]+\.cmake|build\/Release\/[a-z_]+\.node|CMakeLists\.txt|docs\/[a-z]+\.md|[A-Z]+\.md|LICENSE|binding\.gyp\.md|package\.json)$/
     expect(packed.filter((file) => !expected.test(file))).toEqual([])
   })
 

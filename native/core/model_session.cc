@@ -2,13 +2,43 @@
 
 #include <ATen/Parallel.h>
 
+#include <cstdlib>
 #include <exception>
+#include <mutex>
 #include <utility>
 
 #include "native/core/device.h"
+#include "native/core/job_queue.h"
 #include "native/core/torch_error.h"
 
 namespace torch_rnn_mnist {
+namespace {
+
+// The smallest training and evaluation there is.
+void UseEverythingOnce() {
+  ModelOptions options;
+  options.input_size = options.hidden_size = options.num_layers = 1;
+  options.num_classes = 2;
+  ImageRnn model(options);
+  const Dataset dataset(torch::zeros({2, 2, 1}, torch::kUInt8), torch::zeros({2}, torch::kInt64));
+  Trainer(model, OptimizerOptions()).RunEpoch(dataset, /*epoch=*/0, EpochOptions(), StopSignal(), {});
+  Evaluate(model, dataset, /*batch_size=*/2, StopSignal());
+  Predict(model, torch::zeros({1, 1, 1}), StopSignal());
+}
+
+// When the process exits, static objects are destroyed in the reverse order in which they were made, and exit handlers run in between.
+// libtorch makes many of its own when they are first used, autograd's for instance. So they are all used before the handler that stops
+// the queues is registered: it then runs before they are destroyed, and no thread computes with dead ones (process-exit.test.ts, "when
+// the exit listeners of the package were removed").
+void PrepareForExit() {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    UseEverythingOnce();
+    std::atexit(JobQueue::StopAll);
+  });
+}
+
+}  // namespace
 
 ModelSession::ModelSession(const ModelOptions& options, torch::Device device, int threads)
     : options_(options), device_(device), threads_(threads) {}
@@ -16,6 +46,7 @@ ModelSession::ModelSession(const ModelOptions& options, torch::Device device, in
 void ModelSession::Open() noexcept {
   try {
     PrepareComputeThread(threads_);
+    PrepareForExit();
     model_ = std::make_unique<ImageRnn>(options_, hooks_);
     model_->to(device_);
   } catch (...) {

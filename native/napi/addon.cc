@@ -4,9 +4,7 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <cstdlib>
 #include <limits>
-#include <mutex>
 #include <vector>
 
 #include "native/core/device.h"
@@ -22,13 +20,8 @@ namespace torch_rnn_mnist {
 namespace {
 
 // The process is about to exit: no environment cleanup runs then, but static destructors do, libtorch's too, and a thread that still
-// computes would crash. lib/native.ts calls it from the 'exit' event; for programs that remove its listeners there is atexit as well.
+// computes would crash. lib/native.ts calls it from the 'exit' event; for programs that remove its listeners, ModelSession has another way.
 void StopEverything(const Napi::CallbackInfo&) { JobQueue::StopAll(); }
-
-void RegisterExitHandlerOnce() {
-  static std::once_flag once;
-  std::call_once(once, [] { std::atexit(JobQueue::StopAll); });
-}
 
 Napi::Value CudaDevices(const Napi::CallbackInfo& info) {
   return Guarded(info.Env(), [&] { return Napi::Number::New(info.Env(), CudaDeviceCount()); });
@@ -48,7 +41,6 @@ Napi::Value SplitOrderOf(const Napi::CallbackInfo& info) {
 
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   return Guarded(env, [&] {
-    RegisterExitHandlerOnce();
     env.SetInstanceData(new Environment(env));  // Owned by the environment from here on.
     const Napi::Function dataset = DatasetWrap::Define(env);
     Environment::Of(env).dataset_constructor = Napi::Persistent(dataset);

@@ -35,7 +35,10 @@ console.log(`${await model.threadCount()} threads, node ${process.versions.node}
 const worst = []
 for (let round = 1; round <= Number(values.rounds); round += 1) {
   let events = 0
-  const training = await measure(() => model.train(data, { epochs: 1, onBatch: () => void (events += 1) }))
+  const onBatch = () => {
+    events += 1
+  }
+  const training = await measure(() => model.train(data, { epochs: 1, onBatch }))
   const idle = await measure(() => delay(training.seconds * 1000))
   worst.push(training.p99)
   console.log(`${round}: ${show(`training (${events} progress events)`, training)}; ${show('idle', idle)}`)
