@@ -27,6 +27,8 @@ interface TextSpec {
   readonly pattern: RegExp
   /** The pattern in words, for errors and help. */
   readonly expected: string
+  /** What a shell completes: the values that need no number of the user's. */
+  readonly completions?: readonly string[]
 }
 
 /** One {@link OptionSpec} for every key of an options interface. */
@@ -92,6 +94,7 @@ export const MODEL_OPTIONS: OptionTable<ModelOptions> = {
     kind: 'text',
     pattern: /^(auto|cpu|cuda|cuda:\d{1,3})$/,
     expected: 'auto, cpu, cuda or cuda:N',
+    completions: ['auto', 'cpu', 'cuda'],
     default: 'auto',
     summary: 'where to compute: auto, cpu, cuda or cuda:N',
   },

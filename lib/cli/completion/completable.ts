@@ -1,0 +1,54 @@
+/** What a shell can complete, read off the program itself: the scripts never lag behind it. */
+import type { Command, Option } from 'commander'
+import { choicesOf } from '../option-flags'
+
+/** What follows an option: nothing, a path, one of some words, or what only the user knows. */
+export type OptionValue = { kind: 'none' | 'file' | 'folder' | 'any' } | { kind: 'choice'; choices: readonly string[] }
+
+export interface CompletableOption {
+  /** With its hyphens: "--epochs". */
+  readonly flag: string
+  readonly summary: string
+  readonly value: OptionValue
+}
+
+export interface CompletableCommand {
+  readonly name: string
+  readonly summary: string
+  readonly options: readonly CompletableOption[]
+  /** What can stand after the command besides options. */
+  readonly words: readonly string[]
+}
+
+export interface CompletableProgram {
+  readonly name: string
+  readonly commands: readonly CompletableCommand[]
+  /** What a command line without a command takes, besides the names of the commands: the options of the default command, and a few more. */
+  readonly bare: readonly CompletableOption[]
+}
+
+/** @param defaultCommand - The name of the command that runs when there is none. */
+export function completableProgram(program: Command, defaultCommand: string): CompletableProgram {
+  const visible = program.createHelp().visibleCommands(program)
+  const names = visible.map((command) => command.name()).filter((name) => name !== 'help')
+  const commands = visible.map((command) => {
+    const words = command.name() === 'help' ? names : (command.registeredArguments[0]?.argChoices ?? [])
+    return { name: command.name(), summary: command.summary() || command.description(), options: optionsOf(command), words }
+  })
+  const inherited = commands.find(({ name }) => name === defaultCommand)?.options ?? []
+  const own = optionsOf(program).filter(({ flag }) => !inherited.some((option) => option.flag === flag))
+  return { name: program.name(), commands, bare: [...inherited, ...own] }
+}
+
+function optionsOf(command: Command): CompletableOption[] {
+  const options = command.createHelp().visibleOptions(command)
+  return options.map((option) => ({ flag: option.long ?? option.flags, summary: option.description, value: optionValue(option) }))
+}
+
+function optionValue(option: Option): OptionValue {
+  const choices = choicesOf(option)
+  if (choices !== undefined) return { kind: 'choice', choices }
+  if (!option.required) return { kind: 'none' }
+  if (option.flags.endsWith('<file>')) return { kind: 'file' }
+  return { kind: option.flags.endsWith('<folder>') ? 'folder' : 'any' }
+}

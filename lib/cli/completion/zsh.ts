@@ -1,0 +1,56 @@
+import type { CompletableOption, CompletableProgram } from './completable'
+
+/** To be evaluated after compinit, or as a file in a folder of fpath. */
+export function zshScript({ name, commands, bare }: CompletableProgram): string {
+  const described = commands.map((command) => `    ${quote(`${command.name}:${command.summary.replaceAll(':', '\\:')}`)}`)
+  const cases = [{ name: '', options: bare, words: [] }, ...commands].map(({ name: command, options, words }) => {
+    const specs = [...options.map(argument), ...(words.length === 0 ? [] : [`'1: :(${words.join(' ')})'`])]
+    return `    '${command}')\n      _arguments \\\n        ${specs.join(' \\\n        ')}\n      ;;`
+  })
+  return `#compdef ${name}
+# Completion of ${name} for zsh.
+_${name}() {
+  local command=''
+  local -a commands=(
+${described.join('\n')}
+  )
+  if ((CURRENT > 2)) && [[ -n \${(M)commands:#\${words[2]}:*} ]]; then
+    command=\${words[2]}
+    shift words
+    ((CURRENT--))
+  fi
+  if ((CURRENT == 2)) && [[ -z $command && \${words[2]} != -* ]]; then
+    _describe command commands
+    return
+  fi
+  case $command in
+${cases.join('\n')}
+  esac
+}
+if [[ \${funcstack[1]} == _${name} ]]; then
+  _${name} "$@"
+else
+  compdef _${name} ${name}
+fi
+`
+}
+
+function argument({ flag, summary, value }: CompletableOption): string {
+  const meaning = `[${summary.replaceAll(/[[\]\\:]/g, '\\$&')}]`
+  switch (value.kind) {
+    case 'none':
+      return quote(`${flag}${meaning}`)
+    case 'file':
+      return quote(`${flag}=${meaning}:file:_files`)
+    case 'folder':
+      return quote(`${flag}=${meaning}:folder:_files -/`)
+    case 'any':
+      return quote(`${flag}=${meaning}:value: `)
+    case 'choice':
+      return quote(`${flag}=${meaning}:name:(${value.choices.join(' ')})`)
+  }
+}
+
+function quote(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`
+}
