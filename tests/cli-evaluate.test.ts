@@ -1,10 +1,8 @@
-/** `evaluate`: what it prints besides its result, and what it refuses. */
-import { join } from 'node:path'
 import { loadMnist } from '../lib'
 import { parameterShapes } from '../lib/architecture'
 import { writeModelFile } from '../lib/checkpoints/model-file'
 import { combineEvaluations, type Evaluation } from '../lib/evaluation'
-import { eventsOf, eventsOfType, linesOf, TINY_DATA, TINY_RUN, useCommandLine } from './command-line'
+import { eventsOf, eventsOfType, linesOf, TINY_DATA, useCommandLine } from './command-line'
 import { expectClose } from './expect-close'
 import { TINY_TEST_SAMPLES } from './tiny-mnist'
 import { SAME_PLACE, useTinyModels } from './tiny-model'
@@ -149,12 +147,4 @@ describe.each(['evaluate', 'forward', 'hook'])('%s refuses a model that does not
       stderr: `Error: ${FILE}: expected a model for rows of 28 pixels and 10 classes but found ${found}.\n`,
     })
   })
-})
-
-test('every example of --help ends well', async () => {
-  await saveModel()
-  const examples = Array.from((await succeed(['evaluate', '--help'])).matchAll(/^ {2}rnn-mnist-train (\S.*?)(?: {2,}.*| \|.*)?$/gm))
-  expect(examples).toHaveLength(5)
-  await succeed([...TINY_RUN, '--epochs', '1', '--run', join('runs', 'a')])
-  for (const [, example = ''] of examples) expect(await run([...example.split(' '), ...TINY_DATA])).toMatchObject({ code: 0, stderr: '' })
 })

@@ -266,21 +266,6 @@ test.each(['evaluate', 'summary', 'forward', 'hook'])('%s refuses an empty path'
   await expectUsageError([command, '--model', ''], 'Expected the path of a file.')
 })
 
-test.each([
-  ['summary', 4],
-  ['forward', 4],
-  ['hook', 5],
-])('every example of %s --help ends well', async (command, count) => {
-  await createModel(path('data'), path(FILE))
-  const help = await succeed([command, '--help'])
-  const examples = Array.from(help.matchAll(/^ {2}rnn-mnist-train (\S.*?)(?: {2,}.*| \|.*)?$/gm), (match) => match[1] ?? '')
-  expect(examples).toHaveLength(count)
-  for (const example of examples) {
-    const args = example.split(' ').map((word) => (word === "''" ? '' : word))
-    expect(await run([...args, ...TINY_DATA])).toMatchObject({ code: 0, stderr: '' })
-  }
-})
-
 /** `| tail -n 2 | head -n 1`, which the help recommends, must find the result. */
 test.each([
   ['forward', 'logits'],

@@ -19,7 +19,7 @@ Examples:
   rnn-mnist-train summary                             the model of the newest run; before the first run, the tutorial's network
   rnn-mnist-train summary --model digits.safetensors
   rnn-mnist-train summary --hidden-size 64 --num-layers 1    how large would it be? Nothing is read or trained
-  rnn-mnist-train summary --json | tail -n 1          layers, shapes and parameters for another program
+  rnn-mnist-train summary --json | tail -n 2 | head -n 1    layers, shapes and parameters for another program
 
 In the shapes, N counts images and T the rows of an image. Nothing computes, so libtorch is not needed, and of the shared options
 only --json and --quiet have a meaning.`
