@@ -146,7 +146,14 @@ describe('text on stdout', () => {
       'Run: run',
       ...shown,
       expect.stringMatching(/^Test Loss : \d\.\d{4} \| Test Accuracy : \d+\.\d\d %$/),
-      expect.stringMatching(/^Done in \d+s\. The model and its metrics are in run$/),
+      '┌──────────────────────────────────────────┐',
+      expect.stringMatching(/^│ Test accuracy {3}\d+\.\d\d % +│$/),
+      expect.stringMatching(/^│ Time {12}\d+s +│$/),
+      '│ Model, metrics  run                      │',
+      '│ Try next        rnn-mnist-train evaluate │',
+      '│                 rnn-mnist-train hook     │',
+      '│                 rnn-mnist-train --help   │',
+      '└──────────────────────────────────────────┘',
     ])
   })
 

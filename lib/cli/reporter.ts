@@ -14,6 +14,10 @@ import { describeConfusions, describeEvaluationBatch, describeMean, describeResu
 import { describeExploration } from './describe-exploration'
 import { describeFeatures, describeLogits } from './describe-inspection'
 import { createProgress, formatDuration, type Progress } from './progress'
+import { drawBox } from './table'
+
+/** Of an output that is no terminal. */
+const DEFAULT_COLUMNS = 80
 
 export interface Reporter {
   report(event: RunEvent): void
@@ -128,5 +132,14 @@ function describeEpoch({ epoch, trainLoss, trainAccuracy }: EpochEvent): string 
 
 function describeDone({ seconds, run, testAccuracy }: DoneEvent): string {
   if (testAccuracy === undefined) return '' // A look into a network takes a moment, and ends with what it shows.
-  return `Done in ${formatDuration(seconds)}.${run === undefined ? '' : ` The model and its metrics are in ${run}`}\n`
+  if (run === undefined) return `Done in ${formatDuration(seconds)}.\n`
+  const entries = [
+    ['Test accuracy', `${toPercent(testAccuracy)} %`],
+    ['Time', formatDuration(seconds)],
+    ['Model, metrics', run],
+    ['Try next', 'rnn-mnist-train evaluate'],
+    ['', 'rnn-mnist-train hook'],
+    ['', 'rnn-mnist-train --help'],
+  ] as const
+  return `${drawBox(entries, process.stdout.columns ?? DEFAULT_COLUMNS).join('\n')}\n`
 }
