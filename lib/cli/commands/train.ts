@@ -31,7 +31,7 @@ interface TrainFlags
 
 const EXAMPLES = `
 Examples:
-  rnn-mnist-train                                     the tutorial: 10 epochs on MNIST, some two minutes
+  rnn-mnist-train                                     the tutorial: 10 epochs on MNIST, some minutes
   rnn-mnist-train --epochs 1                          a first look
   rnn-mnist-train --hidden-size 64 --num-layers 1 --nonlinearity relu --recurrent-init identity
   rnn-mnist-train --data fashion/ --output fashion.safetensors
