@@ -8,7 +8,7 @@
 import { type ForwardHookEvent, type ImageDataset, ImageRNN, loadMnist, type ModelOptions, type Tensor } from '../lib'
 import { expectClose, norm } from './expect-close'
 import { AFTER_50_UPDATES, formulaWeights, REFERENCE_BATCH, reference } from './reference-numbers'
-import { argmaxPerRow, SMALL, slice, smallDataset, smallImages, useModels } from './sample-models'
+import { argmaxPerRow, SMALL, smallDataset, smallImages, useModels } from './sample-models'
 import { useTemporaryFolder } from './temporary-folder'
 
 jest.setTimeout(60_000) // The networks of the fixtures are the tutorial's, and a busy machine is slow.
@@ -26,8 +26,8 @@ let testSet: ImageDataset
 
 beforeAll(async () => {
   const mnist = await loadMnist()
-  train = slice(mnist.train, 0, REFERENCE_BATCH * UPDATES)
-  testSet = slice(mnist.test, 0, 1000)
+  train = mnist.train.slice(0, REFERENCE_BATCH * UPDATES)
+  testSet = mnist.test.slice(0, 1000)
 })
 
 /** The tutorial's network with the weights of the script. */

@@ -12,6 +12,12 @@ function startWorker(body: string): string {
   `
 }
 
+/** A worker that tells when its training, which has no end, is under way. */
+const TRAINING_WORKER = startWorker(`
+  await startTraining(new ImageRNN(options))
+  require('node:worker_threads').parentPort.postMessage('training')
+`)
+
 describe('a process ends by itself', () => {
   test.each([
     ['after a training', 'const model = new ImageRNN(options); await model.train(dataset(), { epochs: 2 }); model.dispose()'],
@@ -176,10 +182,7 @@ describe('a worker thread', () => {
 
   test('can be terminated during a training', async () => {
     const body = `
-      ${startWorker(`
-        await startTraining(new ImageRNN(options))
-        require('node:worker_threads').parentPort.postMessage('training')
-      `)}
+      ${TRAINING_WORKER}
       await once(worker, 'message')
       await worker.terminate()
       console.log(threw, (await new ImageRNN(options).forward(dataset().images(0, 2))).shape)
@@ -217,10 +220,7 @@ describe('a worker thread', () => {
 
   test('is no obstacle to the exit of the process, even while it trains', async () => {
     const body = `
-      ${startWorker(`
-        await startTraining(new ImageRNN(options))
-        require('node:worker_threads').parentPort.postMessage('training')
-      `)}
+      ${TRAINING_WORKER}
       await once(worker, 'message')
       await startTraining(new ImageRNN(options))
       process.exit(5)

@@ -1,4 +1,4 @@
-/** Small networks and datasets made of formulas, for tests that need no particular numbers; and slices of larger datasets. */
+/** Small networks and datasets made of formulas, for tests that need no particular numbers. */
 import { ImageDataset, ImageRNN, type ModelOptions } from '../lib'
 import type { ImageBatch } from '../lib/data/dataset'
 
@@ -22,12 +22,6 @@ export function smallDataset(count: number): ImageDataset {
   const { data, shape } = smallImages(count)
   const labels = Uint8Array.from({ length: count }, (_, index) => index % SMALL.numClasses)
   return new ImageDataset({ images: data, shape, labels, numClasses: SMALL.numClasses })
-}
-
-/** The samples `start` to `end` (excluded) as a dataset of their own. */
-export function slice(dataset: ImageDataset, start: number, end: number): ImageDataset {
-  const { data, shape } = dataset.images(start, end)
-  return new ImageDataset({ images: data, shape, labels: dataset.labelsOf(start, end), numClasses: dataset.numClasses })
 }
 
 /** Makes models that are disposed of after the test. */

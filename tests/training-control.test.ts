@@ -3,7 +3,7 @@ import { getEventListeners } from 'node:events'
 import { type BatchEvent, ImageRNN, type TrainOptions } from '../lib'
 import { deferred } from './deferred'
 import { expectError } from './expect-error'
-import { slice, smallDataset, smallImages, useModels } from './sample-models'
+import { smallDataset, smallImages, useModels } from './sample-models'
 import { useTemporaryFolder } from './temporary-folder'
 
 const path = useTemporaryFolder()
@@ -41,7 +41,7 @@ async function holdTraining(model: ImageRNN, options: TrainOptions = {}): Promis
 /** The parameters after some batches of a training, by training that far and no further. */
 async function stateAfterBatches(count: number): Promise<State> {
   const model = createModel()
-  if (count > 0) await model.train(slice(TWELVE, 0, 4 * count), { ...BATCHES, epochs: 1 })
+  if (count > 0) await model.train(TWELVE.slice(0, 4 * count), { ...BATCHES, epochs: 1 })
   return model.stateDict()
 }
 

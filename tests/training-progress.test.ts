@@ -2,7 +2,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { BatchEvent, EpochEvent, ImageRNN, TrainOptions } from '../lib'
 import { expectClose } from './expect-close'
-import { slice, smallDataset, useModels } from './sample-models'
+import { smallDataset, useModels } from './sample-models'
 
 const createModel = useModels()
 
@@ -84,9 +84,9 @@ describe('batch events', () => {
   test('give the loss before the update of the batch', async () => {
     const { batches } = await trainAndListen(createModel(), { ...BATCHES, epochs: 1, shuffle: false })
     const model = createModel()
-    const first = await model.evaluate(slice(TEN, 0, 4))
-    await model.train(slice(TEN, 0, 4), { batchSize: 4, epochs: 1, shuffle: false })
-    const second = await model.evaluate(slice(TEN, 4, 8))
+    const first = await model.evaluate(TEN.slice(0, 4))
+    await model.train(TEN.slice(0, 4), { batchSize: 4, epochs: 1, shuffle: false })
+    const second = await model.evaluate(TEN.slice(4, 8))
     const losses = batches.map(({ batchLoss }) => batchLoss)
     expectClose(losses.slice(0, 2), [first.loss, second.loss], { rtol: 1e-6 })
   })
@@ -191,7 +191,7 @@ describe('the order of the samples', () => {
     const model = createModel()
     const losses = await lossesInOrder(model, { shuffle: false, epochs: 2 })
     const expected: number[] = []
-    for (let sample = 0; sample < 10; sample += 1) expected.push((await model.evaluate(slice(TEN, sample, sample + 1))).loss)
+    for (let sample = 0; sample < 10; sample += 1) expected.push((await model.evaluate(TEN.slice(sample, sample + 1))).loss)
     expectClose(losses.slice(0, 10), expected, { rtol: 1e-6 })
     expect(losses.slice(10)).toEqual(losses.slice(0, 10))
     expect(new Set(losses).size).toBe(10) // Otherwise an order would not show.

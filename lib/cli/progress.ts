@@ -1,6 +1,7 @@
 /** Shows how far an epoch is: a bar on a terminal, a plain line now and then elsewhere. Always on stderr, so that stdout holds results. */
 import { Format, type GenericFormatter, Presets, SingleBar } from 'cli-progress'
 import type { BatchEvent } from '../events'
+import { DEFAULT_COLUMNS } from './table'
 
 export interface Progress {
   show(event: BatchEvent): void
@@ -10,7 +11,6 @@ export interface Progress {
 
 /** Between two plain lines; an epoch takes about ten. */
 const LINE_INTERVAL_MS = 5000
-const DEFAULT_COLUMNS = 80
 const MAX_BAR_COLUMNS = 40
 
 /** The way that suits what stderr is. */

@@ -14,10 +14,7 @@ import { describeConfusions, describeEvaluationBatch, describeMean, describeResu
 import { describeExploration } from './describe-exploration'
 import { describeFeatures, describeLogits } from './describe-inspection'
 import { createProgress, formatDuration, type Progress } from './progress'
-import { drawBox } from './table'
-
-/** Of an output that is no terminal. */
-const DEFAULT_COLUMNS = 80
+import { DEFAULT_COLUMNS, drawBox } from './table'
 
 export interface Reporter {
   report(event: RunEvent): void

@@ -1,6 +1,9 @@
 /** The columns that any table here keeps to: half a screen, or a narrow window. */
 export const TABLE_COLUMNS = 60
 
+/** The width of an output that does not tell its own. */
+export const DEFAULT_COLUMNS = 80
+
 /** Between two columns. */
 const GAP = '  '
 

@@ -1,11 +1,10 @@
 /** Half of the comparison in training.mjs: trains once over the first samples of MNIST for every line on stdin. */
 import { createInterface } from 'node:readline'
-import { ImageDataset, ImageRNN, loadMnist } from '../../dist/index.mjs'
+import { ImageRNN, loadMnist } from '../../dist/index.mjs'
 
 const [samples, batchSize] = process.argv.slice(2).map(Number)
 const { train } = await loadMnist()
-const { data, shape } = train.images(0, samples)
-const dataset = new ImageDataset({ images: data, shape, labels: train.labelsOf(0, samples) })
+const dataset = train.slice(0, samples)
 const model = new ImageRNN({ device: 'cpu', seed: 1 })
 const threads = await model.threadCount()
 

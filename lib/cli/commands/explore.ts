@@ -14,6 +14,7 @@ import { PACKAGE_VERSION } from '../../version'
 import { addSharedFlags, addTableFlags, pathFlag, type SharedFlags } from '../option-flags'
 import type { Reporter } from '../reporter'
 import { runCommand } from '../run-command'
+import { DEFAULT_COLUMNS } from '../table'
 
 interface PictureOptions {
   batchSize: number
@@ -32,8 +33,6 @@ const PICTURE_OPTIONS: OptionTable<PictureOptions> = {
 }
 
 const DEFAULT_OUTPUT = 'explore.png'
-/** Where a terminal does not tell how wide it is. */
-const DEFAULT_COLUMNS = 80
 /** What a terminal must show for shades of grey. */
 const SHADE_COLOURS = 2 ** 24
 
