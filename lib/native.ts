@@ -1,11 +1,8 @@
-/** The only file that loads the addon: its typed interface, and how it and libtorch are found. */
-import { existsSync } from 'node:fs'
-import { dirname, join } from 'node:path'
-import { debuglog } from 'node:util'
+/** The only door to the addon, with its typed interface. How it and libtorch are found and opened is in loading/. */
 import { isMainThread } from 'node:worker_threads'
-import { TorchRnnError } from './errors'
-import { isRequiredVersion, LIBRARY_NAMES, type LibtorchPlace, REQUIRED_TORCH_VERSION, searchLibtorch, versionProblem } from './libtorch'
+import { type LoadedAddon, loadAddon } from './loading/load-addon'
 import type { ModelOptions } from './options'
+import { PACKAGE_ROOT } from './version'
 
 /** Numbers with their shape, row-major. */
 export interface NativeArray {
@@ -95,121 +92,43 @@ export interface NativeBinding {
   readonly Dataset: new (images: NativeInput, labels: NativeInput) => NativeDataset
   readonly ImageRnn: new (options: Required<ModelOptions>) => NativeImageRnn
   cudaDeviceCount(): number
+  /** What libtorch computes with on the CPU: the instruction set it chose ("AVX2"), and its BLAS ("mkl"). */
+  cpuBackend(): { capability: string; blas: string }
   /** A random permutation of 0 to `count` - 1, by which splits deal out samples. */
   splitOrder(options: { seed: number; count: number }): Uint32Array
   /** Stops and joins every computing thread of the process, which is about to exit. */
   stopEverything(): void
 }
 
-interface NativeLoader {
+export interface NativeLoader {
+  /** Opens a library for good. */
   open(path: string): void
+  /** The version of an open libtorch_cpu. */
   torchVersion(path: string): string
+  /** The first folder that any thread of this process claimed. */
   claim(libraries: string): string
 }
 
-const PACKAGE_ROOT = dirname(__dirname) // lib/ and dist/ lie equally deep
-const ADDON_FOLDER = join(PACKAGE_ROOT, 'build', 'Release')
-const debug = debuglog('torch-rnn-mnist')
-
-let loaded: NativeBinding | undefined
-let cudaProblem = 'libtorch is not loaded yet'
+let loaded: LoadedAddon | undefined
 
 /** The addon, loaded with libtorch at the first call. @throws TorchRnnError `ERR_LIBRARY_LOAD`, which lists the places tried. */
 export function native(): NativeBinding {
   loaded ??= load()
-  return loaded
+  return loaded.binding
 }
 
-function load(): NativeBinding {
-  const addon = join(ADDON_FOLDER, 'torch_rnn_mnist.node')
-  if (!existsSync(addon)) {
-    throw loadError(`${addon} does not exist`, [], 'From a clone, `npm run build` makes it.')
-  }
-  const loader = requireAddon<NativeLoader>(join(ADDON_FOLDER, 'loader.node'))
-  const places = searchLibtorch(PACKAGE_ROOT)
-  const place = places.at(-1)
-  if (place?.libraries === undefined) throw loadError('no libtorch was found', places, remedy())
-  // Two copies of libtorch in one process would corrupt each other: all threads use the first one.
-  const libraries = loader.claim(place.libraries)
-  debug('libtorch: %s', libraries)
-  openLibtorch(loader, libraries, place)
-  const binding = requireAddon<NativeBinding>(addon)
-  if (isMainThread) process.once('exit', () => binding.stopEverything())
-  return binding
-}
-
-function openLibtorch(loader: NativeLoader, libraries: string, place: LibtorchPlace): void {
-  const cpu = join(libraries, LIBRARY_NAMES.cpu)
-  try {
-    for (const name of LIBRARY_NAMES.dependencies) openIfThere(loader, join(libraries, name))
-    loader.open(cpu)
-    const version = loader.torchVersion(cpu)
-    if (!isRequiredVersion(version)) throw new Error(versionProblem(version))
-  } catch (error) {
-    throw loadError('libtorch does not load', [{ description: place.description, problem: (error as Error).message }], remedy(), error)
-  }
-  openCuda(loader, libraries)
-}
-
-/** CUDA libraries must be there before the first tensor: libtorch decides only once whether there is CUDA. */
-function openCuda(loader: NativeLoader, libraries: string): void {
-  cudaProblem = tryToOpenCuda(loader, libraries)
-  debug('CUDA: %s', cudaProblem) // The CPU works all the same.
-}
-
-/** Opens what CUDA needs, and tells why there may still be no device. */
-function tryToOpenCuda(loader: NativeLoader, libraries: string): string {
-  const wish = process.env['TORCH_RNN_MNIST_CUDA']
-  if (wish === '0') return 'CUDA is switched off by TORCH_RNN_MNIST_CUDA=0'
-  const paths = LIBRARY_NAMES.cuda.map((name) => join(libraries, name))
-  if (paths.length === 0 || !paths.every((path) => existsSync(path))) {
-    return `the libtorch in ${libraries} is for the CPU alone; LIBTORCH or LIBTORCH_USE_PYTORCH=1 can name one with CUDA`
-  }
-  try {
-    if (wish !== '1') loader.open(LIBRARY_NAMES.cudaDriver)
-  } catch {
-    return `libtorch has CUDA, but there is no NVIDIA driver (${LIBRARY_NAMES.cudaDriver} does not load)`
-  }
-  try {
-    for (const path of paths) loader.open(path)
-  } catch (error) {
-    return `libtorch's CUDA libraries do not load: ${(error as Error).message}`
-  }
-  return 'libtorch with CUDA is loaded, but finds no GPU that it can use'
+function load(): LoadedAddon {
+  const result = loadAddon(PACKAGE_ROOT)
+  if (isMainThread) process.once('exit', () => result.binding.stopEverything())
+  return result
 }
 
 /** Why a CUDA device may be missing, in words; for the error of whoever asks for one. */
 export function describeCuda(): string {
-  return cudaProblem
+  return loaded?.cudaProblem ?? 'libtorch is not loaded yet'
 }
 
-function openIfThere(loader: NativeLoader, path: string): void {
-  if (!existsSync(path)) return
-  debug('opening %s', path)
-  loader.open(path)
-}
-
-function requireAddon<Addon>(path: string): Addon {
-  try {
-    return require(path) as Addon
-  } catch (error) {
-    throw loadError(`${path} does not load: ${(error as Error).message}`, [], remedy(), error)
-  }
-}
-
-function remedy(): string {
-  // A place that the user named ends the search, so only the user can change it.
-  if (process.env['LIBTORCH']) return `Set LIBTORCH to a folder with libtorch ${REQUIRED_TORCH_VERSION}, or unset it.`
-  if (process.env['LIBTORCH_USE_PYTORCH'] === '1') {
-    return `Install PyTorch ${REQUIRED_TORCH_VERSION} where python3 finds it, or unset LIBTORCH_USE_PYTORCH.`
-  }
-  return existsSync(join(PACKAGE_ROOT, 'scripts', 'bootstrap'))
-    ? 'Run `npm run build`.'
-    : `Set LIBTORCH to a folder with libtorch ${REQUIRED_TORCH_VERSION}, or LIBTORCH_USE_PYTORCH=1 where python3 has PyTorch ${REQUIRED_TORCH_VERSION}.`
-}
-
-function loadError(problem: string, places: readonly LibtorchPlace[], advice: string, cause?: unknown): TorchRnnError {
-  const tried = places.map((place) => `\n  - ${place.description}: ${place.problem ?? 'found'}`).join('')
-  const message = `Could not load torch-rnn-mnist: ${problem} (needs libtorch ${REQUIRED_TORCH_VERSION}).${tried === '' ? '' : `\n  Looked at:${tried}`}\n  ${advice}`
-  return new TorchRnnError('ERR_LIBRARY_LOAD', message, cause === undefined ? {} : { cause })
+/** The folder of the libtorch that is loaded; empty before that. */
+export function loadedLibraries(): string {
+  return loaded?.libraries ?? ''
 }

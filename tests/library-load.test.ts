@@ -1,9 +1,11 @@
 /** How libtorch is found and loaded, and what is said when it is not. */
-import { chmodSync, cpSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { LIBRARY_NAMES, REQUIRED_TORCH_VERSION, searchLibtorch } from '../lib/libtorch'
-import { PACKAGE, runScript, WELL_ENDED } from './child-script'
-import { type ProgramSettings, REPOSITORY } from './run-program'
+import { REQUIRED_TORCH_VERSION, searchLibtorch } from '../lib/loading/libtorch'
+import { LIBRARY_NAMES } from '../lib/loading/platform'
+import { runScript, WELL_ENDED } from './child-script'
+import { expectLoads, loadFailure } from './load-failure'
+import { REPOSITORY } from './run-program'
 import { useTemporaryFolder } from './temporary-folder'
 
 const path = useTemporaryFolder()
@@ -11,7 +13,7 @@ const path = useTemporaryFolder()
 const OTHER_VERSION = '2.14.1'
 
 /** The libraries that the tests themselves use. */
-const { libraries: LIBRARIES } = searchLibtorch(REPOSITORY).at(-1) as { libraries: string }
+const { libraries: LIBRARIES } = searchLibtorch(REPOSITORY, REPOSITORY).at(-1) as { libraries: string }
 
 /** Variables that would change what a test is about. */
 const CLEAN = { LIBTORCH: undefined, LIBTORCH_USE_PYTORCH: undefined, LIBTORCH_BYPASS_VERSION_CHECK: undefined }
@@ -30,32 +32,6 @@ function makePython(line: string): string {
   writeFileSync(path('bin', 'python3'), `#!/bin/sh\n${line}\n`)
   chmodSync(path('bin', 'python3'), 0o755)
   return path('bin')
-}
-
-/** Uses the package in a process of its own; what it fails with. */
-async function loadFailure(env: ProgramSettings['env']): Promise<string> {
-  const body = `
-    try {
-      new ImageRNN(options)
-      console.log('no failure')
-    } catch (error) {
-      if (!(error instanceof TorchRnnError)) throw error
-      console.log(error.code + '\\n' + error.message)
-    }
-  `
-  const outcome = await runScript(body, { env: { ...CLEAN, ...env } })
-  expect(outcome).toMatchObject(WELL_ENDED)
-  const [code, ...message] = outcome.stdout.split('\n')
-  expect(code).toBe('ERR_LIBRARY_LOAD')
-  return message.join('\n')
-}
-
-/** Uses the package in a process of its own, where that must work. */
-async function expectLoads(env: ProgramSettings['env']): Promise<{ stdout: string; stderr: string }> {
-  const body = 'console.log((await new ImageRNN(options).forward(dataset().images(0, 2))).shape)'
-  const outcome = await runScript(body, { env: { ...CLEAN, ...env } })
-  expect(outcome).toMatchObject({ ...WELL_ENDED, stderr: expect.any(String), stdout: expect.stringContaining('[ 2, 3 ]') })
-  return outcome
 }
 
 describe('LIBTORCH', () => {
@@ -138,46 +114,6 @@ describe('LIBTORCH_USE_PYTORCH=1', () => {
     const message = await loadFailure({ ...env, LIBTORCH: path('empty'), PATH: makePython('exit 1') })
     expect(message).toContain(path('empty'))
     expect(message).not.toContain('python3')
-  })
-})
-
-describe('an installed package', () => {
-  /** A copy of the package with (or without) its addons, beside which there is no clone. */
-  function install(withAddons = true): { PACKAGE_UNDER_TEST: string } {
-    cpSync(dirname(PACKAGE), path('package', 'dist'), { recursive: true })
-    cpSync(join(REPOSITORY, 'package.json'), path('package', 'package.json'))
-    mkdirSync(path('package', 'build'))
-    if (withAddons) symlinkSync(join(REPOSITORY, 'build', 'Release'), path('package', 'build', 'Release'))
-    return { PACKAGE_UNDER_TEST: path('package', 'dist', 'index.js') }
-  }
-
-  const platformPackage = `@torch-rnn-mnist/libtorch-${process.platform}-${process.arch}`
-
-  test('without libtorch lists every place it looked at, and says what helps', async () => {
-    const message = await loadFailure(install())
-    expect(message).toContain(`the package ${platformPackage}: it is not installed`)
-    expect(message).toContain(path('package', '.cache', 'libtorch'))
-    expect(message.match(/^ {2}- /gm)).toHaveLength(2)
-    expect(message).toContain(`Set LIBTORCH to a folder with libtorch ${REQUIRED_TORCH_VERSION}`)
-    expect(message).toContain('LIBTORCH_USE_PYTORCH=1')
-  })
-
-  test('finds libtorch in the package for its platform', async () => {
-    mkdirSync(path('package', 'node_modules', '@torch-rnn-mnist'), { recursive: true })
-    const folder = makeLibtorch(path('package', 'node_modules', platformPackage), 'build-version', REQUIRED_TORCH_VERSION)
-    writeFileSync(join(folder, 'package.json'), JSON.stringify({ name: platformPackage, version: '0.0.0' }))
-    const installed = install()
-    for (const LIBTORCH of [undefined, '']) {
-      // Empty text counts as not set.
-      const { stderr } = await expectLoads({ ...installed, LIBTORCH, NODE_DEBUG: 'torch-rnn-mnist' })
-      expect(stderr).toContain(`libtorch: ${join(folder, 'lib')}`)
-    }
-  })
-
-  test('without its addon says which file is missing', async () => {
-    const message = await loadFailure(install(false))
-    expect(message).toContain(`${path('package', 'build', 'Release', 'torch_rnn_mnist.node')} does not exist`)
-    expect(message).toContain('npm run build')
   })
 })
 

@@ -1,7 +1,7 @@
 /** What npm publishes: packed, installed into an empty folder as a user would, and used there. */
 import { existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { REQUIRED_TORCH_VERSION } from '../lib/libtorch'
+import { REQUIRED_TORCH_VERSION } from '../lib/loading/libtorch'
 import { MAIN } from './command-line'
 import { type Outcome, type ProgramSettings, REPOSITORY, runCommand, runNode } from './run-program'
 import { useSharedTemporaryFolder } from './temporary-folder'

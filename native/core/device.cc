@@ -2,6 +2,7 @@
 
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
+#include <ATen/Version.h>
 #include <torch/cuda.h>
 
 #include "native/core/error.h"
@@ -29,6 +30,16 @@ c10::Device ResolveDevice(const std::string& name) {
     throw Error(kDeviceUnavailable, name + " was asked for but this machine has " + DescribeCudaDevices(count) + ".");
   }
   return c10::Device(c10::kCUDA, static_cast<c10::DeviceIndex>(index));
+}
+
+CpuBackend DescribeCpuBackend() {
+  // The only place where libtorch names its BLAS: a list of settings, "..., BLAS_INFO=mkl, ...".
+  static constexpr char kBlasKey[] = "BLAS_INFO=";
+  const std::string config = at::show_config();
+  const size_t key = config.find(kBlasKey);
+  if (key == std::string::npos) return {at::get_cpu_capability(), "unknown"};
+  const size_t begin = key + sizeof(kBlasKey) - 1;
+  return {at::get_cpu_capability(), config.substr(begin, config.find(',', begin) - begin)};
 }
 
 void PrepareComputeThread(int threads) {

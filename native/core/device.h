@@ -13,6 +13,13 @@ int CudaDeviceCount();
 // Throws Error ERR_DEVICE_UNAVAILABLE, which says what was asked for and what there is.
 c10::Device ResolveDevice(const std::string& name);
 
+// What libtorch computes with on the CPU.
+struct CpuBackend {
+  std::string capability;  // The instruction set that it chose for this processor: "AVX512", "AVX2", "DEFAULT".
+  std::string blas;        // What multiplies its matrices, by its own name: "mkl", "accelerate", "open".
+};
+CpuBackend DescribeCpuBackend();
+
 // Prepares the calling thread for computing: flush-to-zero, and `threads` OpenMP threads (0: libtorch's default).
 // Both are thread-local. Denormals slow recurrent kernels many times over.
 void PrepareComputeThread(int threads);

@@ -27,6 +27,16 @@ Napi::Value CudaDevices(const Napi::CallbackInfo& info) {
   return Guarded(info.Env(), [&] { return Napi::Number::New(info.Env(), CudaDeviceCount()); });
 }
 
+Napi::Value CpuBackendOf(const Napi::CallbackInfo& info) {
+  return Guarded(info.Env(), [&]() -> Napi::Value {
+    const CpuBackend backend = DescribeCpuBackend();
+    Napi::Object result = Napi::Object::New(info.Env());
+    result.Set("capability", backend.capability);
+    result.Set("blas", backend.blas);
+    return result;
+  });
+}
+
 // splitOrder(seed, count): the order of SplitOrder as a Uint32Array.
 Napi::Value SplitOrderOf(const Napi::CallbackInfo& info) {
   return Guarded(info.Env(), [&]() -> Napi::Value {
@@ -48,6 +58,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
     exports.Set("ImageRnn", ImageRnnWrap::Define(env));
     exports.Set("torchVersion", TORCH_VERSION);
     exports.Set("cudaDeviceCount", Napi::Function::New(env, CudaDevices, "cudaDeviceCount"));
+    exports.Set("cpuBackend", Napi::Function::New(env, CpuBackendOf, "cpuBackend"));
     exports.Set("splitOrder", Napi::Function::New(env, SplitOrderOf, "splitOrder"));
     exports.Set("stopEverything", Napi::Function::New(env, StopEverything, "stopEverything"));
     return exports;

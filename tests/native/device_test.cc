@@ -42,6 +42,14 @@ TEST(CudaDevicesAreNumberedAndOthersRefused) {
   }
 }
 
+TEST(CpuBackendNamesWhatComputes) {
+  const CpuBackend backend = DescribeCpuBackend();
+  REQUIRE(!backend.capability.empty());
+  // One word, cut out of a long text.
+  REQUIRE(!backend.blas.empty());
+  REQUIRE(backend.blas.find_first_of(" ,=\n") == std::string::npos);
+}
+
 TEST(ComputeThreadFlushesDenormals) {
   float here = 1;
   std::atomic<int> denormals = 0;

@@ -1,9 +1,13 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { isClone, resolvePackage } from './packages'
+import { LIBRARY_NAMES, PLATFORM } from './platform'
 
 /** The libtorch that the addon is made for; its C++ ABI is stable within one version only. */
 export const REQUIRED_TORCH_VERSION = '2.15.0'
+
+const LIBTORCH_PACKAGE = `@torch-rnn-mnist/libtorch-${PLATFORM}`
 
 /** A place where libtorch was looked for. */
 export interface LibtorchPlace {
@@ -12,51 +16,48 @@ export interface LibtorchPlace {
   /** The folder with the libraries themselves; absent when there is none, and then `problem` says why. */
   readonly libraries?: string
   readonly problem?: string
+  /** Whether somebody chose it: then nobody has tried it with this addon yet. */
+  readonly isNamed?: boolean
 }
-
-/** File names of libtorch's libraries on one platform. */
-interface LibraryNames {
-  /** In the order in which they must be opened, where they lie beside each other. */
-  readonly dependencies: readonly string[]
-  readonly cpu: string
-  readonly cuda: readonly string[]
-  /** The driver's library; without it there is no use in opening the CUDA ones. */
-  readonly cudaDriver: string
-}
-
-const LINUX: LibraryNames = {
-  dependencies: ['libgomp.so.1', 'libcudart.so.13', 'libcupti.so.13', 'libc10.so'],
-  cpu: 'libtorch_cpu.so',
-  cuda: ['libc10_cuda.so', 'libtorch_cuda.so'],
-  cudaDriver: 'libcuda.so.1',
-}
-const MACOS: LibraryNames = { dependencies: ['libomp.dylib', 'libc10.dylib'], cpu: 'libtorch_cpu.dylib', cuda: [], cudaDriver: '' }
-const WINDOWS: LibraryNames = {
-  dependencies: ['libiomp5md.dll', 'c10.dll'],
-  cpu: 'torch_cpu.dll',
-  cuda: ['c10_cuda.dll', 'torch_cuda.dll'],
-  cudaDriver: 'nvcuda.dll',
-}
-
-/** The names for the running platform. */
-export const LIBRARY_NAMES: LibraryNames = process.platform === 'win32' ? WINDOWS : process.platform === 'darwin' ? MACOS : LINUX
 
 /**
  * Looks for libtorch in the documented order and returns every place it looked at, the one to use last.
  *
- * A place that the user named (`LIBTORCH`, `LIBTORCH_USE_PYTORCH`) ends the search even when it is no good: something else than what was
- * asked for would be a surprise.
+ * A place that the user named (`LIBTORCH`, `LIBTORCH_USE_PYTORCH`, or for a build) ends the search even when it is no good: something else
+ * than what was asked for would be a surprise.
+ *
+ * @param addonFolder - Where the addon is: its package depends on the one with libtorch.
  */
-export function searchLibtorch(packageRoot: string): LibtorchPlace[] {
-  const { LIBTORCH, LIBTORCH_USE_PYTORCH } = process.env
-  if (LIBTORCH !== undefined && LIBTORCH !== '') return [checkPlace(`LIBTORCH=${LIBTORCH}`, join(LIBTORCH, 'lib'))]
-  if (LIBTORCH_USE_PYTORCH === '1') return [findPyTorch()]
-  const places = [findPlatformPackage()]
-  if (places[0]?.problem !== undefined) {
-    const fetched = join(packageRoot, '.cache', 'libtorch', `${REQUIRED_TORCH_VERSION}-${process.platform}-${process.arch}`)
+export function searchLibtorch(packageRoot: string, addonFolder: string): LibtorchPlace[] {
+  const named = findNamed(packageRoot)
+  if (named !== undefined) return [{ ...named, isNamed: true }]
+  const places = [findPlatformPackage([addonFolder, packageRoot])]
+  if (places[0]?.problem !== undefined && isClone(packageRoot)) {
+    const fetched = join(packageRoot, '.cache', 'libtorch', `${REQUIRED_TORCH_VERSION}-${PLATFORM}`)
     places.push(checkPlace(`the copy fetched by a clone's set-up, ${fetched}`, join(fetched, 'lib')))
   }
   return places
+}
+
+function findNamed(packageRoot: string): LibtorchPlace | undefined {
+  const { LIBTORCH, LIBTORCH_USE_PYTORCH } = process.env
+  if (LIBTORCH !== undefined && LIBTORCH !== '') return checkPlace(`LIBTORCH=${LIBTORCH}`, join(LIBTORCH, 'lib'))
+  if (LIBTORCH_USE_PYTORCH === '1') return findPyTorch()
+  const record = buildRecord(packageRoot)
+  if (!existsSync(record)) return undefined
+  const { libtorch } = JSON.parse(readFileSync(record, 'utf8')) as BuildRecord
+  return checkPlace(`the libtorch that the addon was built with, ${libtorch}`, join(libtorch, 'lib'))
+}
+
+/** What `rnn-mnist-train build` remembers: it is used with the libtorch that it was built with. */
+export interface BuildRecord {
+  /** The folder with include/ and lib/. */
+  readonly libtorch: string
+}
+
+/** Where the {@link BuildRecord} of a package is. */
+export function buildRecord(packageRoot: string): string {
+  return join(packageRoot, 'build', 'libtorch.json')
 }
 
 function checkPlace(description: string, libraries: string): LibtorchPlace {
@@ -90,7 +91,8 @@ export function versionProblem(version: string): string {
 // find_spec does not import torch, which would take seconds.
 const FIND_TORCH = "import importlib.util as u; s = u.find_spec('torch'); print(s.submodule_search_locations[0] if s else '')"
 
-function findPyTorch(): LibtorchPlace {
+/** Also for `rnn-mnist-train build`, which needs the headers beside the libraries. */
+export function findPyTorch(): LibtorchPlace {
   const description = 'the PyTorch of python3 (LIBTORCH_USE_PYTORCH=1)'
   try {
     const folder = execFileSync('python3', ['-c', FIND_TORCH], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }).trim()
@@ -101,12 +103,11 @@ function findPyTorch(): LibtorchPlace {
   }
 }
 
-function findPlatformPackage(): LibtorchPlace {
-  const name = `@torch-rnn-mnist/libtorch-${process.platform}-${process.arch}`
-  try {
-    const folder = dirname(require.resolve(`${name}/package.json`))
-    return checkPlace(`the package ${name}, ${folder}`, join(folder, 'lib'))
-  } catch {
-    return { description: `the package ${name}`, problem: 'it is not installed' }
+/** From the addon's folder first: package managers such as pnpm show a package only what it depends on itself. */
+function findPlatformPackage(from: readonly string[]): LibtorchPlace {
+  for (const folder of from) {
+    const found = resolvePackage(LIBTORCH_PACKAGE, folder)
+    if (found !== undefined) return checkPlace(`the package ${LIBTORCH_PACKAGE}, ${found}`, join(found, 'lib'))
   }
+  return { description: `the package ${LIBTORCH_PACKAGE}`, problem: 'it is not installed' }
 }

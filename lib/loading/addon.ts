@@ -1,0 +1,76 @@
+/** Finds the compiled addon, and tells why there is none. */
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { PACKAGE_VERSION } from '../version'
+import type { TriedPlace } from './load-error'
+import { resolvePackage } from './packages'
+import { type CLibrary, cLibrary, isAtLeast, PLATFORM } from './platform'
+
+/** The addon, and the library that opens libtorch before it. */
+export const ADDON_FILES = { addon: 'torch_rnn_mnist.node', loader: 'loader.node' } as const
+
+/** The package with the addon for the running platform. */
+export const ADDON_PACKAGE = `@torch-rnn-mnist/addon-${PLATFORM}`
+
+/** A place where the addon was looked for; `folder` where it is good. */
+export interface AddonPlace extends TriedPlace {
+  readonly folder?: string
+  /** What helps against `problem`, where that is not just to install. */
+  readonly advice?: string
+}
+
+/** What the package of an addon says about itself, measured when it was packed. */
+interface AddonManifest {
+  readonly version: string
+  readonly torchRnnMnist?: {
+    /** The oldest GNU C library that has all that addon and libtorch need. */
+    readonly glibc?: string
+  }
+}
+
+/**
+ * Looks for the addon and returns every place it looked at, the one to use last.
+ *
+ * What was built here on purpose, in a clone or by `rnn-mnist-train build`, goes before what npm installed.
+ */
+export function searchAddon(packageRoot: string): AddonPlace[] {
+  const folder = join(packageRoot, 'build', 'Release')
+  const description = `an addon built here, ${folder}`
+  if (existsSync(join(folder, ADDON_FILES.addon))) return [{ description, folder }]
+  return [{ description, problem: 'nothing was built' }, findAddonPackage(packageRoot)]
+}
+
+function findAddonPackage(packageRoot: string): AddonPlace {
+  const folder = resolvePackage(ADDON_PACKAGE, packageRoot)
+  if (folder === undefined) return { description: `the package ${ADDON_PACKAGE}`, problem: 'it is not installed' }
+  const description = `the package ${ADDON_PACKAGE}, ${folder}`
+  const manifest = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as AddonManifest
+  const problem = problemOf(manifest, folder)
+  return problem === undefined ? { description, folder } : { description, ...problem }
+}
+
+function problemOf(manifest: AddonManifest, folder: string): Required<Pick<AddonPlace, 'problem' | 'advice'>> | undefined {
+  if (manifest.version !== PACKAGE_VERSION) {
+    const problem = `it is version ${manifest.version}, but torch-rnn-mnist is ${PACKAGE_VERSION}`
+    return { problem, advice: `Run \`npm install torch-rnn-mnist@${PACKAGE_VERSION}\`, which brings the right one.` }
+  }
+  for (const file of Object.values(ADDON_FILES)) {
+    if (!existsSync(join(folder, file)))
+      return { problem: `${file} is missing in it`, advice: 'Remove node_modules and run `npm install`.' }
+  }
+  const floor = manifest.torchRnnMnist?.glibc
+  return floor === undefined ? undefined : cLibraryProblem(cLibrary(), floor)
+}
+
+function cLibraryProblem({ name, version }: CLibrary, floor: string): { problem: string; advice: string } | undefined {
+  if (name === 'musl') return { problem: 'it is for glibc, and this system has musl', advice: MUSL_ADVICE }
+  if (version === undefined || isAtLeast(version, floor)) return undefined
+  const advice = `Use a newer system, such as the image node:22-slim, or compile for this one: ${BUILD_ADVICE}`
+  return { problem: `it needs glibc ${floor}, and this system has glibc ${version}`, advice }
+}
+
+/** How the addon is compiled where no package has it. */
+export const BUILD_ADVICE = 'set LIBTORCH to a folder with libtorch and run `npx rnn-mnist-train build`.'
+
+export const MUSL_ADVICE =
+  'PyTorch itself is made for glibc only, and so is this package: use a system with glibc, such as the image node:22-slim instead of node:22-alpine.'

@@ -1,0 +1,34 @@
+/** The one error of everything that can go wrong before the addon is there. */
+import { TorchRnnError } from '../errors'
+import { REQUIRED_TORCH_VERSION } from './libtorch'
+
+/** A place where something was looked for, in words, and why it is no good; no `problem` where it was the right one. */
+export interface TriedPlace {
+  readonly description: string
+  readonly problem?: string
+}
+
+/** Why loading ends here, and what the user can do. */
+export interface LoadFailure {
+  /** "no libtorch was found". */
+  readonly problem: string
+  readonly places: readonly TriedPlace[]
+  /** The one thing to do, as whole sentences: "Run `npm run build`." */
+  readonly advice: string
+  readonly cause?: unknown
+}
+
+/** `ERR_LIBRARY_LOAD`: what is wrong, every place that was tried and why it was no good, and what helps. */
+export function loadError({ problem, places, advice, cause }: LoadFailure): TorchRnnError {
+  const tried = places.map((place) => `\n  - ${place.description}: ${place.problem ?? 'found'}`).join('')
+  const message = `Could not load torch-rnn-mnist: ${problem} (needs libtorch ${REQUIRED_TORCH_VERSION}).${tried === '' ? '' : `\n  Looked at:${tried}`}\n  ${advice}`
+  return new TorchRnnError('ERR_LIBRARY_LOAD', message, cause === undefined ? {} : { cause })
+}
+
+/** The system's reason for not loading a library, with what its words mean where they are hard to read. */
+export function explainLoadFailure(message: string): string {
+  const [, library, symbols] = /version `((?:GLIBCXX|GLIBC|CXXABI)_([\d.]+))' not found/.exec(message) ?? []
+  if (library === undefined || symbols === undefined) return message
+  const owner = library.startsWith('GLIBC_') ? 'C library (glibc)' : "compiler's library (libstdc++.so.6)"
+  return `this system's ${owner} is too old: it lacks ${library} (${message})`
+}

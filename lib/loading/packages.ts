@@ -1,0 +1,18 @@
+/** npm packages and clones, as folders. */
+import { existsSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+
+/** The folder of an npm package as a file in `from` would find it; undefined when it would not. */
+export function resolvePackage(name: string, from: string): string | undefined {
+  try {
+    return dirname(createRequire(join(from, 'package.json')).resolve(`${name}/package.json`))
+  } catch {
+    return undefined // Not installed, which is what was asked.
+  }
+}
+
+/** Whether this is a clone, which fetches libtorch and builds the addon itself, and no installed package. */
+export function isClone(packageRoot: string): boolean {
+  return existsSync(join(packageRoot, 'scripts', 'bootstrap'))
+}

@@ -1,0 +1,60 @@
+/** The running platform: what its packages and libraries are called, and its C library. */
+
+/** "linux-x64": ends the names of the packages made for a platform. */
+export const PLATFORM = `${process.platform}-${process.arch}`
+
+/** File names of libtorch's libraries on one platform. */
+interface LibraryNames {
+  /** In the order in which they must be opened, where they lie beside each other. */
+  readonly dependencies: readonly string[]
+  readonly cpu: string
+  readonly cuda: readonly string[]
+  /** The driver's library; without it there is no use in opening the CUDA ones. */
+  readonly cudaDriver: string
+}
+
+const LINUX: LibraryNames = {
+  dependencies: ['libgomp.so.1', 'libcudart.so.13', 'libcupti.so.13', 'libc10.so'],
+  cpu: 'libtorch_cpu.so',
+  cuda: ['libc10_cuda.so', 'libtorch_cuda.so'],
+  cudaDriver: 'libcuda.so.1',
+}
+const MACOS: LibraryNames = { dependencies: ['libomp.dylib', 'libc10.dylib'], cpu: 'libtorch_cpu.dylib', cuda: [], cudaDriver: '' }
+const WINDOWS: LibraryNames = {
+  dependencies: ['libiomp5md.dll', 'c10.dll'],
+  cpu: 'torch_cpu.dll',
+  cuda: ['c10_cuda.dll', 'torch_cuda.dll'],
+  cudaDriver: 'nvcuda.dll',
+}
+
+/** The names for the running platform. */
+export const LIBRARY_NAMES: LibraryNames = process.platform === 'win32' ? WINDOWS : process.platform === 'darwin' ? MACOS : LINUX
+
+/** The C library of this process: "glibc 2.36", "musl", or "none of Linux's" elsewhere. */
+export interface CLibrary {
+  readonly name: 'glibc' | 'musl' | 'other'
+  /** Of the GNU C library: "2.36". */
+  readonly version?: string
+}
+
+/** Asks Node, which tells a glibc version only where it runs on glibc. Takes some milliseconds. */
+export function cLibrary(): CLibrary {
+  if (process.platform !== 'linux') return { name: 'other' }
+  const report = process.report as typeof process.report & { excludeNetwork?: boolean }
+  const { excludeNetwork } = report
+  report.excludeNetwork = true // Otherwise the report looks up the names of the machine's addresses, which can take seconds.
+  const { header } = report.getReport() as { header?: { glibcVersionRuntime?: string } }
+  if (excludeNetwork !== undefined) report.excludeNetwork = excludeNetwork
+  const version = header?.glibcVersionRuntime
+  return version === undefined ? { name: 'musl' } : { name: 'glibc', version }
+}
+
+/** Whether version "2.36" is at least "2.28"; compared number by number. */
+export function isAtLeast(version: string, floor: string): boolean {
+  const [have, need] = [version, floor].map((text) => text.split('.').map(Number)) as [number[], number[]]
+  for (let part = 0; part < Math.max(have.length, need.length); part += 1) {
+    const difference = (have[part] ?? 0) - (need[part] ?? 0)
+    if (difference !== 0) return difference > 0
+  }
+  return true
+}
