@@ -5,6 +5,7 @@
 
 import type { Architecture } from './architecture'
 import type { PixelStatistics } from './data/statistics'
+import type { Check } from './doctor/check'
 import type { ClassMetrics } from './evaluation'
 import type { ModuleName } from './forward-hooks'
 import type { StepStatistics } from './state-statistics'
@@ -13,7 +14,7 @@ import type { Summary } from './summary'
 /** A command begins: what will run, and where. */
 export interface StartEvent {
   type: 'start'
-  command: 'train' | 'evaluate' | 'summary' | 'forward' | 'hook' | 'explore'
+  command: 'train' | 'evaluate' | 'summary' | 'forward' | 'hook' | 'explore' | 'doctor' | 'build'
   /** Version of this package. */
   version: string
   /** Where it computes: "cpu" or "cuda:0"; only when it does. */
@@ -170,6 +171,20 @@ export interface ExploreEvent {
   pixels: { train: PixelStatistics; test: PixelStatistics }
 }
 
+/** Something about this installation was checked: `doctor`. */
+export interface CheckEvent extends Check {
+  type: 'check'
+}
+
+/** The addon was compiled: the result of `build`. */
+export interface BuildEvent {
+  type: 'build'
+  /** The folder of the addon. */
+  folder: string
+  /** The libtorch that it was compiled against, and is used with. */
+  libtorch: string
+}
+
 /** The model is safe on disk. */
 export interface CheckpointEvent {
   type: 'checkpoint'
@@ -187,7 +202,10 @@ export interface WarningEvent {
 /** Why a command failed. */
 export interface ErrorEvent {
   type: 'error'
-  /** A code of TorchRnnError, `ERR_USAGE` for a wrong command line, `ERR_INTERRUPTED` after a signal, else `ERR_INTERNAL`. */
+  /**
+   * A code of TorchRnnError, `ERR_USAGE` for a wrong command line, `ERR_INTERRUPTED` after a signal,
+   * `ERR_CHECK_FAILED` when `doctor` found something broken, else `ERR_INTERNAL`.
+   */
   code: string
   message: string
 }
@@ -216,6 +234,8 @@ export type RunEvent =
   | LogitsEvent
   | FeaturesEvent
   | ExploreEvent
+  | CheckEvent
+  | BuildEvent
   | CheckpointEvent
   | WarningEvent
   | ErrorEvent

@@ -3,7 +3,9 @@
 import { Command, CommanderError } from 'commander'
 import { PACKAGE_VERSION } from '../version'
 import { commandWord } from './command-word'
+import { buildCommand } from './commands/build'
 import { completionCommand } from './commands/completion'
+import { doctorCommand } from './commands/doctor'
 import { evaluateCommand } from './commands/evaluate'
 import { exploreCommand } from './commands/explore'
 import { forwardCommand } from './commands/forward'
@@ -29,6 +31,8 @@ function createProgram({ hasDefault }: { hasDefault: boolean }): Command {
   program.addCommand(summaryCommand())
   program.addCommand(forwardCommand())
   program.addCommand(hookCommand())
+  program.addCommand(doctorCommand())
+  program.addCommand(buildCommand())
   program.addCommand(completionCommand(DEFAULT_COMMAND))
   program.addHelpText('after', MORE)
   for (const command of [program, ...program.commands]) {

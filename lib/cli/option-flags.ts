@@ -3,15 +3,19 @@ import { type Command, InvalidArgumentError, Option } from 'commander'
 import { TorchRnnError } from '../errors'
 import { type AnyOptionSpec, checkOption, describeAllowed, MODEL_OPTIONS, type OptionTable } from '../options'
 
-/** Flags that every command has. */
-export interface SharedFlags {
+/** Flags of every command that reports: what it says. */
+export interface OutputFlags {
+  json: boolean
+  quiet: boolean
+}
+
+/** Flags that every command has that uses data or a network. */
+export interface SharedFlags extends OutputFlags {
   data?: string
   seed: number
   device: string
   engine: 'auto' | 'torch'
   threads: number
-  json: boolean
-  quiet: boolean
 }
 
 /** Adds a flag for each of these options of a table: `hiddenSize` becomes `--hidden-size <integer>`. */
@@ -22,9 +26,18 @@ export function addTableFlags<Options>(command: Command, table: OptionTable<Opti
 
 /** Adds `--data --seed --device --engine --threads --json --quiet`. */
 export function addSharedFlags(command: Command): Command {
-  const data = 'read the images from IDX files in this folder, named as those of MNIST (default: the bundled MNIST)'
-  command.addOption(pathFlag('--data <folder>', data))
+  command.addOption(dataFlag())
   addTableFlags(command, MODEL_OPTIONS, ['seed', 'device', 'engine', 'threads'])
+  return addOutputFlags(command)
+}
+
+/** `--data DIR`. */
+export function dataFlag(): Option {
+  return pathFlag('--data <folder>', 'read the images from IDX files in this folder, named as those of MNIST (default: the bundled MNIST)')
+}
+
+/** Adds `--json --quiet`. */
+export function addOutputFlags(command: Command): Command {
   command.option('--json', 'print one JSON object a line to stdout, and nothing else', false)
   return command.option('--quiet', 'print only the result', false)
 }

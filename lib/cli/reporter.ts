@@ -13,6 +13,7 @@ import { drawSummary } from '../summary'
 import { describeConfusions, describeEvaluationBatch, describeMean, describeResult, toPercent } from './describe-evaluation'
 import { describeExploration } from './describe-exploration'
 import { describeFeatures, describeLogits } from './describe-inspection'
+import { describeBuild, describeCheck } from './describe-installation'
 import { createProgress, formatDuration, type Progress } from './progress'
 import { DEFAULT_COLUMNS, drawBox } from './table'
 
@@ -70,6 +71,10 @@ class TextReporter implements Reporter {
         return describeFeatures(event)
       case 'explore':
         return describeExploration(event)
+      case 'check':
+        return this.#progress === undefined && event.status === 'ok' ? '' : describeCheck(event)
+      case 'build':
+        return describeBuild(event)
       default:
         return this.#progress === undefined ? '' : this.#describeProgress(event)
     }
@@ -102,6 +107,7 @@ class TextReporter implements Reporter {
 
 function describeStart(event: StartEvent): string {
   const { numLayers, hiddenSize, nonlinearity } = event.options
+  if (event.command === 'doctor' || event.command === 'build') return ''
   if (event.command === 'explore') return `Data: ${event.trainSamples} training and ${event.testSamples} test images\n`
   const source = `${describeSource(event)}\n`
   if (event.device === undefined) return source

@@ -1,6 +1,6 @@
 import { TorchRnnError } from '../errors'
 import { Interrupted, Interruption } from './interruption'
-import type { SharedFlags } from './option-flags'
+import type { OutputFlags } from './option-flags'
 import { createReporter, type Reporter } from './reporter'
 
 /** What a command does with its flags. It reports what happens, and stops early when `stop` is aborted. */
@@ -11,7 +11,7 @@ export const EXIT_USAGE = 2
 export const EXIT_FAILURE = 1
 
 /** Runs the work of a command, reports why it failed, and sets the exit code of the process. */
-export async function runCommand<Flags extends SharedFlags>(flags: Flags, work: CommandWork<Flags>): Promise<void> {
+export async function runCommand<Flags extends OutputFlags>(flags: Flags, work: CommandWork<Flags>): Promise<void> {
   const reporter = createReporter(flags)
   const interruption = new Interruption((signal) =>
     reporter.report({

@@ -1,0 +1,53 @@
+import { Command } from 'commander'
+import { BUILD_TOOLS, buildAddon } from '../../building/build-addon'
+import { REQUIRED_TORCH_VERSION } from '../../loading/libtorch'
+import { PACKAGE_ROOT, PACKAGE_VERSION } from '../../version'
+import { addOutputFlags, type OutputFlags, pathFlag } from '../option-flags'
+import type { Reporter } from '../reporter'
+import { runCommand } from '../run-command'
+
+interface BuildFlags extends OutputFlags {
+  libtorch?: string
+}
+
+const TOOLS = Object.entries(BUILD_TOOLS)
+  .map(([name, version]) => `${name}@${version}`)
+  .join(' ')
+
+const DETAILS = `
+Examples:
+  npm install --no-save ${TOOLS}
+  rnn-mnist-train build --libtorch /opt/libtorch
+  LIBTORCH_USE_PYTORCH=1 rnn-mnist-train build        the PyTorch of python3
+
+Where npm brought a prebuilt addon, none has to be built: LIBTORCH alone makes that one use another libtorch ${REQUIRED_TORCH_VERSION}. It takes CMake 3.25,
+a compiler for C++20 and the two packages above. The addon goes into the folder build of this package and is used from then on,
+with the libtorch that it was compiled against; remove that folder to go back.`
+
+/** `build`: compiles the addon against a libtorch of the user's. */
+export function buildCommand(): Command {
+  const command = new Command('build').summary('compile the addon against a libtorch of your own')
+  command.description('Compiles the addon against a libtorch of your own, for a platform or a libtorch that no package serves.')
+  command.addOption(pathFlag('--libtorch <folder>', 'with include/ and lib/ (default: what LIBTORCH or LIBTORCH_USE_PYTORCH=1 name)'))
+  return addOutputFlags(command)
+    .addHelpText('after', DETAILS)
+    .action((flags: BuildFlags) => runCommand(flags, build))
+}
+
+async function build(flags: BuildFlags, reporter: Reporter, signal: AbortSignal): Promise<void> {
+  const started = performance.now()
+  const { libtorch } = flags
+  reporter.report({ type: 'start', command: 'build', version: PACKAGE_VERSION, options: libtorch === undefined ? {} : { libtorch } })
+  const isQuiet = flags.quiet || flags.json
+  const printed: string[] = []
+  try {
+    // What a compiler prints is its progress; who wants quiet sees it only when it explains a failure.
+    const onOutput = (text: string) => (isQuiet ? printed.push(text) : process.stderr.write(text))
+    const result = await buildAddon({ ...(libtorch === undefined ? {} : { libtorch }), packageRoot: PACKAGE_ROOT, onOutput, signal })
+    reporter.report({ type: 'build', ...result })
+  } catch (error) {
+    if (!signal.aborted) process.stderr.write(printed.join(''))
+    throw error
+  }
+  reporter.report({ type: 'done', seconds: (performance.now() - started) / 1000 })
+}

@@ -1,0 +1,118 @@
+/** What `doctor` checks, one after the other. */
+import { existsSync } from 'node:fs'
+import { availableParallelism, release, tmpdir } from 'node:os'
+import { dirname, join, resolve } from 'node:path'
+import { checkWritable } from '../checkpoints/durable-file'
+import { loadMnist } from '../data/mnist'
+import { ADDON_PACKAGE, searchAddon } from '../loading/addon'
+import { searchLibtorch } from '../loading/libtorch'
+import type { TriedPlace } from '../loading/load-error'
+import { explainMissingAddon } from '../loading/missing-addon'
+import { cLibrary, PLATFORM } from '../loading/platform'
+import { describeCudaDeath, type LoadedFacts, runTrial } from '../loading/trial'
+import { RUNS_FOLDER } from '../training/run-folder'
+import { PACKAGE_VERSION } from '../version'
+import { type Check, failed, ok, warning } from './check'
+import { checkIntegrity } from './integrity'
+
+/** As in "engines" of package.json. */
+const NODE_FLOOR = [20, 19] as const
+const INSTALL = 'Remove node_modules and install again.'
+
+/** Yields each check as soon as it is done. @param dataFolder - IDX files to check in place of the bundled MNIST. */
+export async function* runChecks(packageRoot: string, dataFolder: string | undefined): AsyncGenerator<Check> {
+  yield checkVersions()
+  const addons = searchAddon(packageRoot)
+  const addon = addons.at(-1)
+  yield checkPlaces('addon', addons, addon?.folder !== undefined, addon?.advice ?? explainMissingAddon(packageRoot))
+  if (addon?.folder === undefined) {
+    yield await checkIntegrity([{ name: 'torch-rnn-mnist', folder: packageRoot }])
+  } else {
+    const places = searchLibtorch(packageRoot, addon.folder)
+    const libraries = places.at(-1)?.libraries
+    yield checkPlaces('libtorch', places, libraries !== undefined, 'Set LIBTORCH to a folder with libtorch, or install again.')
+    yield await checkIntegrity(installedPackages(packageRoot, addon.folder, libraries))
+    if (libraries !== undefined) yield* checkComputing()
+  }
+  yield await checkData(dataFolder)
+  yield await checkWriting(`the folder for runs, ${resolve(RUNS_FOLDER)}`, existsSync(RUNS_FOLDER) ? RUNS_FOLDER : '.')
+  yield await checkWriting(`the temporary folder, ${tmpdir()}`, tmpdir())
+}
+
+function checkVersions(): Check {
+  const { name, version } = cLibrary()
+  const library = name === 'other' ? `system ${release()}` : [name, version].filter((part) => part !== undefined).join(' ')
+  const message = `torch-rnn-mnist ${PACKAGE_VERSION}, Node ${process.versions.node}, ${PLATFORM}, ${library}`
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
+  const isOld = major < NODE_FLOOR[0] || (major === NODE_FLOOR[0] && minor < NODE_FLOOR[1])
+  return isOld ? failed('versions', message, `Install Node ${NODE_FLOOR.join('.')} or newer.`) : ok('versions', message)
+}
+
+function checkPlaces(name: string, places: readonly TriedPlace[], isFound: boolean, remedy: string): Check {
+  if (isFound) return ok(name, places.at(-1)?.description ?? '')
+  return failed(name, places.map(({ description, problem }) => `${description}: ${problem}`).join('; '), remedy)
+}
+
+function installedPackages(packageRoot: string, addon: string, libraries: string | undefined) {
+  const found = [
+    { name: 'torch-rnn-mnist', folder: packageRoot },
+    { name: ADDON_PACKAGE, folder: addon },
+  ]
+  return libraries === undefined ? found : [...found, { name: ADDON_PACKAGE.replace('addon', 'libtorch'), folder: dirname(libraries) }]
+}
+
+/** Loads and trains in a process of its own: whatever that does, this one can tell. */
+function* checkComputing(): Generator<Check> {
+  const trial = runTrial(['train'])
+  if (trial === undefined) {
+    yield warning('self-test', 'this process may not start another one, so nothing was tried', 'Allow child processes.')
+    return
+  }
+  const { report, death, cudaDeath } = trial
+  if (report === undefined || report.problem !== undefined) {
+    const problem = report?.problem ?? `a process that trained ${death}`
+    yield failed('self-test', problem, 'NODE_DEBUG=torch-rnn-mnist tells each step. If nothing else here failed, report it.')
+    return
+  }
+  yield describeCpu(report.facts)
+  yield describeDevices(report.facts, cudaDeath)
+  yield judgeTraining(report.facts)
+}
+
+function describeCpu({ torchVersion, cpuCapability, blas, threads }: LoadedFacts): Check {
+  const cores = availableParallelism()
+  const message = `libtorch ${torchVersion}, ${cpuCapability}, BLAS ${blas}, ${threads} of ${cores} threads`
+  const isSlow = process.arch === 'x64' && !cpuCapability.startsWith('AVX')
+  return isSlow ? warning('CPU', message, 'This processor has no AVX2: training works, but slowly.') : ok('CPU', message)
+}
+
+function describeDevices({ cudaDevices, cudaProblem }: LoadedFacts, cudaDeath: string | undefined): Check {
+  if (cudaDeath !== undefined) return warning('devices', `cpu (no CUDA: ${describeCudaDeath(cudaDeath)})`, 'Reinstall the NVIDIA driver.')
+  const names = ['cpu', ...Array.from({ length: cudaDevices }, (_, index) => `cuda:${index}`)]
+  return ok('devices', `${names.join(', ')}${cudaProblem === '' ? '' : ` (no CUDA: ${cudaProblem})`}`)
+}
+
+function judgeTraining({ training }: LoadedFacts): Check {
+  const { firstLoss, lastLoss, samplesPerSecond } = training ?? { firstLoss: Number.NaN, lastLoss: Number.NaN, samplesPerSecond: 0 }
+  const message = `one second of training: ${Math.round(samplesPerSecond)} samples/s, loss ${firstLoss.toFixed(3)} to ${lastLoss.toFixed(3)}`
+  return lastLoss < firstLoss ? ok('self-test', message) : failed('self-test', `${message}: it does not learn`, INSTALL)
+}
+
+async function checkData(dir: string | undefined): Promise<Check> {
+  try {
+    const { train, test } = await loadMnist(dir === undefined ? undefined : { dir })
+    const size = `${train.rows} x ${train.columns} pixels, ${train.numClasses} classes`
+    return ok('data', `${dir ?? 'bundled MNIST'}: ${train.length} training and ${test.length} test images of ${size}`)
+  } catch (error) {
+    return failed('data', (error as Error).message, dir === undefined ? INSTALL : 'Give another folder, or leave out --data.')
+  }
+}
+
+async function checkWriting(what: string, folder: string): Promise<Check> {
+  try {
+    await checkWritable(join(folder, 'doctor.safetensors'))
+    return ok('write access', what)
+  } catch (error) {
+    return failed('write access', `${what}: ${(error as Error).message}`, 'Change to another folder, or change its owner.')
+  }
+}
