@@ -1,50 +1,17 @@
 /** How an installed package finds its addon among the packages of npm, and what it says when it does not. */
-import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
-import { REQUIRED_TORCH_VERSION, searchLibtorch } from '../lib/loading/libtorch'
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { REQUIRED_TORCH_VERSION } from '../lib/loading/libtorch'
 import { explainLoadFailure } from '../lib/loading/load-error'
-import { isAtLeast } from '../lib/loading/platform'
-import { PACKAGE } from './child-script'
+import { isAtLeast, PLATFORM } from '../lib/loading/platform'
+import { ADDON, LIBTORCH, packagesIn, VERSION, writeManifest } from './installed-package'
 import { expectLoads, loadFailure } from './load-failure'
 import { REPOSITORY } from './run-program'
 import { useTemporaryFolder } from './temporary-folder'
 
 const path = useTemporaryFolder()
-const modules = (...names: string[]) => path('user', 'node_modules', ...names)
-const main = (...names: string[]) => modules('torch-rnn-mnist', ...names)
-
-const PLATFORM = `${process.platform}-${process.arch}`
-const ADDON = `@torch-rnn-mnist/addon-${PLATFORM}`
-const LIBTORCH = `@torch-rnn-mnist/libtorch-${PLATFORM}`
+const { modules, main, installMain, installAddon, installLibtorch } = packagesIn(path)
 const OTHER_ADDON = '@torch-rnn-mnist/addon-plan9-mips'
-const { version: VERSION } = JSON.parse(readFileSync(join(REPOSITORY, 'package.json'), 'utf8')) as { version: string }
-const { libraries: LIBRARIES } = searchLibtorch(REPOSITORY, REPOSITORY).at(-1) as { libraries: string }
-
-/** Copies the package as npm installs it: without addon, and without a clone around it. */
-function installMain(addons: readonly string[] = [ADDON]): { PACKAGE_UNDER_TEST: string } {
-  cpSync(dirname(PACKAGE), main('dist'), { recursive: true })
-  const optionalDependencies = Object.fromEntries(addons.map((name) => [name, VERSION]))
-  writeManifest(main(), { name: 'torch-rnn-mnist', version: VERSION, optionalDependencies })
-  return { PACKAGE_UNDER_TEST: main('dist', 'index.js') }
-}
-
-function installAddon(manifest: object = {}, folder = modules(ADDON)): void {
-  mkdirSync(folder, { recursive: true })
-  for (const file of ['torch_rnn_mnist.node', 'loader.node']) symlinkSync(join(REPOSITORY, 'build', 'Release', file), join(folder, file))
-  writeManifest(folder, { name: ADDON, version: VERSION, torchRnnMnist: { glibc: '2.0' }, ...manifest })
-}
-
-function installLibtorch(folder = modules(LIBTORCH)): void {
-  mkdirSync(folder, { recursive: true })
-  symlinkSync(LIBRARIES, join(folder, 'lib'))
-  writeFileSync(join(folder, 'build-version'), REQUIRED_TORCH_VERSION)
-  writeManifest(folder, { name: LIBTORCH, version: REQUIRED_TORCH_VERSION })
-}
-
-function writeManifest(folder: string, manifest: object): void {
-  mkdirSync(folder, { recursive: true })
-  writeFileSync(join(folder, 'package.json'), JSON.stringify(manifest))
-}
 
 /** A lock file of npm with these packages. */
 function writeLockFile(names: readonly string[]): void {
