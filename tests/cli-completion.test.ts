@@ -7,7 +7,7 @@ import { runCommand } from './run-program'
 
 const { path, run, succeed } = useCommandLine()
 
-const COMMANDS = ['train', 'evaluate', 'explore', 'summary', 'forward', 'hook', 'completion', 'help']
+const COMMANDS = ['train', 'evaluate', 'explore', 'summary', 'forward', 'hook', 'doctor', 'build', 'completion', 'help']
 
 const isHere = (shell: string) => process.platform !== 'win32' && spawnSync(shell, ['-c', 'exit']).status === 0
 const inShell = (shell: string) => (isHere(shell) ? describe : describe.skip)

@@ -13,8 +13,11 @@ const path = useTemporaryFolder()
 
 const PROGRAM = 'rnn-mnist-train'
 /** Those that read images. */
-const WITH_DATA = ['train', 'evaluate', 'explore', 'forward', 'hook']
-/** But for completion, whose help has lines for the start-up files of shells; cli-completion.test.ts tries its scripts. */
+const WITH_DATA = ['train', 'evaluate', 'explore', 'forward', 'hook', 'doctor']
+/**
+ * But for completion, whose help has lines for the start-up files of shells (cli-completion.test.ts tries its scripts), and build, which
+ * compiles (the tests of the packages try it).
+ */
 const COMMANDS = [...WITH_DATA, 'summary']
 const EXAMPLE = new RegExp(`^  (${PROGRAM}(?: .*?)?)(?:   .*)?$`, 'gm')
 

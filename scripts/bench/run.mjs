@@ -2,6 +2,7 @@
 const BENCHMARKS = {
   training: 'the training loop against the same loop in Python, in turns: --python <a Python with torch> --rounds 8',
   'event-loop': 'how late the event loop is while a model trains, against an idle process: --rounds 3',
+  'start-up': 'how long --version and a first model take, against an empty process: --rounds 15',
 }
 
 const [name] = process.argv.splice(2, 1)

@@ -12,12 +12,12 @@ interface DoctorFlags extends OutputFlags {
 const EXAMPLES = `
 Examples:
   rnn-mnist-train doctor                              what this installation is made of, and whether it works
-  rnn-mnist-train doctor --quiet                      only what is wrong
   rnn-mnist-train doctor --data fashion/              whether these images can be read, too
-  rnn-mnist-train doctor --json > report.jsonl        to attach to a bug report
+  rnn-mnist-train doctor --json | tee report.jsonl    to attach to a bug report
 
 It checks the versions, the addon and libtorch (where they were found, and that their files are as published), the CPU and the CUDA
-devices, the data set, write access, and trains for a second in a process of its own. Exit code 1 when something is broken.`
+devices, the data set, write access, and trains for a second in a process of its own. --quiet tells only what is wrong.
+Exit code 1 when something is broken.`
 
 /** `doctor`: finds out what is wrong with an installation. */
 export function doctorCommand(): Command {
