@@ -47,6 +47,9 @@ describe('a wrong command line ends with 2 and says what is expected', () => {
     ['a misspelt command with options', ['trian', '--epochs', '3'], ["unknown command 'trian'", 'Did you mean train?']],
     ['a misspelt command after options', ['--epochs', '3', '--seed=4', '--no-shuffle', 'evaluat'], ['Did you mean evaluate?']],
     ['a misspelt command that asks for help', ['evalute', '--help'], ['Did you mean evaluate?']],
+    ['help for a misspelt command', ['help', 'evaluat'], ["unknown command 'evaluat'", 'Did you mean evaluate?']],
+    ['help for a misspelt command, after options', ['--epochs', '3', 'help', 'trian'], ['Did you mean train?']],
+    ['help for a word like no command', ['help', 'me'], ["unknown command 'me'"]],
     ['a word like no command', ['./digits'], ["unknown command './digits'"]],
     ['nothing for a command', [''], ["unknown command ''"]],
     ['a command after options', ['--epochs', '3', 'train'], ['a command goes before its options: rnn-mnist-train train ...']],
@@ -218,6 +221,10 @@ describe('without libtorch', () => {
   ])('%s --help lists every option', async (command, flags) => {
     const help = await succeed([command, '--help'], { env })
     expect(flagsOf(help).sort()).toEqual([...flags].sort())
+  })
+
+  test.each(['train', 'evaluate', 'explore', 'summary', 'forward', 'hook', 'completion'])('help %s is its --help', async (command) => {
+    expect(await succeed(['help', command], { env })).toBe(await succeed([command, '--help'], { env }))
   })
 
   test('train --help tells what every option means, allows and defaults to', async () => {

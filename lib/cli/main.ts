@@ -44,9 +44,11 @@ function createProgram({ hasDefault }: { hasDefault: boolean }): Command {
 async function run(args: readonly string[]): Promise<void> {
   const program = createProgram({ hasDefault: true })
   const found = commandWord(args, program.commands.find((command) => command.name() === DEFAULT_COMMAND)?.options ?? [])
-  if (found !== undefined && !isCommand(program, found.word)) {
+  // `help` itself shows the general help for a command that it does not know.
+  const word = found?.word === 'help' ? (args[found.index + 1] ?? found.word) : found?.word
+  if (found !== undefined && word !== undefined && !word.startsWith('-') && !isCommand(program, word)) {
     // The default command would take it for a word too many; a program without one says that there is no such command, and which is near.
-    await createProgram({ hasDefault: false }).parseAsync([found.word], { from: 'user' })
+    await createProgram({ hasDefault: false }).parseAsync([word], { from: 'user' })
   } else if (found !== undefined && found.index > 0) {
     program.error(`error: a command goes before its options: ${program.name()} ${found.word} ...`)
   } else {
