@@ -1,4 +1,5 @@
-/** Turns Ctrl-C and SIGTERM into a wish to stop: what runs can finish its batch and save. */
+/** Turns Ctrl-C, SIGTERM and the end of stdout into a wish to stop: what runs can finish its batch and save. */
+import { toFileSystemError } from '../data/regular-file'
 
 /** Signals within this time of the first are its echo (a terminal signals the whole process group, npm passes signals on). */
 const ECHO_MS = 500
@@ -17,6 +18,25 @@ export class Interrupted extends Error {
   }
 }
 
+/**
+ * Makes the loss of stdout or stderr no crash: of a reader who has read enough (`--help | head`), or of a full disk (`> file`). Without its
+ * messages on stderr, a program goes on.
+ */
+export function watchOutput(): void {
+  process.stdout.on('error', reportOutputFailure)
+  process.stderr.on('error', () => undefined)
+}
+
+function reportOutputFailure(error: NodeJS.ErrnoException): void {
+  if (error.code === 'EPIPE') return
+  process.stderr.write(`Error: ${(toOutputError(error) as Error).message}\n`)
+  process.exitCode ||= 1 // Of a wrong command line, what is wrong counts.
+}
+
+function toOutputError(error: NodeJS.ErrnoException): unknown {
+  return toFileSystemError('write', 'the standard output', error)
+}
+
 /** Listens for signals, and for the end of whoever reads stdout, from its construction on. */
 export class Interruption {
   readonly #controller = new AbortController()
@@ -27,17 +47,13 @@ export class Interruption {
     for (const name of ['SIGINT', 'SIGTERM'] as const) {
       process.on(name, () => this.#receive(name, announce))
     }
-    process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE') throw error
-      // Nobody reads any more (`| head`): that is no failure, and no reason to lose the model.
-      this.#controller.abort(new Interrupted('The output was closed', 0))
-    })
-    process.stderr.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE') throw error // With no reader for its messages, a command goes on without them (`2>&1 | head` closes both).
+    process.stdout.off('error', reportOutputFailure).on('error', (error: NodeJS.ErrnoException) => {
+      // Nobody reads any more (`| head`): that is no failure, and no reason to lose the model. Nor is a full disk (`> file`).
+      this.#controller.abort(error.code === 'EPIPE' ? new Interrupted('The output was closed', 0) : toOutputError(error))
     })
   }
 
-  /** Aborted, with an {@link Interrupted} as reason, when the command should stop. */
+  /** Aborted when the command should stop. The reason is an {@link Interrupted}, or the error of an output that cannot be written. */
   get signal(): AbortSignal {
     return this.#controller.signal
   }

@@ -12,6 +12,7 @@ import { forwardCommand } from './commands/forward'
 import { hookCommand } from './commands/hook'
 import { summaryCommand } from './commands/summary'
 import { trainCommand } from './commands/train'
+import { watchOutput } from './interruption'
 import { EXIT_USAGE } from './run-command'
 
 const DESCRIPTION = 'Teaches a recurrent network to read handwritten digits row by row, natively on libtorch.'
@@ -61,13 +62,14 @@ function isCommand(program: Command, word: string): boolean {
 }
 
 async function main(): Promise<void> {
+  watchOutput()
   try {
     await run(process.argv.slice(2))
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error
-    // --help and --version end in an error too, with exit code 0.
-    process.exitCode = error.exitCode === 0 ? 0 : EXIT_USAGE
-    if (error.exitCode !== 0 && process.argv.includes('--json')) {
+    if (error.exitCode === 0) return // --help and --version end in an error too.
+    process.exitCode = EXIT_USAGE
+    if (process.argv.includes('--json')) {
       process.stdout.write(`${JSON.stringify({ type: 'error', code: 'ERR_USAGE', message: error.message })}\n`)
     }
   }

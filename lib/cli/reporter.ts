@@ -28,9 +28,24 @@ export function createReporter(flags: { json: boolean; quiet: boolean }): Report
 }
 
 class JsonReporter implements Reporter {
-  report(event: RunEvent): void {
-    process.stdout.write(`${JSON.stringify(event)}\n`)
+  #isOutputLost = false
+
+  constructor() {
+    process.stdout.on('error', () => {
+      this.#isOutputLost = true
+    })
   }
+
+  report(event: RunEvent): void {
+    // Whether the model was saved, and why the output ends, has to be told somewhere.
+    if (this.#isOutputLost) showTrouble(event)
+    else process.stdout.write(`${JSON.stringify(event)}\n`)
+  }
+}
+
+function showTrouble(event: RunEvent): void {
+  if (event.type === 'warning') process.stderr.write(`Warning: ${event.message}\n`)
+  if (event.type === 'error') process.stderr.write(`Error: ${event.message}\n`)
 }
 
 class TextReporter implements Reporter {
@@ -49,8 +64,7 @@ class TextReporter implements Reporter {
       return
     }
     this.#progress?.clear()
-    if (event.type === 'warning') process.stderr.write(`Warning: ${event.message}\n`)
-    else if (event.type === 'error') process.stderr.write(`Error: ${event.message}\n`)
+    if (event.type === 'warning' || event.type === 'error') showTrouble(event)
     else process.stdout.write(this.#describe(event))
   }
 

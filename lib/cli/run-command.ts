@@ -21,6 +21,8 @@ export async function runCommand<Flags extends OutputFlags>(flags: Flags, work: 
   )
   try {
     await work(flags, reporter, interruption.signal)
+    await new Promise((resolve) => process.stdout.write('', resolve)) // Only now it is known whether all could be written.
+    interruption.signal.throwIfAborted()
   } catch (error) {
     process.exitCode = error instanceof Interrupted ? error.exitCode : EXIT_FAILURE
     report(error, reporter)
