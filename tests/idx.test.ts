@@ -5,20 +5,10 @@ import { createServer } from 'node:net'
 import { gzipSync } from 'node:zlib'
 import { MAX_DATASET_BYTES, readIdxImages, readIdxLabels } from '../lib/data/idx'
 import { expectError } from './expect-error'
+import { idxFile as idx } from './idx-file'
 import { asOrdinaryUser, openFilesBelow, useTemporaryFolder } from './temporary-folder'
 
 const path = useTemporaryFolder()
-
-/** An IDX file: magic number, big-endian dimensions, data. */
-function idx(dimensions: number[], data: Iterable<number>, type = 0x08, rank = dimensions.length): Buffer {
-  const header = Buffer.alloc(4 + 4 * dimensions.length)
-  header[2] = type
-  header[3] = rank
-  dimensions.forEach((dimension, index) => {
-    header.writeUInt32BE(dimension, 4 + 4 * index)
-  })
-  return Buffer.concat([header, Uint8Array.from(data)])
-}
 
 const PIXELS = Array.from({ length: 2 * 3 * 4 }, (_, index) => index * 10)
 const IMAGES = idx([2, 3, 4], PIXELS)

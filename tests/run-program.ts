@@ -17,6 +17,8 @@ export interface ProgramSettings {
   cwd?: string
   /** In addition to the present variables; undefined removes one. */
   env?: Readonly<Record<string, string | undefined>>
+  /** The user who runs it. */
+  uid?: number
   /** After this time the program is killed, and what waits for it fails. */
   limitMs?: number
 }
@@ -56,9 +58,9 @@ export class RunningProgram {
   #stderr = ''
   #isOverdue = false
 
-  constructor(command: string, args: readonly string[], { cwd, env, limitMs = LIMIT_MS }: ProgramSettings) {
+  constructor(command: string, args: readonly string[], { cwd, env, uid, limitMs = LIMIT_MS }: ProgramSettings) {
     this.#name = [command, ...args].join(' ')
-    this.#child = spawn(command, args, { cwd, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+    this.#child = spawn(command, args, { cwd, env: { ...process.env, ...env }, uid, stdio: ['ignore', 'pipe', 'pipe'] })
     this.#child.stdout.setEncoding('utf8').on('data', (text: string) => {
       this.#stdout += text
     })

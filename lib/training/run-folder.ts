@@ -1,4 +1,4 @@
-import { appendFile, mkdir, readdir, stat } from 'node:fs/promises'
+import { mkdir, open, readdir, rm, rmdir, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { writeFileDurably } from '../checkpoints/durable-file'
 import { showPath, toFileSystemError } from '../data/regular-file'
@@ -17,8 +17,12 @@ const MODEL = 'model.safetensors'
 export class RunFolder {
   readonly path: string
 
-  private constructor(path: string) {
+  /** Whether this run made it. */
+  readonly #isNew: boolean
+
+  private constructor(path: string, isNew: boolean) {
     this.path = path
+    this.#isNew = isNew
   }
 
   /**
@@ -28,12 +32,13 @@ export class RunFolder {
    * @throws TorchRnnError `ERR_FILE_SYSTEM`, also when there is a run in the folder already.
    */
   static async create(path?: string): Promise<RunFolder> {
-    if (path === undefined) return new RunFolder(await makeNewFolder())
+    if (path === undefined) return new RunFolder(await makeNewFolder(), true)
+    const isNew = !(await exists(path))
     await attempt(path, () => makeFolder(path))
     if (await exists(join(path, CONFIG))) {
       throw new TorchRnnError('ERR_FILE_SYSTEM', `${showPath(path)} holds a run already. Choose another folder, or remove this one.`)
     }
-    return new RunFolder(path)
+    return new RunFolder(path, isNew)
   }
 
   /** Where the model of this run is saved. */
@@ -41,15 +46,20 @@ export class RunFolder {
     return join(this.path, MODEL)
   }
 
-  /** Writes what was asked for, and with which versions and device. */
+  /** Writes what was asked for, and with which versions and device. When that fails, a folder that was made for it goes again. */
   async writeConfig(config: Readonly<Record<string, unknown>>): Promise<void> {
-    await writeFileDurably(join(this.path, CONFIG), Buffer.from(`${JSON.stringify(config, undefined, 2)}\n`))
+    try {
+      await writeFileDurably(join(this.path, CONFIG), Buffer.from(`${JSON.stringify(config, undefined, 2)}\n`))
+    } catch (error) {
+      if (this.#isNew) await rmdir(this.path).catch(() => undefined) // The error that came first is the one to report.
+      throw error
+    }
   }
 
   /** Adds an epoch to the metrics. */
   async addEpoch({ epoch, trainLoss, trainAccuracy, seconds, samplesPerSecond }: EpochEvent): Promise<void> {
-    if (epoch === 1) await this.#append('metrics.csv', 'epoch,trainLoss,trainAccuracy\n')
-    await this.#append('metrics.csv', `${epoch},${trainLoss},${trainAccuracy}\n`)
+    const head = epoch === 1 ? 'epoch,trainLoss,trainAccuracy\n' : ''
+    await this.#append('metrics.csv', `${head}${epoch},${trainLoss},${trainAccuracy}\n`)
     await this.#append('metrics.jsonl', toLine({ type: 'epoch', epoch, trainLoss, trainAccuracy }))
     await this.#append('timing.jsonl', toLine({ type: 'epoch', epoch, seconds, samplesPerSecond }))
   }
@@ -62,7 +72,7 @@ export class RunFolder {
 
   async #append(name: string, text: string): Promise<void> {
     const file = join(this.path, name)
-    await attempt(file, () => appendFile(file, text))
+    await attempt(file, () => appendWhole(file, text))
   }
 }
 
@@ -112,6 +122,23 @@ async function makeFolder(path: string): Promise<void> {
     if (code !== 'ENOENT' || (await exists(parent))) throw error
     await makeFolder(parent)
     await mkdir(path)
+  }
+}
+
+/** Adds text completely or not at all: on a full disk, a part of it would fit. */
+async function appendWhole(file: string, text: string): Promise<void> {
+  const handle = await open(file, 'a')
+  try {
+    const { size } = await handle.stat()
+    try {
+      await handle.appendFile(text)
+    } catch (error) {
+      // The first error is the one to report, even if what was written cannot be taken back either.
+      await (size === 0 ? rm(file) : handle.truncate(size)).catch(() => undefined)
+      throw error
+    }
+  } finally {
+    await handle.close()
   }
 }
 

@@ -1,20 +1,22 @@
 import { existsSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { dirname, join, resolve, sep } from 'node:path'
+import { dirname, resolve, sep } from 'node:path'
 import { Command } from 'commander'
 import { parameterCount } from '../../architecture'
 import { checkWritable } from '../../checkpoints/durable-file'
 import { loadMnist, type Mnist } from '../../data/mnist'
 import { showPath } from '../../data/regular-file'
 import { TorchRnnError } from '../../errors'
+import type { Evaluation } from '../../evaluation'
 import type { EpochEvent } from '../../events'
 import { ImageRNN } from '../../image-rnn'
 import { native } from '../../native'
 import { MODEL_OPTIONS, type ModelOptions, TRAIN_OPTIONS, type TrainHyperparameters } from '../../options'
 import { RunFolder } from '../../training/run-folder'
 import { PACKAGE_VERSION } from '../../version'
+import { Interrupted } from '../interruption'
 import { addSharedFlags, addTableFlags, pathFlag, type SharedFlags } from '../option-flags'
 import type { Reporter } from '../reporter'
+import { rescueModel } from '../rescue'
 import { runCommand } from '../run-command'
 
 /** What the data does not decide about the network. */
@@ -52,6 +54,16 @@ export function trainCommand(): Command {
     .action((flags: TrainFlags) => runCommand(flags, train))
 }
 
+/** What a training works with. */
+interface Training {
+  readonly flags: TrainFlags
+  readonly model: ImageRNN
+  readonly data: Mnist
+  readonly run: RunFolder
+  readonly reporter: Reporter
+  readonly stop: AbortSignal
+}
+
 async function train(flags: TrainFlags, reporter: Reporter, stop: AbortSignal): Promise<void> {
   const started = performance.now()
   if (flags.output !== undefined) await checkOutput(flags.output, flags.run)
@@ -65,12 +77,9 @@ async function train(flags: TrainFlags, reporter: Reporter, stop: AbortSignal): 
   })
   try {
     const run = await startRun(flags, model, data, reporter)
-    await trainAndSave(flags, model, data, run, reporter, stop)
-    const evaluation = await model.evaluate(data.test)
-    reporter.report({ type: 'evaluation', dataset: 'test', ...evaluation })
-    await run.addEvaluation({ type: 'evaluation', dataset: 'test', ...evaluation })
+    const { accuracy, loss } = await trainAndMeasure({ flags, model, data, run, reporter, stop })
     const seconds = (performance.now() - started) / 1000
-    reporter.report({ type: 'done', testAccuracy: evaluation.accuracy, testLoss: evaluation.loss, seconds, run: run.path })
+    reporter.report({ type: 'done', testAccuracy: accuracy, testLoss: loss, seconds, run: run.path })
   } finally {
     model.dispose()
   }
@@ -122,48 +131,62 @@ async function startRun(flags: TrainFlags, model: ImageRNN, data: Mnist, reporte
   return run
 }
 
-/** After every epoch the model is safe on disk; when training ends early or a file cannot be written, it is saved as it is. */
-async function trainAndSave(
-  flags: TrainFlags,
-  model: ImageRNN,
-  data: Mnist,
-  run: RunFolder,
-  reporter: Reporter,
-  stop: AbortSignal,
-): Promise<void> {
-  let epoch = 0
-  const save = async (file: string) => {
-    await model.save(file)
-    reporter.report({ type: 'checkpoint', epoch, file })
-  }
+/**
+ * After every epoch the model is safe on disk; when training ends early, or a file cannot be written then or later, it is saved as it is,
+ * where that is possible.
+ */
+async function trainAndMeasure(training: Training): Promise<Evaluation> {
+  const { flags, model, data, run, reporter, stop } = training
+  const saved: Saved = { epoch: 0, file: undefined }
   const onEpoch = async (event: EpochEvent) => {
-    epoch = event.epoch
+    saved.epoch = event.epoch
     reporter.report(event)
-    await save(run.modelFile)
+    await save(training, saved, run.modelFile)
+    saved.file = run.modelFile
     await run.addEpoch(event)
+    if (event.epoch < flags.epochs) saved.file = undefined // The next epoch changes the model.
   }
   try {
     await model.train(data.train, { ...pick(flags, TRAINING_FLAGS), signal: stop, onBatch: (event) => reporter.report(event), onEpoch })
-    if (flags.output !== undefined) await save(flags.output)
+    if (flags.output !== undefined) await save(training, saved, flags.output)
+    const evaluation = await model.evaluate(data.test)
+    reporter.report({ type: 'evaluation', dataset: 'test', ...evaluation })
+    await run.addEvaluation({ type: 'evaluation', dataset: 'test', ...evaluation })
+    stop.throwIfAborted()
+    return evaluation
   } catch (error) {
-    const file = await saveSomewhere(model, [run.modelFile, join(tmpdir(), `torch-rnn-mnist-${process.pid}.safetensors`)])
-    reporter.report({ type: 'checkpoint', epoch, file })
-    const early = epoch < flags.epochs ? 'Training ended early. ' : ''
-    reporter.report({ type: 'warning', message: `${early}The model as it is now was saved to ${file}.` })
-    throw error
+    throw await keepModel(training, saved, error)
   }
 }
 
-/** Saves to the first of these files that can be written. */
-async function saveSomewhere(model: ImageRNN, [file, ...others]: readonly string[]): Promise<string> {
-  if (file === undefined) throw new TorchRnnError('ERR_FILE_SYSTEM', 'There is no place where the model can be saved.')
-  try {
-    await model.save(file)
-    return file
-  } catch (error) {
-    if (others.length === 0 || !(error instanceof TorchRnnError) || error.code !== 'ERR_FILE_SYSTEM') throw error
-    return await saveSomewhere(model, others)
-  }
+/** Whole epochs that the model was trained for, and the file that holds it as it is now. */
+interface Saved {
+  epoch: number
+  file: string | undefined
+}
+
+async function save({ model, reporter }: Training, { epoch }: Saved, file: string): Promise<void> {
+  await model.save(file)
+  reporter.report({ type: 'checkpoint', epoch, file })
+}
+
+/** Sees to it that the model outlives an error, tells where it is, and returns the error to fail with. */
+async function keepModel({ flags, model, run, reporter, stop }: Training, { epoch, file }: Saved, error: unknown): Promise<unknown> {
+  // A folder that vanished took its files with it.
+  const rescue = file !== undefined && existsSync(file) ? { file } : await rescueModel(model, run.modelFile, stop)
+  if ('loss' in rescue) return withLoss(error, rescue.loss)
+  reporter.report({ type: 'checkpoint', epoch, file: rescue.file })
+  const early = epoch < flags.epochs ? 'Training ended early. ' : ''
+  reporter.report({ type: 'warning', message: `${early}The model as it is now was saved to ${showPath(rescue.file)}.` })
+  return error
+}
+
+/** The same error, with what it has cost. */
+function withLoss(error: unknown, loss: string): unknown {
+  if (error instanceof Interrupted && error.exitCode !== 0) return new Interrupted(`${error.message}. ${loss}`, error.exitCode)
+  const code = error instanceof TorchRnnError ? error.code : 'ERR_FILE_SYSTEM'
+  const reason = error instanceof Error ? error.message.replace(/\.?$/, '.') : String(error)
+  return new TorchRnnError(code, `${reason} ${loss}`, { cause: error })
 }
 
 function placement({ device, engine, seed, threads }: SharedFlags) {

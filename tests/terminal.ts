@@ -1,0 +1,38 @@
+/** Runs a program in a terminal: a pseudo-terminal of Python's stands in for one. */
+
+/** Columns of the terminal. */
+export const COLUMNS = 60
+
+/** What the key sends. */
+export const CTRL_C = '\u0003'
+/** Ends the input. */
+export const CTRL_D = '\u0004'
+
+/** What is typed once this is on the screen (a regular expression), after what was typed before. */
+export type Typed = readonly [awaited: string, keys: string]
+
+/** argv: columns, what to type when (as JSON), the program. Prints all that was on the screen; exits as the program does. */
+const TERMINAL = `
+import fcntl, json, os, pty, re, struct, sys, termios
+_, columns, typed, *program = sys.argv
+pid, screen = pty.fork()
+if pid == 0:
+    fcntl.ioctl(1, termios.TIOCSWINSZ, struct.pack('HHHH', 24, int(columns), 0, 0))
+    os.execvp(program[0], program)
+shown, seen, typed = b'', 0, json.loads(typed)
+try:
+    while True:
+        shown += os.read(screen, 4096)
+        while typed and (match := re.search(typed[0][0].encode(), shown[seen:])):
+            seen += match.end()
+            os.write(screen, typed.pop(0)[1].encode())
+except OSError: pass # The program has ended.
+sys.stdout.buffer.write(shown)
+sys.stdout.flush()
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+`
+
+/** The command that runs a program in a terminal of {@link COLUMNS} columns. Its stdout is what the program showed, stderr included. */
+export function terminalCommand(program: readonly string[], typed: readonly Typed[] = []): [string, ...string[]] {
+  return ['python3', '-c', TERMINAL, String(COLUMNS), JSON.stringify(typed), ...program]
+}
