@@ -1,10 +1,10 @@
 /** What becomes of a trained model when it cannot be saved where it should be: full disks, vanished and unwritable folders. */
-import { spawnSync } from 'node:child_process'
 import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { eventsOfType, lastEvent, linesOf, MAIN, TINY_DATA, TINY_RUN, useCommandLine } from './command-line'
 import { onSmallDisk, PAGE, testOnSmallDisk } from './full-disk'
 import { idxFile } from './idx-file'
+import { ORDINARY_USER, testAsOrdinaryUser } from './ordinary-user'
 import { runCommand } from './run-program'
 import { NOBODY } from './temporary-folder'
 import { CTRL_C, CTRL_D, type Typed, terminalCommand } from './terminal'
@@ -20,15 +20,6 @@ const TRAIN = [...LARGE_RUN, '--epochs', '1']
 const RUN_FILES = ['config.json', 'metrics.csv', 'metrics.jsonl', 'model.safetensors', 'timing.jsonl']
 const RESCUED = /^torch-rnn-mnist-[0-9a-f]{16}\.safetensors$/
 const FULL = 'the disk is full (ENOSPC). Free some space or choose another disk.'
-
-/** For root, no permission is ever denied. */
-const ORDINARY_USER = process.geteuid?.() === 0 ? { uid: NOBODY } : {}
-/** Where the user "nobody" may not even read the program, or there is none, these tests are skipped, which jest shows. */
-const testAsOrdinaryUser = isUser() ? test : test.skip
-
-function isUser(): boolean {
-  return process.platform !== 'win32' && spawnSync(process.execPath, [MAIN, '--version'], ORDINARY_USER).status === 0
-}
 
 /** What a training leaves that nothing disturbs. */
 async function undisturbed(args: readonly string[]): Promise<Buffer> {

@@ -72,6 +72,8 @@ describe('content that is not what it should be', () => {
     ['compressed: one byte long', gzipSync(Buffer.concat([IMAGES, Buffer.of(0)])), '24 bytes', 'more bytes after decompression'],
     ['compressed: 4 GiB promised, none there', gzipSync(PROMISES_4_GIB), '4294967296 bytes of images', 'which cannot hold them'],
     ['compressed: a bomb', gzipSync(Buffer.concat([IMAGES, Buffer.alloc(2 ** 26)])), '24 bytes', 'more bytes after decompression'],
+    ['a row too long', idx([1, 1, 65537], []), 'at most 65536 x 65536 pixels', '1 x 1 x 65537'],
+    ['too many rows', idx([1, 65537, 1], []), 'at most 65536 x 65536 pixels', '1 x 65537 x 1'],
     ['compressed: cut off', gzipSync(IMAGES).subarray(0, -5), 'intact gzip data', 'a truncated file'],
     ['compressed: the gzip magic number only', Buffer.of(0x1f, 0x8b), 'intact gzip data', 'a truncated file'],
     ['compressed: a damaged byte', damaged(gzipSync(IMAGES)), 'intact gzip data', 'damaged or trailing bytes'],

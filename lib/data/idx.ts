@@ -2,6 +2,7 @@ import type { Hash } from 'node:crypto'
 import { pipeline } from 'node:stream/promises'
 import { createGunzip } from 'node:zlib'
 import { TorchRnnError } from '../errors'
+import { MODEL_OPTIONS } from '../options'
 import { allocateBytes, chunksInto, expectEnd, fileChunks, invalidFile, type OpenFile, withRegularFile } from './regular-file'
 
 /** The most data one file may hold: 4 GiB, 90 times MNIST. A header that promises more is taken for damage. */
@@ -19,8 +20,17 @@ const ELEMENT_TYPES: Readonly<Record<number, string>> = {
 const MAGIC_BYTES = 4
 const BYTES_PER_DIMENSION = 4
 
+/** The most pixels of a row, as no network takes more, and rows of an image. */
+const MAX_SIDE = MODEL_OPTIONS.inputSize.max
+
 /** Deflate turns one byte into 1032 at most (zlib's documentation); a file that promises more is truncated or lies. */
 const MAX_DEFLATE_RATIO = 1032
+/**
+ * What a compressed file may become: this much whatever its size, more only by a ratio that images reach (MNIST's is 5, drawings of thin
+ * lines have 50). What exceeds both is a bomb: a few megabytes that would take gigabytes.
+ */
+const MAX_FREE_INFLATION_BYTES = 256 * 1024 ** 2
+const MAX_PLAUSIBLE_RATIO = 100
 const GUNZIP_CHUNK_BYTES = 256 * 1024
 const ZLIB_ERROR = /^Z_/
 /** How a pipeline reports that a stream in its middle ended while the one before it had more. */
@@ -168,6 +178,11 @@ class IdxCollector {
     if (bytes > size * MAX_DEFLATE_RATIO) {
       throw invalidFile(path, `${bytes} bytes of ${this.#kind.name}`, `${size} compressed bytes, which cannot hold them`, sizeAdvice(true))
     }
+    const plausible = Math.max(MAX_FREE_INFLATION_BYTES, size * MAX_PLAUSIBLE_RATIO)
+    if (bytes > plausible) {
+      const expected = `at most ${plausible} bytes of ${this.#kind.name} in ${size} compressed ones`
+      throw invalidFile(path, expected, `dimensions ${dimensions.join(' x ')}`, 'If they are real, decompress the file first.')
+    }
     return { data: allocateBytes(bytes, path), dimensions }
   }
 
@@ -184,7 +199,7 @@ async function readStart(file: OpenFile, length: number): Promise<Uint8Array> {
   return start.subarray(0, filled)
 }
 
-/** Checks the header of an IDX file and returns its dimensions, each at least 1, together at most MAX_DATASET_BYTES. */
+/** Checks the header of an IDX file and returns its dimensions: at least 1, sides at most MAX_SIDE, together at most MAX_DATASET_BYTES. */
 function parseHeader(path: string, kind: IdxKind, header: Uint8Array): number[] {
   const [zero0, zero1, type, rank] = header
   const what = `an IDX file of ${kind.name}`
@@ -208,6 +223,8 @@ function parseHeader(path: string, kind: IdxKind, header: Uint8Array): number[] 
   // Above 2^53 the product is rounded, but never below the limit.
   if (product(dimensions) > MAX_DATASET_BYTES)
     throw invalidFile(path, `at most ${MAX_DATASET_BYTES} bytes of ${kind.name}`, `dimensions ${shown}`)
+  if (dimensions.slice(1).some((side) => side > MAX_SIDE))
+    throw invalidFile(path, `images of at most ${MAX_SIDE} x ${MAX_SIDE} pixels`, `dimensions ${shown}`)
   return dimensions
 }
 

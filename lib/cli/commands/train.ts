@@ -3,8 +3,9 @@ import { dirname, resolve, sep } from 'node:path'
 import { Command } from 'commander'
 import { parameterCount } from '../../architecture'
 import { checkWritable } from '../../checkpoints/durable-file'
-import { loadMnist, type Mnist } from '../../data/mnist'
-import { showPath } from '../../data/regular-file'
+import { countClasses } from '../../data/dataset'
+import { findTestLabels, loadMnist, type Mnist } from '../../data/mnist'
+import { invalidFile, showPath } from '../../data/regular-file'
 import { TorchRnnError } from '../../errors'
 import type { Evaluation } from '../../evaluation'
 import type { EpochEvent } from '../../events'
@@ -68,6 +69,7 @@ async function train(flags: TrainFlags, reporter: Reporter, stop: AbortSignal): 
   const started = performance.now()
   if (flags.output !== undefined) await checkOutput(flags.output, flags.run)
   const data = await loadMnist(flags.data === undefined ? undefined : { dir: flags.data })
+  if (flags.data !== undefined) await checkTestLabels(flags.data, data)
   stop.throwIfAborted()
   const model = new ImageRNN({
     ...pick(flags, NETWORK_FLAGS),
@@ -83,6 +85,16 @@ async function train(flags: TrainFlags, reporter: Reporter, stop: AbortSignal): 
   } finally {
     model.dispose()
   }
+}
+
+/** A label of the test set that no training image has cannot be learned: the files do not belong together, or one is damaged. */
+async function checkTestLabels(dir: string, { train, test }: Mnist): Promise<void> {
+  const classes = countClasses(train.labelsOf())
+  const labels = test.labelsOf()
+  const index = labels.findIndex((label) => label >= classes)
+  if (index === -1) return
+  const expected = `labels from 0 to ${classes - 1}, as in the training set,`
+  throw invalidFile(await findTestLabels(dir), expected, `${labels[index]} for image ${index}`)
 }
 
 /** Finds out before the training, not after it, that its model cannot be copied to `output`. */
