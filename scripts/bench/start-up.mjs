@@ -43,5 +43,7 @@ CASES.forEach(({ name, promisedMs }, index) => {
   const time = median(times[index])
   const promise = promisedMs === undefined ? '' : `; promised: ${promisedMs} ms${time <= promisedMs ? '' : ' - broken'}`
   const more = index === 0 ? '' : `, ${(time - median(times[0])).toFixed(0)} ms more than an empty process`
-  console.log(`${name}: ${time.toFixed(0)} ms (${Math.min(...times[index]).toFixed(0)} to ${Math.max(...times[index]).toFixed(0)})${more}${promise}`)
+  console.log(
+    `${name}: ${time.toFixed(0)} ms (${Math.min(...times[index]).toFixed(0)} to ${Math.max(...times[index]).toFixed(0)})${more}${promise}`,
+  )
 })
