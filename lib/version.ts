@@ -4,5 +4,10 @@ import { dirname } from 'node:path'
 /** The folder of this package: lib/ and dist/ lie equally deep in it. */
 export const PACKAGE_ROOT = dirname(__dirname)
 
+const manifest = require('../package.json') as { version: string; engines: { node: string } }
+
 /** The version of this package. */
-export const PACKAGE_VERSION: string = (require('../package.json') as { version: string }).version
+export const PACKAGE_VERSION = manifest.version
+
+/** The oldest Node that it runs on: "20.19". */
+export const NODE_FLOOR = manifest.engines.node.replace('>=', '')

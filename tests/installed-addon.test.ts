@@ -157,9 +157,10 @@ test.each([
   ["/lib/libc.so.6: version `GLIBC_2.34' not found (required by /x)", "this system's C library (glibc) is too old: it lacks GLIBC_2.34"],
   ['something else', 'something else'],
 ])('what the system says of a library is explained: %s', (message, start) => {
-  const explained = explainLoadFailure(message)
-  expect(explained.startsWith(start)).toBe(true)
-  expect(explained).toContain(message)
+  const { problem, advice } = explainLoadFailure(message)
+  expect(problem.startsWith(start)).toBe(true)
+  expect(problem).toContain(message)
+  expect(advice?.includes('npx rnn-mnist-train build') ?? false).toBe(problem !== message)
 })
 
 test.each([

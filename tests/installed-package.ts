@@ -8,9 +8,10 @@ import { REPOSITORY } from './run-program'
 
 export const ADDON = `@torch-rnn-mnist/addon-${PLATFORM}`
 export const LIBTORCH = `@torch-rnn-mnist/libtorch-${PLATFORM}`
-const { version, dependencies } = JSON.parse(readFileSync(join(REPOSITORY, 'package.json'), 'utf8')) as {
+const { version, dependencies, engines } = JSON.parse(readFileSync(join(REPOSITORY, 'package.json'), 'utf8')) as {
   version: string
   dependencies: Record<string, string>
+  engines: object
 }
 export const VERSION = version
 const { libraries: LIBRARIES } = searchLibtorch(REPOSITORY, REPOSITORY).at(-1) as { libraries: string }
@@ -30,7 +31,7 @@ export function packagesIn(path: (...names: string[]) => string) {
   function installMain(addons: readonly string[] = [ADDON]): { PACKAGE_UNDER_TEST: string } {
     cpSync(dirname(PACKAGE), main('dist'), { recursive: true })
     const optionalDependencies = Object.fromEntries(addons.map((name) => [name, VERSION]))
-    writeManifest(main(), { name: 'torch-rnn-mnist', version: VERSION, optionalDependencies })
+    writeManifest(main(), { name: 'torch-rnn-mnist', version: VERSION, optionalDependencies, engines })
     for (const name of Object.keys(dependencies)) symlinkSync(join(REPOSITORY, 'node_modules', name), modules(name))
     return { PACKAGE_UNDER_TEST: main('dist', 'index.js') }
   }

@@ -8,15 +8,13 @@ import { ADDON_PACKAGE, searchAddon } from '../loading/addon'
 import { searchLibtorch } from '../loading/libtorch'
 import type { TriedPlace } from '../loading/load-error'
 import { explainMissingAddon } from '../loading/missing-addon'
-import { cLibrary, PLATFORM } from '../loading/platform'
+import { cLibrary, isAtLeast, PLATFORM } from '../loading/platform'
 import { describeCudaDeath, type LoadedFacts, runTrial } from '../loading/trial'
 import { RUNS_FOLDER } from '../training/run-folder'
-import { PACKAGE_VERSION } from '../version'
+import { NODE_FLOOR, PACKAGE_VERSION } from '../version'
 import { type Check, failed, ok, warning } from './check'
 import { checkIntegrity } from './integrity'
 
-/** As in "engines" of package.json. */
-const NODE_FLOOR = [20, 19] as const
 const INSTALL = 'Remove node_modules and install again.'
 
 /** Yields each check as soon as it is done. @param dataFolder - IDX files to check in place of the bundled MNIST. */
@@ -43,9 +41,8 @@ function checkVersions(): Check {
   const { name, version } = cLibrary()
   const library = name === 'other' ? `system ${release()}` : [name, version].filter((part) => part !== undefined).join(' ')
   const message = `torch-rnn-mnist ${PACKAGE_VERSION}, Node ${process.versions.node}, ${PLATFORM}, ${library}`
-  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
-  const isOld = major < NODE_FLOOR[0] || (major === NODE_FLOOR[0] && minor < NODE_FLOOR[1])
-  return isOld ? failed('versions', message, `Install Node ${NODE_FLOOR.join('.')} or newer.`) : ok('versions', message)
+  if (isAtLeast(process.versions.node, NODE_FLOOR)) return ok('versions', message)
+  return failed('versions', message, `Install Node ${NODE_FLOOR} or newer.`)
 }
 
 function checkPlaces(name: string, places: readonly TriedPlace[], isFound: boolean, remedy: string): Check {

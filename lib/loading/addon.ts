@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { PACKAGE_VERSION } from '../version'
-import type { TriedPlace } from './load-error'
+import { OLD_SYSTEM_ADVICE, type TriedPlace } from './load-error'
 import { resolvePackage } from './packages'
 import { type CLibrary, cLibrary, isAtLeast, PLATFORM } from './platform'
 
@@ -65,12 +65,9 @@ function problemOf(manifest: AddonManifest, folder: string): Required<Pick<Addon
 function cLibraryProblem({ name, version }: CLibrary, floor: string): { problem: string; advice: string } | undefined {
   if (name === 'musl') return { problem: 'it is for glibc, and this system has musl', advice: MUSL_ADVICE }
   if (version === undefined || isAtLeast(version, floor)) return undefined
-  const advice = `Use a newer system, such as the image node:22-slim, or compile for this one: ${BUILD_ADVICE}`
-  return { problem: `it needs glibc ${floor}, and this system has glibc ${version}`, advice }
+  return { problem: `it needs glibc ${floor}, and this system has glibc ${version}`, advice: OLD_SYSTEM_ADVICE }
 }
 
-/** How the addon is compiled where no package has it. */
-export const BUILD_ADVICE = 'set LIBTORCH to a folder with libtorch and run `npx rnn-mnist-train build`.'
-
+/** What helps where the C library is another one. */
 export const MUSL_ADVICE =
   'PyTorch itself is made for glibc only, and so is this package: use a system with glibc, such as the image node:22-slim instead of node:22-alpine.'

@@ -66,7 +66,8 @@ function openLibtorch(loader: NativeLoader, libraries: string, place: LibtorchPl
     const version = loader.torchVersion(cpu)
     if (!isRequiredVersion(version)) throw new Error(versionProblem(version))
   } catch (error) {
-    throw doesNotLoad(place, explainLoadFailure((error as Error).message), advice, error)
+    const explained = explainLoadFailure((error as Error).message)
+    throw doesNotLoad(place, explained.problem, explained.advice ?? advice, error)
   }
 }
 
@@ -108,8 +109,9 @@ function requireAddon<Addon>(path: string, place: AddonPlace, advice: string): A
   try {
     return require(path) as Addon
   } catch (error) {
-    const problem = explainLoadFailure((error as Error).message)
-    throw loadError({ problem: 'the addon does not load', places: [{ description: place.description, problem }], advice, cause: error })
+    const explained = explainLoadFailure((error as Error).message)
+    const places = [{ description: place.description, problem: explained.problem }]
+    throw loadError({ problem: 'the addon does not load', places, advice: explained.advice ?? advice, cause: error })
   }
 }
 

@@ -25,10 +25,16 @@ export function loadError({ problem, places, advice, cause }: LoadFailure): Torc
   return new TorchRnnError('ERR_LIBRARY_LOAD', message, cause === undefined ? {} : { cause })
 }
 
-/** The system's reason for not loading a library, with what its words mean where they are hard to read. */
-export function explainLoadFailure(message: string): string {
-  const [, library, symbols] = /version `((?:GLIBCXX|GLIBC|CXXABI)_([\d.]+))' not found/.exec(message) ?? []
-  if (library === undefined || symbols === undefined) return message
-  const owner = library.startsWith('GLIBC_') ? 'C library (glibc)' : "compiler's library (libstdc++.so.6)"
-  return `this system's ${owner} is too old: it lacks ${library} (${message})`
+/** The system's reason for not loading a library: what its words mean where they are hard to read, and what helps then. */
+export function explainLoadFailure(message: string): { readonly problem: string; readonly advice?: string } {
+  const [, lacking] = /version `((?:GLIBCXX|GLIBC|CXXABI)_[\d.]+)' not found/.exec(message) ?? []
+  if (lacking === undefined) return { problem: message }
+  const owner = lacking.startsWith('GLIBC_') ? 'C library (glibc)' : "compiler's library (libstdc++.so.6)"
+  return { problem: `this system's ${owner} is too old: it lacks ${lacking} (${message})`, advice: OLD_SYSTEM_ADVICE }
 }
+
+/** How the addon is compiled where no package has it. */
+export const BUILD_ADVICE = 'set LIBTORCH to a folder with libtorch and run `npx rnn-mnist-train build`.'
+
+/** What helps where the system is older than what the addon was built for. */
+export const OLD_SYSTEM_ADVICE = `Use a newer system, such as the image node:22-slim, or compile for this one: ${BUILD_ADVICE}`

@@ -1,7 +1,8 @@
 /** Tells why npm did not install the addon for this platform, and the one command that does. */
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { ADDON_PACKAGE, BUILD_ADVICE, MUSL_ADVICE } from './addon'
+import { ADDON_PACKAGE, MUSL_ADVICE } from './addon'
+import { BUILD_ADVICE } from './load-error'
 import { isClone, resolvePackage } from './packages'
 import { cLibrary, PLATFORM } from './platform'
 
