@@ -69,6 +69,7 @@ describe('LIBTORCH', () => {
     writeFileSync(path('damaged', 'lib', LIBRARY_NAMES.cpu), 'not a library')
     const message = await loadFailure({ LIBTORCH: path('damaged') })
     expect(message).toContain('does not load')
+    expect(message.match(/Could not load/g)).toHaveLength(1) // Not once more for the process that tried it.
     expect(message).toContain(`LIBTORCH=${path('damaged')}: `)
     expect(message).toContain(path('damaged', 'lib', LIBRARY_NAMES.cpu))
     expect(message).toMatch(/Set LIBTORCH to a folder/)

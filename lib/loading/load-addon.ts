@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { debuglog } from 'node:util'
+import { TorchRnnError } from '../errors'
 import type { NativeBinding, NativeLoader } from '../native'
 import { ADDON_FILES, type AddonPlace, searchAddon } from './addon'
 import { buildRecord, isRequiredVersion, type LibtorchPlace, REQUIRED_TORCH_VERSION, searchLibtorch, versionProblem } from './libtorch'
@@ -28,6 +29,7 @@ export function loadAddon(packageRoot: string): LoadedAddon {
   const advice = remedy(packageRoot)
   const place = findLibtorch(packageRoot, addon.folder, advice)
   const trial = place.isNamed === true && !isTrial() ? tryLibtorch(place.libraries, addon.folder) : {}
+  if (trial.loadError !== undefined) throw new TorchRnnError('ERR_LIBRARY_LOAD', trial.loadError)
   if (trial.problem !== undefined) throw doesNotLoad(place, trial.problem, advice)
   const loader = requireAddon<NativeLoader>(join(addon.folder, ADDON_FILES.loader), addon, advice)
   // Two copies of libtorch in one process would corrupt each other: all threads use the first one.

@@ -62,7 +62,8 @@ async function tryAll(): Promise<TrialReport> {
     const computed = await compute(process.argv.includes('train'))
     return { facts: { libraries: loadedLibraries(), torchVersion, cpuCapability, blas, cudaDevices, cudaProblem, ...computed } }
   } catch (error) {
-    return { problem: error instanceof TorchRnnError ? error.message : `it does not compute: ${(error as Error).message}` }
+    if (error instanceof TorchRnnError && error.code === 'ERR_LIBRARY_LOAD') return { problem: error.message, isLoadError: true }
+    return { problem: `it does not compute: ${(error as Error).message}`, isLoadError: false }
   }
 }
 

@@ -15,12 +15,16 @@ import { TrialCache } from './trial-cache'
 export interface TrialResult {
   /** Why this libtorch cannot be used; absent when it can. */
   readonly problem?: string
+  /** The whole message of the error that loading it failed with, where it failed without a crash. */
+  readonly loadError?: string
   /** Why its CUDA libraries must be left alone, while its CPU ones work. */
   readonly cudaProblem?: string
 }
 
 /** What the program of the trial prints. */
-export type TrialReport = { readonly problem: string } | { readonly problem?: undefined; readonly facts: LoadedFacts }
+export type TrialReport =
+  /** A `loadError` is whole sentences for the user; other problems come in the middle of one. */
+  { readonly problem: string; readonly isLoadError: boolean } | { readonly problem?: undefined; readonly facts: LoadedFacts }
 
 /** What is known once libtorch and the addon are loaded. */
 export interface LoadedFacts {
@@ -65,14 +69,15 @@ export function tryLibtorch(libraries: string, addonFolder: string): TrialResult
   }
   const result = judge(runTrial([]))
   debug('trial of %s: %o', libraries, result)
-  if (result.problem === undefined) cache.write(result)
+  if (result.problem === undefined && result.loadError === undefined) cache.write(result)
   return result
 }
 
 function judge(trial: Trial | undefined): TrialResult {
   if (trial === undefined) return {} // Nothing can be tried, so it is believed.
   if (trial.report === undefined) return { problem: `a process that tried it ${trial.death}` }
-  if (trial.report.problem !== undefined) return { problem: trial.report.problem }
+  const { report } = trial
+  if (report.problem !== undefined) return report.isLoadError ? { loadError: report.problem } : { problem: report.problem }
   return trial.cudaDeath === undefined ? {} : { cudaProblem: describeCudaDeath(trial.cudaDeath) }
 }
 
