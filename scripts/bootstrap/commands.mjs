@@ -3,12 +3,13 @@ import { spawn } from 'node:child_process'
 import { createRequire } from 'node:module'
 import { cpus } from 'node:os'
 import { join } from 'node:path'
+import { makePackages, parsePackageOptions } from '../packaging/command.mjs'
 import { DIST, FETCHED_LIBTORCH, ROOT } from './places.mjs'
 import { setUp } from './set-up.mjs'
 import { SetUpError } from './set-up-error.mjs'
 import { libtorch, libtorchFolder } from './steps/libtorch.mjs'
 import { addon, addressTests, nativeTests, threadTests } from './steps/native.mjs'
-import { docsPackages, neighbourPackages, packages } from './steps/packages.mjs'
+import { docsPackages, neighbourPackages, packages, packageTestTools } from './steps/packages.mjs'
 import { typescript } from './steps/typescript.mjs'
 
 /** Tools by the file that node runs. */
@@ -63,6 +64,14 @@ const COMMANDS = {
   async 'test:stress'(args) {
     await setUp([...productSteps(), neighbourPackages])
     await runAll([['stress tests', node('jest', '--testMatch', '**/tests/stress/*.stress.ts', ...args)]])
+  },
+  async package(args) {
+    await makePackages(parsePackageOptions(args))
+  },
+  async 'test:packages'(args) {
+    await makePackages(parsePackageOptions([]))
+    await setUp([packageTestTools])
+    await runAll([['package tests', node('jest', '--config', 'tests/packages/jest.config.js', '--runInBand', ...args)]])
   },
   async lint() {
     await setUp([packages, docsPackages])

@@ -18,11 +18,36 @@ const PACKAGES = {
     cmake: 'cmake',
     compiler: 'g++',
     make: 'ninja-build',
+    binutils: 'binutils',
   },
-  dnf: { install: 'sudo dnf install', python: 'python3', pip: 'python3-pip', cmake: 'cmake', compiler: 'gcc-c++', make: 'ninja-build' },
-  pacman: { install: 'sudo pacman -S', python: 'python', pip: 'python-pip', cmake: 'cmake', compiler: 'gcc', make: 'ninja' },
-  zypper: { install: 'sudo zypper install', python: 'python3', pip: 'python3-pip', cmake: 'cmake', compiler: 'gcc-c++', make: 'ninja' },
-  brew: { install: 'brew install', python: 'python', pip: 'python', cmake: 'cmake', compiler: 'llvm', make: 'ninja' },
+  dnf: {
+    install: 'sudo dnf install',
+    python: 'python3',
+    pip: 'python3-pip',
+    cmake: 'cmake',
+    compiler: 'gcc-c++',
+    make: 'ninja-build',
+    binutils: 'binutils',
+  },
+  pacman: {
+    install: 'sudo pacman -S',
+    python: 'python',
+    pip: 'python-pip',
+    cmake: 'cmake',
+    compiler: 'gcc',
+    make: 'ninja',
+    binutils: 'binutils',
+  },
+  zypper: {
+    install: 'sudo zypper install',
+    python: 'python3',
+    pip: 'python3-pip',
+    cmake: 'cmake',
+    compiler: 'gcc-c++',
+    make: 'ninja',
+    binutils: 'binutils',
+  },
+  brew: { install: 'brew install', python: 'python', pip: 'python', cmake: 'cmake', compiler: 'llvm', make: 'ninja', binutils: 'binutils' },
   winget: {
     install: 'winget install',
     python: 'Python.Python.3.12',
@@ -39,6 +64,7 @@ const CHECKS = {
   cmake: checkCmake,
   compiler: checkCompiler,
   make: checkMake,
+  binutils: checkBinutils,
   'libtorch for this platform': checkPlatform,
   'disk space for libtorch': checkDiskSpace,
 }
@@ -116,6 +142,12 @@ function checkCompiler() {
 function checkMake() {
   if (process.platform === 'win32' || found('ninja', ['--version']) || found('make', ['--version'])) return undefined
   return { message: 'Ninja or make: CMake needs one of them', package: 'make' }
+}
+
+function checkBinutils() {
+  const missing = ['readelf', 'strip'].filter((name) => !found(name, ['--version']))
+  if (missing.length === 0) return undefined
+  return { message: `binutils (${missing.join(' and ')}: not found): checks and strips what is packed`, package: 'binutils' }
 }
 
 /** Wheels exist for few platforms; elsewhere users bring their own libtorch. */

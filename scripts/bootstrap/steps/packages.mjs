@@ -1,6 +1,7 @@
 /** Installs npm packages that a package-lock.json pins. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { npmCommand } from '../npm.mjs'
 import { PLATFORM, ROOT } from '../places.mjs'
 import { hashFiles } from '../stamps.mjs'
 
@@ -26,11 +27,7 @@ function packagesStep(name, title, folder) {
     fingerprint: () => `${PLATFORM} ${JSON.stringify(readDependencies())} ${hashFiles(ROOT, inputs)}`,
     outputs: () => Object.keys(readDependencies()).map((dependency) => join(folder, 'node_modules', dependency, 'package.json')),
     async run({ tool }) {
-      // Inside `npm run`, this is the npm that runs.
-      const npm = process.env.npm_execpath
-      const args = ['ci', '--no-audit', '--no-fund', '--prefix', folder]
-      if (npm === undefined) await tool({ command: process.platform === 'win32' ? 'npm.cmd' : 'npm', args })
-      else await tool({ command: process.execPath, args: [npm, ...args] })
+      await tool(npmCommand(['ci', '--no-audit', '--no-fund', '--prefix', folder]))
     },
   }
 }
@@ -44,3 +41,9 @@ export const neighbourPackages = packagesStep(
 )
 
 export const docsPackages = packagesStep('docs-packages', 'installing the documentation generator', join(ROOT, 'scripts', 'docs'))
+
+export const packageTestTools = packagesStep(
+  'package-test-tools',
+  'installing a registry and other package managers',
+  join(ROOT, 'tests', 'packages', 'tools'),
+)

@@ -1,0 +1,99 @@
+/** `npm run package`: brings the packages in npm/ up to date, and tells about them. */
+import { readFileSync, statSync } from 'node:fs'
+import { join, relative } from 'node:path'
+import { parseArgs } from 'node:util'
+import { FETCHED_LIBTORCH, PLATFORM, ROOT } from '../bootstrap/places.mjs'
+import { setUp } from '../bootstrap/set-up.mjs'
+import { SetUpError } from '../bootstrap/set-up-error.mjs'
+import { libtorch, libtorchFolder } from '../bootstrap/steps/libtorch.mjs'
+import { addon } from '../bootstrap/steps/native.mjs'
+import { packages } from '../bootstrap/steps/packages.mjs'
+import { typescript } from '../bootstrap/steps/typescript.mjs'
+import { describeRunPaths, readBinaries } from './binaries.mjs'
+import { highestFloors } from './elf.mjs'
+import { hasLicenses } from './licenses.mjs'
+import { ADDON, COMMAND, LIBTORCH, MAIN, stageOf, tarballOf } from './places.mjs'
+import { packagedFiles } from './stages.mjs'
+import { builtAddons, mainSteps, platformSteps } from './steps.mjs'
+import { removeOtherVersions } from './tarballs.mjs'
+
+const USAGE = `Usage: npm run package -- [--max-glibc <version>] [--platform-only]
+       npm run package -- --main-only --addons <folder with addon tarballs>`
+
+/**
+ * @typedef {object} PackageOptions
+ * @property {string} [maxGlibc] - The newest C library that the binaries may need.
+ * @property {boolean} platformOnly - Only the addon and libtorch of this platform.
+ * @property {string} [addons] - Only the packages that are the same everywhere, for the addon tarballs of this folder.
+ */
+
+/** @param {string[]} args @returns {PackageOptions} @throws {SetUpError} With exit code 2. */
+export function parsePackageOptions(args) {
+  try {
+    const string = { type: 'string' }
+    const boolean = { type: 'boolean', default: false }
+    const options = { 'max-glibc': string, addons: string, 'platform-only': boolean, 'main-only': boolean }
+    const { values } = parseArgs({ args, options })
+    const { 'max-glibc': maxGlibc, 'platform-only': platformOnly, 'main-only': mainOnly, addons } = values
+    if (maxGlibc !== undefined && !/^\d+\.\d+$/.test(maxGlibc)) throw new Error(`Expected --max-glibc like 2.28 but received ${maxGlibc}`)
+    if (mainOnly !== (addons !== undefined)) throw new Error('Expected --main-only and --addons together')
+    if (mainOnly && platformOnly) throw new Error('Expected --main-only or --platform-only, not both')
+    return { maxGlibc, platformOnly, addons }
+  } catch (error) {
+    throw Object.assign(new SetUpError(`${error.message}\n${USAGE}`), { exitCode: 2 })
+  }
+}
+
+/** @param {PackageOptions} options */
+export async function makePackages({ maxGlibc, platformOnly, addons }) {
+  const made = [...(addons === undefined ? [LIBTORCH, ADDON] : []), ...(platformOnly ? [] : [MAIN, COMMAND])]
+  removeOtherVersions(made)
+  if (addons === undefined) {
+    requirePackablePlatform()
+    await setUp([packages, libtorch, addon, ...platformSteps({ maxGlibc })])
+  }
+  // Only now is it known which addons there are.
+  if (!platformOnly) await setUp([packages, typescript, ...mainSteps(await builtAddons(addons))])
+  await report(made)
+}
+
+/** @throws {SetUpError} Where packages cannot be made, for now. */
+function requirePackablePlatform() {
+  if (process.platform !== 'linux') {
+    throw new SetUpError(`Expected Linux: the check of the libraries that ${PLATFORM} needs is not written yet.`)
+  }
+  if (!hasLicenses(PLATFORM)) {
+    throw new SetUpError(`The licences of libtorch for ${PLATFORM} are not collected yet: see scripts/packaging/licenses.mjs.`)
+  }
+  if (libtorchFolder() !== FETCHED_LIBTORCH) {
+    throw new SetUpError('What is packed is the pinned libtorch, so LIBTORCH and LIBTORCH_USE_PYTORCH must not be set.')
+  }
+}
+
+/** Tells of each package how large it is, and what it asks of a system. */
+async function report(made) {
+  for (const package_ of made) {
+    const stage = stageOf(package_)
+    const files = packagedFiles(stage)
+    const installed = files.reduce((sum, file) => sum + statSync(join(stage, file)).size, 0)
+    const tarball = tarballOf(package_)
+    console.log(`${relative(ROOT, tarball)}: ${size(statSync(tarball).size)} packed, ${size(installed)} installed, ${files.length} files`)
+    const binaries = await readBinaries(files.filter((file) => /\.node$|\.so(\.\d+)?$/.test(file)).map((file) => join(stage, file)))
+    if (binaries.length > 0) console.log(`  ${describeFloors(binaries)}; ${describeRunPaths(binaries)}`)
+  }
+  if (made.includes(MAIN)) {
+    const { optionalDependencies } = JSON.parse(readFileSync(join(stageOf(MAIN), 'package.json'), 'utf8'))
+    console.log(`${MAIN.name} ${MAIN.version} brings ${Object.keys(optionalDependencies).join(', ') || 'no addon'}`)
+  }
+}
+
+function describeFloors(binaries) {
+  const floors = highestFloors(binaries.map(({ elf }) => elf))
+  return `needs ${Object.entries(floors)
+    .map((floor) => floor.join(' '))
+    .join(', ')}`
+}
+
+function size(bytes) {
+  return bytes < 1e6 ? `${Math.ceil(bytes / 1000)} kB` : `${(bytes / 1e6).toFixed(1)} MB`
+}

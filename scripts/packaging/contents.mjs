@@ -1,0 +1,50 @@
+/** Which files each package may and must hold, and how large it may be. */
+
+/** The registry's limit for a package is some 200 MB. */
+export const MAX_PACKED_BYTES = 190e6
+
+/** Of every package. */
+const COMMON = ['package.json', 'README.md', 'LICENSE', 'SHA256SUMS']
+
+/**
+ * @typedef {object} ContentRule
+ * @property {RegExp} allowed - Matches every file but the common ones.
+ * @property {string[]} required - In addition to the common ones.
+ */
+
+/** @type {Record<'main' | 'command' | 'addon' | 'libtorch', ContentRule>} */
+export const CONTENT_RULES = {
+  main: {
+    allowed:
+      /^(dist\/([a-z-]+\/)*[a-z-]+\.(m?js|m?js\.map|d\.m?ts)|native\/([a-z]+\/[a-z_]+\.(cc|h)|CMakeLists\.txt)|cmake\/[a-z]+\.cmake|CMakeLists\.txt|docs\/errors\.md|CHANGELOG\.md|binding\.gyp\.md)$/,
+    required: [
+      ...['dist/index.js', 'dist/index.mjs', 'dist/index.d.ts', 'dist/index.d.mts', 'dist/cli/main.js'],
+      ...['native/CMakeLists.txt', 'native/napi/addon.cc', 'native/core/model.cc', 'native/core/model.h', 'native/loader/loader.cc'],
+      ...['cmake/libtorch.cmake', 'CMakeLists.txt', 'docs/errors.md', 'CHANGELOG.md', 'binding.gyp.md'],
+    ],
+  },
+  command: { allowed: /^cli\.js$/, required: ['cli.js'] },
+  addon: {
+    allowed: /^([a-z_]+\.node|THIRD-PARTY-LICENSES)$/,
+    required: ['torch_rnn_mnist.node', 'loader.node', 'THIRD-PARTY-LICENSES'],
+  },
+  libtorch: {
+    allowed: /^(lib\/(lib[a-z_0-9]+\.(so(\.\d+)?|dylib)|[a-z_0-9]+\.dll)|build-version|licenses\/[\w.+/-]+)$/,
+    required: ['build-version'],
+  },
+}
+
+/**
+ * @param {ContentRule} rule
+ * @param {string[]} files - With slashes, relative to the package.
+ * @param {number} packedBytes
+ * @returns {string[]} What is wrong; empty when all is well.
+ */
+export function contentProblems(rule, files, packedBytes) {
+  const present = new Set(files)
+  return [
+    ...files.filter((file) => !COMMON.includes(file) && !rule.allowed.test(file)).map((file) => `holds ${file}, which should not be there`),
+    ...[...COMMON, ...rule.required].filter((file) => !present.has(file)).map((file) => `lacks ${file}`),
+    ...(packedBytes > MAX_PACKED_BYTES ? [`has ${packedBytes} bytes packed, more than ${MAX_PACKED_BYTES}`] : []),
+  ]
+}

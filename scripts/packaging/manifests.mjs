@@ -1,0 +1,79 @@
+/** The package.json of each package, generated from the repository's. */
+
+/** Keys of the repository's package.json that users of the library need; its scripts and tools are of no use to them. */
+const MAIN_KEYS = [
+  ...['name', 'version', 'description', 'keywords', 'license', 'repository', 'type', 'main', 'types', 'exports', 'bin', 'engines'],
+  ...['binary', 'dependencies'],
+]
+/** Keys that all packages share. */
+const SHARED_KEYS = ['version', 'license', 'repository', 'engines']
+
+function pick(object, keys) {
+  return Object.fromEntries(keys.filter((key) => object[key] !== undefined).map((key) => [key, object[key]]))
+}
+
+/** What keeps a package from being installed elsewhere. */
+function platformKeys(platform) {
+  const [os, cpu] = platform.split('-')
+  // The libraries need the GNU C library; Alpine has another one.
+  return { os: [os], cpu: [cpu], ...(os === 'linux' ? { libc: ['glibc'] } : {}) }
+}
+
+/**
+ * The repository as npm's provenance compares it with where the workflow ran; its address is in no file.
+ *
+ * @param {Record<string, string | undefined>} env - Of a GitHub workflow.
+ */
+export function withRepository(root, env) {
+  const { GITHUB_SERVER_URL: server, GITHUB_REPOSITORY: name } = env
+  if (root.repository !== undefined || !server || !name) return root
+  return { ...root, repository: { type: 'git', url: `git+${server}/${name}.git` } }
+}
+
+/** @param {Record<string, string>} addons - The addon packages that were really built, with their versions. */
+export function mainManifest(root, addons) {
+  const sorted = Object.fromEntries(Object.entries(addons).sort(([left], [right]) => (left < right ? -1 : 1)))
+  return { ...pick(root, MAIN_KEYS), optionalDependencies: sorted }
+}
+
+export function commandManifest(root, name) {
+  return {
+    name,
+    description: `The command of ${root.name}: trains a recurrent network on handwritten digits, natively on libtorch`,
+    ...pick(root, SHARED_KEYS),
+    type: 'commonjs',
+    bin: { [name]: 'cli.js' },
+    dependencies: { [root.name]: root.version },
+  }
+}
+
+/**
+ * @param {string} platform - "linux-x64".
+ * @param {import('./places.mjs').PackageName} libtorch
+ * @param {Record<string, string>} floors - From highestFloors, over the addon and libtorch.
+ */
+export function addonManifest(root, name, platform, libtorch, floors) {
+  const isLinux = platform.startsWith('linux-')
+  return {
+    name,
+    description: `The native part of ${root.name} for ${platform}`,
+    ...pick(root, SHARED_KEYS),
+    ...platformKeys(platform),
+    preferUnplugged: true, // Yarn's Plug'n'Play: a library cannot be loaded out of an archive.
+    dependencies: { [libtorch.name]: libtorch.version },
+    torchRnnMnist: { libtorch: libtorch.version, ...(isLinux ? { glibc: floors.GLIBC, glibcxx: floors.GLIBCXX } : {}) },
+  }
+}
+
+/** @param {import('./places.mjs').PackageName} libtorch */
+export function libtorchManifest(root, libtorch, platform) {
+  return {
+    name: libtorch.name,
+    description: `libtorch ${libtorch.version} for the CPU on ${platform}, as ${root.name} loads it`,
+    ...pick(root, SHARED_KEYS),
+    version: libtorch.version,
+    license: 'SEE LICENSE IN LICENSE',
+    ...platformKeys(platform),
+    preferUnplugged: true,
+  }
+}

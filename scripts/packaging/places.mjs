@@ -1,0 +1,44 @@
+/** The packages that npm gets, by name, and where they are made. */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { CACHE, LIBTORCH_CONTENTS, PLATFORM, ROOT } from '../bootstrap/places.mjs'
+
+/** A folder for each package, laid out as it is packed. */
+export const STAGES = join(CACHE, 'packages')
+/** What is published. */
+export const TARBALLS = join(ROOT, 'npm')
+export const PACKAGING = join(ROOT, 'scripts', 'packaging')
+
+const SCOPE = '@torch-rnn-mnist'
+/** All addons' names begin with it; the platform follows. */
+export const ADDON_PREFIX = `${SCOPE}/addon-`
+
+/** The repository's own package.json: what the packages are generated from. */
+export const ROOT_MANIFEST = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
+
+/**
+ * A package to make.
+ *
+ * @typedef {object} PackageName
+ * @property {string} name
+ * @property {string} version
+ */
+
+/** @type {PackageName} */
+export const MAIN = { name: ROOT_MANIFEST.name, version: ROOT_MANIFEST.version }
+/** @type {PackageName} */
+export const COMMAND = { name: 'rnn-mnist-train', version: ROOT_MANIFEST.version }
+/** @type {PackageName} */
+export const ADDON = { name: `${ADDON_PREFIX}${PLATFORM}`, version: ROOT_MANIFEST.version }
+/** With a version of its own: a fix of the addon does not download libtorch again. @type {PackageName} */
+export const LIBTORCH = { name: `${SCOPE}/libtorch-${PLATFORM}`, version: LIBTORCH_CONTENTS.version }
+
+/** @param {PackageName} package_ */
+export function stageOf({ name }) {
+  return join(STAGES, name)
+}
+
+/** As `npm pack` names it. @param {PackageName} package_ */
+export function tarballOf({ name, version }) {
+  return join(TARBALLS, `${name.replace('@', '').replace('/', '-')}-${version}.tgz`)
+}

@@ -1,0 +1,126 @@
+/** Lays out each package in a folder, as it is packed. */
+import { execFile } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { chmod, copyFile, cp, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises'
+import { basename, join, relative, sep } from 'node:path'
+import { pipeline } from 'node:stream/promises'
+import { promisify } from 'node:util'
+import { BUILD, FETCHED_LIBTORCH, LIBTORCH_CONTENTS, PLATFORM, ROOT } from '../bootstrap/places.mjs'
+import { filesBelow } from '../bootstrap/stamps.mjs'
+import { highestFloors, readElf } from './elf.mjs'
+import { writeAddonLicenses, writeLibtorchLicenses } from './licenses.mjs'
+import { addonManifest, commandManifest, libtorchManifest, mainManifest, withRepository } from './manifests.mjs'
+import { ADDON, COMMAND, LIBTORCH, MAIN, PACKAGING, ROOT_MANIFEST, stageOf } from './places.mjs'
+
+/** What the main package takes from the repository as it is. Source maps and sources serve debuggers and `rnn-mnist-train build`. */
+const MAIN_FILES = ['dist', 'native', 'cmake', 'CMakeLists.txt', 'docs/errors.md', 'binding.gyp.md', 'README.md', 'CHANGELOG.md', 'LICENSE']
+
+const root = () => withRepository(ROOT_MANIFEST, process.env)
+
+/**
+ * Makes a package's folder: under its name there is a whole one or none.
+ *
+ * @param {import('./places.mjs').PackageName} package_
+ * @param {object} manifest - Its package.json.
+ * @param {(folder: string) => Promise<void>} fill - Writes all other files.
+ */
+async function stage(package_, manifest, fill) {
+  const folder = stageOf(package_)
+  const unfinished = `${folder}.tmp`
+  await rm(unfinished, { recursive: true, force: true })
+  await mkdir(unfinished, { recursive: true })
+  await fill(unfinished)
+  await writeFile(join(unfinished, 'SHA256SUMS'), await checksums(unfinished))
+  await writeFile(join(unfinished, 'package.json'), `${JSON.stringify(manifest, undefined, 2)}\n`)
+  await rm(folder, { recursive: true, force: true })
+  await rename(unfinished, folder)
+}
+
+/** Of all files but package.json, which registries and package managers may touch. In the format of `sha256sum --check`. */
+async function checksums(folder) {
+  const files = packagedFiles(folder)
+  const sums = await Promise.all(files.map(async (file) => `${await sha256(join(folder, file))}  ${file}\n`))
+  return sums.join('')
+}
+
+async function sha256(file) {
+  const hash = createHash('sha256')
+  await pipeline(createReadStream(file), hash)
+  return hash.digest('hex')
+}
+
+/** The files of a package's folder, relative to it and with slashes, sorted. */
+export function packagedFiles(folder) {
+  return filesBelow(folder)
+    .map((file) => relative(folder, file).split(sep).join('/'))
+    .sort()
+}
+
+export async function stageMain(addons) {
+  await stage(MAIN, mainManifest(root(), addons), async (folder) => {
+    for (const file of MAIN_FILES) await cp(join(ROOT, file), join(folder, file), { recursive: true })
+  })
+}
+
+export async function stageCommand() {
+  const source = join(PACKAGING, COMMAND.name)
+  await stage(COMMAND, commandManifest(root(), COMMAND.name), async (folder) => {
+    await cp(source, folder, { recursive: true })
+    await chmod(join(folder, 'cli.js'), 0o755)
+    await copyFile(join(ROOT, 'LICENSE'), join(folder, 'LICENSE'))
+  })
+}
+
+/** PyTorch's libraries without the symbols that only debuggers use, a fifth of their size; NVIDIA's as they came. */
+export async function stageLibtorch() {
+  await stage(LIBTORCH, libtorchManifest(root(), LIBTORCH, PLATFORM), async (folder) => {
+    await mkdir(join(folder, 'lib'))
+    for (const path of LIBTORCH_CONTENTS.platforms[PLATFORM].libraries) {
+      const copy = path.startsWith('torch/') ? strip : copyFile
+      const library = join(folder, 'lib', basename(path))
+      await copy(join(FETCHED_LIBTORCH, 'lib', basename(path)), library)
+      await chmod(library, 0o755)
+    }
+    await copyFile(join(FETCHED_LIBTORCH, 'build-version'), join(folder, 'build-version'))
+    await writeLibtorchLicenses(folder, PLATFORM)
+    await writeFile(join(folder, 'README.md'), libtorchReadme())
+  })
+}
+
+/** Needs the stage of libtorch: the package states what it and libtorch need together. */
+export async function stageAddon() {
+  const names = ['torch_rnn_mnist.node', 'loader.node']
+  const files = [...names.map((name) => join(BUILD, 'Release', name)), ...(await stagedLibraries())]
+  const floors = highestFloors(await Promise.all(files.map(readElf)))
+  await stage(ADDON, addonManifest(root(), ADDON.name, PLATFORM, LIBTORCH, floors), async (folder) => {
+    for (const name of names) await strip(join(BUILD, 'Release', name), join(folder, name))
+    await writeAddonLicenses(folder)
+    await writeFile(join(folder, 'README.md'), addonReadme())
+  })
+}
+
+/** The staged libraries of libtorch. */
+export async function stagedLibraries() {
+  const folder = join(stageOf(LIBTORCH), 'lib')
+  return (await readdir(folder)).map((name) => join(folder, name))
+}
+
+async function strip(from, to) {
+  await promisify(execFile)('strip', ['--strip-unneeded', '-o', to, from])
+}
+
+function libtorchReadme() {
+  return `# ${LIBTORCH.name}
+
+libtorch ${LIBTORCH.version} for the CPU on ${PLATFORM}, taken out of PyTorch's own wheels, with its symbols stripped. The package
+\`${MAIN.name}\` installs it where it fits; it is of no use by itself. Its owners and their terms are in LICENSE.
+`
+}
+
+function addonReadme() {
+  return `# ${ADDON.name}
+
+The native part of \`${MAIN.name}\` for ${PLATFORM}, which installs it where it fits; it is of no use by itself.
+`
+}

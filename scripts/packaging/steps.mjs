@@ -1,0 +1,102 @@
+/** The packages as steps of the set-up: one that is packed from the same things is not packed again. */
+import { statSync } from 'node:fs'
+import { join } from 'node:path'
+import { BUILD, DIST, FETCHED_LIBTORCH, LIBTORCH_SCRIPTS, PLATFORM, ROOT } from '../bootstrap/places.mjs'
+import { filesBelow, hashFiles } from '../bootstrap/stamps.mjs'
+import { libtorch as fetchedLibtorch } from '../bootstrap/steps/libtorch.mjs'
+import { binaryProblems, buildFolderProblems, readBinaries } from './binaries.mjs'
+import { CONTENT_RULES } from './contents.mjs'
+import { ADDON, COMMAND, LIBTORCH, MAIN, PACKAGING, stageOf, TARBALLS, tarballOf } from './places.mjs'
+import { stageAddon, stageCommand, stagedLibraries, stageLibtorch, stageMain } from './stages.mjs'
+import { addonsIn, pack, refuse } from './tarballs.mjs'
+
+const ADVICE = 'The lines above tell what to mend.'
+const ADDON_FILES = ['torch_rnn_mnist.node', 'loader.node']
+const SOURCES = [PACKAGING, join(ROOT, 'package.json'), join(ROOT, 'LICENSE')]
+/** They decide the field "repository". */
+const VARIABLES = ['GITHUB_SERVER_URL', 'GITHUB_REPOSITORY']
+
+/** @param {string[]} paths - Files and folders. */
+function fingerprint(...paths) {
+  const files = [...SOURCES, ...paths].flatMap((path) => (isFolder(path) ? filesBelow(path) : [path]))
+  return `${PLATFORM} ${VARIABLES.map((name) => process.env[name] ?? '')} ${hashFiles(ROOT, files)}`
+}
+
+function isFolder(path) {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false // hashFiles tells what is missing.
+}
+
+/**
+ * @param {string} name - Of its stamp.
+ * @param {import('./places.mjs').PackageName} package_
+ * @param {keyof typeof CONTENT_RULES} kind
+ * @param {object} parts
+ * @param {() => string} parts.fingerprint
+ * @param {() => Promise<void>} parts.stage
+ * @param {() => Promise<string[]>} [parts.check] - Returns what is wrong with the stage.
+ * @param {string[]} [parts.needs]
+ * @returns {import('../bootstrap/set-up.mjs').Step}
+ */
+function packageStep(name, package_, kind, { fingerprint, stage, check = async () => [], needs = [] }) {
+  return {
+    name,
+    title: `packing ${package_.name}`,
+    advice: ADVICE,
+    needs: () => needs,
+    fingerprint,
+    outputs: () => [tarballOf(package_), join(stageOf(package_), 'package.json'), join(stageOf(package_), 'SHA256SUMS')],
+    async run({ tool, detail }) {
+      detail('laying it out')
+      await stage()
+      detail('checking')
+      refuse(package_, await check())
+      detail('compressing')
+      await pack(tool, package_, CONTENT_RULES[kind])
+    },
+  }
+}
+
+/** The packages that depend on the platform. @param {{ maxGlibc?: string }} options */
+export function platformSteps({ maxGlibc }) {
+  const libraries = new Set(fetchedLibtorch.outputs().flatMap((file) => /[^/\\]+\.so(\.\d+)?$/.exec(file) ?? []))
+  const checkFiles = async (files) => binaryProblems(await readBinaries(files), libraries, maxGlibc)
+  const limit = `${maxGlibc ?? 'any glibc'}`
+  return [
+    packageStep('libtorch-package', LIBTORCH, 'libtorch', {
+      needs: ['binutils'],
+      fingerprint: () => `${limit} ${fingerprint(LIBTORCH_SCRIPTS, join(FETCHED_LIBTORCH, 'licenses'))}`,
+      stage: stageLibtorch,
+      check: async () => checkFiles(await stagedLibraries()),
+    }),
+    packageStep('addon-package', ADDON, 'addon', {
+      needs: ['binutils'],
+      fingerprint: () => `${limit} ${fingerprint(LIBTORCH_SCRIPTS, ...ADDON_FILES.map((file) => join(BUILD, 'Release', file)))}`,
+      stage: stageAddon,
+      async check() {
+        const files = ADDON_FILES.map((file) => join(stageOf(ADDON), file))
+        return [...(await checkFiles(files)), ...(await buildFolderProblems(files))]
+      },
+    }),
+  ]
+}
+
+/**
+ * The packages that are the same everywhere.
+ *
+ * @param {Record<string, string>} addons - The addon packages that exist, with their versions.
+ */
+export function mainSteps(addons) {
+  const texts = ['README.md', 'CHANGELOG.md', 'binding.gyp.md', 'CMakeLists.txt', 'docs/errors.md'].map((file) => join(ROOT, file))
+  return [
+    packageStep('main-package', MAIN, 'main', {
+      fingerprint: () => `${JSON.stringify(addons)} ${fingerprint(DIST, join(ROOT, 'native'), join(ROOT, 'cmake'), ...texts)}`,
+      stage: () => stageMain(addons),
+    }),
+    packageStep('command-package', COMMAND, 'command', { fingerprint: () => fingerprint(), stage: stageCommand }),
+  ]
+}
+
+/** @param {string} [folder] - With addon packages that other machines made. */
+export function builtAddons(folder = TARBALLS) {
+  return addonsIn(folder, MAIN.version)
+}
