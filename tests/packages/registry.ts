@@ -1,0 +1,54 @@
+/** The registry of these tests, as its users see it. */
+import { execFile } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { promisify } from 'node:util'
+
+const ADDRESS = 'TORCH_RNN_MNIST_TEST_REGISTRY'
+const LOG = 'TORCH_RNN_MNIST_TEST_REGISTRY_LOG'
+
+/** The programs of npm: of the one that runs these tests, where that is known. */
+export const NPM_PROGRAMS = dirname(
+  process.env['npm_execpath'] ?? join(dirname(process.execPath), '..', 'lib', 'node_modules', 'npm', 'bin', 'npm-cli.js'),
+)
+
+/** Tells the tests, which run in other processes, where the registry is. */
+export function announceRegistry(address: string, log: string): void {
+  process.env[ADDRESS] = address
+  process.env[LOG] = log
+}
+
+function announced(name: string): string {
+  const value = process.env[name]
+  if (value === undefined) throw new Error('There is no registry: run these tests by `npm run test:packages`.')
+  return value
+}
+
+/** "http://127.0.0.1:12345/". */
+export function registryAddress(): string {
+  return announced(ADDRESS)
+}
+
+/** The file in which the registry writes down each request, a line each. */
+export function registryLog(): string {
+  return announced(LOG)
+}
+
+/** An .npmrc for the registry. Anybody may publish there, but npm does not try without a token. */
+export function npmrc(address: string): string {
+  return `registry=${address}\n${address.replace(/^http:/, '')}:_authToken=nobody\naudit=false\nfund=false\nupdate-notifier=false\n`
+}
+
+/** Runs npm as somebody who maintains the packages, and returns its stdout. */
+export async function npmAsMaintainer(args: readonly string[], address: string): Promise<string> {
+  const home = mkdtempSync(join(tmpdir(), 'torch-rnn-mnist-maintainer-'))
+  try {
+    writeFileSync(join(home, '.npmrc'), npmrc(address))
+    const settings = { cwd: home, env: { PATH: process.env['PATH'], HOME: home } }
+    const { stdout } = await promisify(execFile)(process.execPath, [join(NPM_PROGRAMS, 'npm-cli.js'), ...args], settings)
+    return stdout
+  } finally {
+    rmSync(home, { recursive: true, force: true })
+  }
+}

@@ -1,0 +1,38 @@
+/** Before all test files: starts the registry, and publishes what is in npm/. */
+import { execFileSync, fork } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, readdirSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { announceRegistry, NPM_PROGRAMS, npmAsMaintainer } from './registry'
+import { stopWith } from './stop-registry'
+
+const REPOSITORY = join(__dirname, '..', '..')
+const TARBALLS = join(REPOSITORY, 'npm')
+/** These come from the tarballs alone, whatever is published elsewhere. */
+const OWN = ['torch-rnn-mnist', 'rnn-mnist-train', '@torch-rnn-mnist/*']
+
+/** The registry from which the machine's npm installs. */
+function configuredRegistry(): string {
+  return execFileSync(process.execPath, [join(NPM_PROGRAMS, 'npm-cli.js'), 'config', 'get', 'registry'], {
+    cwd: REPOSITORY,
+    encoding: 'utf8',
+  }).trim()
+}
+
+export default async function startRegistry(): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), 'torch-rnn-mnist-registry-'))
+  const server = fork(join(__dirname, 'registry-server.mjs'), [folder, configuredRegistry(), ...OWN], { stdio: 'inherit' })
+  stopWith(server, folder)
+  const ended = once(server, 'exit').then(([code]) => {
+    throw new Error(`The registry ended with exit code ${code}.`)
+  })
+  ended.catch(() => undefined) // At the end of all tests it may.
+  const [port] = await Promise.race([once(server, 'message'), ended])
+  const address = `http://127.0.0.1:${port}/`
+  announceRegistry(address, join(folder, 'registry.log'))
+  for (const tarball of readdirSync(TARBALLS).filter((name) => name.endsWith('.tgz'))) {
+    console.error(`publishing ${tarball} to ${address}`)
+    await npmAsMaintainer(['publish', join(TARBALLS, tarball), '--access', 'public'], address)
+  }
+}

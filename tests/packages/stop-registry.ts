@@ -1,0 +1,23 @@
+/** After all test files, also where the start failed: ends the registry and removes what it kept. */
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { rmSync } from 'node:fs'
+
+// jest runs the start and the end in one process, but loads this module for each anew.
+const holder = globalThis as { stopTestRegistry?: () => Promise<void> }
+
+/** Says what there is to end. */
+export function stopWith(server: ChildProcess, folder: string): void {
+  holder.stopTestRegistry = async () => {
+    if (server.exitCode === null && server.signalCode === null) {
+      const exit = once(server, 'exit')
+      server.kill('SIGKILL')
+      await exit
+    }
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+export default async function stopRegistry(): Promise<void> {
+  await holder.stopTestRegistry?.()
+}

@@ -1,0 +1,46 @@
+/** The tarballs themselves: as the public checkers of packages see them, and against the sources of this clone. */
+import { execFileSync } from 'node:child_process'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { REPOSITORY, runNode } from '../run-program'
+
+const TARBALLS = join(REPOSITORY, 'npm')
+const TOOLS = join(__dirname, 'tools', 'node_modules')
+const { name, version } = JSON.parse(readFileSync(join(REPOSITORY, 'package.json'), 'utf8')) as { name: string; version: string }
+const MAIN = join(TARBALLS, `${name}-${version}.tgz`)
+
+function tar(...args: string[]): string {
+  return execFileSync('tar', args, { encoding: 'utf8' })
+}
+
+const packed = tar('-tzf', MAIN)
+  .split('\n')
+  .map((line) => line.replace(/^package\//, ''))
+
+test('publint finds nothing to mend', async () => {
+  for (const tarball of readdirSync(TARBALLS).filter((file) => !file.includes('libtorch'))) {
+    const { code, stdout, stderr } = await runNode([join(TOOLS, 'publint', 'src', 'cli.js'), join(TARBALLS, tarball), '--strict'])
+    expect({ tarball, code, output: stdout + stderr }).toEqual({ tarball, code: 0, output: expect.stringContaining('All good!') })
+  }
+})
+
+test('the types are right for every way of importing', async () => {
+  const outcome = await runNode([join(TOOLS, '@arethetypeswrong', 'cli', 'dist', 'index.js'), MAIN, '--format', 'json', '--no-color'])
+  expect(outcome).toMatchObject({ code: 0, stderr: '' })
+  const { analysis, problems } = JSON.parse(outcome.stdout)
+  expect(analysis.types).toEqual({ kind: 'included' })
+  expect(problems ?? {}).toEqual({})
+})
+
+test('the main one has the compiled form of every source, and of nothing that is gone', () => {
+  const sources = readdirSync(join(REPOSITORY, 'lib'), { recursive: true, encoding: 'utf8' }).filter((file) => /\.m?ts$/.test(file))
+  const compiled = sources.map((file) => `dist/${file.replaceAll('\\', '/').replace(/ts$/, 'js')}`)
+  expect(packed.filter((file) => /^dist\/.*\.m?js$/.test(file)).sort()).toEqual(compiled.sort())
+})
+
+test('the main one has all that its package.json points to', () => {
+  const { main, types, bin, exports } = JSON.parse(tar('-xzOf', MAIN, 'package/package.json'))
+  const targets = [main, types, ...Object.values(bin), ...Object.values(exports['.']).flatMap((entry) => Object.values(entry as object))]
+  expect(targets).toHaveLength(7)
+  for (const target of targets) expect(packed).toContain((target as string).replace(/^\.\//, ''))
+})

@@ -1,0 +1,98 @@
+/** What users do with the installed package: each is a file that they write into their project, and a program that runs it. */
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { readmeExample } from '../readme-example'
+import { REPOSITORY } from '../run-program'
+import type { BareMachine } from './bare-machine'
+
+export const NAME = 'torch-rnn-mnist'
+
+/** A training small enough for a moment, by the public API; then what libraries the process has loaded for it. */
+const TRAIN = `
+const images = Uint8Array.from({ length: 12 * 4 * 5 }, (_, index) => index * 97)
+const labels = Uint8Array.from({ length: 12 }, (_, index) => index % 3)
+const dataset = new ImageDataset({ images, shape: [12, 4, 5], labels, numClasses: 3 })
+const options = { inputSize: 5, hiddenSize: 6, numLayers: 2, numClasses: 3, device: 'cpu' as string }
+const model = new ImageRNN(options)
+const trained = model.train(dataset, { epochs: 2, batchSize: 4 }).then(({ epochs }) => {
+  model.dispose()
+  console.log(JSON.stringify(epochs.map(({ epoch, trainLoss }) => [epoch, Number.isFinite(trainLoss)])))
+  const { sharedObjects } = process.report.getReport() as unknown as { sharedObjects: string[] }
+  console.log(JSON.stringify(sharedObjects.filter((file) => /[.]node$|torch|libc10|libgomp|libcu/.test(file))))
+})
+`
+const TRAIN_JAVASCRIPT = TRAIN.replace(/ as (?:string|unknown as .*)$/gm, '').replace("'cpu' as string", "'cpu'")
+
+const USES = {
+  'use.cjs': `const { ImageDataset, ImageRNN } = require('${NAME}')\n${TRAIN_JAVASCRIPT}`,
+  'use.mjs': `import { ImageDataset, ImageRNN } from '${NAME}'\n${TRAIN_JAVASCRIPT}await trained\n`,
+  'use-import.mts': `import { ImageDataset, ImageRNN } from '${NAME}'\n${TRAIN}export { trained }\n`,
+  'use-require.cts': `import torch = require('${NAME}')\nconst { ImageDataset, ImageRNN } = torch\n${TRAIN}export { trained }\n`,
+}
+
+/** A project in which the package is installed, and how its user runs Node there. */
+export interface Project {
+  machine: BareMachine
+  folder: string
+  /** The words before the file: `node`, or `yarn node`. */
+  node: readonly [string, ...string[]]
+}
+
+function write({ folder }: Project, file: string, text: string): void {
+  writeFileSync(join(folder, file), text)
+}
+
+async function runFile({ machine, folder, node: [command, ...args] }: Project, file: string): Promise<string> {
+  return machine.succeed(command, [...args, file], { cwd: folder })
+}
+
+/** Runs a program that trains, and checks that it did, with libraries that are all of the machine. */
+async function expectToTrain(project: Project, file: string): Promise<void> {
+  const [epochs, libraries = '[]'] = (await runFile(project, file)).trim().split('\n')
+  expect(epochs).toBe('[[1,true],[2,true]]')
+  const files = JSON.parse(libraries) as string[]
+  const names = files.map((path) => path.split('/').at(-1))
+  expect(names).toEqual(expect.arrayContaining(['torch_rnn_mnist.node', 'loader.node', 'libtorch_cpu.so', 'libc10.so', 'libgomp.so.1']))
+  expect(files.filter((path) => path.startsWith(`${REPOSITORY}/`))).toEqual([])
+  expect(files.filter((path) => !path.startsWith(project.machine.path()))).toEqual([])
+}
+
+export async function expectScripts(project: Project): Promise<void> {
+  for (const file of ['use.cjs', 'use.mjs'] as const) {
+    write(project, file, USES[file])
+    await expectToTrain(project, file)
+  }
+}
+
+/** A bundle of the user's code, from which the package stays out. */
+export async function expectBundle(project: Project): Promise<void> {
+  write(project, 'entry.ts', USES['use-import.mts'])
+  const esbuild = project.machine.path('tools', 'node_modules', 'esbuild', 'bin', 'esbuild')
+  const args = ['entry.ts', '--bundle', '--platform=node', `--external:${NAME}`, '--outfile=bundle.cjs', '--log-level=warning']
+  await project.machine.succeed('node', [esbuild, ...args], { cwd: project.folder })
+  await expectToTrain(project, 'bundle.cjs')
+}
+
+/** The README's example and both kinds of modules compile strictly; a wrong type is found, so there are types. */
+export async function expectTypes(project: Project): Promise<void> {
+  const { machine, folder } = project
+  const tools = machine.path('tools', 'node_modules')
+  const tsc = join(tools, 'typescript', 'bin', 'tsc')
+  const strict = { strict: true, noEmit: true, skipLibCheck: false, noUncheckedIndexedAccess: true }
+  const language = { target: 'es2022', lib: ['es2023', 'esnext.disposable'], module: 'node20', types: ['node'] }
+  const configure = (files: string[]) =>
+    write(
+      project,
+      'tsconfig.json',
+      JSON.stringify({ compilerOptions: { ...strict, ...language, typeRoots: [join(tools, '@types')] }, files }),
+    )
+  write(project, 'example.mts', readmeExample())
+  for (const file of ['use-import.mts', 'use-require.cts'] as const) write(project, file, USES[file])
+  configure(['example.mts', 'use-import.mts', 'use-require.cts'])
+  await machine.succeed('node', [tsc, '--project', folder], { cwd: folder })
+  write(project, 'wrong.mts', USES['use-import.mts'].replace("'cpu' as string", '1'))
+  configure(['wrong.mts'])
+  const { code, stdout } = await machine.run('node', [tsc, '--project', folder], { cwd: folder })
+  expect(code).not.toBe(0)
+  expect(stdout).toContain('wrong.mts(')
+}
