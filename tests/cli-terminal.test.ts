@@ -32,6 +32,17 @@ inUnix('in a terminal of 60 columns', () => {
     expect(stdout).toContain('│ Test accuracy')
   })
 
+  test.each(['train', 'evaluate', 'explore', 'summary', 'forward', 'hook', 'completion'])(
+    'the help of %s breaks its lines',
+    async (name) => {
+      const { code, stdout } = await inTerminal([name, '--help'])
+      expect(code).toBe(0)
+      const [options = ''] = stdout.split('\r\n\r\n').filter((part) => part.startsWith('Options:'))
+      expect(options).toContain('--help')
+      expect(screenLines(options).filter((line) => line.length > COLUMNS)).toEqual([])
+    },
+  )
+
   test('Ctrl-C stops after the batch, saves the model, and ends with 130', async () => {
     const { code, stdout } = await inTerminal([...TINY_RUN, '--epochs', '1000000', '--run', 'run'], [['Epoch : 01', CTRL_C]])
     expect(code).toBe(130)

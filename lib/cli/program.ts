@@ -35,6 +35,8 @@ function createProgram({ hasDefault }: { hasDefault: boolean }): Command {
   program.addCommand(completionCommand(DEFAULT_COMMAND))
   program.addHelpText('after', MORE)
   for (const command of [program, ...program.commands]) {
+    // Without it, help does not break the lines of options in a terminal of 60 columns.
+    command.configureHelp({ minWidthToWrap: 20 })
     command.exitOverride().showHelpAfterError(`Try: rnn-mnist-train ${command === program ? '' : `${command.name()} `}--help`)
   }
   return program
