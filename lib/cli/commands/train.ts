@@ -14,6 +14,7 @@ import { native } from '../../native'
 import { MODEL_OPTIONS, type ModelOptions, TRAIN_OPTIONS, type TrainHyperparameters } from '../../options'
 import { RunFolder } from '../../training/run-folder'
 import { PACKAGE_VERSION } from '../../version'
+import { evaluateParts } from '../evaluate-parts'
 import { Interrupted } from '../interruption'
 import { addSharedFlags, addTableFlags, pathFlag, type SharedFlags } from '../option-flags'
 import type { Reporter } from '../reporter'
@@ -161,10 +162,9 @@ async function trainAndMeasure(training: Training): Promise<Evaluation> {
   try {
     await model.train(data.train, { ...pick(flags, TRAINING_FLAGS), signal: stop, onBatch: (event) => reporter.report(event), onEpoch })
     if (flags.output !== undefined) await save(training, saved, flags.output)
-    const evaluation = await model.evaluate(data.test)
+    const evaluation = await evaluateParts(model, data.test, { stop })
     reporter.report({ type: 'evaluation', dataset: 'test', ...evaluation })
     await run.addEvaluation({ type: 'evaluation', dataset: 'test', ...evaluation })
-    stop.throwIfAborted()
     return evaluation
   } catch (error) {
     throw await keepModel(training, saved, error)
