@@ -7,6 +7,8 @@ import { readmeExample } from './readme-example'
 import { REPOSITORY, runNode } from './run-program'
 import { useTemporaryFolder } from './temporary-folder'
 
+/** The README's example trains an epoch of MNIST: half a minute on two cores that nobody else uses. */
+const EPOCH_LIMIT_MS = 150_000
 const path = useTemporaryFolder()
 
 /** A folder in which the package is installed, as far as Node and TypeScript can tell. */
@@ -33,7 +35,7 @@ test("the README's example runs", async () => {
 console.error(JSON.stringify({ epochs: history.epochs.length, accuracy, rows: confusionMatrix.length, perClass: perClass.length,
   logits: logits.shape, classes: classes.length, probabilities: probabilities.shape, same: same.options.hiddenSize }))`
   await writeFile(path('example.js'), `${code}${checks}`)
-  const outcome = await runNode([path('example.js')], { cwd: path() })
+  const outcome = await runNode([path('example.js')], { cwd: path(), limitMs: EPOCH_LIMIT_MS })
   expect(outcome).toMatchObject({ code: 0 })
   expect(outcome.stdout).toContain('Total params: 119,110')
   expect(outcome.stdout.trimEnd().split('\n').at(-1)).toBe('[ 28, 128, 150 ]')
