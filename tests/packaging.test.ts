@@ -44,6 +44,10 @@ describe('package.json', () => {
     expect(mac).toMatchObject({ os: ['darwin'], cpu: ['arm64'], torchRnnMnist: { libtorch: '2.15.0' } })
     expect(mac).not.toHaveProperty('libc')
     expect(mac).not.toHaveProperty('torchRnnMnist.glibc')
+    const again = { ...LIBTORCH, version: '2.15.0-1' }
+    expect(await call('manifests', `addonManifest(${PARSED})`, ROOT_MANIFEST, 'addon', 'linux-x64', again, floors)).toMatchObject({
+      ...{ dependencies: { [LIBTORCH.name]: '2.15.0-1' }, torchRnnMnist: { libtorch: '2.15.0' } },
+    })
   })
 
   test('of libtorch has its version, and none has scripts', async () => {

@@ -1,5 +1,5 @@
 /** `npm run package`: brings the packages in npm/ up to date, and tells about them. */
-import { readFileSync, statSync } from 'node:fs'
+import { existsSync, readFileSync, statSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { parseArgs } from 'node:util'
 import { FETCHED_LIBTORCH, PLATFORM, ROOT } from '../bootstrap/places.mjs'
@@ -12,10 +12,10 @@ import { typescript } from '../bootstrap/steps/typescript.mjs'
 import { describeRunPaths, readBinaries } from './binaries.mjs'
 import { highestFloors } from './elf.mjs'
 import { hasLicenses } from './licenses.mjs'
-import { ADDON, COMMAND, LIBTORCH, MAIN, stageOf, tarballOf } from './places.mjs'
+import { ADDON, COMMAND, LIBTORCH, MAIN, stageOf, TARBALLS, tarballOf } from './places.mjs'
 import { packagedFiles } from './stages.mjs'
-import { builtAddons, mainSteps, platformSteps } from './steps.mjs'
-import { removeOtherVersions } from './tarballs.mjs'
+import { mainSteps, platformSteps } from './steps.mjs'
+import { addonsIn, removeOtherVersions } from './tarballs.mjs'
 
 const USAGE = `Usage: npm run package -- [--max-glibc <version>] [--platform-only]
        npm run package -- --main-only --addons <folder with addon tarballs>`
@@ -53,8 +53,15 @@ export async function makePackages({ maxGlibc, platformOnly, addons }) {
     await setUp([packages, libtorch, addon, ...platformSteps({ maxGlibc })])
   }
   // Only now is it known which addons there are.
-  if (!platformOnly) await setUp([packages, typescript, ...mainSteps(await builtAddons(addons))])
+  if (!platformOnly) await setUp([packages, typescript, ...mainSteps(await existingAddons(addons))])
   await report(made)
+}
+
+/** @throws {SetUpError} Where there is none: without, nobody could use the main package. */
+async function existingAddons(folder = TARBALLS) {
+  const found = existsSync(folder) ? await addonsIn(folder, MAIN.version) : {}
+  if (Object.keys(found).length > 0) return found
+  throw new SetUpError(`Expected tarballs of addon packages of version ${MAIN.version} in ${folder}, but there is none.`)
 }
 
 /** @throws {SetUpError} Where packages cannot be made, for now. */

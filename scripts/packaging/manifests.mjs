@@ -53,6 +53,7 @@ export function commandManifest(root, name) {
  */
 export function addonManifest(root, name, platform, libtorch, floors) {
   const isLinux = platform.startsWith('linux-')
+  const [torchVersion] = libtorch.version.split('-') // A package that had to be made anew has a suffix; the library has not.
   return {
     name,
     description: `The native part of ${root.name} for ${platform}`,
@@ -60,7 +61,7 @@ export function addonManifest(root, name, platform, libtorch, floors) {
     ...platformKeys(platform),
     preferUnplugged: true, // Yarn's Plug'n'Play: a library cannot be loaded out of an archive.
     dependencies: { [libtorch.name]: libtorch.version },
-    torchRnnMnist: { libtorch: libtorch.version, ...(isLinux ? { glibc: floors.GLIBC, glibcxx: floors.GLIBCXX } : {}) },
+    torchRnnMnist: { libtorch: torchVersion, ...(isLinux ? { glibc: floors.GLIBC, glibcxx: floors.GLIBCXX } : {}) },
   }
 }
 

@@ -12,6 +12,7 @@ export const PACKAGING = join(ROOT, 'scripts', 'packaging')
 const SCOPE = '@torch-rnn-mnist'
 /** All addons' names begin with it; the platform follows. */
 export const ADDON_PREFIX = `${SCOPE}/addon-`
+export const LIBTORCH_PREFIX = `${SCOPE}/libtorch-`
 
 /** The repository's own package.json: what the packages are generated from. */
 export const ROOT_MANIFEST = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
@@ -31,7 +32,7 @@ export const COMMAND = { name: 'rnn-mnist-train', version: ROOT_MANIFEST.version
 /** @type {PackageName} */
 export const ADDON = { name: `${ADDON_PREFIX}${PLATFORM}`, version: ROOT_MANIFEST.version }
 /** With a version of its own: a fix of the addon does not download libtorch again. @type {PackageName} */
-export const LIBTORCH = { name: `${SCOPE}/libtorch-${PLATFORM}`, version: LIBTORCH_CONTENTS.version }
+export const LIBTORCH = { name: `${LIBTORCH_PREFIX}${PLATFORM}`, version: LIBTORCH_CONTENTS.version }
 
 /** @param {PackageName} package_ */
 export function stageOf({ name }) {

@@ -6,9 +6,9 @@ import { filesBelow, hashFiles } from '../bootstrap/stamps.mjs'
 import { libtorch as fetchedLibtorch } from '../bootstrap/steps/libtorch.mjs'
 import { binaryProblems, buildFolderProblems, readBinaries } from './binaries.mjs'
 import { CONTENT_RULES } from './contents.mjs'
-import { ADDON, COMMAND, LIBTORCH, MAIN, PACKAGING, stageOf, TARBALLS, tarballOf } from './places.mjs'
+import { ADDON, COMMAND, LIBTORCH, MAIN, PACKAGING, stageOf, tarballOf } from './places.mjs'
 import { stageAddon, stageCommand, stagedLibraries, stageLibtorch, stageMain } from './stages.mjs'
-import { addonsIn, pack, refuse } from './tarballs.mjs'
+import { pack, refuse } from './tarballs.mjs'
 
 const ADVICE = 'The lines above tell what to mend.'
 const ADDON_FILES = ['torch_rnn_mnist.node', 'loader.node']
@@ -94,9 +94,4 @@ export function mainSteps(addons) {
     }),
     packageStep('command-package', COMMAND, 'command', { fingerprint: () => fingerprint(), stage: stageCommand }),
   ]
-}
-
-/** @param {string} [folder] - With addon packages that other machines made. */
-export function builtAddons(folder = TARBALLS) {
-  return addonsIn(folder, MAIN.version)
 }

@@ -52,7 +52,7 @@ async function filesOf(tarball) {
 }
 
 /** The package.json in a tarball. */
-async function manifestOf(tarball) {
+export async function manifestOf(tarball) {
   const { stdout } = await promisify(execFile)('tar', ['-xzOf', tarball, 'package/package.json'])
   return JSON.parse(stdout)
 }

@@ -24,6 +24,8 @@ export const OTHER_NODES = ['node-22', 'node-24', 'node-26']
 
 /** Most things here install 370 MB, and a loaded machine takes its time. */
 const LIMIT_MS = 300_000
+// The limit of a program must come before jest's: its failure tells what the program had printed.
+jest.setTimeout(3 * LIMIT_MS)
 
 /** A program of this system, by its path: the machines have a PATH of their own. */
 function systemProgram(name: string): string {

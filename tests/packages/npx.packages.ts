@@ -22,4 +22,4 @@ test('npx rnn-mnist-train fetches the command and trains on MNIST', async () => 
   expect(readdirSync(join(folder, 'runs', run))).toContain('model.safetensors')
   expect(JSON.parse(readFileSync(join(folder, 'runs', run, 'config.json'), 'utf8')).versions).toHaveProperty('torch-rnn-mnist')
   expect(readdirSync(machine.path('home')).sort()).toEqual(['.npm', '.npmrc'])
-}, 600_000)
+})

@@ -43,20 +43,16 @@ const WAYS: Record<string, () => Way> = {
   }),
 }
 
-test.each(Object.keys(WAYS))(
-  '%s',
-  async (title) => {
-    const { install, node, files = {}, caches } = (WAYS[title] as () => Way)()
-    const project: Project = { machine, folder: machine.folder(title.replace(/\W+/g, '-')), node }
-    for (const [file, text] of Object.entries({ 'package.json': '{ "private": true }\n', ...files }))
-      writeFileSync(join(project.folder, file), text)
-    const [command, ...args] = install
-    await machine.succeed(command, args, { cwd: project.folder })
-    await expectScripts(project)
-    await expectBundle(project)
-    // TypeScript itself finds nothing in Plug'n'Play's archives.
-    if (node[0] !== 'yarn') await expectTypes(project)
-    expect(readdirSync(machine.path('home')).filter((name) => name !== '.npmrc' && !caches.includes(name))).toEqual([])
-  },
-  600_000,
-)
+test.each(Object.keys(WAYS))('%s', async (title) => {
+  const { install, node, files = {}, caches } = (WAYS[title] as () => Way)()
+  const project: Project = { machine, folder: machine.folder(title.replace(/\W+/g, '-')), node }
+  for (const [file, text] of Object.entries({ 'package.json': '{ "private": true }\n', ...files }))
+    writeFileSync(join(project.folder, file), text)
+  const [command, ...args] = install
+  await machine.succeed(command, args, { cwd: project.folder })
+  await expectScripts(project)
+  await expectBundle(project)
+  // TypeScript itself finds nothing in Plug'n'Play's archives.
+  if (node[0] !== 'yarn') await expectTypes(project)
+  expect(readdirSync(machine.path('home')).filter((name) => name !== '.npmrc' && !caches.includes(name))).toEqual([])
+})

@@ -8,10 +8,16 @@ import { promisify } from 'node:util'
 const ADDRESS = 'TORCH_RNN_MNIST_TEST_REGISTRY'
 const LOG = 'TORCH_RNN_MNIST_TEST_REGISTRY_LOG'
 
+const REPOSITORY = join(__dirname, '..', '..')
+/** Where `npm run package` puts them. */
+export const TARBALLS = join(REPOSITORY, 'npm')
+
 /** The programs of npm: of the one that runs these tests, where that is known. */
 export const NPM_PROGRAMS = dirname(
   process.env['npm_execpath'] ?? join(dirname(process.execPath), '..', 'lib', 'node_modules', 'npm', 'bin', 'npm-cli.js'),
 )
+
+const NPM = join(NPM_PROGRAMS, 'npm-cli.js')
 
 /** Tells the tests, which run in other processes, where the registry is. */
 export function announceRegistry(address: string, log: string): void {
@@ -40,15 +46,25 @@ export function npmrc(address: string): string {
   return `registry=${address}\n${address.replace(/^http:/, '')}:_authToken=nobody\naudit=false\nfund=false\nupdate-notifier=false\n`
 }
 
-/** Runs npm as somebody who maintains the packages, and returns its stdout. */
-export async function npmAsMaintainer(args: readonly string[], address: string): Promise<string> {
+/** Runs a Node program as somebody who maintains the packages, and returns its stdout. */
+export async function runAsMaintainer(args: readonly string[], address: string): Promise<string> {
   const home = mkdtempSync(join(tmpdir(), 'torch-rnn-mnist-maintainer-'))
   try {
     writeFileSync(join(home, '.npmrc'), npmrc(address))
-    const settings = { cwd: home, env: { PATH: process.env['PATH'], HOME: home } }
-    const { stdout } = await promisify(execFile)(process.execPath, [join(NPM_PROGRAMS, 'npm-cli.js'), ...args], settings)
+    const env = { PATH: process.env['PATH'], HOME: home, npm_execpath: NPM }
+    const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: home, env })
     return stdout
   } finally {
     rmSync(home, { recursive: true, force: true })
   }
+}
+
+/** Runs npm as somebody who maintains the packages, and returns its stdout. */
+export function npmAsMaintainer(args: readonly string[], address: string): Promise<string> {
+  return runAsMaintainer([NPM, ...args], address)
+}
+
+/** Publishes all tarballs, as a release does. @returns A line for each of them. */
+export function publishTarballs(address: string): Promise<string> {
+  return runAsMaintainer([join(REPOSITORY, 'scripts', 'packaging', 'publish.mjs'), TARBALLS], address)
 }

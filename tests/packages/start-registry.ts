@@ -1,14 +1,13 @@
 /** Before all test files: starts the registry, and publishes what is in npm/. */
 import { execFileSync, fork } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readdirSync } from 'node:fs'
+import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { announceRegistry, NPM_PROGRAMS, npmAsMaintainer } from './registry'
+import { announceRegistry, NPM_PROGRAMS, publishTarballs } from './registry'
 import { stopWith } from './stop-registry'
 
 const REPOSITORY = join(__dirname, '..', '..')
-const TARBALLS = join(REPOSITORY, 'npm')
 /** These come from the tarballs alone, whatever is published elsewhere. */
 const OWN = ['torch-rnn-mnist', 'rnn-mnist-train', '@torch-rnn-mnist/*']
 
@@ -31,8 +30,5 @@ export default async function startRegistry(): Promise<void> {
   const [port] = await Promise.race([once(server, 'message'), ended])
   const address = `http://127.0.0.1:${port}/`
   announceRegistry(address, join(folder, 'registry.log'))
-  for (const tarball of readdirSync(TARBALLS).filter((name) => name.endsWith('.tgz'))) {
-    console.error(`publishing ${tarball} to ${address}`)
-    await npmAsMaintainer(['publish', join(TARBALLS, tarball), '--access', 'public'], address)
-  }
+  console.error(await publishTarballs(address))
 }

@@ -3,8 +3,8 @@ import { execFileSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { REPOSITORY, runNode } from '../run-program'
+import { publishTarballs, registryAddress, TARBALLS } from './registry'
 
-const TARBALLS = join(REPOSITORY, 'npm')
 const TOOLS = join(__dirname, 'tools', 'node_modules')
 const { name, version } = JSON.parse(readFileSync(join(REPOSITORY, 'package.json'), 'utf8')) as { name: string; version: string }
 const MAIN = join(TARBALLS, `${name}-${version}.tgz`)
@@ -43,4 +43,12 @@ test('the main one has all that its package.json points to', () => {
   const targets = [main, types, ...Object.values(bin), ...Object.values(exports['.']).flatMap((entry) => Object.values(entry as object))]
   expect(targets).toHaveLength(7)
   for (const target of targets) expect(packed).toContain((target as string).replace(/^\.\//, ''))
+})
+
+test('a release that is started again publishes nothing twice, and what others need comes first', async () => {
+  const lines = (await publishTarballs(registryAddress())).trim().split('\n')
+  expect(lines).toHaveLength(readdirSync(TARBALLS).length)
+  for (const line of lines) expect(line).toMatch(/: is published already$/)
+  const kinds = lines.map((line) => /libtorch-|addon-|^torch-rnn-mnist@|^rnn-mnist-train@/.exec(line)?.[0])
+  expect(Array.from(new Set(kinds))).toEqual(['libtorch-', 'addon-', 'torch-rnn-mnist@', 'rnn-mnist-train@'])
 })

@@ -1,0 +1,50 @@
+/**
+ * Publishes a folder of tarballs: publish.mjs <folder> [arguments of npm publish].
+ *
+ * Whoever installs while this runs must find all that a package asks for, so what others depend on goes first. A version that is there
+ * already is skipped: libtorch's stays when only the addon changes, and a release that broke off is started again.
+ */
+import { execFileSync, spawnSync } from 'node:child_process'
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { npmCommand } from '../bootstrap/npm.mjs'
+import { ADDON_PREFIX, COMMAND, LIBTORCH_PREFIX, MAIN } from './places.mjs'
+import { manifestOf } from './tarballs.mjs'
+
+/** Which packages go when. */
+const ORDER = [
+  (name) => name.startsWith(LIBTORCH_PREFIX),
+  (name) => name.startsWith(ADDON_PREFIX),
+  (name) => name === MAIN.name,
+  (name) => name === COMMAND.name,
+]
+
+function isPublished({ name, version }) {
+  const { command, args } = npmCommand(['view', `${name}@${version}`, 'version', '--json'])
+  const { status, stdout, stderr } = spawnSync(command, args, { encoding: 'utf8' })
+  if (status === 0) return stdout.trim() !== ''
+  if (stdout.includes('E404')) return false
+  throw new Error(`npm view ${name}@${version} failed, so it is not known whether it is published:\n${stdout}${stderr}`)
+}
+
+async function readTarballs(folder) {
+  const files = readdirSync(folder).filter((name) => name.endsWith('.tgz'))
+  return Promise.all(files.map(async (name) => ({ file: join(folder, name), manifest: await manifestOf(join(folder, name)) })))
+}
+
+const [folder, ...settings] = process.argv.slice(2)
+const tarballs = await readTarballs(folder)
+const unknown = tarballs.filter(({ manifest }) => !ORDER.some((isNext) => isNext(manifest.name)))
+if (unknown.length > 0) throw new Error(`${unknown.map(({ file }) => file).join(', ')}: no package of this project.`)
+for (const { file, manifest } of ORDER.flatMap((isNext) => tarballs.filter(({ manifest: { name } }) => isNext(name)))) {
+  const title = `${manifest.name}@${manifest.version}`
+  if (isPublished(manifest)) {
+    console.log(`${title}: is published already`)
+    continue
+  }
+  console.log(`${title}: publishing`)
+  // A prerelease must not become what everybody gets.
+  const tag = manifest.version.includes('-') && !manifest.name.startsWith(LIBTORCH_PREFIX) ? ['--tag', 'next'] : []
+  const { command, args } = npmCommand(['publish', file, '--access', 'public', ...tag, ...settings])
+  execFileSync(command, args, { stdio: 'inherit' })
+}
