@@ -1,5 +1,5 @@
 /** The packages as steps of the set-up: one that is packed from the same things is not packed again. */
-import { statSync } from 'node:fs'
+import { rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { BUILD, DIST, FETCHED_LIBTORCH, LIBTORCH_SCRIPTS, PLATFORM, ROOT } from '../bootstrap/places.mjs'
 import { filesBelow, hashFiles } from '../bootstrap/stamps.mjs'
@@ -46,6 +46,7 @@ function packageStep(name, package_, kind, { fingerprint, stage, check = async (
     fingerprint,
     outputs: () => [tarballOf(package_), join(stageOf(package_), 'package.json'), join(stageOf(package_), 'SHA256SUMS')],
     async run({ tool, detail }) {
+      rmSync(tarballOf(package_), { force: true }) // What fails now must not be published in its earlier form.
       detail('laying it out')
       await stage()
       detail('checking')
@@ -59,22 +60,23 @@ function packageStep(name, package_, kind, { fingerprint, stage, check = async (
 /** The packages that depend on the platform. @param {{ maxGlibc?: string }} options */
 export function platformSteps({ maxGlibc }) {
   const libraries = new Set(fetchedLibtorch.outputs().flatMap((file) => /[^/\\]+\.so(\.\d+)?$/.exec(file) ?? []))
-  const checkFiles = async (files) => binaryProblems(await readBinaries(files), libraries, maxGlibc)
-  const limit = `${maxGlibc ?? 'any glibc'}`
+  const checkFiles = async (files, limit) => binaryProblems(await readBinaries(files), libraries, limit)
   return [
     packageStep('libtorch-package', LIBTORCH, 'libtorch', {
       needs: ['binutils'],
-      fingerprint: () => `${limit} ${fingerprint(LIBTORCH_SCRIPTS, join(FETCHED_LIBTORCH, 'licenses'))}`,
+      fingerprint: () => fingerprint(LIBTORCH_SCRIPTS, join(FETCHED_LIBTORCH, 'licenses')),
       stage: stageLibtorch,
       check: async () => checkFiles(await stagedLibraries()),
     }),
     packageStep('addon-package', ADDON, 'addon', {
       needs: ['binutils'],
-      fingerprint: () => `${limit} ${fingerprint(LIBTORCH_SCRIPTS, ...ADDON_FILES.map((file) => join(BUILD, 'Release', file)))}`,
+      fingerprint: () =>
+        `${maxGlibc ?? 'any'} ${fingerprint(LIBTORCH_SCRIPTS, ...ADDON_FILES.map((file) => join(BUILD, 'Release', file)))}`,
       stage: stageAddon,
       async check() {
         const files = ADDON_FILES.map((file) => join(stageOf(ADDON), file))
-        return [...(await checkFiles(files)), ...(await buildFolderProblems(files))]
+        // The limit is for both, as are the floors that the package states.
+        return [...(await checkFiles([...files, ...(await stagedLibraries())], maxGlibc)), ...(await buildFolderProblems(files))]
       },
     }),
   ]

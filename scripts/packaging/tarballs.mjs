@@ -25,7 +25,7 @@ export function refuse(package_, problems) {
 export async function pack(tool, package_, rule) {
   const target = tarballOf(package_)
   const scratch = `${target}.tmp`
-  for (const old of [target, scratch]) rmSync(old, { recursive: true, force: true })
+  rmSync(scratch, { recursive: true, force: true })
   mkdirSync(scratch, { recursive: true })
   try {
     await tool(npmCommand(['pack', stageOf(package_), '--pack-destination', scratch]))

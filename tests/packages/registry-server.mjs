@@ -4,6 +4,7 @@
  *
  * Arguments: the folder, the address of the other registry, then the names of the packages that must never come from there.
  */
+import { rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 
@@ -21,5 +22,8 @@ const server = await runServer({
   web: { enable: false },
   log: { type: 'file', path: join(folder, 'registry.log'), format: 'json', level: 'http', colors: false },
 })
-process.on('disconnect', () => process.exit())
+process.on('disconnect', () => {
+  rmSync(folder, { recursive: true, force: true })
+  process.exit()
+})
 server.listen(0, '127.0.0.1', () => process.send(server.address().port))

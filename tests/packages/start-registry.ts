@@ -1,11 +1,11 @@
 /** Before all test files: starts the registry, and publishes what is in npm/. */
-import { execFileSync, fork } from 'node:child_process'
+import { type ChildProcess, execFileSync, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { announceRegistry, NPM_PROGRAMS, publishTarballs } from './registry'
-import { stopWith } from './stop-registry'
+import stopRegistry, { stopWith } from './stop-registry'
 
 const REPOSITORY = join(__dirname, '..', '..')
 /** These come from the tarballs alone, whatever is published elsewhere. */
@@ -23,12 +23,21 @@ export default async function startRegistry(): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'torch-rnn-mnist-registry-'))
   const server = fork(join(__dirname, 'registry-server.mjs'), [folder, configuredRegistry(), ...OWN], { stdio: 'inherit' })
   stopWith(server, folder)
+  try {
+    const address = await addressOf(server)
+    announceRegistry(address, join(folder, 'registry.log'))
+    console.error(await publishTarballs(address))
+  } catch (error) {
+    await stopRegistry() // jest does not, where the start fails.
+    throw error
+  }
+}
+
+async function addressOf(server: ChildProcess): Promise<string> {
   const ended = once(server, 'exit').then(([code]) => {
     throw new Error(`The registry ended with exit code ${code}.`)
   })
   ended.catch(() => undefined) // At the end of all tests it may.
   const [port] = await Promise.race([once(server, 'message'), ended])
-  const address = `http://127.0.0.1:${port}/`
-  announceRegistry(address, join(folder, 'registry.log'))
-  console.error(await publishTarballs(address))
+  return `http://127.0.0.1:${port}/`
 }

@@ -1,4 +1,4 @@
-/** After all test files, also where the start failed: ends the registry and removes what it kept. */
+/** After all test files: ends the registry and removes what it kept. */
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { rmSync } from 'node:fs'
