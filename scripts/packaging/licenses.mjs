@@ -15,6 +15,7 @@ const PARTS = {
   'linux-x64': [
     ['libtorch_cpu.so, libc10.so', 'PyTorch and what it takes in as sources', 'BSD-3-Clause and others', 'torch'],
     ['libtorch_cpu.so', 'Intel oneMKL, linked statically', 'Intel Simplified Software License', 'mkl'],
+    ['libtorch_cpu.so', "Xbyak, the assembler of PyTorch's oneDNN", 'BSD-3-Clause', 'xbyak'],
     ['libgomp.so.1', "GCC's OpenMP library; its sources are part of GCC's", 'GPL-3.0 with the GCC Runtime Library Exception 3.1', 'gcc'],
     ['libcudart.so.13', "NVIDIA's CUDA runtime", "NVIDIA's license agreement for the CUDA toolkit", 'nvidia_cuda_runtime'],
     ['libcupti.so.13', "NVIDIA's CUDA profiling tools interface", "NVIDIA's license agreement for the CUDA toolkit", 'nvidia_cuda_cupti'],
@@ -30,7 +31,7 @@ export function hasLicenses(platform) {
 export async function writeLibtorchLicenses(stage, platform) {
   const target = join(stage, 'licenses')
   await cp(WHEELS, target, { recursive: true })
-  for (const part of ['mkl', 'gcc']) await cp(join(ADDED, part), join(target, part), { recursive: true })
+  for (const part of ['mkl', 'xbyak', 'gcc']) await cp(join(ADDED, part), join(target, part), { recursive: true })
   const folders = await readdir(target)
   const lines = PARTS[platform].map(([file, what, license, prefix]) => {
     const folder = folders.find((name) => name === prefix || name.startsWith(`${prefix}-`))
