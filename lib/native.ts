@@ -1,6 +1,6 @@
 /** The only door to the addon, with its typed interface. How it and libtorch are found and opened is in loading/. */
 import { isMainThread } from 'node:worker_threads'
-import { type LoadedAddon, loadAddon } from './loading/load-addon'
+import type { LoadedAddon } from './loading/load-addon'
 import type { ModelOptions } from './options'
 import { PACKAGE_ROOT } from './version'
 
@@ -118,6 +118,8 @@ export function native(): NativeBinding {
 }
 
 function load(): LoadedAddon {
+  // Only now: whoever imports the package, or asks the command line for help, may never need it.
+  const { loadAddon } = require('./loading/load-addon') as typeof import('./loading/load-addon')
   const result = loadAddon(PACKAGE_ROOT)
   if (isMainThread) process.once('exit', () => result.binding.stopEverything())
   return result
