@@ -32,6 +32,15 @@ async function readTarballs(folder) {
   return Promise.all(files.map(async (name) => ({ file: join(folder, name), manifest: await manifestOf(join(folder, name)) })))
 }
 
+/**
+ * A prerelease must not become what everybody gets, and npm wants to be told what it becomes instead. "2.15.0-1" of libtorch's package is
+ * none: libtorch's version, packed once more.
+ */
+function tagOf({ name, version }) {
+  if (!version.includes('-')) return []
+  return ['--tag', name.startsWith(LIBTORCH_PREFIX) ? 'latest' : 'next']
+}
+
 const [folder, ...settings] = process.argv.slice(2)
 const tarballs = await readTarballs(folder)
 const unknown = tarballs.filter(({ manifest }) => !ORDER.some((isNext) => isNext(manifest.name)))
@@ -43,8 +52,6 @@ for (const { file, manifest } of ORDER.flatMap((isNext) => tarballs.filter(({ ma
     continue
   }
   console.log(`${title}: publishing`)
-  // A prerelease must not become what everybody gets.
-  const tag = manifest.version.includes('-') && !manifest.name.startsWith(LIBTORCH_PREFIX) ? ['--tag', 'next'] : []
-  const { command, args } = npmCommand(['publish', file, '--access', 'public', ...tag, ...settings])
+  const { command, args } = npmCommand(['publish', file, '--access', 'public', ...tagOf(manifest), ...settings])
   execFileSync(command, args, { stdio: 'inherit' })
 }
