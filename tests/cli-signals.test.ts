@@ -113,7 +113,7 @@ describe('a second signal', () => {
 
   testWithSignals('later ends the program without saving', async () => {
     // An epoch of two batches, each of which takes seconds on one thread.
-    const slow = ['--hidden-size', '1500', '--num-layers', '2', '--batch-size', '150', '--threads', '1', '--log-interval', '1']
+    const slow = ['--hidden-size', '2000', '--num-layers', '2', '--batch-size', '150', '--threads', '1', '--log-interval', '1']
     const program = start([...TINY_DATA, ...ENDLESS, ...slow, '--json'])
     await program.line(/"type":"batch"/) // The second batch has begun.
     program.signal('SIGINT')
