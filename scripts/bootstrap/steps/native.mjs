@@ -11,7 +11,10 @@ const CONFIGURATIONS = join(CACHE, 'configurations')
 const ADVICE = 'If the message does not help: `rm -rf build .cache/native-tests*` and the same command again build from the start.'
 
 /** The variables that change what CMake does. */
-const VARIABLES = ['CC', 'CXX', 'CFLAGS', 'CXXFLAGS', 'LDFLAGS', 'CMAKE_GENERATOR', 'LIBTORCH_BYPASS_VERSION_CHECK']
+const VARIABLES = [
+  ...['CC', 'CXX', 'CFLAGS', 'CXXFLAGS', 'LDFLAGS', 'MACOSX_DEPLOYMENT_TARGET', 'CMAKE_GENERATOR'],
+  'LIBTORCH_BYPASS_VERSION_CHECK',
+]
 
 function generator() {
   if (process.platform === 'win32' || process.env.CMAKE_GENERATOR !== undefined) return process.env.CMAKE_GENERATOR
