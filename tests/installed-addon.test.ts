@@ -163,6 +163,15 @@ test.each([
   expect(advice?.includes('npx rnn-mnist-train build') ?? false).toBe(problem !== message)
 })
 
+test.each(['LoadLibraryEx failed with error 126', 'The specified module could not be found.\r\n\\\\?\\C:\\x\\loader.node'])(
+  'where Windows finds no library, what users may lack is named: %j',
+  (message) => {
+    const { problem, advice } = explainLoadFailure(message)
+    expect(problem).toContain(message)
+    expect(advice).toContain('Microsoft Visual C++ Redistributable for x64')
+  },
+)
+
 test.each([
   ['2.36', '2.28', true],
   ['2.28', '2.28', true],

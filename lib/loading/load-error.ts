@@ -28,10 +28,16 @@ export function loadError({ problem, places, advice, cause }: LoadFailure): Torc
 /** The system's reason for not loading a library: what its words mean where they are hard to read, and what helps then. */
 export function explainLoadFailure(message: string): { readonly problem: string; readonly advice?: string } {
   const [, lacking] = /version `((?:GLIBCXX|GLIBC|CXXABI)_[\d.]+)' not found/.exec(message) ?? []
+  if (/LoadLibraryEx failed with error 126$|The specified module could not be found/.test(message)) {
+    return { problem: `a library that it needs is missing, and Windows does not say which (${message})`, advice: VISUAL_CPP_ADVICE }
+  }
   if (lacking === undefined) return { problem: message }
   const owner = lacking.startsWith('GLIBC_') ? 'C library (glibc)' : "compiler's library (libstdc++.so.6)"
   return { problem: `this system's ${owner} is too old: it lacks ${lacking} (${message})`, advice: OLD_SYSTEM_ADVICE }
 }
+
+const VISUAL_CPP_ADVICE =
+  'Mostly it is one of the Visual C++ runtime: install the newest Microsoft Visual C++ Redistributable for x64 (of Visual Studio 2022 17.8 or newer).'
 
 /** How the addon is compiled where no package has it. */
 export const BUILD_ADVICE = 'set LIBTORCH to a folder with libtorch and run `npx rnn-mnist-train build`.'
