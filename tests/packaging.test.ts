@@ -1,7 +1,8 @@
 /** What is checked before anything is packed; npm run test:packages proves the packages themselves. */
 import { execFileSync } from 'node:child_process'
-import { readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { libraryNames } from '../lib/loading/platform'
 import { runModule } from './bootstrap-modules'
 import { REPOSITORY } from './run-program'
 import { useTemporaryFolder } from './temporary-folder'
@@ -12,11 +13,14 @@ const testOnLinux = process.platform === 'linux' ? test : test.skip
 
 const ROOT_MANIFEST = JSON.parse(readFileSync(join(REPOSITORY, 'package.json'), 'utf8'))
 const RELEASE = join(REPOSITORY, 'build', 'Release')
+const CONTENTS = JSON.parse(readFileSync(join(REPOSITORY, 'scripts', 'libtorch', 'contents.json'), 'utf8'))
+const PLATFORM = `${process.platform}-${process.arch}`
 
 /** Calls what a module of scripts/packaging exports. */
-function call(module: string, expression: string, ...args: readonly unknown[]): Promise<unknown> {
+function call(module: string | readonly string[], expression: string, ...args: readonly unknown[]): Promise<unknown> {
   const texts = args.map((value) => JSON.stringify(value))
-  return runModule([`../packaging/${module}.mjs`], `console.log(JSON.stringify(await ${expression}) ?? 'null')`, texts)
+  const files = [module].flat().map((name) => `../packaging/${name}.mjs`)
+  return runModule(files, `console.log(JSON.stringify(await ${expression}) ?? 'null')`, texts)
 }
 
 describe('package.json', () => {
@@ -34,16 +38,18 @@ describe('package.json', () => {
 
   test('of an addon names its platform, its libtorch and what both need of a system', async () => {
     const floors = { GLIBC: '2.34', GLIBCXX: '3.4.30', CXXABI: '1.3.11' }
-    const make = (platform: string) => call('manifests', `addonManifest(${PARSED})`, ROOT_MANIFEST, 'addon', platform, LIBTORCH, floors)
-    expect(await make('linux-x64')).toMatchObject({
+    const make = (platform: string, asked: object) =>
+      call('manifests', `addonManifest(${PARSED})`, ROOT_MANIFEST, 'addon', platform, LIBTORCH, asked)
+    expect(await make('linux-x64', floors)).toMatchObject({
       ...{ name: 'addon', version: ROOT_MANIFEST.version, os: ['linux'], cpu: ['x64'], libc: ['glibc'], preferUnplugged: true },
       dependencies: { [LIBTORCH.name]: '2.15.0' },
       torchRnnMnist: { libtorch: '2.15.0', glibc: '2.34', glibcxx: '3.4.30' },
     })
-    const mac = (await make('darwin-arm64')) as object
-    expect(mac).toMatchObject({ os: ['darwin'], cpu: ['arm64'], torchRnnMnist: { libtorch: '2.15.0' } })
+    const mac = await make('darwin-arm64', { macOS: '14.0' })
+    expect(mac).toMatchObject({ os: ['darwin'], cpu: ['arm64'] })
+    expect(mac).toHaveProperty('torchRnnMnist', { libtorch: '2.15.0', macos: '14.0' })
     expect(mac).not.toHaveProperty('libc')
-    expect(mac).not.toHaveProperty('torchRnnMnist.glibc')
+    expect(await make('win32-x64', {})).toHaveProperty('torchRnnMnist', { libtorch: '2.15.0' })
     const again = { ...LIBTORCH, version: '2.15.0-1' }
     expect(await call('manifests', `addonManifest(${PARSED})`, ROOT_MANIFEST, 'addon', 'linux-x64', again, floors)).toMatchObject({
       ...{ dependencies: { [LIBTORCH.name]: '2.15.0-1' }, torchRnnMnist: { libtorch: '2.15.0' } },
@@ -95,14 +101,14 @@ describe('the binaries', () => {
   const OURS = ['torch_rnn_mnist.node', 'loader.node'].map((name) => join(RELEASE, name))
   const LIBTORCH = ['libc10.so', 'libtorch_cpu.so']
 
-  const problems = (files: readonly string[], packaged: readonly string[], ...rest: readonly string[]) =>
-    call(
-      'binaries',
-      'readBinaries(JSON.parse(args[0])).then((found) => binaryProblems(found, new Set(JSON.parse(args[1])), args[2] && JSON.parse(args[2])))',
-      files,
-      packaged,
-      ...rest,
-    )
+  const CHECK = '(found) => binaryProblems(found, JSON.parse(args[1]), systemOf(JSON.parse(args[2])), JSON.parse(args[3]) ?? undefined)'
+  const problems = (files: readonly string[], packaged: readonly string[], maxGlibc: string | null = null) =>
+    call(['binaries', 'systems'], `readBinaries(JSON.parse(args[0])).then(${CHECK})`, files, packaged, PLATFORM, maxGlibc)
+  /** The same for binaries of another platform, as they would be read. */
+  const problemsOf = (platform: string, packaged: readonly string[], ...binaries: readonly object[]) => {
+    const found = binaries.map((binary) => ({ file: 'x', runPaths: [], floors: {}, ...binary }))
+    return call(['binaries', 'systems'], `(${CHECK})(JSON.parse(args[0]))`, found, packaged, platform, null)
+  }
 
   /** A library that needs another one, and looks for it in a folder of this machine. */
   function plantLibrary(): string {
@@ -118,7 +124,10 @@ describe('the binaries', () => {
 
   testOnLinux('of this clone need nothing but libtorch and the system, and look nowhere', async () => {
     expect(await problems(OURS, LIBTORCH)).toEqual([])
-    expect(await call('binaries', 'readBinaries(JSON.parse(args[0])).then(describeRunPaths)', OURS)).toBe('no RPATH or RUNPATH')
+    const describe = '(found) => describeRunPaths(found, systemOf(JSON.parse(args[1])))'
+    expect(await call(['binaries', 'systems'], `readBinaries(JSON.parse(args[0])).then(${describe})`, OURS, PLATFORM)).toBe(
+      'no RPATH or RUNPATH',
+    )
   })
 
   testOnLinux('do not hold the path of this clone', async () => {
@@ -150,28 +159,88 @@ describe('the binaries', () => {
     )
   })
 
-  test('are described by readelf', async () => {
-    const text = `
-Dynamic section at offset 0x1 contains 4 entries:
- 0x000000000000000e (SONAME)             Library soname: [libx.so.1]
- 0x0000000000000001 (NEEDED)             Shared library: [libc.so.6]
- 0x000000000000001d (RUNPATH)            Library runpath: [$ORIGIN:/opt/x]
-
-Version definition section '.gnu.version_d' contains 1 entry:
-  0x0000: Rev: 1  Flags: none  Index: 2  Cnt: 1  Name: GLIBCXX_9.9
-
-Version needs section '.gnu.version_r' contains 1 entry:
-  0x0000: Version: 1  File: libc.so.6  Cnt: 3
-  0x0010:   Name: GLIBC_2.4  Flags: none  Version: 3
-  0x0020:   Name: GLIBC_2.17  Flags: none  Version: 2
-  0x0030:   Name: GLIBC_PRIVATE  Flags: none  Version: 4
-`
-    expect(await call('elf', 'parseReadelf(JSON.parse(args[0]))', text)).toEqual({
-      ...{ soname: 'libx.so.1', needed: ['libc.so.6'], runPaths: ['$ORIGIN', '/opt/x'], floors: { GLIBC: '2.17' } },
-    })
-    const relative = text.replace('GLIBC_2.17', 'GLIBC_ABI_DT_RELR')
-    expect(await call('elf', 'parseReadelf(JSON.parse(args[0])).floors', relative)).toEqual({ GLIBC: '2.36' })
+  testOnLinux('are read, or it is said which one is none', async () => {
+    const [planted] = (await call('binaries', 'readBinaries(JSON.parse(args[0]))', [plantLibrary()])) as object[]
+    const runPaths = ['/some/where', '$ORIGIN/lib']
+    expect(planted).toMatchObject({ file: path('libplanted.so'), needed: expect.arrayContaining(['libelsewhere.so']), runPaths })
+    writeFileSync(path('text.so'), 'text')
+    const failure = await call('binaries', 'readBinaries(JSON.parse(args[0])).catch((error) => error.message)', [path('text.so')])
+    expect(failure).toContain(`${path('text.so')} is no library of Linux, macOS or Windows`)
   })
+
+  test('need the newest of all versions that they name', async () => {
+    const floors = (versions: readonly string[]) => call('floors', 'floorsOf(JSON.parse(args[0]))', versions)
+    expect(await floors(['GLIBC_2.4', 'GLIBC_2.17', 'GLIBC_PRIVATE', 'GLIBCXX_3.4.9', 'GLIBCXX_3.4.30', 'OMP_1.0'])).toEqual({
+      ...{ GLIBC: '2.17', GLIBCXX: '3.4.30' },
+    })
+    expect(await floors(['GLIBC_2.17', 'GLIBC_ABI_DT_RELR'])).toEqual({ GLIBC: '2.36' })
+    expect(await floors(['macOS_14.0'])).toEqual({ macOS: '14.0' })
+    const highest = 'highestFloors(JSON.parse(args[0]))'
+    expect(await call('floors', highest, [{ macOS: '14.0' }, { macOS: '14.5' }, { macOS: '11.0' }])).toEqual({ macOS: '14.5' })
+  })
+
+  test('of macOS need the packages and the system, look beside themselves, and are signed', async () => {
+    const system = ['/usr/lib/libSystem.B.dylib', '/System/Library/Frameworks/Accelerate.framework/Versions/A/Accelerate']
+    const beside = ['@rpath/libc10.dylib', '@loader_path/libomp.dylib']
+    const good = { needed: [...system, ...beside], runPaths: ['@loader_path', '@loader_path/../x'], isSigned: true }
+    const packaged = ['libc10.dylib', 'libomp.dylib']
+    expect(await problemsOf('darwin-arm64', packaged, good)).toEqual([])
+    expect(await problemsOf('darwin-arm64', packaged, { ...good, isSigned: false, runPaths: ['@executable_path', '/opt/lib'] })).toEqual([
+      'x looks for libraries in "@executable_path" (LC_RPATH); only folders below @loader_path exist elsewhere',
+      'x looks for libraries in "/opt/lib" (LC_RPATH); only folders below @loader_path exist elsewhere',
+      'x has no signature, without which every macOS refuses to load it',
+    ])
+    const needed = ['/opt/llvm-openmp/lib/libomp.dylib', '@rpath/libshm.dylib', '@rpath/deep/libomp.dylib']
+    const words = (name: string) => `x needs ${name}, which neither the packages nor every macOS have`
+    expect(await problemsOf('darwin-arm64', packaged, { ...good, needed })).toEqual(needed.map(words))
+  })
+
+  test('of Windows need the packages and the system, in letters of any case', async () => {
+    const needed = ['KERNEL32.dll', 'api-ms-win-crt-heap-l1-1-0.dll', 'VCRUNTIME140_THREADS.dll', 'NODE.EXE', 'C10.dll']
+    expect(await problemsOf('win32-x64', ['c10.dll'], { needed })).toEqual([])
+    expect(await problemsOf('win32-x64', ['c10.dll'], { needed: ['python312.dll', 'api-ms-win-crt-../x.dll'] })).toEqual([
+      'x needs python312.dll, which neither the packages nor every Windows have',
+      'x needs api-ms-win-crt-../x.dll, which neither the packages nor every Windows have',
+    ])
+  })
+})
+
+describe.each(Object.keys(CONTENTS.platforms))('libtorch for %s', (platform) => {
+  const packed = () => call('places', 'packedLibraries(JSON.parse(args[0])).map((path) => path.split("/").at(-1))', platform)
+
+  test('has all libraries that are opened, and no other', async () => {
+    const { dependencies, cpu } = libraryNames(platform)
+    expect(await packed()).toEqual(expect.arrayContaining([...dependencies, cpu]))
+    expect((await packed()) as string[]).toHaveLength(dependencies.length + 1)
+  })
+
+  test('has the licences of all libraries', async () => {
+    // As the wheels have them; all four have the same.
+    for (const folder of ['nvidia_cuda_runtime-13', 'nvidia_cuda_cupti-13', 'torch-2/third_party/llvm-openmp']) {
+      mkdirSync(path('wheels', folder), { recursive: true })
+    }
+    mkdirSync(path('wheels', 'torch-2', 'third_party', 'tensorpipe', 'third_party', 'libuv'), { recursive: true })
+    const write = 'writeLibtorchLicenses(...args.map((text) => JSON.parse(text)))'
+    await call('licenses', write, path('stage'), platform, path('wheels'))
+    const text = readFileSync(path('stage', 'LICENSE'), 'utf8')
+    const named = Array.from(text.matchAll(/^- ([^:]+): /gm), ([, files = '']) => files.split(', ')).flat()
+    const matches = (library: string) => named.some((name) => new RegExp(`^${name.replaceAll('*', '.*')}$`).test(library))
+    expect(((await packed()) as string[]).filter((library) => !matches(library))).toEqual([])
+  })
+})
+
+const FETCHED = join(REPOSITORY, '.cache', 'libtorch', `${CONTENTS.version}-${PLATFORM}`, 'lib')
+const testWithLibtorch = process.platform === 'linux' && existsSync(FETCHED) ? test : test.skip
+
+testWithLibtorch('the libraries are opened after those that they need', async () => {
+  const { dependencies, cpu } = libraryNames(PLATFORM)
+  const order = [...dependencies, cpu]
+  const files = order.map((name) => join(FETCHED, name))
+  const read = await call('binaries', 'readBinaries(JSON.parse(args[0]))', files)
+  const late = (read as { file: string; needed: string[] }[]).flatMap(({ file, needed }) =>
+    needed.filter((name) => order.indexOf(name) > order.indexOf(basename(file))),
+  )
+  expect(late).toEqual(PLATFORM === 'linux-arm64' ? ['libnvpl_lapack_core.so.0'] : [])
 })
 
 test('npm run package refuses options that it does not know, with exit code 2', async () => {

@@ -4,10 +4,12 @@ import { createRequire } from 'node:module'
 import { cpus } from 'node:os'
 import { join } from 'node:path'
 import { makePackages, parsePackageOptions } from '../packaging/command.mjs'
+import { testInstall } from '../packaging/test-install.mjs'
 import { DIST, FETCHED_LIBTORCH, ROOT } from './places.mjs'
 import { setUp } from './set-up.mjs'
 import { SetUpError } from './set-up-error.mjs'
 import { libtorch, libtorchFolder } from './steps/libtorch.mjs'
+import { lief } from './steps/lief.mjs'
 import { addon, addressTests, nativeTests, threadTests } from './steps/native.mjs'
 import { docsPackages, neighbourPackages, packages, packageTestTools } from './steps/packages.mjs'
 import { typescript } from './steps/typescript.mjs'
@@ -43,11 +45,11 @@ const COMMANDS = {
     createRequire(import.meta.url)(program)
   },
   async test(args) {
-    await setUp([...productSteps(), docsPackages, nativeTests])
+    await setUp([...productSteps(), lief, docsPackages, nativeTests])
     await runAll([...LINT, ['C++ tests', ctest(nativeTests)], ['TypeScript tests', node('jest', ...args)]])
   },
   async 'test:js'(args) {
-    await setUp(productSteps())
+    await setUp([...productSteps(), lief])
     await runAll([['TypeScript tests', node('jest', ...args)]])
   },
   async 'test:native'(args) {
@@ -75,6 +77,9 @@ const COMMANDS = {
     await setUp([packages, packageTestTools])
     const rest = isPacked ? args.slice(1) : args
     await runAll([['package tests', node('jest', '--config', 'tests/packages/jest.config.js', '--runInBand', ...rest)]])
+  },
+  async 'test:install'() {
+    testInstall()
   },
   async lint() {
     await setUp([packages, docsPackages])

@@ -18,7 +18,7 @@ const PACKAGES = {
     cmake: 'cmake',
     compiler: 'g++',
     make: 'ninja-build',
-    binutils: 'binutils',
+    strip: 'binutils',
   },
   dnf: {
     install: 'sudo dnf install',
@@ -27,7 +27,7 @@ const PACKAGES = {
     cmake: 'cmake',
     compiler: 'gcc-c++',
     make: 'ninja-build',
-    binutils: 'binutils',
+    strip: 'binutils',
   },
   pacman: {
     install: 'sudo pacman -S',
@@ -36,7 +36,7 @@ const PACKAGES = {
     cmake: 'cmake',
     compiler: 'gcc',
     make: 'ninja',
-    binutils: 'binutils',
+    strip: 'binutils',
   },
   zypper: {
     install: 'sudo zypper install',
@@ -45,9 +45,9 @@ const PACKAGES = {
     cmake: 'cmake',
     compiler: 'gcc-c++',
     make: 'ninja',
-    binutils: 'binutils',
+    strip: 'binutils',
   },
-  brew: { install: 'brew install', python: 'python', pip: 'python', cmake: 'cmake', compiler: 'llvm', make: 'ninja', binutils: 'binutils' },
+  brew: { install: 'brew install', python: 'python', pip: 'python', cmake: 'cmake', compiler: 'llvm', make: 'ninja' },
   winget: {
     install: 'winget install',
     python: 'Python.Python.3.12',
@@ -64,7 +64,7 @@ const CHECKS = {
   cmake: checkCmake,
   compiler: checkCompiler,
   make: checkMake,
-  binutils: checkBinutils,
+  strip: checkStrip,
   'libtorch for this platform': checkPlatform,
   'disk space for libtorch': checkDiskSpace,
 }
@@ -144,10 +144,9 @@ function checkMake() {
   return { message: 'Ninja or make: CMake needs one of them', package: 'make' }
 }
 
-function checkBinutils() {
-  const missing = ['readelf', 'strip'].filter((name) => !found(name, ['--version']))
-  if (missing.length === 0) return undefined
-  return { message: `binutils (${missing.join(' and ')}: not found): checks and strips what is packed`, package: 'binutils' }
+function checkStrip() {
+  if (found('strip', ['--version'])) return undefined
+  return { message: 'binutils (strip was not found): makes what is packed smaller', package: 'strip' }
 }
 
 /** Wheels exist for few platforms; elsewhere users bring their own libtorch. */

@@ -1,45 +1,53 @@
 /** Checks the binaries of a package: nothing that only the build machine has, nothing that is missing, no system newer than promised. */
+import { execFile } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
-import { basename } from 'node:path'
-import { ROOT } from '../bootstrap/places.mjs'
-import { isNewer, readElf } from './elf.mjs'
+import { basename, join } from 'node:path'
+import { promisify } from 'node:util'
+import { PYTHON, ROOT } from '../bootstrap/places.mjs'
+import { LIEF } from '../bootstrap/steps/lief.mjs'
+import { floorsOf, isNewer } from './floors.mjs'
 
-/** What every Linux with glibc has; libstdc++ and libgcc_s are there wherever Node runs. */
-const SYSTEM_LIBRARIES = new Set([
-  ...['libc.so.6', 'libm.so.6', 'libdl.so.2', 'librt.so.1', 'libpthread.so.0', 'libutil.so.1'],
-  ...['libstdc++.so.6', 'libgcc_s.so.1', 'ld-linux-x86-64.so.2', 'ld-linux-aarch64.so.1'],
-])
+const READER = join(import.meta.dirname, 'binaries.py')
 
 /**
+ * What a binary asks of the system that loads it.
+ *
  * @typedef {object} Binary
  * @property {string} file
- * @property {import('./elf.mjs').Elf} elf
+ * @property {string[]} needed - Libraries, as the binary names them.
+ * @property {string[]} runPaths - The folders in which it looks for them.
+ * @property {Record<string, string>} floors - From floorsOf.
+ * @property {boolean} [isSigned] - On macOS.
  */
 
-/** @param {string[]} files @returns {Promise<Binary[]>} */
-export function readBinaries(files) {
-  return Promise.all(files.map(async (file) => ({ file, elf: await readElf(file) })))
+/** Needs the step lief. @param {string[]} files @returns {Promise<Binary[]>} */
+export async function readBinaries(files) {
+  const { stdout } = await promisify(execFile)(PYTHON, [READER, LIEF, ...files])
+  return JSON.parse(stdout).map(({ versions, ...binary }) => ({ ...binary, floors: floorsOf(versions) }))
 }
 
 /**
  * @param {Binary[]} binaries
- * @param {Set<string>} packaged - File names of the libraries that the packages bring.
+ * @param {string[]} packaged - File names of the libraries that the packages bring.
+ * @param {import('./systems.mjs').System} system
  * @param {string} [maxGlibc] - "2.28": the oldest C library on which the binaries must load.
  * @returns {string[]} What is wrong; empty when all is well.
  */
-export function binaryProblems(binaries, packaged, maxGlibc) {
-  return binaries.flatMap(({ file, elf }) => elfProblems(elf, packaged, maxGlibc).map((problem) => `${basename(file)} ${problem}`))
+export function binaryProblems(binaries, packaged, system, maxGlibc) {
+  const files = new Set(packaged.map(system.fileOf))
+  return binaries.flatMap((binary) => problemsOf(binary, files, system, maxGlibc).map((problem) => `${basename(binary.file)} ${problem}`))
 }
 
-function elfProblems({ needed, runPaths, floors }, packaged, maxGlibc) {
-  const missing = needed.filter((name) => !packaged.has(name) && !SYSTEM_LIBRARIES.has(name))
+function problemsOf({ needed, runPaths, floors, isSigned }, files, { name, has, fileOf, pathsName, here, wantsSignature }, maxGlibc) {
+  const missing = needed.filter((library) => !has(library) && !files.has(fileOf(library)))
   // A path that is relative to the library may lead to nothing; one of a machine may lead to something else there.
-  const foreign = runPaths.filter((path) => path !== '$ORIGIN' && !path.startsWith('$ORIGIN/'))
+  const foreign = runPaths.filter((path) => path !== here && !path.startsWith(`${here}/`))
   const isTooNew = maxGlibc !== undefined && floors.GLIBC !== undefined && isNewer(floors.GLIBC, maxGlibc)
   return [
-    ...missing.map((name) => `needs ${name}, which neither the packages nor every Linux have`),
-    ...foreign.map((path) => `looks for libraries in "${path}" (RPATH or RUNPATH); only folders below $ORIGIN exist elsewhere`),
+    ...missing.map((library) => `needs ${library}, which neither the packages nor ${name} have`),
+    ...foreign.map((path) => `looks for libraries in "${path}" (${pathsName}); only folders below ${here} exist elsewhere`),
     ...(isTooNew ? [`needs glibc ${floors.GLIBC}, but ${maxGlibc} is the newest allowed (--max-glibc)`] : []),
+    ...(wantsSignature && !isSigned ? [`has no signature, without which ${name} refuses to load it`] : []),
   ]
 }
 
@@ -51,10 +59,10 @@ export async function buildFolderProblems(files, folder = ROOT) {
     .map((file) => `${basename(file)} holds the path ${folder} of this machine`)
 }
 
-/** Where the binaries look for libraries, in words. @param {Binary[]} binaries */
-export function describeRunPaths(binaries) {
-  const found = binaries.filter(({ elf }) => elf.runPaths.length > 0)
-  if (found.length === 0) return 'no RPATH or RUNPATH'
-  const paths = new Set(found.flatMap(({ elf }) => elf.runPaths))
-  return `RPATH of ${found.map(({ file }) => basename(file)).join(', ')}: ${[...paths].join(' ')}`
+/** Where the binaries look for libraries, in words. @param {Binary[]} binaries @param {import('./systems.mjs').System} system */
+export function describeRunPaths(binaries, { pathsName }) {
+  const found = binaries.filter(({ runPaths }) => runPaths.length > 0)
+  if (found.length === 0) return `no ${pathsName}`
+  const paths = new Set(found.flatMap(({ runPaths }) => runPaths))
+  return `${pathsName} of ${found.map(({ file }) => basename(file)).join(', ')}: ${[...paths].join(' ')}`
 }

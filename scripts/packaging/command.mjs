@@ -6,15 +6,17 @@ import { FETCHED_LIBTORCH, PLATFORM, ROOT } from '../bootstrap/places.mjs'
 import { setUp } from '../bootstrap/set-up.mjs'
 import { SetUpError } from '../bootstrap/set-up-error.mjs'
 import { libtorch, libtorchFolder } from '../bootstrap/steps/libtorch.mjs'
+import { lief } from '../bootstrap/steps/lief.mjs'
 import { addon } from '../bootstrap/steps/native.mjs'
 import { packages } from '../bootstrap/steps/packages.mjs'
 import { typescript } from '../bootstrap/steps/typescript.mjs'
 import { describeRunPaths, readBinaries } from './binaries.mjs'
-import { highestFloors } from './elf.mjs'
+import { highestFloors } from './floors.mjs'
 import { hasLicenses } from './licenses.mjs'
 import { ADDON, COMMAND, LIBTORCH, MAIN, stageOf, TARBALLS, tarballOf } from './places.mjs'
 import { packagedFiles } from './stages.mjs'
 import { mainSteps, platformSteps } from './steps.mjs'
+import { systemOf } from './systems.mjs'
 import { addonsIn, removeOtherVersions } from './tarballs.mjs'
 
 const USAGE = `Usage: npm run package -- [--max-glibc <version>] [--platform-only]
@@ -50,7 +52,7 @@ export async function makePackages({ maxGlibc, platformOnly, addons }) {
   removeOtherVersions(made)
   if (addons === undefined) {
     requirePackablePlatform()
-    await setUp([packages, libtorch, addon, ...platformSteps({ maxGlibc })])
+    await setUp([packages, libtorch, addon, lief, ...platformSteps({ maxGlibc })])
   }
   // Only now is it known which addons there are.
   if (!platformOnly) await setUp([packages, typescript, ...mainSteps(await existingAddons(addons))])
@@ -64,13 +66,10 @@ async function existingAddons(folder = TARBALLS) {
   throw new SetUpError(`Expected tarballs of addon packages of version ${MAIN.version} in ${folder}, but there is none.`)
 }
 
-/** @throws {SetUpError} Where packages cannot be made, for now. */
+/** @throws {SetUpError} Where packages cannot be made. */
 function requirePackablePlatform() {
-  if (process.platform !== 'linux') {
-    throw new SetUpError(`Expected Linux: the check of the libraries that ${PLATFORM} needs is not written yet.`)
-  }
   if (!hasLicenses(PLATFORM)) {
-    throw new SetUpError(`The licences of libtorch for ${PLATFORM} are not collected yet: see scripts/packaging/licenses.mjs.`)
+    throw new SetUpError(`There is no package for ${PLATFORM}: scripts/packaging/licenses.mjs knows no licences of a libtorch for it.`)
   }
   if (libtorchFolder() !== FETCHED_LIBTORCH) {
     throw new SetUpError('What is packed is the pinned libtorch, so LIBTORCH and LIBTORCH_USE_PYTORCH must not be set.')
@@ -79,14 +78,15 @@ function requirePackablePlatform() {
 
 /** Tells of each package how large it is, and what it asks of a system. */
 async function report(made) {
+  const system = systemOf(PLATFORM)
   for (const package_ of made) {
     const stage = stageOf(package_)
     const files = packagedFiles(stage)
     const installed = files.reduce((sum, file) => sum + statSync(join(stage, file)).size, 0)
     const tarball = tarballOf(package_)
     console.log(`${relative(ROOT, tarball)}: ${size(statSync(tarball).size)} packed, ${size(installed)} installed, ${files.length} files`)
-    const binaries = await readBinaries(files.filter((file) => /\.node$|\.so(\.\d+)?$/.test(file)).map((file) => join(stage, file)))
-    if (binaries.length > 0) console.log(`  ${describeFloors(binaries)}; ${describeRunPaths(binaries)}`)
+    const binaries = files.filter((file) => file.endsWith('.node') || system.library.test(file)).map((file) => join(stage, file))
+    if (binaries.length > 0) console.log(`  ${describe(await readBinaries(binaries), system)}`)
   }
   if (made.includes(MAIN)) {
     const { optionalDependencies } = JSON.parse(readFileSync(join(stageOf(MAIN), 'package.json'), 'utf8'))
@@ -94,11 +94,9 @@ async function report(made) {
   }
 }
 
-function describeFloors(binaries) {
-  const floors = highestFloors(binaries.map(({ elf }) => elf))
-  return `needs ${Object.entries(floors)
-    .map((floor) => floor.join(' '))
-    .join(', ')}`
+function describe(binaries, system) {
+  const floors = Object.entries(highestFloors(binaries.map((binary) => binary.floors))).map((floor) => floor.join(' '))
+  return `needs ${floors.join(', ') || 'no particular version of the system'}; ${describeRunPaths(binaries, system)}`
 }
 
 function size(bytes) {

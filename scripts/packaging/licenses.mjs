@@ -1,4 +1,5 @@
 /** The licences of what the packages hold and is not ours. */
+import { existsSync } from 'node:fs'
 import { cp, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { FETCHED_LIBTORCH, LIBTORCH_CONTENTS, ROOT } from '../bootstrap/places.mjs'
@@ -7,18 +8,48 @@ import { PACKAGING } from './places.mjs'
 const WHEELS = join(FETCHED_LIBTORCH, 'licenses')
 const ADDED = join(PACKAGING, 'licenses')
 
+const TORCH = ['PyTorch and what it takes in as sources', 'BSD-3-Clause and others', 'torch']
+const MKL = ['Intel oneMKL, linked statically', 'Intel Simplified Software License', 'mkl']
+const XBYAK = ["Xbyak, the assembler of PyTorch's oneDNN", 'BSD-3-Clause', 'xbyak']
+const KLEIDIAI = ['KleidiAI', 'Apache-2.0', 'kleidiai']
+const GCC = ["GCC's OpenMP library; its sources are part of GCC's", 'GPL-3.0 with the GCC Runtime Library Exception 3.1', 'gcc']
+const CUDA = [
+  ['libcudart.so.13', "NVIDIA's CUDA runtime", "NVIDIA's license agreement for the CUDA toolkit", 'nvidia_cuda_runtime'],
+  ['libcupti.so.13', "NVIDIA's CUDA profiling tools interface", "NVIDIA's license agreement for the CUDA toolkit", 'nvidia_cuda_cupti'],
+]
+
 /**
- * What lies in libtorch's folder `lib` on each platform, and the licence texts of it below `licenses`. A platform that is missing here has
- * not been looked through yet, so nothing is packed for it.
+ * What lies in libtorch's folder `lib` on each platform, and the folder below `licenses` with the texts of it: from PyTorch's wheels, where
+ * it ends in a version, or added here (licenses/README.md). Nothing is packed for a platform that has not been looked through.
  */
 const PARTS = {
   'linux-x64': [
-    ['libtorch_cpu.so, libc10.so', 'PyTorch and what it takes in as sources', 'BSD-3-Clause and others', 'torch'],
-    ['libtorch_cpu.so', 'Intel oneMKL, linked statically', 'Intel Simplified Software License', 'mkl'],
-    ['libtorch_cpu.so', "Xbyak, the assembler of PyTorch's oneDNN", 'BSD-3-Clause', 'xbyak'],
-    ['libgomp.so.1', "GCC's OpenMP library; its sources are part of GCC's", 'GPL-3.0 with the GCC Runtime Library Exception 3.1', 'gcc'],
-    ['libcudart.so.13', "NVIDIA's CUDA runtime", "NVIDIA's license agreement for the CUDA toolkit", 'nvidia_cuda_runtime'],
-    ['libcupti.so.13', "NVIDIA's CUDA profiling tools interface", "NVIDIA's license agreement for the CUDA toolkit", 'nvidia_cuda_cupti'],
+    ['libtorch_cpu.so, libc10.so', ...TORCH],
+    ['libtorch_cpu.so', ...MKL],
+    ['libtorch_cpu.so', ...XBYAK],
+    ['libgomp.so.1', ...GCC],
+    ...CUDA,
+  ],
+  'linux-arm64': [
+    ['libtorch_cpu.so, libc10.so', ...TORCH],
+    ['libtorch_cpu.so', ...KLEIDIAI],
+    ['libtorch_cpu.so', "Xbyak_aarch64, the assembler of PyTorch's oneDNN", 'Apache-2.0', 'xbyak_aarch64'],
+    ['libarm_compute.so, libarm_compute_graph.so', 'the Arm Compute Library', 'MIT', 'arm_compute'],
+    ['libnvpl_*.so.0', "NVIDIA's performance libraries", "NVIDIA's license agreement for them", 'nvpl'],
+    ['libgomp.so.1', ...GCC],
+    ...CUDA,
+  ],
+  'darwin-arm64': [
+    ['libtorch_cpu.dylib, libc10.dylib', ...TORCH],
+    ['libtorch_cpu.dylib', ...KLEIDIAI],
+    ['libomp.dylib', "LLVM's OpenMP library", 'Apache-2.0 with LLVM Exceptions', 'torch/third_party/llvm-openmp'],
+  ],
+  'win32-x64': [
+    ['torch_cpu.dll, c10.dll', ...TORCH],
+    ['torch_cpu.dll', ...MKL],
+    ['torch_cpu.dll', ...XBYAK],
+    ['libiomp5md.dll', "Intel's OpenMP library", 'Intel End User License Agreement for Developer Tools', 'intel_openmp'],
+    ['uv.dll', 'libuv', 'MIT', 'torch/third_party/tensorpipe/third_party/libuv'],
   ],
 }
 
@@ -27,19 +58,28 @@ export function hasLicenses(platform) {
   return PARTS[platform] !== undefined
 }
 
-/** Writes LICENSE and licenses/ of the libtorch package. */
-export async function writeLibtorchLicenses(stage, platform) {
+/** Writes LICENSE and licenses/ of the libtorch package. @param {string} [wheels] - The licences of PyTorch's wheels. */
+export async function writeLibtorchLicenses(stage, platform, wheels = WHEELS) {
   const target = join(stage, 'licenses')
-  await cp(WHEELS, target, { recursive: true })
-  for (const part of ['mkl', 'xbyak', 'gcc']) await cp(join(ADDED, part), join(target, part), { recursive: true })
+  await cp(wheels, target, { recursive: true })
+  const added = await readdir(ADDED)
+  for (const [, , , part] of PARTS[platform]) {
+    if (added.includes(part)) await cp(join(ADDED, part), join(target, part), { recursive: true })
+  }
   const folders = await readdir(target)
-  const lines = PARTS[platform].map(([file, what, license, prefix]) => {
-    const folder = folders.find((name) => name === prefix || name.startsWith(`${prefix}-`))
-    if (folder === undefined) throw new Error(`Expected the licences of ${what} in ${target}, but there is no ${prefix}.`)
-    return `- ${file}: ${what}. ${license}, in licenses/${folder}.`
-  })
-  const text = `This package holds libraries of several owners, each under its own terms; but for symbols stripped from PyTorch's they are unchanged:\n\n${lines.join('\n')}\n`
+  const lines = PARTS[platform].map(([file, what, license, part]) => `- ${file}: ${what}. ${license}, in licenses/${find(part)}.`)
+  const stripped = platform.startsWith('linux-') ? "but for symbols stripped from PyTorch's they" : 'they'
+  const text = `This package holds libraries of several owners, each under its own terms; ${stripped} are unchanged:\n\n${lines.join('\n')}\n`
   await writeFile(join(stage, 'LICENSE'), text)
+
+  /** The folder of a part, whose first name may have a version: "torch/third_party/x". */
+  function find(part) {
+    const [name, ...below] = part.split('/')
+    const folder = folders.find((found) => found === name || found.startsWith(`${name}-`))
+    const path = [folder ?? name, ...below].join('/')
+    if (!existsSync(join(target, path))) throw new Error(`Expected the licences of ${part} in ${target}, but there are none.`)
+    return path
+  }
 }
 
 /** The licence files of packages whose code is compiled into the addon, through their headers. */

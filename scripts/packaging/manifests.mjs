@@ -52,7 +52,6 @@ export function commandManifest(root, name) {
  * @param {Record<string, string>} floors - From highestFloors, over the addon and libtorch.
  */
 export function addonManifest(root, name, platform, libtorch, floors) {
-  const isLinux = platform.startsWith('linux-')
   const [torchVersion] = libtorch.version.split('-') // A package that had to be made anew has a suffix; the library has not.
   return {
     name,
@@ -61,7 +60,8 @@ export function addonManifest(root, name, platform, libtorch, floors) {
     ...platformKeys(platform),
     preferUnplugged: true, // Yarn's Plug'n'Play: a library cannot be loaded out of an archive.
     dependencies: { [libtorch.name]: libtorch.version },
-    torchRnnMnist: { libtorch: torchVersion, ...(isLinux ? { glibc: floors.GLIBC, glibcxx: floors.GLIBCXX } : {}) },
+    // What is undefined is not written.
+    torchRnnMnist: { libtorch: torchVersion, glibc: floors.GLIBC, glibcxx: floors.GLIBCXX, macos: floors.macOS },
   }
 }
 

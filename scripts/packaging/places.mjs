@@ -1,7 +1,8 @@
 /** The packages that npm gets, by name, and where they are made. */
 import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { CACHE, LIBTORCH_CONTENTS, PLATFORM, ROOT } from '../bootstrap/places.mjs'
+import { systemOf } from './systems.mjs'
 
 /** A folder for each package, laid out as it is packed. */
 export const STAGES = join(CACHE, 'packages')
@@ -33,6 +34,11 @@ export const COMMAND = { name: 'rnn-mnist-train', version: ROOT_MANIFEST.version
 export const ADDON = { name: `${ADDON_PREFIX}${PLATFORM}`, version: ROOT_MANIFEST.version }
 /** With a version of its own: a fix of the addon does not download libtorch again. @type {PackageName} */
 export const LIBTORCH = { name: `${LIBTORCH_PREFIX}${PLATFORM}`, version: LIBTORCH_CONTENTS.version }
+
+/** What libtorch's package holds, as paths in PyTorch's wheels. @param {string} [platform] */
+export function packedLibraries(platform = PLATFORM) {
+  return LIBTORCH_CONTENTS.platforms[platform].libraries.filter((path) => systemOf(platform).library.test(basename(path)))
+}
 
 /** @param {PackageName} package_ */
 export function stageOf({ name }) {

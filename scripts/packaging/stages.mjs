@@ -6,12 +6,13 @@ import { chmod, copyFile, cp, mkdir, readdir, rename, rm, writeFile } from 'node
 import { basename, join, relative, sep } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { promisify } from 'node:util'
-import { BUILD, FETCHED_LIBTORCH, LIBTORCH_CONTENTS, PLATFORM, ROOT } from '../bootstrap/places.mjs'
+import { BUILD, FETCHED_LIBTORCH, PLATFORM, ROOT } from '../bootstrap/places.mjs'
 import { filesBelow } from '../bootstrap/stamps.mjs'
-import { highestFloors, readElf } from './elf.mjs'
+import { readBinaries } from './binaries.mjs'
+import { highestFloors } from './floors.mjs'
 import { writeAddonLicenses, writeLibtorchLicenses } from './licenses.mjs'
 import { addonManifest, commandManifest, libtorchManifest, mainManifest, withRepository } from './manifests.mjs'
-import { ADDON, COMMAND, LIBTORCH, MAIN, PACKAGING, ROOT_MANIFEST, stageOf } from './places.mjs'
+import { ADDON, COMMAND, LIBTORCH, MAIN, PACKAGING, packedLibraries, ROOT_MANIFEST, stageOf } from './places.mjs'
 
 /** What the main package takes from the repository as it is. Source maps and sources serve debuggers and `rnn-mnist-train build`. */
 const MAIN_FILES = ['dist', 'native', 'cmake', 'CMakeLists.txt', 'docs/errors.md', 'binding.gyp.md', 'README.md', 'CHANGELOG.md', 'LICENSE']
@@ -72,12 +73,15 @@ export async function stageCommand() {
   })
 }
 
-/** PyTorch's libraries without the symbols that only debuggers use, a fifth of their size; NVIDIA's as they came. */
+/**
+ * On Linux, PyTorch's libraries without the symbols that only debuggers use, a fifth of their size; NVIDIA's as they came, as all are
+ * elsewhere: on macOS it would break their signatures.
+ */
 export async function stageLibtorch() {
   await stage(LIBTORCH, libtorchManifest(root(), LIBTORCH, PLATFORM), async (folder) => {
     await mkdir(join(folder, 'lib'))
-    for (const path of LIBTORCH_CONTENTS.platforms[PLATFORM].libraries) {
-      const copy = path.startsWith('torch/') ? strip : copyFile
+    for (const path of packedLibraries()) {
+      const copy = /^torch\/(?!lib\/libnvpl_)/.test(path) ? strip : copyFile
       const library = join(folder, 'lib', basename(path))
       await copy(join(FETCHED_LIBTORCH, 'lib', basename(path)), library)
       await chmod(library, 0o755)
@@ -92,7 +96,7 @@ export async function stageLibtorch() {
 export async function stageAddon() {
   const names = ['torch_rnn_mnist.node', 'loader.node']
   const files = [...names.map((name) => join(BUILD, 'Release', name)), ...(await stagedLibraries())]
-  const floors = highestFloors(await Promise.all(files.map(readElf)))
+  const floors = highestFloors((await readBinaries(files)).map((binary) => binary.floors))
   await stage(ADDON, addonManifest(root(), ADDON.name, PLATFORM, LIBTORCH, floors), async (folder) => {
     for (const name of names) await strip(join(BUILD, 'Release', name), join(folder, name))
     await writeAddonLicenses(folder)
@@ -106,21 +110,31 @@ export async function stagedLibraries() {
   return (await readdir(folder)).map((name) => join(folder, name))
 }
 
+/** Copies a binary, on Linux without the symbols that only debuggers use. */
 async function strip(from, to) {
+  if (process.platform !== 'linux') return copyFile(from, to)
   await promisify(execFile)('strip', ['--strip-unneeded', '-o', to, from])
 }
+
+/** No package may bring it, and Windows may lack it. */
+const WINDOWS_NEEDS =
+  process.platform === 'win32'
+    ? `
+It needs the Microsoft Visual C++ Redistributable for x64, of Visual Studio 2022 17.8 or newer: older ones lack VCRUNTIME140_THREADS.dll.
+`
+    : ''
 
 function libtorchReadme() {
   return `# ${LIBTORCH.name}
 
-libtorch ${LIBTORCH.version} for the CPU on ${PLATFORM}, taken out of PyTorch's own wheels, with its symbols stripped. The package
+libtorch ${LIBTORCH.version} for the CPU on ${PLATFORM}, taken out of PyTorch's own wheels${process.platform === 'linux' ? ', with its symbols stripped' : ''}. The package
 \`${MAIN.name}\` installs it where it fits; it is of no use by itself. Its owners and their terms are in LICENSE.
-`
+${WINDOWS_NEEDS}`
 }
 
 function addonReadme() {
   return `# ${ADDON.name}
 
 The native part of \`${MAIN.name}\` for ${PLATFORM}, which installs it where it fits; it is of no use by itself.
-`
+${WINDOWS_NEEDS}`
 }

@@ -1,13 +1,13 @@
 /** The packages as steps of the set-up: one that is packed from the same things is not packed again. */
 import { rmSync, statSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { BUILD, DIST, FETCHED_LIBTORCH, LIBTORCH_SCRIPTS, PLATFORM, ROOT } from '../bootstrap/places.mjs'
 import { filesBelow, hashFiles } from '../bootstrap/stamps.mjs'
-import { libtorch as fetchedLibtorch } from '../bootstrap/steps/libtorch.mjs'
 import { binaryProblems, buildFolderProblems, readBinaries } from './binaries.mjs'
 import { CONTENT_RULES } from './contents.mjs'
-import { ADDON, COMMAND, LIBTORCH, MAIN, PACKAGING, stageOf, tarballOf } from './places.mjs'
+import { ADDON, COMMAND, LIBTORCH, MAIN, PACKAGING, packedLibraries, stageOf, tarballOf } from './places.mjs'
 import { stageAddon, stageCommand, stagedLibraries, stageLibtorch, stageMain } from './stages.mjs'
+import { systemOf } from './systems.mjs'
 import { pack, refuse } from './tarballs.mjs'
 
 const ADVICE = 'The lines above tell what to mend.'
@@ -59,17 +59,18 @@ function packageStep(name, package_, kind, { fingerprint, stage, check = async (
 
 /** The packages that depend on the platform. @param {{ maxGlibc?: string }} options */
 export function platformSteps({ maxGlibc }) {
-  const libraries = new Set(fetchedLibtorch.outputs().flatMap((file) => /[^/\\]+\.so(\.\d+)?$/.exec(file) ?? []))
-  const checkFiles = async (files, limit) => binaryProblems(await readBinaries(files), libraries, limit)
+  const libraries = packedLibraries().map((path) => basename(path))
+  const checkFiles = async (files, limit) => binaryProblems(await readBinaries(files), libraries, systemOf(PLATFORM), limit)
+  const needs = process.platform === 'linux' ? ['python', 'strip'] : ['python']
   return [
     packageStep('libtorch-package', LIBTORCH, 'libtorch', {
-      needs: ['binutils'],
+      needs,
       fingerprint: () => fingerprint(LIBTORCH_SCRIPTS, join(FETCHED_LIBTORCH, 'licenses')),
       stage: stageLibtorch,
       check: async () => checkFiles(await stagedLibraries()),
     }),
     packageStep('addon-package', ADDON, 'addon', {
-      needs: ['binutils'],
+      needs,
       fingerprint: () =>
         `${maxGlibc ?? 'any'} ${fingerprint(LIBTORCH_SCRIPTS, ...ADDON_FILES.map((file) => join(BUILD, 'Release', file)))}`,
       stage: stageAddon,

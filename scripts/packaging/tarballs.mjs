@@ -1,7 +1,7 @@
 /** Packs the staged packages, and checks what came out. */
 import { execFile } from 'node:child_process'
 import { mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs'
-import { basename, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { npmCommand } from '../bootstrap/npm.mjs'
 import { SetUpError } from '../bootstrap/set-up-error.mjs'
@@ -47,14 +47,19 @@ function unlike(files, folder) {
 
 /** The files in a tarball, relative to the package. */
 async function filesOf(tarball) {
-  const { stdout } = await promisify(execFile)('tar', ['-tzf', tarball])
-  return stdout.split('\n').flatMap((line) => (line === '' || line.endsWith('/') ? [] : [line.replace(/^package\//, '')]))
+  const list = await tar('-tzf', tarball)
+  return list.split(/\r?\n/).flatMap((line) => (line === '' || line.endsWith('/') ? [] : [line.replace(/^package\//, '')]))
 }
 
 /** The package.json in a tarball. */
 export async function manifestOf(tarball) {
-  const { stdout } = await promisify(execFile)('tar', ['-xzOf', tarball, 'package/package.json'])
-  return JSON.parse(stdout)
+  return JSON.parse(await tar('-xzOf', tarball, 'package/package.json'))
+}
+
+/** In the tarball's folder: GNU's tar takes the "C:" of a path for the name of a machine. */
+async function tar(flags, tarball, ...members) {
+  const { stdout } = await promisify(execFile)('tar', [flags, basename(tarball), ...members], { cwd: dirname(tarball) })
+  return stdout
 }
 
 /**

@@ -1,0 +1,37 @@
+/** The oldest system on which binaries load: of each library with versions, and of macOS itself, the newest one that they need. */
+
+/** Not a version of the C library, but a promise of its loader that came with one. */
+const ABI_MARKS = { GLIBC_ABI_DT_RELR: 'GLIBC_2.36' }
+
+/**
+ * @param {string[]} versions - As a binary names them: "GLIBC_2.34", "macOS_14.0".
+ * @returns {Record<string, string>} The newest version of each of GLIBC, GLIBCXX, CXXABI and macOS.
+ */
+export function floorsOf(versions) {
+  const matches = versions.map((version) => /^(GLIBC|GLIBCXX|CXXABI|macOS)_(\d[\d.]*)$/.exec(ABI_MARKS[version] ?? version))
+  return newest(matches.flatMap((match) => (match === null ? [] : [[match[1], match[2]]])))
+}
+
+/** The floors of several files together. @param {Record<string, string>[]} all */
+export function highestFloors(all) {
+  return newest(all.flatMap((floors) => Object.entries(floors)))
+}
+
+function newest(entries) {
+  const floors = {}
+  for (const [library, version] of entries) {
+    if (floors[library] === undefined || isNewer(version, floors[library])) floors[library] = version
+  }
+  return floors
+}
+
+/** Whether version "2.34" is above another, number by number. */
+export function isNewer(version, other) {
+  const [left, right] = [version, other].map((text) => text.split('.').map(Number))
+  const length = Math.max(left.length, right.length)
+  for (let index = 0; index < length; index += 1) {
+    const difference = (left[index] ?? 0) - (right[index] ?? 0)
+    if (difference !== 0) return difference > 0
+  }
+  return false
+}
