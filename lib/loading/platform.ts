@@ -46,8 +46,9 @@ export function libraryNames(platform: string): LibraryNames {
 /** The names for the running platform. */
 export const LIBRARY_NAMES = libraryNames(PLATFORM)
 
-/** The C library of this process: "glibc 2.36", "musl", or "none of Linux's" elsewhere. */
+/** The C library of this process. */
 export interface CLibrary {
+  /** `other` where the system is not Linux. */
   readonly name: 'glibc' | 'musl' | 'other'
   /** Of the GNU C library: "2.36". */
   readonly version?: string
