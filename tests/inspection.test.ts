@@ -1,5 +1,6 @@
 /** Looking at a model: its summary, its parameters, its features, its device, its end. */
 import { ImageRNN, SaveFeatures } from '../lib'
+import { deferred } from './deferred'
 import { expectError } from './expect-error'
 import { SMALL, smallDataset, smallImages, smallOptions, useModels } from './sample-models'
 
@@ -105,8 +106,11 @@ describe('asyncDispose', () => {
   test('waits until the running call has ended', async () => {
     const model = new ImageRNN(smallOptions())
     const settled: string[] = []
-    const training = model.train(smallDataset(1000), { epochs: 1000, batchSize: 1, onBatch: () => void settled.push('batch') })
+    const underWay = deferred()
+    // An epoch of seconds: only once it is under way, a call that reads is sure to wait for its end.
+    const training = model.train(smallDataset(20_000), { epochs: 1000, batchSize: 1, onBatch: () => underWay.resolve() })
     const failure = expectError(() => training, 'ERR_DISPOSED').then(() => settled.push('training'))
+    await underWay.promise
     const waiting = expectError(() => model.stateDict(), 'ERR_DISPOSED').then(() => settled.push('stateDict'))
     await model[Symbol.asyncDispose]()
     expect(model.disposed).toBe(true)
