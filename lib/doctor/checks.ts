@@ -5,7 +5,7 @@ import { dirname, join, resolve } from 'node:path'
 import { checkWritable } from '../checkpoints/durable-file'
 import { loadMnist } from '../data/mnist'
 import { ADDON_PACKAGE, searchAddon } from '../loading/addon'
-import { searchLibtorch } from '../loading/libtorch'
+import { LIBTORCH_PACKAGE, searchLibtorch } from '../loading/libtorch'
 import type { TriedPlace } from '../loading/load-error'
 import { explainMissingAddon } from '../loading/missing-addon'
 import { cLibrary, isAtLeast, PLATFORM } from '../loading/platform'
@@ -55,7 +55,7 @@ function installedPackages(packageRoot: string, addon: string, libraries: string
     { name: 'torch-rnn-mnist', folder: packageRoot },
     { name: ADDON_PACKAGE, folder: addon },
   ]
-  return libraries === undefined ? found : [...found, { name: ADDON_PACKAGE.replace('addon', 'libtorch'), folder: dirname(libraries) }]
+  return libraries === undefined ? found : [...found, { name: LIBTORCH_PACKAGE, folder: dirname(libraries) }]
 }
 
 /** Loads and trains in a process of its own: whatever that does, this one can tell. */

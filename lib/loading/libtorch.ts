@@ -1,21 +1,20 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import type { TriedPlace } from './load-error'
 import { isClone, resolvePackage } from './packages'
 import { LIBRARY_NAMES, PLATFORM } from './platform'
 
 /** The libtorch that the addon is made for; its C++ ABI is stable within one version only. */
 export const REQUIRED_TORCH_VERSION = '2.15.0'
 
-const LIBTORCH_PACKAGE = `@torch-rnn-mnist/libtorch-${PLATFORM}`
+/** The package with libtorch for the running platform. */
+export const LIBTORCH_PACKAGE = `@torch-rnn-mnist/libtorch-${PLATFORM}`
 
-/** A place where libtorch was looked for. */
-export interface LibtorchPlace {
-  /** Where, in words: "LIBTORCH=/opt/libtorch". */
-  readonly description: string
+/** A place where libtorch was looked for: "LIBTORCH=/opt/libtorch". */
+export interface LibtorchPlace extends TriedPlace {
   /** The folder with the libraries themselves; absent when there is none, and then `problem` says why. */
   readonly libraries?: string
-  readonly problem?: string
   /** Whether somebody chose it: then nobody has tried it with this addon yet. */
   readonly isNamed?: boolean
 }

@@ -8,6 +8,8 @@ export const CACHE = join(ROOT, '.cache')
 export const LOGS = join(CACHE, 'logs')
 export const STAMPS = join(CACHE, 'stamps')
 export const BUILD = join(ROOT, 'build')
+/** What cmake-js makes of native/: the addon, and what opens libtorch before it. */
+export const ADDON_FILES = ['torch_rnn_mnist.node', 'loader.node'].map((name) => join(BUILD, 'Release', name))
 export const DIST = join(ROOT, 'dist')
 export const LIBTORCH_SCRIPTS = join(ROOT, 'scripts', 'libtorch')
 

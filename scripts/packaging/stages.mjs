@@ -6,7 +6,7 @@ import { chmod, copyFile, cp, mkdir, readdir, rename, rm, writeFile } from 'node
 import { basename, join, relative, sep } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { promisify } from 'node:util'
-import { BUILD, FETCHED_LIBTORCH, PLATFORM, ROOT } from '../bootstrap/places.mjs'
+import { ADDON_FILES, FETCHED_LIBTORCH, PLATFORM, ROOT } from '../bootstrap/places.mjs'
 import { filesBelow } from '../bootstrap/stamps.mjs'
 import { readBinaries } from './binaries.mjs'
 import { highestFloors } from './floors.mjs'
@@ -94,11 +94,10 @@ export async function stageLibtorch() {
 
 /** Needs the stage of libtorch: the package states what it and libtorch need together. */
 export async function stageAddon() {
-  const names = ['torch_rnn_mnist.node', 'loader.node']
-  const files = [...names.map((name) => join(BUILD, 'Release', name)), ...(await stagedLibraries())]
+  const files = [...ADDON_FILES, ...(await stagedLibraries())]
   const floors = highestFloors((await readBinaries(files)).map((binary) => binary.floors))
   await stage(ADDON, addonManifest(root(), ADDON.name, PLATFORM, LIBTORCH, floors), async (folder) => {
-    for (const name of names) await strip(join(BUILD, 'Release', name), join(folder, name))
+    for (const file of ADDON_FILES) await strip(file, join(folder, basename(file)))
     await writeAddonLicenses(folder)
     await writeFile(join(folder, 'README.md'), addonReadme())
   })

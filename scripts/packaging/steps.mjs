@@ -1,7 +1,7 @@
 /** The packages as steps of the set-up: one that is packed from the same things is not packed again. */
 import { rmSync, statSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import { BUILD, DIST, FETCHED_LIBTORCH, LIBTORCH_SCRIPTS, PLATFORM, ROOT } from '../bootstrap/places.mjs'
+import { ADDON_FILES, DIST, FETCHED_LIBTORCH, LIBTORCH_SCRIPTS, PLATFORM, ROOT } from '../bootstrap/places.mjs'
 import { filesBelow, hashFiles } from '../bootstrap/stamps.mjs'
 import { binaryProblems, buildFolderProblems, readBinaries } from './binaries.mjs'
 import { CONTENT_RULES } from './contents.mjs'
@@ -11,7 +11,6 @@ import { systemOf } from './systems.mjs'
 import { pack, refuse } from './tarballs.mjs'
 
 const ADVICE = 'The lines above tell what to mend.'
-const ADDON_FILES = ['torch_rnn_mnist.node', 'loader.node']
 const SOURCES = [PACKAGING, join(ROOT, 'package.json'), join(ROOT, 'LICENSE')]
 /** They decide the field "repository". */
 const VARIABLES = ['GITHUB_SERVER_URL', 'GITHUB_REPOSITORY']
@@ -71,11 +70,10 @@ export function platformSteps({ maxGlibc }) {
     }),
     packageStep('addon-package', ADDON, 'addon', {
       needs,
-      fingerprint: () =>
-        `${maxGlibc ?? 'any'} ${fingerprint(LIBTORCH_SCRIPTS, ...ADDON_FILES.map((file) => join(BUILD, 'Release', file)))}`,
+      fingerprint: () => `${maxGlibc ?? 'any'} ${fingerprint(LIBTORCH_SCRIPTS, ...ADDON_FILES)}`,
       stage: stageAddon,
       async check() {
-        const files = ADDON_FILES.map((file) => join(stageOf(ADDON), file))
+        const files = ADDON_FILES.map((file) => join(stageOf(ADDON), basename(file)))
         // The limit is for both, as are the floors that the package states.
         return [...(await checkFiles([...files, ...(await stagedLibraries())], maxGlibc)), ...(await buildFolderProblems(files))]
       },

@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { BUILD, CACHE, LIBTORCH_CONTENTS, PLATFORM, ROOT } from '../places.mjs'
+import { ADDON_FILES, BUILD, CACHE, LIBTORCH_CONTENTS, PLATFORM, ROOT } from '../places.mjs'
 import { filesBelow, hashFiles } from '../stamps.mjs'
 import { libtorchFolder } from './libtorch.mjs'
 
@@ -65,7 +65,7 @@ export const addon = {
   advice: ADVICE,
   needs: () => TOOLS,
   fingerprint: () => `${configuration()}\n${hashFiles(ROOT, [...sources(['native', 'cmake']), join(ROOT, 'package-lock.json')])}`,
-  outputs: () => ['torch_rnn_mnist.node', 'loader.node'].map((name) => join(BUILD, 'Release', name)),
+  outputs: () => ADDON_FILES,
   async run({ tool, detail, killedBefore }) {
     prepareFolder('addon', BUILD, killedBefore)
     const cmakeJs = join(ROOT, 'node_modules', 'cmake-js', 'bin', 'cmake-js')
