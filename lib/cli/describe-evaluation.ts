@@ -1,6 +1,6 @@
 /** The text of an evaluation: its result, batch by batch if asked for, and tables of what is confused. */
-import type { ClassMetrics } from '../evaluation'
-import type { EvaluationBatchEvent, EvaluationEvent } from '../events'
+import type { ClassMetrics } from '../model/evaluation'
+import type { EvaluationBatchEvent, EvaluationEvent } from '../training/events'
 import { drawColumns, TABLE_COLUMNS } from './table'
 
 /** The line that training and evaluation end with. */

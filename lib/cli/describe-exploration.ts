@@ -1,4 +1,4 @@
-import type { ExploreEvent } from '../events'
+import type { ExploreEvent } from '../training/events'
 
 /** A heading and a cell for each part of the data. */
 type Row = readonly [string, string, string]

@@ -1,7 +1,7 @@
 /** The text of what is seen inside a network: its logits, and the features that a hook keeps. */
 
-import type { Architecture } from '../architecture'
-import type { FeaturesEvent, LogitsEvent } from '../events'
+import type { Architecture } from '../model/architecture'
+import type { FeaturesEvent, LogitsEvent } from '../training/events'
 import { toPercent } from './describe-evaluation'
 import { drawColumns } from './table'
 

@@ -1,6 +1,6 @@
 /** The text of what is found out about, and done to, an installation. */
 
-import type { BuildEvent, CheckEvent } from '../events'
+import type { BuildEvent, CheckEvent } from '../training/events'
 
 const MARKS = { ok: 'ok     ', warning: 'warning', failed: 'FAILED ' } as const
 

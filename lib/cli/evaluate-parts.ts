@@ -1,6 +1,6 @@
 import type { ImageDataset } from '../data/dataset'
-import { combineEvaluations, type Evaluation } from '../evaluation'
-import type { ImageRNN } from '../image-rnn'
+import { combineEvaluations, type Evaluation } from '../model/evaluation'
+import type { ImageRNN } from '../model/image-rnn'
 
 /** Samples of a part: what an evaluation computes at once, so that parts cost nothing. */
 const PART = 1000

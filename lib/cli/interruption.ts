@@ -1,5 +1,5 @@
 /** Turns Ctrl-C, SIGTERM and the end of stdout into a wish to stop: what runs can finish its batch and save. */
-import { toFileSystemError } from '../data/regular-file'
+import { toFileSystemError } from '../files/regular-file'
 
 /** Signals within this time of the first are its echo (a terminal signals the whole process group, npm passes signals on). */
 const ECHO_MS = 500

@@ -1,7 +1,7 @@
 /** Makes command-line flags of the option table, so that API, `--help` and checks never disagree. */
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { TorchRnnError } from '../errors'
-import { type AnyOptionSpec, checkOption, describeAllowed, MODEL_OPTIONS, type OptionTable } from '../options'
+import { type AnyOptionSpec, checkOption, describeAllowed, MODEL_OPTIONS, type OptionTable } from '../options/options'
 
 /** Flags of every command that reports: what it says. */
 export interface OutputFlags {

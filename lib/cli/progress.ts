@@ -1,6 +1,6 @@
 /** Shows how far an epoch is: a bar on a terminal, a plain line now and then elsewhere. Always on stderr, so that stdout holds results. */
 import { Format, type GenericFormatter, Presets, SingleBar } from 'cli-progress'
-import type { BatchEvent } from '../events'
+import type { BatchEvent } from '../training/events'
 import { DEFAULT_COLUMNS } from './table'
 
 export interface Progress {

@@ -1,4 +1,6 @@
 /** Tells the user what a command does, in one of three ways: as JSON lines, as text with progress, or only the result. */
+
+import { drawSummary } from '../model/summary'
 import type {
   BatchEvent,
   CheckpointEvent,
@@ -8,8 +10,7 @@ import type {
   EvaluationEvent,
   RunEvent,
   StartEvent,
-} from '../events'
-import { drawSummary } from '../summary'
+} from '../training/events'
 import { describeConfusions, describeEvaluationBatch, describeMean, describeResult, toPercent } from './describe-evaluation'
 import { describeExploration } from './describe-exploration'
 import { describeFeatures, describeLogits } from './describe-inspection'

@@ -4,9 +4,9 @@ import { existsSync, statSync } from 'node:fs'
 import { homedir, tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline/promises'
-import { showPath } from '../data/regular-file'
 import { TorchRnnError } from '../errors'
-import type { ImageRNN } from '../image-rnn'
+import { showPath } from '../files/regular-file'
+import type { ImageRNN } from '../model/image-rnn'
 
 /** Where the model is now, or why it is nowhere. */
 export type Rescue = { readonly file: string } | { readonly loss: string }

@@ -1,8 +1,8 @@
 import { types } from 'node:util'
+import { native } from '../addon/native'
+import { translated } from '../addon/native-errors'
 import { describe, describeShape, TorchRnnError, unexpected } from '../errors'
-import { native } from '../native'
-import { translated } from '../native-errors'
-import { checkOption, MODEL_OPTIONS, resolveOptions } from '../options'
+import { checkOption, MODEL_OPTIONS, resolveOptions } from '../options/options'
 
 /** How far the sum of shares may be from 1: what adding decimal fractions loses, far less than a sample. */
 const SHARE_TOLERANCE = 1e-9

@@ -2,8 +2,8 @@ import type { Hash } from 'node:crypto'
 import { pipeline } from 'node:stream/promises'
 import { createGunzip } from 'node:zlib'
 import { TorchRnnError } from '../errors'
-import { MODEL_OPTIONS } from '../options'
-import { allocateBytes, chunksInto, expectEnd, fileChunks, invalidFile, type OpenFile, withRegularFile } from './regular-file'
+import { allocateBytes, chunksInto, expectEnd, fileChunks, invalidFile, type OpenFile, withRegularFile } from '../files/regular-file'
+import { MODEL_OPTIONS } from '../options/options'
 
 /** The most data one file may hold: 4 GiB, 90 times MNIST. A header that promises more is taken for damage. */
 export const MAX_DATASET_BYTES = 4 * 1024 ** 3

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
 import { unexpected } from '../errors'
-import { checkOption, MODEL_OPTIONS, resolveOptions } from '../options'
+import { invalidFile, showPath } from '../files/regular-file'
+import { checkOption, MODEL_OPTIONS, resolveOptions } from '../options/options'
 import { countClasses, datasetFromOwned, type ImageDataset } from './dataset'
 import { type IdxImages, type IdxReadOptions, readIdxImages, readIdxLabels } from './idx'
-import { invalidFile, showPath } from './regular-file'
 
 /** Which files {@link loadIdx} reads. */
 export interface LoadIdxOptions {

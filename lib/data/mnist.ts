@@ -1,10 +1,10 @@
 import { stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { TorchRnnError, unexpected } from '../errors'
-import { resolveOptions } from '../options'
+import { invalidFile, isSystemError, showPath, toFileSystemError } from '../files/regular-file'
+import { resolveOptions } from '../options/options'
 import { countClasses, type ImageDataset } from './dataset'
 import { type IdxPair, readPair, toDataset } from './load-idx'
-import { invalidFile, isSystemError, showPath, toFileSystemError } from './regular-file'
 
 /** Where {@link loadMnist} reads from. */
 export interface LoadMnistOptions {

@@ -1,12 +1,13 @@
 /** The training loop: epochs, validation, events. The addon trains an epoch at a time. */
-import type { Callbacks } from '../callbacks'
+
+import type { NativeDataset, NativeEpoch, NativeImageRnn, NativeProgress } from '../addon/native'
 import { type ImageDataset, rawData } from '../data/dataset'
+import { toNativeDataset } from '../data/native-data'
 import { TorchRnnError, unexpected } from '../errors'
-import { type Evaluation, toEvaluation } from '../evaluation'
-import type { BatchEvent, EpochEvent } from '../events'
-import type { NativeDataset, NativeEpoch, NativeImageRnn, NativeProgress } from '../native'
-import { toNativeDataset } from '../native-data'
-import type { TrainHyperparameters } from '../options'
+import type { Callbacks } from '../model/callbacks'
+import { type Evaluation, toEvaluation } from '../model/evaluation'
+import type { TrainHyperparameters } from '../options/options'
+import type { BatchEvent, EpochEvent } from './events'
 
 /** How to train, and whom to tell. */
 export interface TrainOptions extends TrainHyperparameters {

@@ -7,9 +7,9 @@
 #include <limits>
 #include <vector>
 
-#include "native/core/device.h"
-#include "native/core/job_queue.h"
-#include "native/core/random.h"
+#include "native/core/runtime/device.h"
+#include "native/core/runtime/job_queue.h"
+#include "native/core/runtime/random.h"
 #include "native/napi/arguments.h"
 #include "native/napi/async_call.h"
 #include "native/napi/dataset_wrap.h"

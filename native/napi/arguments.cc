@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "native/core/error.h"
+#include "native/core/runtime/error.h"
 
 namespace torch_rnn_mnist {
 namespace {

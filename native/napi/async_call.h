@@ -7,8 +7,8 @@
 #include <memory>
 #include <utility>
 
-#include "native/core/job_queue.h"
-#include "native/core/torch_error.h"
+#include "native/core/runtime/job_queue.h"
+#include "native/core/runtime/torch_error.h"
 #include "native/napi/environment.h"
 
 namespace torch_rnn_mnist {

@@ -4,7 +4,7 @@
 #include <string>
 #include <utility>
 
-#include "native/core/error.h"
+#include "native/core/runtime/error.h"
 
 namespace torch_rnn_mnist {
 namespace {

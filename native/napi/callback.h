@@ -8,7 +8,7 @@
 #include <optional>
 #include <utility>
 
-#include "native/core/stop_signal.h"
+#include "native/core/runtime/stop_signal.h"
 #include "native/napi/dispatcher.h"
 #include "native/napi/environment.h"
 

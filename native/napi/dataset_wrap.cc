@@ -1,6 +1,6 @@
 #include "native/napi/dataset_wrap.h"
 
-#include "native/core/error.h"
+#include "native/core/runtime/error.h"
 #include "native/napi/async_call.h"
 #include "native/napi/environment.h"
 #include "native/napi/tensors.h"

@@ -4,7 +4,7 @@
 
 #include <memory>
 
-#include "native/core/dataset.h"
+#include "native/core/data/dataset.h"
 
 namespace torch_rnn_mnist {
 

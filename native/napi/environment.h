@@ -7,8 +7,8 @@
 #include <unordered_map>
 #include <unordered_set>
 
-#include "native/core/error.h"
-#include "native/core/job_queue.h"
+#include "native/core/runtime/error.h"
+#include "native/core/runtime/job_queue.h"
 #include "native/napi/dispatcher.h"
 
 namespace torch_rnn_mnist {

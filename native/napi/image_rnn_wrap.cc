@@ -4,7 +4,7 @@
 #include <utility>
 #include <vector>
 
-#include "native/core/device.h"
+#include "native/core/runtime/device.h"
 #include "native/napi/arguments.h"
 #include "native/napi/async_call.h"
 #include "native/napi/callback.h"

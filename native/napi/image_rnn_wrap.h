@@ -6,8 +6,8 @@
 #include <memory>
 #include <string>
 
-#include "native/core/job_queue.h"
-#include "native/core/model_session.h"
+#include "native/core/model/model_session.h"
+#include "native/core/runtime/job_queue.h"
 
 namespace torch_rnn_mnist {
 

@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "native/core/error.h"
+#include "native/core/runtime/error.h"
 #include "native/napi/arguments.h"
 #include "native/napi/tensors.h"
 

@@ -4,10 +4,10 @@
 
 #include <cstdint>
 
-#include "native/core/evaluation.h"
-#include "native/core/forward_hooks.h"
-#include "native/core/model.h"
-#include "native/core/trainer.h"
+#include "native/core/inference/evaluation.h"
+#include "native/core/model/forward_hooks.h"
+#include "native/core/model/image_rnn.h"
+#include "native/core/training/trainer.h"
 
 namespace torch_rnn_mnist {
 

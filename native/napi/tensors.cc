@@ -7,7 +7,7 @@
 #include <numeric>
 #include <vector>
 
-#include "native/core/error.h"
+#include "native/core/runtime/error.h"
 #include "native/napi/arguments.h"
 
 namespace torch_rnn_mnist {

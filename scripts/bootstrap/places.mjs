@@ -19,7 +19,7 @@ export const PLATFORM = `${process.platform}-${process.arch}`
 /** Which libtorch is fetched, and what is kept of it, as scripts/libtorch/contents.json says. */
 export const LIBTORCH_CONTENTS = JSON.parse(readFileSync(join(LIBTORCH_SCRIPTS, 'contents.json'), 'utf8'))
 
-/** The fetched libtorch: one of the places where lib/loading/libtorch.ts looks. */
+/** The fetched libtorch: one of the places where lib/addon/find-libtorch.ts looks. */
 export const FETCHED_LIBTORCH = join(CACHE, 'libtorch', `${LIBTORCH_CONTENTS.version}-${PLATFORM}`)
 
 export const PYTHON = process.platform === 'win32' ? 'python' : 'python3'

@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "native/core/error.h"
+#include "native/core/runtime/error.h"
 
 namespace check {
 

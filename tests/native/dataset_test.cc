@@ -1,4 +1,4 @@
-#include "native/core/dataset.h"
+#include "native/core/data/dataset.h"
 
 #include <string>
 

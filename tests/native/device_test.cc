@@ -1,4 +1,4 @@
-#include "native/core/device.h"
+#include "native/core/runtime/device.h"
 
 #include <ATen/Parallel.h>
 

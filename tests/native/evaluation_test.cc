@@ -1,4 +1,4 @@
-#include "native/core/evaluation.h"
+#include "native/core/inference/evaluation.h"
 
 #include <array>
 #include <cmath>

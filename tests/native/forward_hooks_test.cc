@@ -1,11 +1,11 @@
-#include "native/core/forward_hooks.h"
+#include "native/core/model/forward_hooks.h"
 
 #include <stdexcept>
 #include <string>
 #include <vector>
 
-#include "native/core/evaluation.h"
-#include "native/core/trainer.h"
+#include "native/core/inference/evaluation.h"
+#include "native/core/training/trainer.h"
 #include "tests/native/check.h"
 #include "tests/native/check_tensors.h"
 #include "tests/native/sample_data.h"

@@ -1,6 +1,6 @@
 #include <string>
 
-#include "native/core/model.h"
+#include "native/core/model/image_rnn.h"
 #include "tests/native/check.h"
 #include "tests/native/check_tensors.h"
 #include "tests/native/reference.h"

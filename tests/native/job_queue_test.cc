@@ -1,4 +1,4 @@
-#include "native/core/job_queue.h"
+#include "native/core/runtime/job_queue.h"
 
 #include <atomic>
 #include <barrier>

@@ -1,4 +1,4 @@
-#include "native/core/model_session.h"
+#include "native/core/model/model_session.h"
 
 #include <functional>
 #include <future>
@@ -7,9 +7,9 @@
 #include <utility>
 #include <vector>
 
-#include "native/core/device.h"
-#include "native/core/job_queue.h"
-#include "native/core/random.h"
+#include "native/core/runtime/device.h"
+#include "native/core/runtime/job_queue.h"
+#include "native/core/runtime/random.h"
 #include "tests/native/check.h"
 #include "tests/native/check_tensors.h"
 #include "tests/native/sample_data.h"

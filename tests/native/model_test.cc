@@ -1,9 +1,8 @@
-#include "native/core/model.h"
-
 #include <functional>
 #include <string>
 #include <vector>
 
+#include "native/core/model/image_rnn.h"
 #include "tests/native/check.h"
 #include "tests/native/check_tensors.h"
 #include "tests/native/sample_data.h"

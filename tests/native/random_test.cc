@@ -1,4 +1,4 @@
-#include "native/core/random.h"
+#include "native/core/runtime/random.h"
 
 #include <ATen/core/PhiloxRNGEngine.h>
 #include <torch/types.h>

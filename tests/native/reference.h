@@ -7,8 +7,8 @@
 #include <memory>
 #include <string>
 
-#include "native/core/dataset.h"
-#include "native/core/model.h"
+#include "native/core/data/dataset.h"
+#include "native/core/model/image_rnn.h"
 
 // Numbers from PyTorch that were computed once (tests/fixtures, with the scripts that made them), and the inputs they belong to.
 namespace reference {

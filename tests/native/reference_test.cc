@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "native/core/evaluation.h"
-#include "native/core/trainer.h"
+#include "native/core/inference/evaluation.h"
+#include "native/core/training/trainer.h"
 #include "tests/native/check.h"
 #include "tests/native/check_tensors.h"
 

@@ -4,8 +4,8 @@
 
 #include <cstdint>
 
-#include "native/core/dataset.h"
-#include "native/core/model.h"
+#include "native/core/data/dataset.h"
+#include "native/core/model/image_rnn.h"
 
 // Small networks and datasets made of formulas, for tests that need no particular numbers.
 namespace sample {

@@ -1,4 +1,4 @@
-#include "native/core/stop_signal.h"
+#include "native/core/runtime/stop_signal.h"
 
 #include <atomic>
 #include <thread>

@@ -1,4 +1,4 @@
-#include "native/core/torch_error.h"
+#include "native/core/runtime/torch_error.h"
 
 #include <c10/util/Exception.h>
 #include <torch/types.h>

@@ -1,10 +1,10 @@
-#include "native/core/trainer.h"
+#include "native/core/training/trainer.h"
 
 #include <stdexcept>
 #include <vector>
 
-#include "native/core/evaluation.h"
-#include "native/core/random.h"
+#include "native/core/inference/evaluation.h"
+#include "native/core/runtime/random.h"
 #include "tests/native/check.h"
 #include "tests/native/check_tensors.h"
 #include "tests/native/sample_data.h"

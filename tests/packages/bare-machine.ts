@@ -5,8 +5,8 @@
 import { spawnSync } from 'node:child_process'
 import { chmodSync, copyFileSync, existsSync, linkSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { delimiter, dirname, join, relative } from 'node:path'
-import { type Outcome, type ProgramSettings, REPOSITORY, runCommand } from '../run-program'
-import { useSharedTemporaryFolder } from '../temporary-folder'
+import { type Outcome, type ProgramSettings, REPOSITORY, runCommand } from '../support/run-program'
+import { useSharedTemporaryFolder } from '../support/temporary-folder'
 import { NPM_PROGRAMS, npmrc, registryAddress } from './registry'
 
 const TOOLS = join(__dirname, 'tools', 'node_modules')

@@ -1,9 +1,9 @@
 /** `build` in an installed package, on a machine with a compiler: the addon is compiled, used, and gone with its folder. */
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { BUILD_TOOLS } from '../../lib/building/build-addon'
-import { searchLibtorch } from '../../lib/loading/libtorch'
-import { REPOSITORY, runNode } from '../run-program'
+import { BUILD_TOOLS } from '../../lib/addon/build-addon'
+import { searchLibtorch } from '../../lib/addon/find-libtorch'
+import { REPOSITORY, runNode } from '../support/run-program'
 import { useBareMachine } from './bare-machine'
 import { NAME } from './uses'
 

@@ -1,8 +1,8 @@
 /** Installed by npm, scripts allowed: what is there, all that can be done with it, and that nothing is left once it is removed. */
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { REPOSITORY } from '../run-program'
-import { TINY_NETWORK, writeTinyMnist } from '../tiny-mnist'
+import { REPOSITORY } from '../support/run-program'
+import { TINY_NETWORK, writeTinyMnist } from '../support/tiny-mnist'
 import { filesBelow, OTHER_NODES, useBareMachine } from './bare-machine'
 import { expectBundle, expectScripts, expectTypes, NAME, type Project } from './uses'
 

@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { REPOSITORY, runNode } from '../run-program'
+import { REPOSITORY, runNode } from '../support/run-program'
 import { publishTarballs, registryAddress, TARBALLS } from './registry'
 
 const TOOLS = join(__dirname, 'tools', 'node_modules')

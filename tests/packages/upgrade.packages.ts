@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { REPOSITORY } from '../run-program'
+import { REPOSITORY } from '../support/run-program'
 import { filesBelow, useBareMachine } from './bare-machine'
 import { npmAsMaintainer, registryAddress, registryLog, TARBALLS } from './registry'
 import { expectScripts, NAME, type Project } from './uses'

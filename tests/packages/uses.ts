@@ -1,8 +1,8 @@
 /** What users do with the installed package: each is a file that they write into their project, and a program that runs it. */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { readmeExample } from '../readme-example'
-import { REPOSITORY } from '../run-program'
+import { readmeExample } from '../support/readme-example'
+import { REPOSITORY } from '../support/run-program'
 import type { BareMachine } from './bare-machine'
 
 export const NAME = 'torch-rnn-mnist'

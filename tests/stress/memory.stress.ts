@@ -2,7 +2,7 @@
  * Memory stays flat, and threads end. Each script warms up, measures the process, repeats its work many times and measures again. The
  * children run with --expose-gc, so that what can be collected is.
  */
-import { runScript, WELL_ENDED } from '../child-script'
+import { runScript, WELL_ENDED } from '../support/child-script'
 
 /**
  * What an allocator and libtorch's caches may still take once warm. Blocks that one thread allocates and another frees leave gaps, so the

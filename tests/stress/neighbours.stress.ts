@@ -1,6 +1,6 @@
 /** Other native packages in the same process, loaded before and after this one, with what each of them computes. */
 import { join } from 'node:path'
-import { runScript, WELL_ENDED } from '../child-script'
+import { runScript, WELL_ENDED } from '../support/child-script'
 
 const NEIGHBOURS = join(__dirname, 'neighbours', 'node_modules')
 

@@ -1,6 +1,6 @@
 import { Command } from 'commander'
-import { BUILD_TOOLS, buildAddon } from '../../building/build-addon'
-import { REQUIRED_TORCH_VERSION } from '../../loading/libtorch'
+import { BUILD_TOOLS, buildAddon } from '../../addon/build-addon'
+import { REQUIRED_TORCH_VERSION } from '../../addon/find-libtorch'
 import { PACKAGE_ROOT, PACKAGE_VERSION } from '../../version'
 import { addOutputFlags, type OutputFlags, pathFlag } from '../option-flags'
 import type { Reporter } from '../reporter'

@@ -1,6 +1,6 @@
 import { Command } from 'commander'
-import type { Evaluation } from '../../evaluation'
-import { TRAIN_OPTIONS } from '../../options'
+import type { Evaluation } from '../../model/evaluation'
+import { TRAIN_OPTIONS } from '../../options/options'
 import { evaluateParts } from '../evaluate-parts'
 import { type ModelFlags, modelFlag, withModel } from '../open-model'
 import { addSharedFlags } from '../option-flags'

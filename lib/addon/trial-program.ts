@@ -1,0 +1,71 @@
+/**
+ * The program of a trial: loads libtorch and the addon as any program would, computes with them, and prints a {@link TrialReport}. With the
+ * argument `train` it also trains for a second.
+ */
+import { writeSync } from 'node:fs'
+import { ImageDataset } from '../data/dataset'
+import { TorchRnnError } from '../errors'
+import { ImageRNN } from '../model/image-rnn'
+import { describeCuda, loadedLibraries, native } from './native'
+import type { LoadedFacts, TrialReport } from './trial'
+
+const SAMPLES = 128
+const TRAINING_MS = 1000
+/** Rows, columns and classes of the images that are made up here: a column is bright, and which one is the class. */
+const SIDE = 28
+const CLASSES = 4
+
+function makeDataset(): ImageDataset {
+  const images = new Uint8Array(SAMPLES * SIDE * SIDE)
+  const labels = Uint8Array.from({ length: SAMPLES }, (_, sample) => sample % CLASSES)
+  labels.forEach((label, sample) => {
+    for (let row = 0; row < SIDE; row += 1) images[sample * SIDE * SIDE + row * SIDE + label * 5 + (sample % 3)] = 255
+  })
+  return new ImageDataset({ images, shape: [SAMPLES, SIDE, SIDE], labels, numClasses: CLASSES })
+}
+
+/** Where a GPU is, on the GPU: what fails must fail here. */
+async function compute(train: boolean): Promise<Pick<LoadedFacts, 'threads' | 'training'>> {
+  const model = new ImageRNN({ numClasses: CLASSES, hiddenSize: train ? 150 : 16, device: 'auto' })
+  try {
+    const dataset = makeDataset()
+    const { data } = await model.forward(dataset.images(0, 4))
+    if (!data.every(Number.isFinite)) throw new Error(`the scores of a network are not numbers: ${data.join(', ')}`)
+    const threads = await model.threadCount()
+    return train ? { threads, training: await trainShortly(model, dataset) } : { threads }
+  } finally {
+    await model[Symbol.asyncDispose]()
+  }
+}
+
+async function trainShortly(model: ImageRNN, dataset: ImageDataset): Promise<NonNullable<LoadedFacts['training']>> {
+  const started = performance.now()
+  const losses: number[] = []
+  while (losses.length < 2 || performance.now() - started < TRAINING_MS) {
+    const { epochs } = await model.train(dataset, { epochs: 1, batchSize: 32 })
+    for (const { trainLoss } of epochs) losses.push(trainLoss)
+  }
+  const seconds = (performance.now() - started) / 1000
+  return {
+    samplesPerSecond: (losses.length * SAMPLES) / seconds,
+    firstLoss: losses[0] ?? Number.NaN,
+    lastLoss: losses.at(-1) ?? Number.NaN,
+  }
+}
+
+async function tryAll(): Promise<TrialReport> {
+  try {
+    const { torchVersion, cpuBackend, cudaDeviceCount } = native()
+    const cudaDevices = cudaDeviceCount()
+    const { capability: cpuCapability, blas } = cpuBackend()
+    const cudaProblem = cudaDevices === 0 ? describeCuda() : ''
+    const computed = await compute(process.argv.includes('train'))
+    return { facts: { libraries: loadedLibraries(), torchVersion, cpuCapability, blas, cudaDevices, cudaProblem, ...computed } }
+  } catch (error) {
+    if (error instanceof TorchRnnError && error.code === 'ERR_LIBRARY_LOAD') return { problem: error.message, isLoadError: true }
+    return { problem: `it does not compute: ${(error as Error).message}`, isLoadError: false }
+  }
+}
+
+// At once, not through a stream: a crash at the exit must not lose it, and whoever reads it sees the crash, too.
+tryAll().then((report) => writeSync(1, `${JSON.stringify(report)}\n`))

@@ -1,0 +1,143 @@
+/**
+ * Tries a libtorch in a process of its own before this one opens it: what a driver, a processor or a damaged library does when it is
+ * opened or first used (it may kill the process) must not happen to the program that uses this package.
+ *
+ * Only a libtorch that somebody named is tried, which includes every one with CUDA; the packages of npm were tried before they were
+ * published. A trial takes about a second, with CUDA several; its result is remembered (see trial-cache.ts).
+ */
+import { spawnSync } from 'node:child_process'
+import { join } from 'node:path'
+import { debuglog } from 'node:util'
+import { PACKAGE_ROOT } from '../version'
+import { TrialCache } from './trial-cache'
+
+/** What a trial found out. */
+export interface TrialResult {
+  /** Why this libtorch cannot be used; absent when it can. */
+  readonly problem?: string
+  /** The whole message of the error that loading it failed with, where it failed without a crash. */
+  readonly loadError?: string
+  /** Why its CUDA libraries must be left alone, while its CPU ones work. */
+  readonly cudaProblem?: string
+}
+
+/** What the program of the trial prints. */
+export type TrialReport =
+  /** A `loadError` is whole sentences for the user; other problems come in the middle of one. */
+  { readonly problem: string; readonly isLoadError: boolean } | { readonly problem?: undefined; readonly facts: LoadedFacts }
+
+/** What is known once libtorch and the addon are loaded. */
+export interface LoadedFacts {
+  /** The folder of the libraries. */
+  readonly libraries: string
+  readonly torchVersion: string
+  /** The instruction set that libtorch chose ("AVX2"), and what it multiplies matrices with ("mkl"). */
+  readonly cpuCapability: string
+  readonly blas: string
+  readonly cudaDevices: number
+  /** Why there is no CUDA device; empty when there is one. */
+  readonly cudaProblem: string
+  /** CPU threads of one operation. */
+  readonly threads: number
+  /** Of a short training, where one was asked for. */
+  readonly training?: { readonly samplesPerSecond: number; readonly firstLoss: number; readonly lastLoss: number }
+}
+
+/** Set in the process of a trial, which then loads without trying first. */
+const IN_TRIAL = 'TORCH_RNN_MNIST_TRIAL'
+const LIMIT_MS = 120_000
+/** Only the compiled one can be started. */
+const PROGRAM = join(PACKAGE_ROOT, 'dist', 'addon', 'trial-program.js')
+const debug = debuglog('torch-rnn-mnist')
+
+/** Whether this very process is a trial. */
+export function isTrial(): boolean {
+  return process.env[IN_TRIAL] === '1'
+}
+
+/**
+ * Tries the libtorch that this process would load, or remembers how that went. Blocks until it is known.
+ *
+ * @param libraries - The folder of its libraries, which tells trials apart.
+ */
+export function tryLibtorch(libraries: string, addonFolder: string): TrialResult {
+  const cache = new TrialCache(libraries, addonFolder)
+  const known = cache.read()
+  if (known !== undefined) {
+    debug('trial of %s: remembered', libraries)
+    return known
+  }
+  const result = judge(runTrial([]))
+  debug('trial of %s: %o', libraries, result)
+  if (result.problem === undefined && result.loadError === undefined) cache.write(result)
+  return result
+}
+
+function judge(trial: Trial | undefined): TrialResult {
+  if (trial === undefined) return {} // Nothing can be tried, so it is believed.
+  if (trial.report === undefined) return { problem: `a process that tried it ${trial.death}` }
+  const { report } = trial
+  if (report.problem !== undefined) return report.isLoadError ? { loadError: report.problem } : { problem: report.problem }
+  return trial.cudaDeath === undefined ? {} : { cudaProblem: describeCudaDeath(trial.cudaDeath) }
+}
+
+/** Why CUDA is left alone after such an end. */
+export function describeCudaDeath(death: string): string {
+  return `a process that tried libtorch's CUDA libraries ${death}`
+}
+
+/** How the process of a trial ended: with its report, or in another way. */
+export interface Trial {
+  readonly report?: TrialReport
+  /** "was killed by SIGILL". */
+  readonly death?: string
+  /** How the process ended while it used CUDA, where the report is of one that did without. */
+  readonly cudaDeath?: string
+}
+
+/**
+ * Runs the program of the trial, and where that does not end well once more without CUDA.
+ *
+ * @param args - `train`, or nothing.
+ * @returns undefined where this process may not start others.
+ */
+export function runTrial(args: readonly string[]): Trial | undefined {
+  const first = runProgram(args, {})
+  if (first?.death === undefined) return first
+  const second = runProgram(args, { TORCH_RNN_MNIST_CUDA: '0' })
+  return second?.report === undefined ? first : { report: second.report, cudaDeath: first.death }
+}
+
+function runProgram(args: readonly string[], env: NodeJS.ProcessEnv): Trial | undefined {
+  const { error, signal, status, stdout, stderr } = spawnSync(process.execPath, [PROGRAM, ...args], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: LIMIT_MS,
+    killSignal: 'SIGKILL',
+    windowsHide: true,
+    // In an Electron app, the first makes a Node of the app's program. A debugger would wait for a person.
+    env: { ...process.env, ELECTRON_RUN_AS_NODE: '1', [IN_TRIAL]: '1', NODE_OPTIONS: withoutDebugger(process.env['NODE_OPTIONS']), ...env },
+  })
+  if (isTimeout(error)) return { death: `did not end within ${LIMIT_MS / 1000} s` }
+  if (error !== undefined) {
+    debug('no trial: %s', error.message)
+    return undefined
+  }
+  debug('trial on stderr: %s', stderr)
+  if (signal !== null) return { death: `was killed by ${signal}` }
+  const report = parseReport(stdout)
+  return report === undefined ? { death: `ended with exit code ${status}` } : { report }
+}
+
+function isTimeout(error: Error | undefined): boolean {
+  return (error as NodeJS.ErrnoException | undefined)?.code === 'ETIMEDOUT'
+}
+
+function parseReport(stdout: string): TrialReport | undefined {
+  const line = stdout.split('\n').findLast((text) => text.startsWith('{'))
+  return line === undefined ? undefined : (JSON.parse(line) as TrialReport)
+}
+
+function withoutDebugger(options: string | undefined): string | undefined {
+  return options?.replaceAll(/(^|\s)--inspect\S*/g, '')
+}

@@ -1,0 +1,237 @@
+import { TorchRnnError } from '../errors'
+import { invalidFile } from '../files/regular-file'
+import { DTYPE_BYTES, type Dtype, isDtype, toFloat32, toLittleEndian } from './dtype'
+import { parseJsonObject } from './strict-json'
+
+/**
+ * The format allows 100 MB of JSON, which could unfold to several gigabytes of objects when a file is hostile. 16 MiB is enough
+ * for MAX_TENSORS tensors.
+ */
+const MAX_HEADER_BYTES = 16 * 1024 * 1024
+/** Far above the 200 tensors of the deepest network here; bounds what a small hostile file can make us build. */
+const MAX_TENSORS = 65_536
+const MAX_DIMENSIONS = 16
+const LENGTH_BYTES = 8
+const ALIGNMENT = 8
+const METADATA = '__metadata__'
+
+/** A tensor of a safetensors file. */
+export interface SafetensorsTensor {
+  /** Row-major values; their count is the product of `shape`. */
+  readonly data: Float32Array
+  /** Sizes of the dimensions, outermost first; empty for a single value. */
+  readonly shape: readonly number[]
+}
+
+/** What a safetensors file holds. */
+export interface SafetensorsContent {
+  /** In the order of the data in the file. */
+  readonly tensors: Map<string, SafetensorsTensor>
+  /** Free text by name, without a prototype: a missing name is always undefined. */
+  readonly metadata: Record<string, string>
+}
+
+interface Entry {
+  readonly name: string
+  readonly dtype: Dtype
+  readonly shape: readonly number[]
+  readonly begin: number
+  readonly end: number
+}
+
+/**
+ * Writes tensors in the safetensors format (https://github.com/huggingface/safetensors), as float32.
+ *
+ * The same content always gives the same bytes, whatever the order of insertion: names are sorted by their UTF-8 bytes, as the
+ * Python package sorts tensors of one type, and so are the metadata. The header is padded with spaces so that the data starts
+ * at a multiple of 8 bytes.
+ *
+ * @param metadata - Free text by name; left out of the file when empty.
+ * @throws TorchRnnError `ERR_INVALID_ARGUMENT` for names or metadata that the format cannot hold; `ERR_INVALID_SHAPE` when a
+ *   shape and its data disagree; `ERR_OUT_OF_MEMORY`.
+ */
+export function encodeSafetensors(
+  tensors: ReadonlyMap<string, SafetensorsTensor>,
+  metadata: Readonly<Record<string, string>> = {},
+): Uint8Array {
+  const sorted = [...tensors].sort(([a], [b]) => compareUtf8(a, b))
+  const fields: string[] = []
+  const texts = Object.entries(metadata).sort(([a], [b]) => compareUtf8(a, b))
+  if (texts.length > 0) fields.push(`"${METADATA}":{${texts.map(encodeText).join(',')}}`)
+  let offset = 0
+  for (const [name, tensor] of sorted) {
+    checkTensor(name, tensor)
+    const end = offset + tensor.data.byteLength
+    fields.push(`${JSON.stringify(name)}:${JSON.stringify({ dtype: 'F32', shape: tensor.shape, data_offsets: [offset, end] })}`)
+    offset = end
+  }
+  const header = encodeHeader(`{${fields.join(',')}}`)
+  const file = allocate(LENGTH_BYTES + header.length + offset)
+  new DataView(file.buffer).setBigUint64(0, BigInt(header.length), true)
+  file.set(header, LENGTH_BYTES)
+  let position = LENGTH_BYTES + header.length
+  for (const [, { data }] of sorted) {
+    file.set(toLittleEndian(data), position)
+    position += data.byteLength
+  }
+  return file
+}
+
+/**
+ * Reads the safetensors format. F32 comes as it is; F64, F16 and BF16 are converted to float32 (F64 is rounded, and becomes
+ * infinite beyond the range of float32). Values are not judged: NaN and infinities come through.
+ *
+ * @param bytes - A whole file. Copied; safe to reuse afterwards.
+ * @param file - The name that errors show.
+ * @throws TorchRnnError `ERR_INVALID_FILE` for anything that the format forbids, other element types and more than 65536 tensors.
+ */
+export function decodeSafetensors(bytes: Uint8Array, file: string): SafetensorsContent {
+  const headerLength = readHeaderLength(bytes, file)
+  const dataStart = LENGTH_BYTES + headerLength
+  const header = parseJsonObject(bytes.subarray(LENGTH_BYTES, dataStart), file)
+  const names = Object.keys(header).filter((name) => name !== METADATA)
+  if (names.length > MAX_TENSORS) throw invalidFile(file, `at most ${MAX_TENSORS} tensors`, `${names.length}`)
+  const entries = names.map((name) => parseEntry(name, header[name], file))
+  entries.sort((a, b) => a.begin - b.begin || a.end - b.end)
+  checkLayout(entries, bytes.length - dataStart, file)
+  const tensors = new Map<string, SafetensorsTensor>()
+  for (const { name, dtype, shape, begin, end } of entries) {
+    tensors.set(name, { data: toFloat32(bytes.subarray(dataStart + begin, dataStart + end), dtype), shape })
+  }
+  return { tensors, metadata: parseMetadata(Object.hasOwn(header, METADATA) ? header[METADATA] : {}, file) }
+}
+
+function readHeaderLength(bytes: Uint8Array, file: string): number {
+  if (bytes.length < LENGTH_BYTES) throw invalidFile(file, 'a safetensors file, at least 8 bytes,', `${bytes.length} bytes`)
+  const length = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getBigUint64(0, true)
+  if (length > BigInt(MAX_HEADER_BYTES)) {
+    throw invalidFile(
+      file,
+      `a safetensors header of at most ${MAX_HEADER_BYTES} bytes`,
+      `a header length of ${length}`,
+      'Is it a safetensors file?',
+    )
+  }
+  const rest = bytes.length - LENGTH_BYTES
+  if (Number(length) > rest) throw invalidFile(file, `a header of ${length} bytes`, `${rest} bytes`, 'The file is truncated.')
+  return Number(length)
+}
+
+function parseEntry(name: string, value: unknown, file: string): Entry {
+  const tensor = `tensor ${quote(name)}`
+  const [dtype, shape, offsets] = ['dtype', 'shape', 'data_offsets'].map((key) => ownValue(value, key))
+  if (!isDtype(dtype)) throw invalidFile(file, `${tensor} with dtype ${Object.keys(DTYPE_BYTES).join(', ')}`, quote(dtype))
+  if (!isSizes(shape) || shape.length > MAX_DIMENSIONS) {
+    throw invalidFile(file, `${tensor} with a shape of at most ${MAX_DIMENSIONS} integers, 0 or more,`, quote(shape))
+  }
+  if (!isSizes(offsets) || offsets.length !== 2) throw invalidFile(file, `${tensor} with data_offsets [begin, end]`, quote(offsets))
+  const [begin, end] = offsets as [number, number]
+  const expected = countValues(shape) * DTYPE_BYTES[dtype]
+  // Rounded products are at least 2^53 and no file has so many bytes, so that they never compare equal by accident.
+  if (end - begin !== expected) {
+    throw invalidFile(file, `${tensor} with ${expected} bytes for shape ${quote(shape)} of ${dtype}`, `data_offsets ${quote(offsets)}`)
+  }
+  return { name, dtype, shape, begin, end }
+}
+
+/** Checks that the tensors, sorted by place, cover the data completely and without overlap, as the format demands. */
+function checkLayout(entries: readonly Entry[], dataBytes: number, file: string): void {
+  let position = 0
+  for (const { name, begin, end } of entries) {
+    if (begin !== position) {
+      throw invalidFile(
+        file,
+        `tensor ${quote(name)} to begin at byte ${position} of the data`,
+        `${begin}`,
+        begin < position ? 'Tensors overlap.' : 'There is a gap.',
+      )
+    }
+    position = end
+  }
+  if (position !== dataBytes) {
+    throw invalidFile(
+      file,
+      `${position} bytes of data`,
+      `${dataBytes}`,
+      position > dataBytes ? 'The file is truncated.' : 'The file has trailing bytes.',
+    )
+  }
+}
+
+function parseMetadata(value: unknown, file: string): Record<string, string> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw invalidFile(file, `an object as ${METADATA}`, quote(value))
+  const metadata = Object.create(null) as Record<string, string>
+  for (const [key, text] of Object.entries(value)) {
+    if (typeof text !== 'string') throw invalidFile(file, `text as ${METADATA} ${quote(key)}`, quote(text))
+    metadata[key] = text
+  }
+  return metadata
+}
+
+function checkTensor(name: string, { data, shape }: SafetensorsTensor): void {
+  checkText(name, 'A tensor name')
+  if (name === METADATA) throw new TorchRnnError('ERR_INVALID_ARGUMENT', `A tensor cannot be named ${METADATA}.`)
+  if (!isSizes(shape) || shape.length > MAX_DIMENSIONS || countValues(shape) !== data.length) {
+    throw new TorchRnnError('ERR_INVALID_SHAPE', `Tensor ${quote(name)} holds ${data.length} values but its shape is ${quote(shape)}.`)
+  }
+}
+
+function encodeText([key, text]: [string, string]): string {
+  checkText(key, 'A metadata name')
+  checkText(text, `Metadata ${quote(key)}`)
+  return `${JSON.stringify(key)}:${JSON.stringify(text)}`
+}
+
+function checkText(text: unknown, what: string): void {
+  // A lone surrogate has no UTF-8; two names could become one.
+  if (typeof text === 'string' && Buffer.from(text).toString() === text) return
+  throw new TorchRnnError('ERR_INVALID_ARGUMENT', `${what} must be well-formed text but is ${quote(text)}.`)
+}
+
+function encodeHeader(json: string): Uint8Array {
+  const bytes = Buffer.byteLength(json)
+  const padding = (ALIGNMENT - ((LENGTH_BYTES + bytes) % ALIGNMENT)) % ALIGNMENT
+  if (bytes + padding > MAX_HEADER_BYTES) {
+    throw new TorchRnnError(
+      'ERR_INVALID_ARGUMENT',
+      `Names and metadata take ${bytes} bytes; a safetensors header holds at most ${MAX_HEADER_BYTES}.`,
+    )
+  }
+  return Buffer.from(json + ' '.repeat(padding))
+}
+
+function allocate(bytes: number): Uint8Array {
+  try {
+    return new Uint8Array(bytes)
+  } catch (cause) {
+    throw new TorchRnnError('ERR_OUT_OF_MEMORY', `No memory for a safetensors file of ${bytes} bytes.`, { cause })
+  }
+}
+
+function ownValue(value: unknown, key: string): unknown {
+  return typeof value === 'object' && value !== null && Object.hasOwn(value, key) ? (value as Record<string, unknown>)[key] : undefined
+}
+
+function isSizes(value: unknown): value is number[] {
+  return Array.isArray(value) && value.every((size) => Number.isSafeInteger(size) && size >= 0)
+}
+
+function countValues(shape: readonly number[]): number {
+  return shape.reduce((count, size) => count * size, 1)
+}
+
+function compareUtf8(a: string, b: string): number {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b))
+}
+
+/** A value of a file as an error shows it: JSON, so that it stays on one line, and short. */
+function quote(value: unknown): string {
+  let text: string
+  try {
+    text = JSON.stringify(value) ?? 'nothing'
+  } catch {
+    // JSON.parse reads any depth, JSON.stringify overflows the stack.
+    text = 'deeply nested data'
+  }
+  return text.length > 80 ? `${text.slice(0, 77)}...` : text
+}

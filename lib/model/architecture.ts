@@ -1,0 +1,28 @@
+import type { ModelOptions } from '../options/options'
+
+/** The options that decide which parameters a network has and what it computes with them. */
+export type Architecture = Required<Pick<ModelOptions, 'inputSize' | 'hiddenSize' | 'numLayers' | 'numClasses' | 'nonlinearity'>>
+
+/**
+ * Names and shapes of a network's parameters, by PyTorch's names and in PyTorch's order.
+ *
+ * Letters: F features, H hidden, C classes.
+ */
+export function parameterShapes({ inputSize, hiddenSize, numLayers, numClasses }: Architecture): Map<string, number[]> {
+  const shapes = new Map<string, number[]>()
+  for (let layer = 0; layer < numLayers; layer += 1) {
+    shapes.set(`basic_rnn.weight_ih_l${layer}`, [hiddenSize, layer === 0 ? inputSize : hiddenSize])
+    shapes.set(`basic_rnn.weight_hh_l${layer}`, [hiddenSize, hiddenSize])
+    shapes.set(`basic_rnn.bias_ih_l${layer}`, [hiddenSize])
+    shapes.set(`basic_rnn.bias_hh_l${layer}`, [hiddenSize])
+  }
+  shapes.set('FC.weight', [numClasses, hiddenSize])
+  shapes.set('FC.bias', [numClasses])
+  return shapes
+}
+
+/** How many numbers a network learns. */
+export function parameterCount(architecture: Architecture): number {
+  const sizes = [...parameterShapes(architecture).values()].map((shape) => shape.reduce((product, size) => product * size, 1))
+  return sizes.reduce((sum, size) => sum + size, 0)
+}

@@ -1,0 +1,66 @@
+/** What is measured when a model is evaluated. */
+import type { NativeEvaluation } from '../addon/native'
+
+/** How well one class is recognised. A ratio of nothing (no such answer, no such sample) counts as 0, as in scikit-learn. */
+export interface ClassMetrics {
+  /** The class, 0 to C - 1. */
+  label: number
+  /** Of the samples that were given this answer, the share for which it is right. */
+  precision: number
+  /** Of the samples of this class, the share that was given this answer. */
+  recall: number
+  /** Harmonic mean of precision and recall. */
+  f1: number
+  /** Samples of this class. */
+  support: number
+}
+
+/** How well a model does on a data set. */
+export interface Evaluation {
+  /** Share of samples classified correctly, 0 to 1. */
+  accuracy: number
+  /** Mean cross entropy over the samples, in nats. */
+  loss: number
+  /** Number of samples, N. */
+  samples: number
+  /** `[C][C]` counts: row = the label, column = the model's answer. */
+  confusionMatrix: number[][]
+  /** One entry for each class, by label. */
+  perClass: ClassMetrics[]
+  /** Duration of the evaluation. */
+  seconds: number
+}
+
+/** Completes what the addon measured with all that follows from the confusion matrix. */
+export function toEvaluation({ loss, samples, seconds, confusionMatrix }: NativeEvaluation): Evaluation {
+  const perClass = confusionMatrix.map((_, label) => classMetrics(confusionMatrix, label))
+  const hits = confusionMatrix.reduce((sum, row, label) => sum + (row[label] ?? 0), 0)
+  return { accuracy: hits / samples, loss, samples, confusionMatrix, perClass, seconds }
+}
+
+/** What the evaluations of the parts of a data set, all for the same model, say about the whole: every mean is over samples, not parts. */
+export function combineEvaluations(parts: readonly Evaluation[]): Evaluation {
+  const samples = sum(parts.map((part) => part.samples))
+  const loss = sum(parts.map((part) => part.loss * part.samples)) / samples
+  const matrices = parts.map((part) => part.confusionMatrix)
+  const confusionMatrix = (matrices[0] ?? []).map((row, label) =>
+    row.map((_, answer) => sum(matrices.map((matrix) => matrix[label]?.[answer] ?? 0))),
+  )
+  return toEvaluation({ loss, samples, confusionMatrix, seconds: sum(parts.map((part) => part.seconds)) })
+}
+
+function classMetrics(confusionMatrix: readonly (readonly number[])[], label: number): ClassMetrics {
+  const hits = confusionMatrix[label]?.[label] ?? 0
+  const support = sum(confusionMatrix[label] ?? [])
+  const answers = sum(confusionMatrix.map((row) => row[label] ?? 0))
+  const [precision, recall] = [ratio(hits, answers), ratio(hits, support)]
+  return { label, precision, recall, f1: ratio(2 * precision * recall, precision + recall), support }
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0)
+}
+
+function ratio(part: number, whole: number): number {
+  return whole === 0 ? 0 : part / whole
+}

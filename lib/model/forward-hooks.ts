@@ -1,0 +1,79 @@
+import type { NativeForwardEvent, NativeImageRnn } from '../addon/native'
+import { unexpected } from '../errors'
+import type { Tensor } from '../tensor'
+import type { Callbacks } from './callbacks'
+
+/** What can be hooked: the whole model (`''`), its recurrent layers, or its linear layer; PyTorch's names. */
+export type ModuleName = '' | 'basic_rnn' | 'FC'
+
+const MODULE_NAMES: readonly ModuleName[] = ['', 'basic_rnn', 'FC']
+
+/**
+ * One forward pass through one module. Letters: N batch, T time steps (rows), F features (columns), H hidden, L layers, C classes.
+ *
+ * | module | inputs | outputs |
+ * |---|---|---|
+ * | `''` | images `[N, T, F]`, scaled | logits `[N, C]` |
+ * | `'basic_rnn'` | sequences `[T, N, F]`, initial state `[L, N, H]` | the top layer's states `[T, N, H]`, every layer's last state `[L, N, H]` |
+ * | `'FC'` | the top layer's last state `[N, H]` | logits `[N, C]` |
+ */
+export interface ForwardHookEvent {
+  /** Whose pass it is. */
+  readonly module: ModuleName
+  /** True during training, false in forward and evaluate. */
+  readonly training: boolean
+  /** Copies of what flows through the network, which all hooks of this pass share. */
+  readonly inputs: readonly Tensor[]
+  /** Copies of what flows through the network, which all hooks of this pass share. */
+  readonly outputs: readonly Tensor[]
+}
+
+/** Looks at a forward pass. The pass goes on when it returns, or when the promise that it returns is fulfilled. */
+export type ForwardHook = (event: ForwardHookEvent) => void | Promise<void>
+
+/** A registered hook. */
+export interface HookHandle {
+  /** Removes the hook. Further calls do nothing. */
+  remove(): void
+}
+
+/** The hooks of one model, in the order of registration. The addon knows one native hook for each module that has any. */
+export class ForwardHooks {
+  readonly #native: NativeImageRnn
+  readonly #callbacks: Callbacks
+  readonly #hooks = new Map<ModuleName, Set<{ readonly hook: ForwardHook }>>()
+
+  constructor(native: NativeImageRnn, callbacks: Callbacks) {
+    this.#native = native
+    this.#callbacks = callbacks
+  }
+
+  /** @throws TorchRnnError `ERR_INVALID_ARGUMENT`. */
+  add(module: ModuleName, hook: ForwardHook): HookHandle {
+    if (!MODULE_NAMES.includes(module)) throw unexpected('ERR_INVALID_ARGUMENT', 'module', "'', 'basic_rnn' or 'FC'", module)
+    if (typeof hook !== 'function') throw unexpected('ERR_INVALID_ARGUMENT', 'hook', 'a function', hook)
+    const registered = this.#hooks.get(module) ?? new Set()
+    this.#hooks.set(module, registered)
+    const entry = { hook: this.#callbacks.bind(hook) } // An object of its own: the same function may be registered twice.
+    registered.add(entry)
+    if (registered.size === 1)
+      this.#native.setForwardHook(
+        module,
+        this.#callbacks.wrap<NativeForwardEvent>((event) => this.#run(event)),
+      )
+    return { remove: () => this.#remove(module, entry) }
+  }
+
+  #remove(module: ModuleName, entry: { readonly hook: ForwardHook }): void {
+    const registered = this.#hooks.get(module)
+    if (registered?.delete(entry) && registered.size === 0) this.#native.setForwardHook(module, null)
+  }
+
+  async #run(event: NativeForwardEvent): Promise<void> {
+    const registered = this.#hooks.get(event.module) ?? new Set()
+    for (const entry of [...registered]) {
+      // A hook that an earlier one removed does not run any more.
+      if (registered.has(entry)) await entry.hook(event)
+    }
+  }
+}

@@ -1,0 +1,304 @@
+import { types } from 'node:util'
+import { type NativeImageRnn, native } from '../addon/native'
+import { type Caller, callerOf, toPublicError, translated } from '../addon/native-errors'
+import type { ImageDataset, ImageInput } from '../data/dataset'
+import { toBatch, toNativeDataset } from '../data/native-data'
+import { TorchRnnError, unexpected } from '../errors'
+import {
+  checkOption,
+  MODEL_OPTIONS,
+  type ModelOptions,
+  type PlacementOptions,
+  resolveOptions,
+  TRAIN_OPTIONS,
+  type TrainHyperparameters,
+} from '../options/options'
+import type { Tensor } from '../tensor'
+import { checkTrainOptions, type History, OTHER_TRAIN_OPTIONS, prepareData, type TrainOptions, trainEpochs } from '../training/training'
+import { parameterCount } from './architecture'
+import { Callbacks, wouldWaitForItself } from './callbacks'
+import { type Evaluation, toEvaluation } from './evaluation'
+import { type ForwardHook, ForwardHooks, type HookHandle, type ModuleName } from './forward-hooks'
+import { readModelFile, writeModelFile } from './model-file'
+import { drawSummary, summarize } from './summary'
+
+/** What a model takes images for. */
+export interface Prediction {
+  /** `[N]`: the most probable class of each image; the lowest one where several are equal. */
+  classes: Uint8Array
+  /** `[N, C]`: how probable the model takes each class to be, 0 to 1; the sum of a row is 1. */
+  probabilities: Tensor
+}
+
+/** Samples that evaluate computes at once: large enough to keep all cores busy, small enough to stop soon. */
+const EVALUATION_BATCH = 1000
+
+/**
+ * A recurrent network that reads an image row by row: stacked plain (Elman) layers over the rows, and one linear layer that turns the top
+ * layer's last state into a score for each class.
+ *
+ * Everything that computes runs on a thread of the model's own, in the order of the calls, and returns a promise.
+ */
+export class ImageRNN {
+  /** The options as resolved. */
+  readonly options: Readonly<Required<ModelOptions>>
+  readonly #native: NativeImageRnn
+  #device: string
+  readonly #callbacks = new Callbacks(this)
+  readonly #hooks: ForwardHooks
+  #training = false
+  #disposed = false
+
+  /**
+   * Creates a network with random weights that follow from `seed`.
+   *
+   * @throws TorchRnnError `ERR_INVALID_OPTION`, `ERR_DEVICE_UNAVAILABLE`, `ERR_LIBRARY_LOAD`.
+   */
+  constructor(options: ModelOptions = {}) {
+    const resolved = resolveOptions(MODEL_OPTIONS, options, 'ImageRNN')
+    this.#native = translated(() => new (native().ImageRnn)(resolved))
+    this.#device = this.#native.device
+    this.#hooks = new ForwardHooks(this.#native, this.#callbacks)
+    this.options = Object.freeze(resolved)
+  }
+
+  /** Where the model computes, as resolved: `'cpu'` or `'cuda:0'`. */
+  get device(): string {
+    return this.#device
+  }
+
+  /** What trains, as resolved. */
+  get engine(): 'torch' {
+    return 'torch' // the only one so far, so that 'auto' means it too
+  }
+
+  /** How many numbers the network learns. */
+  get parameterCount(): number {
+    return parameterCount(this.options)
+  }
+
+  /** True once {@link dispose} was called. */
+  get disposed(): boolean {
+    return this.#disposed
+  }
+
+  /**
+   * Computes the scores of images, in eval mode.
+   *
+   * @param images - `[N, T, F]`, or `[T, F]` for one image: bytes 0 to 255, which are divided by 255, or floats, used as they are. Copied.
+   * @returns Logits `[N, C]`.
+   * @throws TorchRnnError `ERR_INVALID_ARGUMENT`, `ERR_INVALID_SHAPE`, `ERR_INVALID_DATA` for floats that are not finite, `ERR_BUSY` from inside
+   *   a hook of this model, `ERR_DISPOSED`.
+   */
+  async forward(images: Readonly<ImageInput>): Promise<Tensor> {
+    this.#checkUsable('forward')
+    return await this.#run(() => this.#native.forward(toBatch(images, this.options.inputSize)), callerOf(this.forward))
+  }
+
+  /**
+   * Tells what is on images, in eval mode: the softmax of what {@link forward} gives.
+   *
+   * @param images - As for {@link forward}.
+   * @throws TorchRnnError As {@link forward}.
+   */
+  async predict(images: Readonly<ImageInput>): Promise<Prediction> {
+    this.#checkUsable('predict')
+    return await this.#run(() => this.#native.predict(toBatch(images, this.options.inputSize)), callerOf(this.predict))
+  }
+
+  /**
+   * Trains with Adam on the cross entropy. A fresh optimizer each time; the weights go on from where they are.
+   *
+   * Until the promise settles, calls that read (forward, predict, evaluate, stateDict, save) have their turn between epochs, and calls that
+   * change the model (train, to, loadStateDict) reject with `ERR_BUSY`.
+   *
+   * @throws TorchRnnError `ERR_INVALID_OPTION`, `ERR_INVALID_SHAPE`, `ERR_INVALID_DATA` when the dataset does not fit the model,
+   *   `ERR_BUSY` while another training runs, `ERR_DISPOSED`, `ERR_OUT_OF_MEMORY`; and what a callback throws.
+   */
+  async train(dataset: ImageDataset, options: TrainOptions = {}): Promise<History> {
+    const hyperparameters = resolveOptions<TrainHyperparameters>(TRAIN_OPTIONS, options, 'train', OTHER_TRAIN_OPTIONS)
+    checkTrainOptions(options)
+    this.#checkUsable('train')
+    this.#checkNotTraining('train is called again')
+    const data = prepareData(dataset, options, this.options.seed)
+    options.signal?.throwIfAborted()
+    const caller = callerOf(this.train)
+    const run = <Result>(call: () => Promise<Result>) => this.#run(call, caller)
+    this.#training = true
+    const stop = () => this.#native.stopTraining()
+    options.signal?.addEventListener('abort', stop)
+    try {
+      await run(() => this.#native.startTraining(hyperparameters, data.train, data.validation ?? null))
+      const model = { native: this.#native, callbacks: this.#callbacks, run, evaluationBatch: EVALUATION_BATCH }
+      return await trainEpochs(model, data, hyperparameters, options)
+    } catch (error) {
+      options.signal?.throwIfAborted() // An abort may show as an interrupted hook; the reason is what the caller waits for.
+      throw error
+    } finally {
+      options.signal?.removeEventListener('abort', stop)
+      this.#training = false
+    }
+  }
+
+  /**
+   * Measures loss, accuracy and confusions, and how well each class is recognised, in eval mode.
+   *
+   * @throws TorchRnnError `ERR_INVALID_SHAPE` or `ERR_INVALID_DATA` when the dataset does not fit the model, `ERR_BUSY`, `ERR_DISPOSED`.
+   */
+  async evaluate(dataset: ImageDataset): Promise<Evaluation> {
+    this.#checkUsable('evaluate')
+    const data = toNativeDataset(dataset)
+    return toEvaluation(await this.#run(() => this.#native.evaluate(data, { batchSize: EVALUATION_BATCH }), callerOf(this.evaluate)))
+  }
+
+  /**
+   * Registers a function that sees every forward pass through a module, in training and evaluation, as PyTorch's method of this name.
+   *
+   * Hooks of one module run in the order of registration. The call that a pass belongs to waits for its hooks, and rejects with what one
+   * throws. Inside a hook this model cannot be called (`ERR_BUSY`): it is waiting for the hook.
+   *
+   * @throws TorchRnnError `ERR_INVALID_ARGUMENT`, `ERR_DISPOSED`.
+   */
+  registerForwardHook(module: ModuleName, hook: ForwardHook): HookHandle {
+    this.#checkNotDisposed()
+    return this.#hooks.add(module, hook)
+  }
+
+  /**
+   * Copies of all parameters by PyTorch's names, such as `basic_rnn.weight_ih_l0`.
+   *
+   * @throws TorchRnnError `ERR_BUSY` from inside a hook of this model, `ERR_DISPOSED`.
+   */
+  async stateDict(): Promise<Map<string, Tensor>> {
+    this.#checkUsable('stateDict')
+    return new Map(Object.entries(await this.#run(() => this.#native.stateDict(), callerOf(this.stateDict))))
+  }
+
+  /**
+   * Replaces all parameters.
+   *
+   * @throws TorchRnnError `ERR_INVALID_DATA` for missing or unknown names, `ERR_INVALID_SHAPE`, `ERR_INVALID_ARGUMENT`, `ERR_BUSY` during
+   *   training, `ERR_DISPOSED`; the model is unchanged then.
+   */
+  async loadStateDict(state: ReadonlyMap<string, Tensor>): Promise<void> {
+    if (!types.isMap(state)) throw unexpected('ERR_INVALID_ARGUMENT', 'state', 'a Map from names to tensors', state)
+    this.#checkUsable('loadStateDict')
+    this.#checkNotTraining('its parameters are replaced')
+    await this.#run(() => this.#native.loadStateDict(Object.fromEntries(state)), callerOf(this.loadStateDict))
+  }
+
+  /**
+   * Writes the parameters as a safetensors file, by PyTorch's names, with the architecture in its metadata. Completely or not at all: what
+   * was there before survives a crash and a full disk. During training this waits for the end of the epoch.
+   *
+   * @throws TorchRnnError `ERR_FILE_SYSTEM`, `ERR_BUSY` from inside a hook of this model, `ERR_DISPOSED`.
+   */
+  async save(path: string): Promise<void> {
+    if (typeof path !== 'string' || path === '') throw unexpected('ERR_INVALID_ARGUMENT', 'path', 'the path of a file', path)
+    this.#checkUsable('save')
+    const state = await this.#run(() => this.#native.stateDict(), callerOf(this.save))
+    await writeModelFile(path, this.options, new Map(Object.entries(state)))
+  }
+
+  /**
+   * Reads a model from a safetensors file: one of {@link ImageRNN.save}, or a state dict of the same network from Python. Such a file does
+   * not tell its activation, which is then taken to be tanh.
+   *
+   * @param options - Where and how the model computes.
+   * @throws TorchRnnError `ERR_INVALID_FILE`, `ERR_FILE_SYSTEM`, `ERR_INVALID_OPTION`, `ERR_DEVICE_UNAVAILABLE`, `ERR_LIBRARY_LOAD`.
+   */
+  static async load(path: string, options: PlacementOptions = {}): Promise<ImageRNN> {
+    if (typeof path !== 'string' || path === '') throw unexpected('ERR_INVALID_ARGUMENT', 'path', 'the path of a file', path)
+    const { device, engine, seed, threads } = MODEL_OPTIONS
+    const placement = resolveOptions<PlacementOptions>({ device, engine, seed, threads }, options, 'ImageRNN.load')
+    const { architecture, state } = await readModelFile(path)
+    const model = new ImageRNN({ ...architecture, ...placement })
+    try {
+      await model.loadStateDict(state)
+      return model
+    } catch (error) {
+      model.dispose()
+      throw error
+    }
+  }
+
+  /**
+   * Moves the model to another device, as PyTorch's method of this name.
+   *
+   * @param device - `'auto'`, `'cpu'`, `'cuda'` or `'cuda:N'`.
+   * @returns The model itself, once it is there.
+   * @throws TorchRnnError `ERR_INVALID_OPTION`, `ERR_DEVICE_UNAVAILABLE`, `ERR_OUT_OF_MEMORY` (the model stays where it was), `ERR_BUSY`
+   *   during training, `ERR_DISPOSED`.
+   */
+  async to(device: string): Promise<this> {
+    checkOption('device', MODEL_OPTIONS.device, device)
+    this.#checkUsable('to')
+    this.#checkNotTraining('it is moved')
+    this.#device = await this.#run(() => this.#native.to({ device }), callerOf(this.to))
+    return this
+  }
+
+  /**
+   * A table of the layers with their output shapes and parameters, in Keras' manner.
+   *
+   * @example
+   * console.log(model.summary())
+   */
+  summary(): string {
+    return drawSummary(summarize(this.options))
+  }
+
+  /** Threads that one operation uses on the CPU, as libtorch reports it from the model's thread. @throws TorchRnnError `ERR_DISPOSED`. */
+  async threadCount(): Promise<number> {
+    this.#checkUsable('threadCount')
+    return await this.#run(() => this.#native.threadCount(), callerOf(this.threadCount))
+  }
+
+  /**
+   * Frees the model. Returns at once: calls that wait reject with `ERR_DISPOSED`, a running one stops after its batch. Further calls do
+   * nothing.
+   */
+  dispose(): void {
+    void this[Symbol.asyncDispose]()
+  }
+
+  /** {@link dispose}, for `using model = new ImageRNN()`. */
+  [Symbol.dispose](): void {
+    this.dispose()
+  }
+
+  /** {@link dispose}, and waits until the running call has ended and the memory is free, for `await using model = new ImageRNN()`. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#disposed = true
+    await this.#native.dispose()
+  }
+
+  #checkUsable(method: string): void {
+    this.#checkNotDisposed()
+    if (wouldWaitForItself(this)) {
+      throw new TorchRnnError(
+        'ERR_BUSY',
+        `${method} was called from inside a hook or onBatch that this model waits for: it would wait for itself.`,
+      )
+    }
+  }
+
+  #checkNotTraining(what: string): void {
+    if (!this.#training) return
+    throw new TorchRnnError('ERR_BUSY', `This model is being trained. Wait for that, or abort it, before ${what}.`)
+  }
+
+  #checkNotDisposed(): void {
+    if (this.#disposed) throw new TorchRnnError('ERR_DISPOSED', 'The model was disposed and cannot be used any more.')
+  }
+
+  /** Runs a native call; its errors become {@link TorchRnnError}s with the stack of the public method's caller. */
+  async #run<Result>(call: () => Promise<Result>, caller: Caller): Promise<Result> {
+    try {
+      return await this.#callbacks.call(call)
+    } catch (error) {
+      const failure = this.#callbacks.takeThrown(error)
+      throw failure === undefined ? toPublicError(error, caller) : failure.thrown
+    }
+  }
+}

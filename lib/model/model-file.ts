@@ -1,0 +1,91 @@
+/** A model on disk: a safetensors file of PyTorch's state dict, with the architecture in its metadata. */
+
+import { TorchRnnError } from '../errors'
+import { readFileChecked, writeFileDurably } from '../files/durable-file'
+import { invalidFile, showPath } from '../files/regular-file'
+import { decodeSafetensors, encodeSafetensors, type SafetensorsTensor } from '../formats/safetensors'
+import { parseJsonObject } from '../formats/strict-json'
+import { MODEL_OPTIONS, resolveOptions } from '../options/options'
+import type { Tensor } from '../tensor'
+import { type Architecture, parameterShapes } from './architecture'
+
+/** The most a model file may hold: 4 GiB, a network of a billion parameters. */
+const MAX_MODEL_BYTES = 4 * 1024 ** 3
+const ARCHITECTURE_KEY = 'torch-rnn-mnist'
+const ARCHITECTURE_NAMES = ['inputSize', 'hiddenSize', 'numLayers', 'numClasses', 'nonlinearity'] as const
+
+/** A model as read from a file. */
+export interface ModelFile {
+  readonly architecture: Architecture
+  readonly state: Map<string, Tensor>
+}
+
+/** @throws TorchRnnError `ERR_FILE_SYSTEM`; the old file is untouched then. */
+export async function writeModelFile(path: string, architecture: Architecture, state: ReadonlyMap<string, Tensor>): Promise<void> {
+  const described = Object.fromEntries(ARCHITECTURE_NAMES.map((name) => [name, architecture[name]]))
+  // 'format' tells other readers of safetensors whose layout the tensors have.
+  await writeFileDurably(path, encodeSafetensors(state, { format: 'pt', [ARCHITECTURE_KEY]: JSON.stringify(described) }))
+}
+
+/**
+ * Reads a model and checks that it is complete. A file without our metadata, such as a state dict saved from Python, is understood by
+ * its shapes; what shapes cannot tell, the activation, is taken to be tanh as in PyTorch.
+ *
+ * @throws TorchRnnError `ERR_INVALID_FILE`, `ERR_FILE_SYSTEM`, `ERR_OUT_OF_MEMORY`.
+ */
+export async function readModelFile(path: string): Promise<ModelFile> {
+  const { tensors, metadata } = decodeSafetensors(await readFileChecked(path, MAX_MODEL_BYTES), path)
+  const described = metadata[ARCHITECTURE_KEY]
+  const architecture = described === undefined ? inferArchitecture(tensors, path) : parseArchitecture(described, path)
+  checkParameters(tensors, architecture, path)
+  return { architecture, state: new Map([...tensors].map(([name, { data, shape }]) => [name, { data, shape: [...shape] }])) }
+}
+
+function parseArchitecture(text: string, path: string): Architecture {
+  return checkArchitecture(parseJsonObject(Buffer.from(text), path), path)
+}
+
+function inferArchitecture(tensors: ReadonlyMap<string, SafetensorsTensor>, path: string): Architecture {
+  const first = tensors.get('basic_rnn.weight_ih_l0')?.shape
+  const last = tensors.get('FC.weight')?.shape
+  if (first === undefined || last === undefined) {
+    const names = [...tensors.keys()]
+      .slice(0, 3)
+      .map((name) => JSON.stringify(name.slice(0, 60)))
+      .join(', ')
+    throw invalidFile(
+      path,
+      'the parameters basic_rnn.weight_ih_l0 and FC.weight',
+      tensors.size === 0 ? 'no tensors' : `others (${names}, ...)`,
+    )
+  }
+  const numLayers = [...tensors.keys()].filter((name) => name.startsWith('basic_rnn.weight_ih_l')).length
+  return checkArchitecture({ inputSize: first[1], hiddenSize: first[0], numLayers, numClasses: last[0] }, path)
+}
+
+function checkArchitecture(described: Record<string, unknown>, path: string): Architecture {
+  const { inputSize, hiddenSize, numLayers, numClasses, nonlinearity } = MODEL_OPTIONS
+  try {
+    return resolveOptions<Architecture>(
+      { inputSize, hiddenSize, numLayers, numClasses, nonlinearity },
+      described,
+      `the model in ${showPath(path)}`,
+    )
+  } catch (error) {
+    if (!(error instanceof TorchRnnError)) throw error
+    throw new TorchRnnError('ERR_INVALID_FILE', `${showPath(path)} holds no model that can be built. ${error.message}`, { cause: error })
+  }
+}
+
+function checkParameters(tensors: ReadonlyMap<string, SafetensorsTensor>, architecture: Architecture, path: string): void {
+  const expected = parameterShapes(architecture)
+  for (const [name, shape] of expected) {
+    const found = tensors.get(name)
+    if (found === undefined) throw invalidFile(path, `the parameter ${name} [${shape.join(', ')}]`, 'none of this name')
+    if (String(found.shape) !== String(shape))
+      throw invalidFile(path, `the parameter ${name} with shape [${shape.join(', ')}]`, `[${found.shape.join(', ')}]`)
+  }
+  const surplus = [...tensors.keys()].find((name) => !expected.has(name))
+  if (surplus !== undefined)
+    throw invalidFile(path, `only the parameters of ${architecture.numLayers} layers`, `also ${JSON.stringify(surplus)}`)
+}

@@ -1,0 +1,12 @@
+#pragma once
+
+#include <exception>
+
+#include "native/core/runtime/error.h"
+
+namespace torch_rnn_mnist {
+
+// Turns any exception, libtorch's included, into an Error: out of memory gets its own code, C++ backtraces move into `detail`.
+Error TranslateException(const std::exception_ptr& exception);
+
+}  // namespace torch_rnn_mnist

@@ -1,0 +1,113 @@
+/**
+ * CUDA: on a machine with a GPU, that it computes what the CPU computes; on any machine, what is said where there is none.
+ *
+ * The GPU's tests need a libtorch with CUDA (LIBTORCH, LIBTORCH_USE_PYTORCH=1) and are skipped where it finds no device. With
+ * TEST_CUDA_LIBTORCH=<a PyTorch with CUDA> its libraries are tried on a machine without a GPU as well.
+ */
+import { ImageRNN } from '../../lib'
+import { native } from '../../lib/addon/native'
+import { runScript, WELL_ENDED } from '../support/child-script'
+import { expectClose } from '../support/expect-close'
+import { expectError } from '../support/expect-error'
+import { smallDataset, smallImages, smallOptions, useModels } from '../support/sample-models'
+
+const DEVICES = Array.from({ length: native().cudaDeviceCount() }, (_, index) => `cuda:${index}`)
+const describeWithGpu = DEVICES.length > 0 ? describe : describe.skip
+const describeWithoutGpu = DEVICES.length === 0 ? describe : describe.skip
+const CUDA_LIBTORCH = process.env['TEST_CUDA_LIBTORCH']
+const testWithCudaLibraries = CUDA_LIBTORCH === undefined ? test.skip : test
+
+const createModel = useModels()
+const DATA = smallDataset(40)
+
+/** Sums in another order: float32's rounding, carried through ten updates. */
+const LOGITS = { atol: 1e-5 }
+const LOSSES = { rtol: 1e-4 }
+
+async function lossesOf(model: ImageRNN): Promise<number[]> {
+  const losses: number[] = []
+  await model.train(DATA, { epochs: 2, batchSize: 8, logInterval: 1, onBatch: ({ batchLoss }) => void losses.push(batchLoss) })
+  return losses
+}
+
+describeWithGpu('a GPU', () => {
+  test.each(DEVICES)('%s computes and learns what the CPU does', async (device) => {
+    const [cpu, gpu] = [createModel(), createModel({ device })]
+    expect(gpu.device).toBe(device)
+    expectClose((await gpu.forward(smallImages(9))).data, (await cpu.forward(smallImages(9))).data, LOGITS)
+    expectClose(await lossesOf(gpu), await lossesOf(cpu), LOSSES)
+    const [onGpu, onCpu] = [await gpu.evaluate(DATA), await cpu.evaluate(DATA)]
+    expectClose([onGpu.loss], [onCpu.loss], LOSSES)
+  })
+
+  test.each(DEVICES)('a model moves to %s and back without a change, and learns on', async (device) => {
+    const model = createModel()
+    const state = await model.stateDict()
+    const logits = await model.forward(smallImages(3))
+    await model.to(device)
+    expect(model.device).toBe(device)
+    expect(await model.stateDict()).toEqual(state)
+    expectClose((await model.forward(smallImages(3))).data, logits.data, LOGITS)
+    await model.train(DATA, { epochs: 1 })
+    await model.to('cpu')
+    expect(model.device).toBe('cpu')
+    await model.train(DATA, { epochs: 1 })
+  })
+
+  test('is what auto takes', () => {
+    expect(createModel({ device: 'auto' }).device).toBe('cuda:0')
+  })
+
+  test('too large a network is one clear error, and the device works on', async () => {
+    // Some 250 GB of parameters.
+    const model = new ImageRNN({ hiddenSize: 16384, numLayers: 64, device: 'cuda' })
+    await expectError(() => model.forward({ data: new Uint8Array(784), shape: [28, 28] }), 'ERR_OUT_OF_MEMORY', 'memory')
+    model.dispose()
+    await createModel({ device: 'cuda' }).forward(smallImages(1))
+  }, 120_000)
+
+  test('one number too high is refused, with what there is', async () => {
+    const device = `cuda:${DEVICES.length}`
+    await expectError(() => new ImageRNN({ device }), 'ERR_DEVICE_UNAVAILABLE', device, `${DEVICES.length} CUDA device`)
+  })
+})
+
+describeWithoutGpu('without a GPU', () => {
+  test('the error says what was asked, what there is, and why', async () => {
+    for (const device of ['cuda', 'cuda:0', 'cuda:7']) {
+      await expectError(
+        () => new ImageRNN(smallOptions({ device })),
+        'ERR_DEVICE_UNAVAILABLE',
+        `${device} was asked for`,
+        'no CUDA',
+        'Why:',
+      )
+    }
+  })
+
+  test('auto is the CPU', () => {
+    expect(createModel({ device: 'auto' }).device).toBe('cpu')
+  })
+
+  test('CUDA that was switched off is named as the reason', async () => {
+    const body = "try { new ImageRNN({ device: 'cuda' }) } catch ({ code, message }) { console.log(code, message) }"
+    const { stdout } = await runScript(body, { env: { TORCH_RNN_MNIST_CUDA: '0' } })
+    expect(stdout).toContain('ERR_DEVICE_UNAVAILABLE cuda was asked for')
+    expect(stdout).toContain('switched off by TORCH_RNN_MNIST_CUDA=0')
+  })
+
+  testWithCudaLibraries('the libraries of a PyTorch with CUDA load, list no device, and train on the CPU', async () => {
+    const body = `
+      const model = new ImageRNN({ ...options, device: 'auto' })
+      const { epochs } = await model.train(dataset(), { epochs: 1 })
+      console.log(model.device, epochs.length)
+      console.log(require('node:fs').readFileSync('/proc/self/maps', 'utf8').includes('libtorch_cuda.so'))
+      try { new ImageRNN({ device: 'cuda' }) } catch ({ code, message }) { console.log(code, message) }
+    `
+    // 1: opened although there is no driver that would ask for it.
+    const outcome = await runScript(body, { env: { LIBTORCH: CUDA_LIBTORCH, TORCH_RNN_MNIST_CUDA: '1' } })
+    expect(outcome).toMatchObject(WELL_ENDED)
+    expect(outcome.stdout).toContain('cpu 1\ntrue\nERR_DEVICE_UNAVAILABLE cuda was asked for')
+    expect(outcome.stdout).toContain('finds no GPU that it can use')
+  })
+})

@@ -1,0 +1,144 @@
+/** How libtorch is found and loaded, and what is said when it is not. */
+import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { REQUIRED_TORCH_VERSION, searchLibtorch } from '../../lib/addon/find-libtorch'
+import { LIBRARY_NAMES } from '../../lib/addon/platform'
+import { runScript, WELL_ENDED } from '../support/child-script'
+import { expectLoads, loadFailure } from '../support/load-failure'
+import { REPOSITORY } from '../support/run-program'
+import { useTemporaryFolder } from '../support/temporary-folder'
+
+const path = useTemporaryFolder()
+
+const OTHER_VERSION = '2.14.1'
+
+/** The libraries that the tests themselves use. */
+const { libraries: LIBRARIES } = searchLibtorch(REPOSITORY, REPOSITORY).at(-1) as { libraries: string }
+
+/** Variables that would change what a test is about. */
+const CLEAN = { LIBTORCH: undefined, LIBTORCH_USE_PYTORCH: undefined, LIBTORCH_BYPASS_VERSION_CHECK: undefined }
+
+/** Makes a libtorch with the real libraries in the test's folder. */
+function makeLibtorch(folder: string, versionFile: string, version: string): string {
+  mkdirSync(folder)
+  symlinkSync(LIBRARIES, join(folder, 'lib'))
+  writeFileSync(join(folder, versionFile), version)
+  return folder
+}
+
+/** Makes a python3 out of a line of shell, and gives the PATH that finds it, and nothing else. */
+function makePython(line: string): string {
+  mkdirSync(path('bin'))
+  writeFileSync(path('bin', 'python3'), `#!/bin/sh\n${line}\n`)
+  chmodSync(path('bin', 'python3'), 0o755)
+  return path('bin')
+}
+
+describe('LIBTORCH', () => {
+  test('that holds nothing: the place, what is missing and the remedy are told', async () => {
+    mkdirSync(path('empty'))
+    const message = await loadFailure({ LIBTORCH: path('empty') })
+    expect(message).toContain(`LIBTORCH=${path('empty')}: ${path('empty', 'lib', LIBRARY_NAMES.cpu)} does not exist`)
+    expect(message).toContain(`needs libtorch ${REQUIRED_TORCH_VERSION}`)
+    expect(message).toMatch(/Set LIBTORCH to a folder .* or unset it/)
+    // Somewhere else than where the user said would be a surprise.
+    expect(message.match(/^ {2}- /gm)).toHaveLength(1)
+  })
+
+  test.each([
+    ['build-version', `${OTHER_VERSION}+cpu\n`],
+    ['version.py', `debug = False\n__version__ = '${OTHER_VERSION}+cpu'\n`],
+  ])('of another version, by its %s: both versions and the way around the check are told', async (file, version) => {
+    const folder = makeLibtorch(path('other'), file, version)
+    const message = await loadFailure({ LIBTORCH: folder })
+    expect(message).toContain(`LIBTORCH=${folder}`)
+    expect(message).toContain(`${OTHER_VERSION}+cpu`)
+    expect(message).toContain(`${REQUIRED_TORCH_VERSION} is needed`)
+    expect(message).toContain('LIBTORCH_BYPASS_VERSION_CHECK=1')
+    await expectLoads({ LIBTORCH: folder, LIBTORCH_BYPASS_VERSION_CHECK: '1' })
+  })
+
+  test('of the right version is used, whatever it was built for', async () => {
+    const folder = makeLibtorch(path('right'), 'build-version', `${REQUIRED_TORCH_VERSION}+cu999`)
+    const { stderr } = await expectLoads({ LIBTORCH: folder, NODE_DEBUG: 'torch-rnn-mnist' })
+    expect(stderr).toContain(`libtorch: ${join(folder, 'lib')}`)
+  })
+
+  test("with a damaged library: the system's reason is told", async () => {
+    mkdirSync(path('damaged', 'lib'), { recursive: true })
+    writeFileSync(path('damaged', 'lib', LIBRARY_NAMES.cpu), 'not a library')
+    const message = await loadFailure({ LIBTORCH: path('damaged') })
+    expect(message).toContain('does not load')
+    expect(message.match(/Could not load/g)).toHaveLength(1) // Not once more for the process that tried it.
+    expect(message).toContain(`LIBTORCH=${path('damaged')}: `)
+    expect(message).toContain(path('damaged', 'lib', LIBRARY_NAMES.cpu))
+    expect(message).toMatch(/Set LIBTORCH to a folder/)
+  })
+
+  test('can be corrected, and the package used, after a failure', async () => {
+    mkdirSync(path('empty'))
+    const body = `
+      let failures = 0
+      try { new ImageRNN(options) } catch { failures += 1 }
+      process.env.LIBTORCH = process.env.CORRECT
+      console.log(failures, (await new ImageRNN(options).forward(dataset().images(0, 2))).shape)
+    `
+    const outcome = await runScript(body, { env: { ...CLEAN, LIBTORCH: path('empty'), CORRECT: dirname(LIBRARIES) } })
+    expect(outcome).toMatchObject({ ...WELL_ENDED, stdout: expect.stringContaining('1 [ 2, 3 ]') })
+  })
+})
+
+describe('LIBTORCH_USE_PYTORCH=1', () => {
+  const env = { LIBTORCH_USE_PYTORCH: '1' }
+
+  test('uses the libraries of the PyTorch that python3 has', async () => {
+    const folder = makeLibtorch(path('torch'), 'version.py', `__version__ = '${REQUIRED_TORCH_VERSION}+cu132'`)
+    const { stderr } = await expectLoads({ ...env, PATH: makePython(`echo '${folder}'`), NODE_DEBUG: 'torch-rnn-mnist' })
+    expect(stderr).toContain(`libtorch: ${join(folder, 'lib')}`)
+  })
+
+  test.each([
+    ['has no torch', "echo ''", ['python3 has no torch']],
+    ['fails', 'echo broken >&2; exit 3', ['python3 could not be asked']],
+  ])('with a python3 that %s says so, and what helps', async (_, line, parts) => {
+    const message = await loadFailure({ ...env, PATH: makePython(line) })
+    for (const part of [...parts, 'LIBTORCH_USE_PYTORCH', `Install PyTorch ${REQUIRED_TORCH_VERSION}`]) expect(message).toContain(part)
+  })
+
+  test('without any python3 says so', async () => {
+    mkdirSync(path('empty'))
+    expect(await loadFailure({ ...env, PATH: path('empty') })).toContain('python3 could not be asked')
+  })
+
+  test('comes after LIBTORCH', async () => {
+    mkdirSync(path('empty'))
+    const message = await loadFailure({ ...env, LIBTORCH: path('empty'), PATH: makePython('exit 1') })
+    expect(message).toContain(path('empty'))
+    expect(message).not.toContain('python3')
+  })
+})
+
+describe('loading', () => {
+  test('happens at the first use: neither import nor data load anything', async () => {
+    const body = `
+      const loaded = () => process.report.getReport().sharedObjects.filter((file) => /torch_rnn_mnist|torch_cpu/.test(file)).length
+      const before = loaded()
+      dataset()
+      await import(process.env.PACKAGE_UNDER_TEST)
+      const idle = loaded()
+      new ImageRNN(options)
+      console.log(before, idle, loaded())
+    `
+    // The addon and libtorch, once each.
+    expect(await runScript(body)).toMatchObject({ ...WELL_ENDED, stdout: expect.stringMatching(/^0 0 2\n/) })
+  })
+
+  test('is logged to stderr with NODE_DEBUG, and only then', async () => {
+    const env = { LIBTORCH: dirname(LIBRARIES) }
+    const { stderr, stdout } = await expectLoads({ ...env, NODE_DEBUG: 'torch-rnn-mnist' })
+    for (const line of stderr.trim().split('\n')) expect(line).toMatch(/^TORCH-RNN-MNIST \d+: /)
+    expect(stderr).toContain(LIBRARIES)
+    const quiet = await expectLoads(env)
+    expect(quiet).toMatchObject({ stderr: '', stdout })
+  })
+})

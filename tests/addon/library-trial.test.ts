@@ -1,0 +1,101 @@
+/** A libtorch that somebody named is tried in another process first: what kills that one must not kill the program. */
+import { execFileSync } from 'node:child_process'
+import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { REQUIRED_TORCH_VERSION, searchLibtorch } from '../../lib/addon/find-libtorch'
+import { runScript, WELL_ENDED } from '../support/child-script'
+import { expectLoads, loadFailure } from '../support/load-failure'
+import { REPOSITORY, runNode } from '../support/run-program'
+import { useTemporaryFolder } from '../support/temporary-folder'
+
+const path = useTemporaryFolder()
+const { libraries: LIBRARIES } = searchLibtorch(REPOSITORY, REPOSITORY).at(-1) as { libraries: string }
+const onLinux = process.platform === 'linux' ? describe : describe.skip
+
+/** Every test remembers trials in a folder of its own. */
+const env = (more: Readonly<Record<string, string>> = {}) => ({
+  LIBTORCH: path('libtorch'),
+  TMPDIR: path('tmp'),
+  NODE_DEBUG: 'torch-rnn-mnist',
+  ...more,
+})
+
+/** A libtorch with the real libraries but these, which end the process by a signal as soon as they are opened. */
+function makeLibtorch(deadly: Readonly<Record<string, string>> = {}): void {
+  mkdirSync(path('tmp'))
+  mkdirSync(path('libtorch', 'lib'), { recursive: true })
+  writeFileSync(path('libtorch', 'build-version'), REQUIRED_TORCH_VERSION)
+  for (const name of readdirSync(LIBRARIES).filter((file) => !(file in deadly)))
+    symlinkSync(join(LIBRARIES, name), path('libtorch', 'lib', name))
+  for (const [name, signal] of Object.entries(deadly)) {
+    const code = `#include <signal.h>\n__attribute__((constructor)) static void die(void) { raise(${signal}); }\n`
+    execFileSync('cc', ['-shared', '-fPIC', '-x', 'c', '-', '-o', path('libtorch', 'lib', name)], { input: code })
+  }
+}
+
+/** The same program, asked for its devices. */
+const DEVICES = `
+  const model = new ImageRNN({ ...options, device: 'auto' })
+  await model.train(dataset(), { epochs: 1 })
+  console.log(model.device)
+  try { new ImageRNN({ ...options, device: 'cuda' }) } catch (error) { console.log(error.message) }
+`
+
+onLinux('a trial', () => {
+  test('that dies leaves the program alive, and the error says how', async () => {
+    makeLibtorch({ 'libtorch_cpu.so': 'SIGILL' })
+    const message = await loadFailure({ ...env(), NODE_DEBUG: undefined })
+    expect(message).toContain(`LIBTORCH=${path('libtorch')}: a process that tried it was killed by SIGILL`)
+    expect(message).toContain('or unset it')
+    // A failure is not remembered: the user will mend it and try again.
+    expect(readdirSync(path('tmp'))).toEqual([])
+  })
+
+  test('that dies by its CUDA libraries leaves the CPU, and tells who asks for CUDA', async () => {
+    makeLibtorch({ 'libc10_cuda.so': 'SIGSEGV', 'libtorch_cuda.so': 'SIGSEGV' })
+    const settings = { env: { ...env({ TORCH_RNN_MNIST_CUDA: '1' }), NODE_DEBUG: undefined } }
+    for (let attempt = 0; attempt < 2; attempt += 1) {
+      // The second time, it is remembered.
+      const outcome = await runScript(DEVICES, settings)
+      expect(outcome).toMatchObject(WELL_ENDED)
+      expect(outcome.stdout).toMatch(/^cpu\n/)
+      expect(outcome.stdout).toContain("a process that tried libtorch's CUDA libraries was killed by SIGSEGV")
+    }
+    const doctor = await runNode([join(REPOSITORY, 'dist', 'cli', 'main.js'), 'doctor'], settings)
+    expect(doctor.code).toBe(0)
+    expect(doctor.stdout).toMatch(/^warning {2}devices: cpu \(no CUDA: .*SIGSEGV/m)
+  })
+
+  test('that ends well is remembered until something changes', async () => {
+    makeLibtorch()
+    expect((await expectLoads(env())).stderr).toContain(`trial of ${path('libtorch', 'lib')}: {}`)
+    expect((await expectLoads(env())).stderr).toContain('remembered')
+    expect((await expectLoads(env({ ATEN_CPU_CAPABILITY: 'default' }))).stderr).not.toContain('remembered')
+  })
+
+  test('is remembered in a folder of the user alone, and another one is not believed', async () => {
+    makeLibtorch()
+    await expectLoads(env())
+    const [folder] = readdirSync(path('tmp')) as [string]
+    expect(statSync(path('tmp', folder)).mode & 0o777).toBe(0o700)
+    chmodSync(path('tmp', folder), 0o777)
+    expect((await expectLoads(env())).stderr).not.toContain('remembered')
+  })
+
+  test('remembered in a damaged file is done again', async () => {
+    makeLibtorch()
+    await expectLoads(env())
+    const [folder] = readdirSync(path('tmp')) as [string]
+    const [file] = readdirSync(path('tmp', folder)) as [string]
+    expect(JSON.parse(readFileSync(path('tmp', folder, file), 'utf8'))).toMatchObject({ result: {} })
+    writeFileSync(path('tmp', folder, file), '{ "resu')
+    expect((await expectLoads(env())).stderr).not.toContain('remembered')
+  })
+
+  test('waits for no debugger', async () => {
+    makeLibtorch()
+    // The program itself is not to wait either: only what it starts inherits the option.
+    const body = `process.env.NODE_OPTIONS = '--inspect-brk=0'; console.log(new ImageRNN(options).device)`
+    expect(await runScript(body, { env: { ...env(), NODE_DEBUG: undefined } })).toMatchObject({ ...WELL_ENDED, stdout: 'cpu\n' })
+  })
+})

@@ -1,0 +1,141 @@
+/**
+ * Thousands of damaged IDX files, generated. Each is refused, or read as what it says: a plain file has no checksum, so a change within its
+ * pixels makes it another good file, which an independent reading of its bytes tells; a compressed one gives the very same data or none.
+ */
+import { writeFileSync } from 'node:fs'
+import { gunzipSync, gzipSync } from 'node:zlib'
+import fc from 'fast-check'
+import { TorchRnnError } from '../../lib'
+import { readIdxImages, readIdxLabels } from '../../lib/data/idx'
+import { useTemporaryFolder } from '../support/temporary-folder'
+
+const path = useTemporaryFolder()
+const RUNS = 3000
+const LIMIT_MS = 120_000
+
+const [COUNT, HEIGHT, WIDTH] = [5, 3, 4]
+const PIXELS = Uint8Array.from({ length: COUNT * HEIGHT * WIDTH }, (_, index) => (index * 37) % 256)
+const IMAGES = Buffer.from([0, 0, 8, 3, 0, 0, 0, COUNT, 0, 0, 0, HEIGHT, 0, 0, 0, WIDTH, ...PIXELS])
+const LABELS = Buffer.from([0, 0, 8, 1, 0, 0, 0, COUNT, 0, 1, 2, 3, 4])
+
+type Mutation = (bytes: Buffer) => Buffer
+
+/** A place in a file of any length: a share of it. The beginning, where the header is, comes up often. */
+const place = fc.oneof(fc.double({ min: 0, max: 1, noNaN: true }), fc.double({ min: 0, max: 0.25, noNaN: true }))
+const at = (share: number, bytes: Buffer) => Math.min(Math.floor(share * bytes.length), Math.max(bytes.length - 1, 0))
+const some = fc.uint8Array({ minLength: 1, maxLength: 20 })
+
+const mutation: fc.Arbitrary<Mutation> = fc.oneof(
+  fc.tuple(place, fc.integer({ min: 1, max: 255 })).map(([where, mask]) => (bytes: Buffer) => {
+    const copy = Buffer.from(bytes)
+    const index = at(where, copy)
+    copy[index] = (copy[index] ?? 0) ^ mask
+    return copy
+  }),
+  place.map((where) => (bytes: Buffer) => bytes.subarray(0, at(where, bytes))),
+  fc.tuple(place, some).map(([where, extra]) => (bytes: Buffer) => {
+    const index = at(where, bytes)
+    return Buffer.concat([bytes.subarray(0, index), extra, bytes.subarray(index)])
+  }),
+  fc.tuple(place, place).map(([first, second]) => (bytes: Buffer) => {
+    const [start, end] = [at(Math.min(first, second), bytes), at(Math.max(first, second), bytes)]
+    return Buffer.concat([bytes.subarray(0, start), bytes.subarray(end)])
+  }),
+  some.map((extra) => (bytes: Buffer) => Buffer.concat([bytes, extra])),
+  // One of the numbers in the header, at its edges too.
+  fc
+    .tuple(fc.nat(3), fc.oneof(fc.nat(0xffffffff), fc.constantFrom(0, 1, 0x7fffffff, 0x80000000, 0xffffffff)))
+    .map(([field, value]) => (bytes: Buffer) => {
+      if (bytes.length < 4 * field + 4) return bytes
+      const copy = Buffer.from(bytes)
+      copy.writeUInt32BE(value, 4 * field)
+      return copy
+    }),
+  fc.constant<Mutation>((bytes) => Buffer.concat([bytes, bytes])),
+)
+const mutations = fc.array(mutation, { minLength: 1, maxLength: 3 }).map(
+  (all): Mutation =>
+    (bytes) =>
+      all.reduce((b, mutate) => mutate(b), bytes),
+)
+
+/** The data of a file that is exactly an IDX file of bytes of this rank; undefined for any other. */
+function read(bytes: Buffer, rank: number): Uint8Array | undefined {
+  const header = 4 + 4 * rank
+  if (bytes.length < header || bytes.readUInt32BE(0) !== 0x0800 + rank) return undefined
+  const dimensions = Array.from({ length: rank }, (_, index) => bytes.readUInt32BE(4 + 4 * index))
+  const size = dimensions.reduce((product, dimension) => product * dimension, 1)
+  return size > 0 && bytes.length === header + size ? Uint8Array.from(bytes.subarray(header)) : undefined
+}
+
+/** What the package reads; undefined where it refuses in the right way. */
+async function readOrRefuse(reader: (file: string) => Promise<Uint8Array>, bytes: Buffer): Promise<Uint8Array | undefined> {
+  const file = path('mutant')
+  writeFileSync(file, bytes)
+  try {
+    return await reader(file)
+  } catch (error) {
+    if (!(error instanceof TorchRnnError)) throw error
+    expect(error).toMatchObject({ code: 'ERR_INVALID_FILE' })
+    expect(error.message).toMatch(/^.*mutant.*expected .* but found .*$/)
+    return undefined
+  }
+}
+
+function isCompressed(bytes: Buffer): boolean {
+  return bytes.length >= 2 && bytes[0] === 0x1f && bytes[1] === 0x8b
+}
+
+const READERS = [
+  ['images', IMAGES, 3, async (file: string) => (await readIdxImages(file)).pixels],
+  ['labels', LABELS, 1, readIdxLabels],
+] as const
+
+describe.each(READERS)('a damaged file of %s', (_, original, rank, reader) => {
+  test(
+    'is refused, or read as what it says',
+    async () => {
+      let accepted = 0
+      const property = fc.asyncProperty(mutations, async (mutate) => {
+        const mutant = mutate(original)
+        if (isCompressed(mutant)) return
+        const data = await readOrRefuse(reader, mutant)
+        accepted += data === undefined ? 0 : 1
+        expect(data).toEqual(read(mutant, rank))
+      })
+      await fc.assert(property, { numRuns: RUNS })
+      expect(accepted).toBeGreaterThan(0) // Both happen.
+      expect(accepted).toBeLessThan(RUNS)
+    },
+    LIMIT_MS,
+  )
+
+  test(
+    'is refused, or gives the same data, when it is compressed',
+    async () => {
+      const compressed = gzipSync(original)
+      const property = fc.asyncProperty(mutations, async (mutate) => {
+        const mutant = mutate(compressed)
+        if (!isCompressed(mutant)) return
+        const data = await readOrRefuse(reader, mutant)
+        // Only what is well compressed and well formed may pass: the file itself, or with another name and time in its header.
+        if (data !== undefined) expect(data).toEqual(read(gunzipSync(mutant), rank))
+        if (data !== undefined) expect(data).toEqual(read(original, rank))
+      })
+      await fc.assert(property, { numRuns: RUNS })
+    },
+    LIMIT_MS,
+  )
+
+  test(
+    'is refused, or read as what it says, when it was damaged before it was compressed',
+    async () => {
+      const property = fc.asyncProperty(mutations, async (mutate) => {
+        const mutant = mutate(original)
+        expect(await readOrRefuse(reader, gzipSync(mutant, { level: 1 }))).toEqual(read(mutant, rank))
+      })
+      await fc.assert(property, { numRuns: RUNS })
+    },
+    LIMIT_MS,
+  )
+})

@@ -1,0 +1,83 @@
+/**
+ * Every example of a command line in `--help` and in the README runs, and prints something. The shell runs them as they stand, but for the
+ * data: a tiny data set takes the place of MNIST, and one epoch that of ten.
+ */
+import { chmodSync, copyFileSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
+import { MAIN, TINY_DATA, TINY_RUN } from '../support/command-line'
+import { REPOSITORY, runCommand, runNode } from '../support/run-program'
+import { useTemporaryFolder } from '../support/temporary-folder'
+import { writeTinyMnist } from '../support/tiny-mnist'
+
+const path = useTemporaryFolder()
+
+const PROGRAM = 'rnn-mnist-train'
+/** Those that read images. */
+const WITH_DATA = ['train', 'evaluate', 'explore', 'forward', 'hook', 'doctor']
+/**
+ * But for completion, whose help has lines for the start-up files of shells (cli-completion.test.ts tries its scripts), and build, which
+ * compiles (the tests of the packages try it).
+ */
+const COMMANDS = [...WITH_DATA, 'summary']
+const EXAMPLE = new RegExp(`^  (${PROGRAM}(?: .*?)?)(?:   .*)?$`, 'gm')
+
+/** The examples of a command's help: lines of two spaces and the program, with a remark behind three spaces or more. */
+async function helpExamples(command: string): Promise<string[]> {
+  const { stdout } = await runNode([MAIN, command, '--help'])
+  return Array.from(stdout.matchAll(EXAMPLE), (match) => (match[1] as string).trimEnd())
+}
+
+/** The README's, which go through npm. */
+function readmeExamples(): string[] {
+  const readme = readFileSync(join(REPOSITORY, 'README.md'), 'utf8')
+  const lines = readme.matchAll(/^npm run (?:--silent )?train -- (.*?)(?: {2,}# .*)?$/gm)
+  return Array.from(lines, (match) => `${PROGRAM} ${match[1]}`.trimEnd())
+}
+
+/** The same example with little data and one epoch. */
+function small(example: string): string {
+  const [call = '', ...pipe] = example.split(' | ')
+  const command = COMMANDS.find((name) => call.startsWith(`${PROGRAM} ${name}`)) ?? 'train'
+  const data = WITH_DATA.includes(command) && !call.includes('--data') ? ` ${TINY_DATA.join(' ')}` : ''
+  const epochs = command === 'train' ? ' --epochs 1 --device cpu' : ''
+  return [`${call}${data}${epochs}`, ...pipe].join(' | ')
+}
+
+/** A folder with all that the examples name: a run, saved models, folders of data, and the program by its name. */
+async function prepareFolder(): Promise<void> {
+  writeTinyMnist(path('data'))
+  for (const name of ['fashion', 'folder-with-idx-files']) symlinkSync('data', path(name))
+  expect(await runNode([MAIN, ...TINY_RUN, '--epochs', '1', '--output', 'digits.safetensors'], { cwd: path() })).toMatchObject({
+    code: 0,
+  })
+  copyFileSync(path('digits.safetensors'), path('model.safetensors'))
+  writeFileSync(path(PROGRAM), `#!/bin/sh\nexec '${process.execPath}' '${MAIN}' "$@"\n`)
+  chmodSync(path(PROGRAM), 0o755)
+}
+
+async function expectToRun(example: string): Promise<void> {
+  // pipefail is no part of sh; what went wrong is on stderr in any case.
+  const env = { PATH: `${path()}${delimiter}${process.env['PATH']}` }
+  const { code, stdout, stderr } = await runCommand('sh', ['-c', small(example)], { cwd: path(), env })
+  const trouble = stderr.split('\n').filter((line) => /error|warning/i.test(line))
+  expect({ example, code, trouble }).toEqual({ example, code: 0, trouble: [] })
+  expect([example, stdout.trim()]).not.toEqual([example, ''])
+}
+
+test.each(COMMANDS)(
+  'those of %s --help',
+  async (command) => {
+    await prepareFolder()
+    const examples = await helpExamples(command)
+    expect(examples.length).toBeGreaterThan(1)
+    for (const example of examples) await expectToRun(example)
+  },
+  120_000,
+)
+
+test('those of the README', async () => {
+  await prepareFolder()
+  const examples = readmeExamples()
+  expect(examples.length).toBeGreaterThan(5)
+  for (const example of examples) await expectToRun(example)
+}, 120_000)

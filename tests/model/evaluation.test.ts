@@ -1,0 +1,93 @@
+/** What predict and evaluate say, against what forward says and against numbers by hand. */
+import { ImageDataset } from '../../lib'
+import { expectClose } from '../support/expect-close'
+import { argmaxPerRow, SMALL, smallDataset, smallImages, useModels } from '../support/sample-models'
+
+const createModel = useModels()
+
+/** A model that answers the same for every image: logits 0, 2 and 1 for the three classes. */
+async function createConstantModel() {
+  const model = createModel()
+  const state = await model.stateDict()
+  state.get('FC.weight')?.data.fill(0)
+  state.get('FC.bias')?.data.set([0, 2, 1])
+  await model.loadStateDict(state)
+  return model
+}
+
+describe('predict', () => {
+  test('gives the softmax of the logits, and the most probable classes', async () => {
+    const model = createModel()
+    const { data, shape } = await model.forward(smallImages(7))
+    const { classes, probabilities } = await model.predict(smallImages(7))
+    expect(Array.from(classes)).toEqual(argmaxPerRow({ data, shape }))
+    expect(probabilities.shape).toEqual([7, SMALL.numClasses])
+    const expected = Array.from({ length: 7 }, (_, image) => softmax(data.subarray(image * 3, image * 3 + 3))).flat()
+    expectClose(probabilities.data, expected, { atol: 1e-6 }) // float32
+  })
+
+  test('takes a single image, and gives the lowest of equal classes', async () => {
+    const model = createModel()
+    const state = await model.stateDict()
+    state.get('FC.weight')?.data.fill(0)
+    state.get('FC.bias')?.data.fill(0.5)
+    await model.loadStateDict(state)
+    const { classes, probabilities } = await model.predict({ data: new Uint8Array(20), shape: [4, 5] })
+    expect(Array.from(classes)).toEqual([0])
+    expectClose(probabilities.data, [1 / 3, 1 / 3, 1 / 3], { atol: 1e-7 })
+  })
+})
+
+describe('evaluate', () => {
+  test('measures each class as by hand', async () => {
+    const model = await createConstantModel()
+    const { data, shape } = smallImages(6)
+    const dataset = new ImageDataset({ images: data, shape, labels: [0, 0, 0, 1, 2, 2], numClasses: 3 })
+    const { accuracy, loss, samples, confusionMatrix, perClass } = await model.evaluate(dataset)
+    expect(samples).toBe(6)
+    expect(accuracy).toBe(1 / 6)
+    // Rows are labels, columns answers; class 1 is always the answer.
+    expect(confusionMatrix).toEqual([
+      [0, 3, 0],
+      [0, 1, 0],
+      [0, 2, 0],
+    ])
+    const logSum = Math.log(1 + Math.exp(2) + Math.exp(1))
+    expectClose([loss], [(3 * logSum + (logSum - 2) + 2 * (logSum - 1)) / 6], { rtol: 1e-6 }) // float32
+    expect(perClass).toEqual([
+      { label: 0, precision: 0, recall: 0, f1: 0, support: 3 }, // Never the answer: a precision of nothing.
+      { label: 1, precision: 1 / 6, recall: 1, f1: (2 * (1 / 6)) / (1 / 6 + 1), support: 1 },
+      { label: 2, precision: 0, recall: 0, f1: 0, support: 2 },
+    ])
+  })
+
+  test('counts a class without samples as 0', async () => {
+    const model = await createConstantModel()
+    const { data, shape } = smallImages(2)
+    const { perClass } = await model.evaluate(new ImageDataset({ images: data, shape, labels: [1, 1], numClasses: 3 }))
+    expect(perClass[2]).toEqual({ label: 2, precision: 0, recall: 0, f1: 0, support: 0 })
+    expect(perClass[1]).toEqual({ label: 1, precision: 1, recall: 1, f1: 1, support: 2 })
+  })
+
+  test('agrees with predict', async () => {
+    const model = createModel()
+    const dataset = smallDataset(50)
+    const { classes, probabilities } = await model.predict(dataset.images())
+    const { accuracy, loss, confusionMatrix } = await model.evaluate(dataset)
+    const labels = Array.from(dataset.labels)
+    expect(accuracy).toBe(labels.filter((label, index) => classes[index] === label).length / 50)
+    for (const [label, row] of confusionMatrix.entries()) {
+      for (const [answer, count] of row.entries()) {
+        expect(count).toBe(labels.filter((actual, index) => actual === label && classes[index] === answer).length)
+      }
+    }
+    const losses = labels.map((label, index) => -Math.log(probabilities.data[index * 3 + label] ?? 0))
+    expectClose([loss], [losses.reduce((sum, value) => sum + value, 0) / 50], { rtol: 1e-5 }) // float32
+  })
+})
+
+function softmax(logits: Float32Array): number[] {
+  const exponentials = Array.from(logits, Math.exp)
+  const sum = exponentials.reduce((total, value) => total + value, 0)
+  return exponentials.map((value) => value / sum)
+}

@@ -1,0 +1,298 @@
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { copyClone, onlyProgramsIn, runModule, startModule } from '../support/bootstrap-modules'
+import { type Outcome, REPOSITORY, runNode, startNode } from '../support/run-program'
+import { useTemporaryFolder } from '../support/temporary-folder'
+import { TINY_NETWORK, writeTinyMnist } from '../support/tiny-mnist'
+
+const path = useTemporaryFolder()
+
+const testOnPosix = process.platform === 'win32' ? test.skip : test
+
+function write(name: string, content: string): string {
+  mkdirSync(dirname(path(name)), { recursive: true })
+  writeFileSync(path(name), content)
+  return path(name)
+}
+
+describe('a stamp', () => {
+  const finish = () => runModule(['stamps.mjs'], FINISH, [path()])
+  const FINISH = `
+    const stamps = new Stamps(args[0] + '/stamps', args[0])
+    const killedBefore = stamps.begin('step')
+    stamps.finish('step', 'made from this', [args[0] + '/out/one', args[0] + '/two'])
+    console.log(JSON.stringify({ killedBefore }))
+  `
+  const isCurrent = (fingerprint = 'made from this') =>
+    runModule(['stamps.mjs'], `console.log(new Stamps(args[0] + '/stamps', args[0]).isCurrent('step', args[1]))`, [path(), fingerprint])
+
+  beforeEach(() => {
+    write('out/one', 'some output')
+    write('two', 'more')
+  })
+
+  test('is current after its step, for the same fingerprint only', async () => {
+    expect(await isCurrent()).toBe(false)
+    expect(await finish()).toEqual({ killedBefore: false })
+    expect(await isCurrent()).toBe(true)
+    expect(await isCurrent('made from that')).toBe(false)
+    expect(await finish()).toEqual({ killedBefore: false })
+    expect(readdirSync(path('stamps'))).toEqual(['step.json']) // No temporary file stays.
+  })
+
+  test('is not current when an output has another size or is gone', async () => {
+    await finish()
+    write('out/one', 'some outpu')
+    expect(await isCurrent()).toBe(false)
+    write('out/one', 'some output')
+    expect(await isCurrent()).toBe(true)
+    rmSync(path('two'))
+    expect(await isCurrent()).toBe(false)
+  })
+
+  testOnPosix('says "running" after a kill: not current, and the next run is told', async () => {
+    await finish()
+    const killed = startModule(
+      ['stamps.mjs'],
+      `new Stamps(args[0] + '/stamps', args[0]).begin('step'); console.log('begun'); setInterval(() => {}, 1000)`,
+      [path()],
+    )
+    await killed.line(/^begun$/)
+    await killed.kill()
+    expect(await isCurrent()).toBe(false)
+    expect(await finish()).toEqual({ killedBefore: true })
+    expect(await isCurrent()).toBe(true)
+  })
+
+  test('that was cut off counts as none', async () => {
+    await finish()
+    const stamp = path('stamps', 'step.json')
+    for (const length of [Math.floor(readFileSync(stamp).length / 2), 0]) {
+      truncateSync(stamp, length)
+      expect(await isCurrent()).toBe(false)
+      expect(await finish()).toEqual({ killedBefore: false })
+      expect(await isCurrent()).toBe(true)
+    }
+  })
+
+  test('is gone when its step failed in an orderly way', async () => {
+    await finish()
+    await runModule(['stamps.mjs'], `new Stamps(args[0] + '/stamps', args[0]).forget('step'); console.log(0)`, [path()])
+    expect(await isCurrent()).toBe(false)
+    expect(await finish()).toEqual({ killedBefore: false })
+  })
+})
+
+describe('the hash of files', () => {
+  const hash = (root: string, ...files: string[]) =>
+    runModule(['stamps.mjs'], `console.log(JSON.stringify(hashFiles(args[0], args.slice(1))))`, [
+      path(root),
+      ...files.map((file) => path(root, file)),
+    ])
+
+  test('depends on content and names, not on order or on where the clone lies', async () => {
+    write('here/a', 'content of a')
+    write('here/b/c', 'content of c')
+    write('there/a', 'content of a')
+    write('there/b/c', 'content of c')
+    const before = await hash('here', 'a', 'b/c')
+    expect(before).toMatch(/^[0-9a-f]{64}$/)
+    expect(await hash('here', 'b/c', 'a')).toBe(before)
+    expect(await hash('there', 'a', 'b/c')).toBe(before)
+
+    write('there/b/d', 'content of c')
+    expect(await hash('there', 'a', 'b/d')).not.toBe(before)
+    expect(await hash('there', 'a')).not.toBe(before)
+    write('there/b/c', 'content of C')
+    expect(await hash('there', 'a', 'b/c')).not.toBe(before)
+  })
+
+  test('tells a missing file from an empty one', async () => {
+    const missing = await hash('here', 'a')
+    write('here/a', '')
+    expect(await hash('here', 'a')).not.toBe(missing)
+  })
+
+  test('is taken of all files below a folder that end as asked; of none where there is no folder', async () => {
+    for (const file of ['x.ts', 'deep/er/y.mts', 'deep/z.js']) write(file, '')
+    const below = (folder: string) =>
+      runModule(['stamps.mjs'], `console.log(JSON.stringify(filesBelow(args[0], ['.ts', '.mts']).sort()))`, [path(folder)])
+    expect(await below('.')).toEqual([path('deep', 'er', 'y.mts'), path('x.ts')].sort())
+    expect(await below('nowhere')).toEqual([])
+  })
+})
+
+describe('the lock of a clone', () => {
+  const HOLD = `
+    const lock = await takeLock(lockAddress(args[0]), console.log)
+    lock.announce('building something')
+    console.log('taken by ' + process.pid)
+    setInterval(() => {}, 1000)
+  `
+  const hold = () => startModule(['lock.mjs'], HOLD, [path()])
+
+  testOnPosix('lets a second process wait, tells it for whom, and goes to it when the first is killed', async () => {
+    const first = hold()
+    await first.line(new RegExp(`^taken by ${first.pid}$`))
+    const second = hold()
+    const told = await second.line(/waiting/)
+    expect(told).toBe(`another set-up is running (pid ${first.pid}, building something), waiting`)
+    await first.kill()
+    await second.line(new RegExp(`^taken by ${second.pid}$`))
+  })
+
+  test('goes to a waiting process when it is released, and tells it of each activity before', async () => {
+    const text = `
+      const address = lockAddress(args[0])
+      const first = await takeLock(address, () => {})
+      first.announce('one')
+      const told = []
+      const second = await takeLock(address, (message) => {
+        told.push(message.replace(String(process.pid), 'PID'))
+        if (told.length === 1) first.announce('two')
+        else first.release()
+      })
+      second.release()
+      console.log(JSON.stringify(told))
+    `
+    expect(await runModule(['lock.mjs'], text, [path()])).toEqual([
+      'another set-up is running (pid PID, one), waiting',
+      'another set-up is running (pid PID, two), waiting',
+    ])
+  })
+
+  test('is waited for no longer than the user wants', async () => {
+    const text = `
+      const controller = new AbortController()
+      const first = await takeLock(lockAddress(args[0]), () => {})
+      const waiting = takeLock(lockAddress(args[0]), () => controller.abort(new Error('enough')), controller.signal)
+      const reason = await waiting.then(() => 'taken', (error) => error.message)
+      first.release()
+      console.log(JSON.stringify(reason))
+    `
+    expect(await runModule(['lock.mjs'], text, [path()])).toBe('enough')
+  })
+
+  testOnPosix('is one for each clone, by whatever path it is reached', async () => {
+    mkdirSync(path('clone'))
+    mkdirSync(path('other'))
+    symlinkSync(path('clone'), path('link'))
+    const text = `
+      const addresses = ['clone', 'link', 'other'].map((name) => ['linux', 'win32', 'darwin'].map((platform) => lockAddress(args[0] + '/' + name, platform)))
+      const ports = addresses.map(([, , { port }]) => port)
+      console.log(JSON.stringify({ addresses, ports }))
+    `
+    const { addresses, ports } = (await runModule(['lock.mjs'], text, [path()])) as { addresses: { path?: string }[][]; ports: number[] }
+    const [clone, link, other] = addresses
+    expect(link).toEqual(clone)
+    for (const [index, address] of (clone ?? []).entries()) expect(other?.[index]).not.toEqual(address)
+    for (const port of ports) expect(port >= 20_000 && port < 30_000).toBe(true)
+  })
+})
+
+describe('a fresh clone on a bare machine', () => {
+  /** Runs an npm script there. Programs are node and small shell scripts: names with what they print. */
+  function bootstrap(command: string[], programs: Record<string, string> = {}, libtorch?: string): Promise<Outcome> {
+    const clone = copyClone(path('clone'))
+    mkdirSync(path('bin'))
+    symlinkSync(process.execPath, path('bin', 'node'))
+    for (const [name, output] of Object.entries(programs)) {
+      chmodSync(write(`bin/${name}`, `#!/bin/sh\necho '${output}'\n`), 0o755)
+    }
+    const env = { ...onlyProgramsIn(path('bin')), ...(libtorch === undefined ? {} : { LIBTORCH: libtorch }) }
+    return runNode([join(clone, 'scripts', 'bootstrap', 'run.mjs'), ...command], { env, cwd: clone })
+  }
+
+  async function expectMissing(outcome: Promise<Outcome>, missing: RegExp[], installCommand: string): Promise<void> {
+    const { stdout, stderr, ...ending } = await outcome
+    expect(ending).toEqual({ code: 1, signal: null })
+    expect(stdout).toBe('')
+    const lines = stderr.trimEnd().split('\n')
+    expect(lines[0]).toBe('This machine lacks something that the set-up needs:')
+    expect(lines.slice(1, -1)).toEqual(missing.map((pattern) => expect.stringMatching(pattern)))
+    expect(lines.at(-1)).toBe(`Install with: ${installCommand}`)
+    // Nothing was begun: it would have to be done again.
+    expect(existsSync(path('clone', 'node_modules'))).toBe(false)
+    expect(existsSync(path('clone', '.cache', 'stamps'))).toBe(false)
+  }
+
+  const PYTHON = /^ {2}- Python 3 with pip/
+  const CMAKE = /^ {2}- CMake 3\.25 or newer \(cmake was not found\)/
+  const COMPILER = /^ {2}- a C\+\+20 compiler \(c\+\+, g\+\+, clang\+\+: none was found\)/
+  const MAKE = /^ {2}- Ninja or make/
+
+  testOnPosix.each([['build'], ['train'], ['test']])('%s names all missing tools at once', async (command) => {
+    const advice = "your system's package manager; on Debian and Ubuntu: sudo apt-get install python3-pip cmake g++ ninja-build"
+    await expectMissing(bootstrap([command]), [PYTHON, CMAKE, COMPILER, MAKE], advice)
+  })
+
+  testOnPosix.each([
+    ['apt-get', 'sudo apt-get install python3-pip cmake g++ ninja-build'],
+    ['dnf', 'sudo dnf install python3-pip cmake gcc-c++ ninja-build'],
+    ['pacman', 'sudo pacman -S python-pip cmake gcc ninja'],
+  ])('with %s, the command that installs them is its own', async (manager, command) => {
+    await expectMissing(bootstrap(['build'], { [manager]: 'version 1' }), [PYTHON, CMAKE, COMPILER, MAKE], command)
+  })
+
+  testOnPosix('tools that are there are not asked for; one that is too old is', async () => {
+    const programs = { 'apt-get': '', ninja: '1.11', 'c++': '', python3: '', cmake: 'cmake version 3.18.4' }
+    await expectMissing(bootstrap(['build'], programs), [/^ {2}- CMake 3\.25 or newer \(found 3\.18\)$/], 'sudo apt-get install cmake')
+  })
+
+  testOnPosix("with the user's own libtorch, Python is not needed", async () => {
+    await expectMissing(
+      bootstrap(['build'], { dnf: '' }, '/anywhere'),
+      [CMAKE, COMPILER, MAKE],
+      'sudo dnf install cmake gcc-c++ ninja-build',
+    )
+  })
+})
+
+describe('the npm scripts', () => {
+  const RUN = join(REPOSITORY, 'scripts', 'bootstrap', 'run.mjs')
+  const { scripts } = JSON.parse(readFileSync(join(REPOSITORY, 'package.json'), 'utf8')) as { scripts: Record<string, string> }
+
+  test.each([[['biuld']], [[]], [['toString']]])('an unknown command %p ends with 2 and the list of those there are', async (command) => {
+    const { stdout, stderr, code } = await runNode([RUN, ...command])
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
+    const [, list] = /^Expected a command \((.*)\) but received (.*)\.\n$/.exec(stderr) ?? []
+    expect(list?.split(', ').sort()).toEqual(Object.keys(scripts).sort())
+  })
+
+  test('each start the command of their name', () => {
+    for (const [name, script] of Object.entries(scripts)) expect(script).toBe(`node scripts/bootstrap/run.mjs ${name}`)
+  })
+
+  test('do nothing when nothing is stale', async () => {
+    // The first one does what has become stale since the last set-up.
+    expect(await runNode([RUN, 'build'], { limitMs: 150_000 })).toMatchObject({ code: 0 })
+    const { code, stdout, stderr } = await runNode([RUN, 'build'])
+    expect({ code, stdout }).toEqual({ code: 0, stdout: '' })
+    expect(stderr).toBe('The addon is in build/Release, the JavaScript in dist.\n')
+  })
+
+  test('say which Node they need to one that is too old', async () => {
+    const old = write('old.cjs', "Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '20.18.3' } })")
+    const { engines } = JSON.parse(readFileSync(join(REPOSITORY, 'package.json'), 'utf8')) as { engines: { node: string } }
+    const { code, stdout, stderr } = await runNode(['--require', old, RUN, 'train'])
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
+    expect(stderr).toContain(`Expected Node ${engines.node.replace('>=', '')} or newer, but this is Node 20.18.3.`)
+  })
+
+  testOnPosix('leave signals to the training that they start', async () => {
+    const args = [...TINY_NETWORK, '--data', writeTinyMnist(path('data')), '--epochs', '1000000', '--run', path('run')]
+    const program = startNode([RUN, 'train', ...args])
+    await program.line(/^Epoch : 00 /)
+    program.signal('SIGINT')
+    expect(await program.ended).toMatchObject({ code: 130, signal: null })
+    expect(existsSync(path('run', 'model.safetensors'))).toBe(true)
+  })
+
+  test('pass arguments and exit codes of the command line on', async () => {
+    const help = await runNode([RUN, 'train', 'evaluate', '--help'])
+    expect(help).toMatchObject({ code: 0, stdout: expect.stringContaining('Usage: rnn-mnist-train evaluate'), stderr: '' })
+    expect(await runNode([RUN, 'train', '--epochs', '0'])).toMatchObject({ code: 2, stdout: '' })
+    const failed = await runNode([RUN, 'train', 'evaluate', '--model', path('nowhere')])
+    expect(failed).toMatchObject({ code: 1, stdout: '', stderr: expect.stringMatching(/^Error: Cannot read .*\n$/) })
+  })
+})

@@ -1,0 +1,156 @@
+/** How the set-up runs its steps, tried with steps of our own in a copy of the scripts: the real ones take minutes. */
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { copyClone, startModule } from '../support/bootstrap-modules'
+import { linesOf } from '../support/command-line'
+import type { RunningProgram } from '../support/run-program'
+import { useTemporaryFolder } from '../support/temporary-folder'
+
+const path = useTemporaryFolder()
+
+/** A set-up of one step, whose work is a tool that runs this text with Node. Tells what happens, line by line. */
+const SET_UP = `
+  const step = {
+    name: 'step',
+    title: 'making something',
+    advice: 'Look for the cause.',
+    needs: () => [],
+    fingerprint: () => 'what it is made from',
+    outputs: () => [ROOT + '/output'],
+    async run({ tool, killedBefore }) {
+      console.log(killedBefore ? 'runs after a kill' : 'runs')
+      await tool({ command: process.execPath, args: ['--eval', args[0]], onLine: (line) => console.log('tool: ' + line) })
+    },
+  }
+  try {
+    await setUp([step])
+    console.log('ready')
+  } catch (error) {
+    if (!(error instanceof SetUpError)) throw error
+    console.error(error.message)
+    process.exitCode = error.exitCode
+  }
+`
+const MAKES = `require('node:fs').writeFileSync('output', 'made')`
+const MAKES_NOTHING = ''
+const FAILS = `for (let line = 1; line <= 40; line++) console.log('line ' + line); console.error('the reason'); process.exit(3)`
+
+/** Never ends by itself. It holds a lock, so that another process can wait for its end. */
+const holds = () => `
+  import(${JSON.stringify(path('scripts', 'bootstrap', 'lock.mjs'))})
+    .then(({ lockAddress, takeLock }) => takeLock(lockAddress(${JSON.stringify(path('scripts'))}), () => {}))
+    .then(() => { console.log('holds'); setInterval(() => {}, 1000) })
+`
+
+beforeEach(() => {
+  copyClone(path(), 'scripts')
+})
+
+function setUp(tool: string): RunningProgram {
+  return startModule(['set-up.mjs', 'set-up-error.mjs', 'places.mjs'], SET_UP, [tool], path())
+}
+
+/** A process that waits for the end of the tool {@link holds}. */
+async function waitForTool(): Promise<RunningProgram> {
+  const text = `await takeLock(lockAddress(args[0]), () => console.log('waiting')); console.log('the tool is gone'); process.exit()`
+  const watcher = startModule(['lock.mjs'], text, [path('scripts')])
+  await watcher.line(/^waiting$/)
+  return watcher
+}
+
+/** Windows cannot send a signal that the program may handle. */
+const testWithSignals = process.platform === 'win32' ? test.skip : test
+
+test('a step runs when it must, and not again while its output is there', async () => {
+  const first = await setUp(MAKES).ended
+  expect(first).toMatchObject({ code: 0, stdout: 'runs\nready\n' })
+  expect(linesOf(first.stderr)).toEqual([
+    'set-up: making something: …',
+    expect.stringMatching(/^set-up: making something: done after \d+\.\d s$/),
+  ])
+  expect(await setUp(MAKES).ended).toMatchObject({ code: 0, stdout: 'ready\n', stderr: '' })
+  rmSync(path('output'))
+  expect(await setUp(MAKES).ended).toMatchObject({ code: 0, stdout: 'runs\nready\n' })
+  expect(readFileSync(path('output'), 'utf8')).toBe('made')
+})
+
+test('a tool that fails ends the set-up: its last lines, its log and advice are shown, no stack', async () => {
+  const { stdout, stderr, code } = await setUp(FAILS).ended
+  expect(code).toBe(1)
+  expect(stdout).not.toContain('ready')
+  expect(stderr).toContain('The step "making something" failed: ')
+  expect(stderr).toContain('ended with exit code 3. Its last lines:')
+  expect(stderr).toContain('  | the reason\n')
+  expect(stderr).toContain('  | line 40\n')
+  expect(stderr).not.toContain('  | line 10\n')
+  expect(stderr).toContain(`The whole log: ${path('.cache', 'logs', 'step.log')}`)
+  expect(stderr).toMatch(/ {2}Look for the cause\.\n$/)
+  expect(stderr).not.toMatch(/^\s+at /m)
+  expect(readFileSync(path('.cache', 'logs', 'step.log'), 'utf8')).toContain('\nline 1\n')
+  // It ended in an orderly way, so nothing is half written.
+  expect(await setUp(MAKES).ended).toMatchObject({ code: 0, stdout: 'runs\nready\n' })
+})
+
+test('a tool that reports success but made nothing is not believed', async () => {
+  const { stderr, code } = await setUp(MAKES_NOTHING).ended
+  expect(code).toBe(1)
+  expect(stderr).toContain('its tools reported success, but output is missing.')
+  expect(await setUp(MAKES).ended).toMatchObject({ code: 0, stdout: 'runs\nready\n' })
+})
+
+test('a folder that cannot be written to is named', async () => {
+  writeFileSync(path('.cache'), 'a file where a folder must be')
+  const { stdout, stderr, code } = await setUp(MAKES).ended
+  expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
+  expect(stderr).toContain(`Expected a folder that can be written to, but ${path()} gave: `)
+})
+
+testWithSignals('two at once: the second waits, and does the work of the first when that is killed with its tool', async () => {
+  const first = setUp(holds())
+  await first.line(/^tool: holds$/)
+  const watcher = await waitForTool()
+  const second = setUp(MAKES)
+  await second.line(new RegExp(`^set-up: another set-up is running \\(pid ${first.pid}, making something\\), waiting$`))
+  await first.kill()
+  expect(await second.ended).toMatchObject({ code: 0, stdout: 'runs after a kill\nready\n' })
+  // An orphan would go on writing where the next set-up works.
+  expect(await watcher.ended).toMatchObject({ code: 0, stdout: 'waiting\nthe tool is gone\n' })
+})
+
+testWithSignals('two at once: the second has nothing to do when the first has done it', async () => {
+  const first = setUp(
+    `process.once('SIGUSR2', () => { ${MAKES}; process.exit() }); setInterval(() => {}, 1000); console.log('pid ' + process.pid)`,
+  )
+  const [, pid] = /(\d+)/.exec(await first.line(/^tool: pid/)) ?? []
+  const second = setUp(FAILS)
+  await second.line(/waiting$/)
+  process.kill(Number(pid), 'SIGUSR2')
+  expect(await first.ended).toMatchObject({ code: 0, stdout: expect.stringMatching(/ready\n$/) })
+  expect(await second.ended).toMatchObject({ code: 0, stdout: 'ready\n' })
+})
+
+describe.each([
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+  ['SIGHUP', 129],
+] as const)('%s', (name, code) => {
+  testWithSignals('ends the tool and the set-up, which goes on at the next start', async () => {
+    const program = setUp(holds())
+    await program.line(/^tool: holds$/)
+    const watcher = await waitForTool()
+    program.signal(name)
+    const { stderr, ...outcome } = await program.ended
+    expect(outcome).toMatchObject({ code, signal: null })
+    expect(linesOf(stderr).at(-1)).toBe(`Set-up interrupted by ${name}. Run the same command again: it goes on where this one stopped.`)
+    expect(await watcher.ended).toMatchObject({ code: 0, stdout: 'waiting\nthe tool is gone\n' })
+    expect(await setUp(MAKES).ended).toMatchObject({ code: 0, stdout: 'runs after a kill\nready\n' })
+  })
+
+  testWithSignals('ends the waiting for another set-up', async () => {
+    const first = setUp(holds())
+    await first.line(/^tool: holds$/)
+    const second = setUp(MAKES)
+    await second.line(/waiting$/)
+    second.signal(name)
+    expect(await second.ended).toMatchObject({ code, stdout: '' })
+  })
+})
