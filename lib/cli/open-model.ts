@@ -1,20 +1,20 @@
 /** Opens the model that the flags name, together with the test set that it has to fit. */
-import type { Option } from 'commander'
 import type { ImageDataset } from '../data/dataset'
 import { loadMnist } from '../data/mnist'
 import { invalidFile } from '../files/regular-file'
 import { parameterCount } from '../model/architecture'
 import { ImageRNN } from '../model/image-rnn'
+import { pickOptions } from '../options/checks'
+import { OPTIONS } from '../options/options'
+import type { Resolved } from '../options/specs'
 import { findNewestModel, requireNewestModel } from '../runs/run-folder'
 import type { StartEvent } from '../training/events'
 import { PACKAGE_VERSION } from '../version'
-import { pathFlag, type SharedFlags } from './option-flags'
+import type { SharedFlags } from './define-command'
 import type { Reporter } from './reporter'
 
 /** The flags of a command that reads a model. */
-export interface ModelFlags extends SharedFlags {
-  model?: string
-}
+export type ModelFlags = SharedFlags & Resolved<ReturnType<typeof modelOption>>
 
 /** A model, and the test set to show it. */
 export interface OpenModel {
@@ -31,9 +31,11 @@ export interface OpenSettings {
   readonly withoutModel: 'refuse' | 'fresh'
 }
 
-/** `--model FILE`. */
-export function modelFlag(otherwise = ''): Option {
-  return pathFlag('--model <file>', `the model, as safetensors (default: the newest run's in runs/${otherwise})`)
+/** `--model FILE`. @param fallback - What is used where there is no run, for `--help`. */
+export function modelOption(fallback?: string) {
+  const newest = "the newest run's in runs/"
+  const whenAbsent = fallback === undefined ? newest : `${newest}, else ${fallback}`
+  return { model: { kind: 'path', of: 'file', optional: true, summary: 'the model, as safetensors', whenAbsent } } as const
 }
 
 /** Opens the model, reports the start, lends model and test set to `use`, and disposes of the model whatever happens. */
@@ -61,8 +63,7 @@ export async function withModel(
 }
 
 async function createModel(flags: ModelFlags, file: string | undefined, test: ImageDataset): Promise<ImageRNN> {
-  const { device, engine, seed, threads } = flags
-  const placement = { device, engine, seed, threads }
+  const placement = pickOptions(OPTIONS.placement, flags)
   if (file !== undefined) return await ImageRNN.load(file, placement)
   return new ImageRNN({ ...placement, inputSize: test.columns, numClasses: test.numClasses })
 }

@@ -1,97 +1,83 @@
-/** Makes command-line flags of the option table, so that API, `--help` and checks never disagree. */
+/** Makes command-line flags of option tables, so that the API, `--help` and the checks never disagree. */
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { TorchRnnError } from '../errors'
-import { type AnyOptionSpec, checkOption, describeAllowed, MODEL_OPTIONS, type OptionTable } from '../options/options'
+import { checkOption, describeAllowed } from '../options/checks'
+import type { AnyOptionSpec, OptionTable } from '../options/specs'
 
-/** Flags of every command that reports: what it says. */
-export interface OutputFlags {
-  json: boolean
-  quiet: boolean
-}
-
-/** Flags that every command has that uses data or a network. */
-export interface SharedFlags extends OutputFlags {
-  data?: string
-  seed: number
-  device: string
-  engine: 'auto' | 'torch'
-  threads: number
-}
-
-/** Adds a flag for each of these options of a table: `hiddenSize` becomes `--hidden-size <integer>`. */
-export function addTableFlags<Options>(command: Command, table: OptionTable<Options>, keys: readonly (keyof Options & string)[]): Command {
-  for (const key of keys) command.addOption(toFlag(key, (table as Record<string, AnyOptionSpec>)[key] as AnyOptionSpec))
+/** Adds a flag for each option of a table: `hiddenSize` becomes `--hidden-size <integer>`. */
+export function addFlags(command: Command, table: OptionTable): Command {
+  for (const [name, spec] of Object.entries(table)) command.addOption(toFlag(name, spec))
   return command
 }
 
-/** Adds `--data --seed --device --engine --threads --json --quiet`. */
-export function addSharedFlags(command: Command): Command {
-  command.addOption(dataFlag())
-  addTableFlags(command, MODEL_OPTIONS, ['seed', 'device', 'engine', 'threads'])
-  return addOutputFlags(command)
-}
+/** Kept apart from commander's own choices, with which commander would check and describe the values in its way. */
+const completionsOf = new WeakMap<Option, readonly string[]>()
 
-/** `--data DIR`. */
-export function dataFlag(): Option {
-  return pathFlag('--data <folder>', 'read the images from IDX files in this folder, named as those of MNIST (default: the bundled MNIST)')
-}
-
-/** Adds `--json --quiet`. */
-export function addOutputFlags(command: Command): Command {
-  command.option('--json', 'print one JSON object a line to stdout, and nothing else', false)
-  return command.option('--quiet', 'print only the result', false)
-}
-
-/**
- * A flag for a path, `--name <file>` or `--name <folder>`. An empty one is a mistake, such as an unset variable of a script, never the
- * current folder.
- */
-export function pathFlag(flags: `--${string} <${'file' | 'folder'}>`, summary: string): Option {
-  const expected = `the path of a ${flags.endsWith('<folder>') ? 'folder' : 'file'}`
-  return new Option(flags, summary).argParser((text) => {
-    if (text === '') throw new InvalidArgumentError(`Expected ${expected}.`)
-    return text
-  })
-}
-
-/** Not commander's own choices: those would have it check and describe the values in its way. */
-const tableChoices = new WeakMap<Option, readonly string[]>()
-
-/** The words that can follow an option, where it does not take just anything. */
+/** The words that a shell can complete after an option; undefined where there are none. */
 export function choicesOf(option: Option): readonly string[] | undefined {
-  return tableChoices.get(option) ?? option.argChoices
+  return completionsOf.get(option) ?? option.argChoices
 }
 
-function toFlag(key: string, spec: AnyOptionSpec): Option {
-  const name = key.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
-  if (spec.kind === 'boolean') return toSwitch(name, spec.default, spec.summary)
-  const option = new Option(`--${name} <${placeholder(spec)}>`, describeFlag(spec)).default(spec.default)
-  const choices = spec.kind === 'choice' ? spec.choices : spec.kind === 'text' ? spec.completions : undefined
-  if (choices !== undefined) tableChoices.set(option, choices)
-  return option.argParser((text) => parse(name, spec, text))
+function toFlag(name: string, spec: AnyOptionSpec): Option {
+  const flag = `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
+  if (spec.kind === 'boolean') return toSwitch(flag, spec.default, spec.summary)
+  const option = new Option(`${flag} <${placeholder(spec)}>`, describeFlag(spec)).argParser((text) => parse(flag, spec, text))
+  if (spec.default !== undefined) option.default(spec.default, spec.kind === 'pair' ? spec.default.join() : undefined)
+  const completions = spec.kind === 'choice' ? spec.choices : spec.kind === 'text' ? spec.completions : undefined
+  if (completions !== undefined) completionsOf.set(option, completions)
+  return option
 }
 
 /** A switch that is on by default gets a flag that turns it off. */
-function toSwitch(name: string, isOn: boolean, summary: string): Option {
-  return isOn ? new Option(`--no-${name}`, `do not ${summary}`) : new Option(`--${name}`, summary).default(false)
+function toSwitch(flag: string, isOn: boolean | undefined, summary: string): Option {
+  if (isOn === true) return new Option(flag.replace('--', '--no-'), `do not ${summary}`)
+  const option = new Option(flag, summary)
+  return isOn === undefined ? option : option.default(isOn)
 }
 
 function placeholder(spec: AnyOptionSpec): string {
-  return spec.kind === 'choice' ? 'name' : spec.kind === 'text' ? 'text' : spec.kind
+  switch (spec.kind) {
+    case 'choice':
+      return 'name'
+    case 'text':
+      return spec.placeholder ?? 'text'
+    case 'path':
+      return spec.of
+    case 'pair':
+      return 'number,number'
+    default:
+      return spec.kind
+  }
 }
 
 function describeFlag(spec: AnyOptionSpec): string {
-  return spec.kind === 'text' ? spec.summary : `${spec.summary} (${describeAllowed(spec)})`
+  const allowed = spec.kind === 'text' || spec.kind === 'path' ? '' : ` (${describeAllowed(spec)})`
+  return `${spec.summary}${allowed}${spec.whenAbsent === undefined ? '' : ` (default: ${spec.whenAbsent})`}`
 }
 
-function parse(name: string, spec: AnyOptionSpec, text: string): unknown {
-  const isNumber = spec.kind === 'integer' || spec.kind === 'number'
-  // Number('') is 0, and Number accepts spaces and hexadecimal digits; a command line should not.
-  const value = isNumber && /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Number(text) : text
+function parse(flag: string, spec: AnyOptionSpec, text: string): unknown {
   try {
-    return checkOption(`--${name}`, spec, value)
+    return checkOption(flag, spec, toValue(spec, text))
   } catch (error) {
-    if (error instanceof TorchRnnError) throw new InvalidArgumentError(`Expected ${error.expected}.`)
-    throw error
+    if (!(error instanceof TorchRnnError)) throw error
+    throw new InvalidArgumentError(`Expected ${error.expected}${spec.kind === 'pair' ? ' with a comma between them' : ''}.`)
   }
+}
+
+/** A text that does not have the form of the option's values stays a text, which the check refuses. */
+function toValue(spec: AnyOptionSpec, text: string): unknown {
+  switch (spec.kind) {
+    case 'integer':
+    case 'number':
+      return toNumber(text)
+    case 'pair':
+      return text.split(',').map(toNumber)
+    default:
+      return text
+  }
+}
+
+/** Stricter than Number(), which takes '' for 0 and also accepts spaces and hexadecimal digits. */
+function toNumber(text: string): number | string {
+  return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Number(text) : text
 }

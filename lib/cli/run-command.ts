@@ -1,17 +1,21 @@
 import { TorchRnnError } from '../errors'
+import type { OPTIONS } from '../options/options'
+import type { Resolved } from '../options/specs'
 import { Interrupted, Interruption } from './interruption'
-import type { OutputFlags } from './option-flags'
 import { createReporter, type Reporter } from './reporter'
 
 /** What a command does with its flags. It reports what happens, and stops early when `stop` is aborted. */
 export type CommandWork<Flags> = (flags: Flags, reporter: Reporter, stop: AbortSignal) => Promise<void>
+
+/** Flags that every command has that reports. */
+type ReportingFlags = Resolved<typeof OPTIONS.reporting>
 
 /** Exit codes of a wrong command line and of everything else that fails. */
 export const EXIT_USAGE = 2
 export const EXIT_FAILURE = 1
 
 /** Runs the work of a command, reports why it failed, and sets the exit code of the process. */
-export async function runCommand<Flags extends OutputFlags>(flags: Flags, work: CommandWork<Flags>): Promise<void> {
+export async function runCommand<Flags>(flags: Flags & ReportingFlags, work: CommandWork<Flags>): Promise<void> {
   const reporter = createReporter(flags)
   const interruption = new Interruption((signal) =>
     reporter.report({

@@ -2,7 +2,8 @@ import { types } from 'node:util'
 import { native } from '../addon/native'
 import { translated } from '../addon/native-errors'
 import { describe, describeShape, TorchRnnError, unexpected } from '../errors'
-import { checkOption, MODEL_OPTIONS, resolveOptions } from '../options/options'
+import { checkOption, resolveOptions } from '../options/checks'
+import { MODEL_OPTIONS } from '../options/options'
 
 /** How far the sum of shares may be from 1: what adding decimal fractions loses, far less than a sample. */
 const SHARE_TOLERANCE = 1e-9
@@ -75,7 +76,7 @@ export class ImageDataset {
     const ownImages = copyImages(images)
     checkImages(ownImages, checkedShape)
     const ownLabels = copyLabels(labels, checkedShape[0])
-    const classes = numClasses === undefined ? countClasses(ownLabels) : (checkOption('numClasses', CLASSES, numClasses) as number)
+    const classes = numClasses === undefined ? countClasses(ownLabels) : checkOption('numClasses', CLASSES, numClasses)
     checkLabels(ownLabels, classes)
     rawDataOf.set(this, { images: ownImages, shape: checkedShape, labels: ownLabels, numClasses: classes })
   }
@@ -171,7 +172,7 @@ export class ImageDataset {
    * const [rest, validation] = train.randomSplit([55000, 5000], { seed: 7 })
    */
   randomSplit(lengths: readonly number[], options: { seed?: number } = {}): ImageDataset[] {
-    const { seed } = resolveOptions<{ seed?: number }>({ seed: MODEL_OPTIONS.seed }, options, 'randomSplit')
+    const { seed } = resolveOptions({ seed: MODEL_OPTIONS.seed }, options, 'randomSplit')
     const sizes = partSizes(lengths, this.length)
     const order = translated(() => native().splitOrder({ seed, count: this.length }))
     let end = 0

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
 import { unexpected } from '../errors'
 import { invalidFile, showPath } from '../files/regular-file'
-import { checkOption, MODEL_OPTIONS, resolveOptions } from '../options/options'
+import { checkOption, resolveOptions } from '../options/checks'
+import { MODEL_OPTIONS } from '../options/options'
 import { countClasses, datasetFromOwned, type ImageDataset } from './dataset'
 import { type IdxImages, type IdxReadOptions, readIdxImages, readIdxLabels } from './idx'
 
@@ -37,7 +38,7 @@ export async function loadIdx(options: LoadIdxOptions): Promise<ImageDataset> {
   resolveOptions({}, options, 'loadIdx', ['images', 'labels', 'numClasses'])
   const { images, labels, numClasses }: Partial<LoadIdxOptions> = options ?? {}
   const [imagesFile, labelsFile] = [checkPath('images', images), checkPath('labels', labels)]
-  const classes = numClasses === undefined ? undefined : (checkOption('numClasses', MODEL_OPTIONS.numClasses, numClasses) as number)
+  const classes = numClasses === undefined ? undefined : checkOption('numClasses', MODEL_OPTIONS.numClasses, numClasses)
   const pair = await readPair(imagesFile, labelsFile)
   return toDataset(pair, classes ?? countClasses(pair.labels))
 }

@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { TorchRnnError, unexpected } from '../errors'
 import { invalidFile, isSystemError, showPath, toFileSystemError } from '../files/regular-file'
-import { resolveOptions } from '../options/options'
+import { resolveOptions } from '../options/checks'
 import { countClasses, type ImageDataset } from './dataset'
 import { type IdxPair, readPair, toDataset } from './load-idx'
 

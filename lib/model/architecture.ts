@@ -1,7 +1,8 @@
-import type { ModelOptions } from '../options/options'
+import type { OPTIONS } from '../options/options'
+import type { Resolved } from '../options/specs'
 
 /** The options that decide which parameters a network has and what it computes with them. */
-export type Architecture = Required<Pick<ModelOptions, 'inputSize' | 'hiddenSize' | 'numLayers' | 'numClasses' | 'nonlinearity'>>
+export type Architecture = Resolved<typeof OPTIONS.architecture>
 
 /**
  * Names and shapes of a network's parameters, by PyTorch's names and in PyTorch's order.

@@ -4,15 +4,8 @@ import { type Caller, callerOf, toPublicError, translated } from '../addon/nativ
 import type { ImageDataset, ImageInput } from '../data/dataset'
 import { toBatch, toNativeDataset } from '../data/native-data'
 import { TorchRnnError, unexpected } from '../errors'
-import {
-  checkOption,
-  MODEL_OPTIONS,
-  type ModelOptions,
-  type PlacementOptions,
-  resolveOptions,
-  TRAIN_OPTIONS,
-  type TrainHyperparameters,
-} from '../options/options'
+import { checkOption, resolveOptions } from '../options/checks'
+import { MODEL_OPTIONS, type ModelOptions, OPTIONS, type PlacementOptions } from '../options/options'
 import type { Tensor } from '../tensor'
 import { checkTrainOptions, type History, OTHER_TRAIN_OPTIONS, prepareData, type TrainOptions, trainEpochs } from '../training/training'
 import { parameterCount } from './architecture'
@@ -116,7 +109,7 @@ export class ImageRNN {
    *   `ERR_BUSY` while another training runs, `ERR_DISPOSED`, `ERR_OUT_OF_MEMORY`; and what a callback throws.
    */
   async train(dataset: ImageDataset, options: TrainOptions = {}): Promise<History> {
-    const hyperparameters = resolveOptions<TrainHyperparameters>(TRAIN_OPTIONS, options, 'train', OTHER_TRAIN_OPTIONS)
+    const hyperparameters = resolveOptions(OPTIONS.training, options, 'train', OTHER_TRAIN_OPTIONS)
     checkTrainOptions(options)
     this.#checkUsable('train')
     this.#checkNotTraining('train is called again')
@@ -209,8 +202,7 @@ export class ImageRNN {
    */
   static async load(path: string, options: PlacementOptions = {}): Promise<ImageRNN> {
     if (typeof path !== 'string' || path === '') throw unexpected('ERR_INVALID_ARGUMENT', 'path', 'the path of a file', path)
-    const { device, engine, seed, threads } = MODEL_OPTIONS
-    const placement = resolveOptions<PlacementOptions>({ device, engine, seed, threads }, options, 'ImageRNN.load')
+    const placement = resolveOptions(OPTIONS.placement, options, 'ImageRNN.load')
     const { architecture, state } = await readModelFile(path)
     const model = new ImageRNN({ ...architecture, ...placement })
     try {

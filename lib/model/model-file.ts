@@ -5,14 +5,14 @@ import { readFileChecked, writeFileDurably } from '../files/durable-file'
 import { invalidFile, showPath } from '../files/regular-file'
 import { decodeSafetensors, encodeSafetensors, type SafetensorsTensor } from '../formats/safetensors'
 import { parseJsonObject } from '../formats/strict-json'
-import { MODEL_OPTIONS, resolveOptions } from '../options/options'
+import { pickOptions, resolveOptions } from '../options/checks'
+import { OPTIONS } from '../options/options'
 import type { Tensor } from '../tensor'
 import { type Architecture, parameterShapes } from './architecture'
 
 /** The most a model file may hold: 4 GiB, a network of a billion parameters. */
 const MAX_MODEL_BYTES = 4 * 1024 ** 3
 const ARCHITECTURE_KEY = 'torch-rnn-mnist'
-const ARCHITECTURE_NAMES = ['inputSize', 'hiddenSize', 'numLayers', 'numClasses', 'nonlinearity'] as const
 
 /** A model as read from a file. */
 export interface ModelFile {
@@ -22,7 +22,7 @@ export interface ModelFile {
 
 /** @throws TorchRnnError `ERR_FILE_SYSTEM`; the old file is untouched then. */
 export async function writeModelFile(path: string, architecture: Architecture, state: ReadonlyMap<string, Tensor>): Promise<void> {
-  const described = Object.fromEntries(ARCHITECTURE_NAMES.map((name) => [name, architecture[name]]))
+  const described = pickOptions(OPTIONS.architecture, architecture)
   // 'format' tells other readers of safetensors whose layout the tensors have.
   await writeFileDurably(path, encodeSafetensors(state, { format: 'pt', [ARCHITECTURE_KEY]: JSON.stringify(described) }))
 }
@@ -64,13 +64,8 @@ function inferArchitecture(tensors: ReadonlyMap<string, SafetensorsTensor>, path
 }
 
 function checkArchitecture(described: Record<string, unknown>, path: string): Architecture {
-  const { inputSize, hiddenSize, numLayers, numClasses, nonlinearity } = MODEL_OPTIONS
   try {
-    return resolveOptions<Architecture>(
-      { inputSize, hiddenSize, numLayers, numClasses, nonlinearity },
-      described,
-      `the model in ${showPath(path)}`,
-    )
+    return resolveOptions(OPTIONS.architecture, described, `the model in ${showPath(path)}`)
   } catch (error) {
     if (!(error instanceof TorchRnnError)) throw error
     throw new TorchRnnError('ERR_INVALID_FILE', `${showPath(path)} holds no model that can be built. ${error.message}`, { cause: error })

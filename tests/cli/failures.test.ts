@@ -1,6 +1,8 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describeAllowed, MODEL_OPTIONS, TRAIN_OPTIONS } from '../../lib/options/options'
+import { describeAllowed } from '../../lib/options/checks'
+import { NETWORK_CHOICES, OPTIONS } from '../../lib/options/options'
+import type { AnyOptionSpec } from '../../lib/options/specs'
 import { eventsOf, lastEvent, linesOf, TINY_DATA, TINY_RUN, useCommandLine } from '../support/command-line'
 
 const { path, run, succeed } = useCommandLine()
@@ -229,8 +231,8 @@ describe('without libtorch', () => {
 
   test('train --help tells what every option means, allows and defaults to', async () => {
     const help = (await succeed(['train', '--help'], { env })).replaceAll(/\s+/g, ' ')
-    const { inputSize, numClasses, ...fromUser } = MODEL_OPTIONS // The data decides these two.
-    for (const spec of Object.values({ ...fromUser, ...TRAIN_OPTIONS })) {
+    const specs: AnyOptionSpec[] = Object.values({ ...NETWORK_CHOICES, ...OPTIONS.placement, ...OPTIONS.training })
+    for (const spec of specs) {
       expect(help).toContain(spec.summary)
       if (spec.kind === 'boolean') continue
       const shown = JSON.stringify(spec.default)

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, statSync, utimesSync } from 'node:fs'
 import { join } from 'node:path'
 import { decodeSafetensors } from '../../lib/formats/safetensors'
-import { MODEL_OPTIONS, TRAIN_OPTIONS } from '../../lib/options/options'
+import { OPTIONS } from '../../lib/options/options'
 import { eventsOf, eventsOfType, lastEvent, linesOf, TINY_DATA, TINY_RUN, useCommandLine } from '../support/command-line'
 import { TINY_TEST_SAMPLES, TINY_TRAIN_SAMPLES } from '../support/tiny-mnist'
 
@@ -65,9 +65,9 @@ describe('a run folder', () => {
       options: {
         ...{ hiddenSize: 16, numLayers: 1, numClasses: 10, inputSize: 28, seed: 7 },
         ...{ epochs: 1, batchSize: 32, learningRate: 0.002, shuffle: false },
-        nonlinearity: MODEL_OPTIONS.nonlinearity.default,
-        recurrentInit: MODEL_OPTIONS.recurrentInit.default,
-        logInterval: TRAIN_OPTIONS.logInterval.default,
+        nonlinearity: OPTIONS.architecture.nonlinearity.default,
+        recurrentInit: OPTIONS.initialisation.recurrentInit.default,
+        logInterval: OPTIONS.training.logInterval.default,
       },
     })
   })

@@ -1,5 +1,7 @@
 import { ImageRNN } from '../../lib'
-import { describeAllowed, MODEL_OPTIONS, TRAIN_OPTIONS } from '../../lib/options/options'
+import { describeAllowed } from '../../lib/options/checks'
+import { MODEL_OPTIONS, NETWORK_CHOICES, OPTIONS } from '../../lib/options/options'
+import type { OptionTable } from '../../lib/options/specs'
 import { expectError } from '../support/expect-error'
 import { smallDataset, smallOptions, useModels } from '../support/sample-models'
 import { useTemporaryFolder } from '../support/temporary-folder'
@@ -46,13 +48,24 @@ const WRONG_VALUES: Record<string, [unknown, string][]> = {
 }
 
 /** Every wrong value of every option of a table: name, value, what is right, what an error shows of the value. */
-function wrongOptions(table: typeof MODEL_OPTIONS | typeof TRAIN_OPTIONS): [string, unknown, string, string][] {
+function wrongOptions(table: OptionTable): [string, unknown, string, string][] {
   return Object.entries(table).flatMap(([name, spec]) => {
     const values = WRONG_VALUES[spec.kind] ?? []
-    const outside: [unknown, string][] = 'max' in spec && spec.kind === 'integer' ? [[spec.max + 1, `${spec.max + 1} (number)`]] : []
+    const outside: [unknown, string][] =
+      spec.kind === 'integer' && spec.max !== undefined ? [[spec.max + 1, `${spec.max + 1} (number)`]] : []
     return [...values, ...outside].map(([value, shown]): [string, unknown, string, string] => [name, value, describeAllowed(spec), shown])
   })
 }
+
+test('no two groups have an option of the same name', () => {
+  const names = Object.values(OPTIONS).flatMap((group) => Object.keys(group))
+  expect(new Set(names).size).toBe(names.length)
+})
+
+test('the training data decides about the sizes of image and answer, and about nothing else', () => {
+  const network = Object.keys({ ...OPTIONS.architecture, ...OPTIONS.initialisation })
+  expect(network.filter((name) => !(name in NETWORK_CHOICES))).toEqual(['inputSize', 'numClasses'])
+})
 
 describe('the options of a model', () => {
   test("are the tutorial's network by default", () => {
@@ -115,7 +128,7 @@ describe('the options of a model', () => {
 })
 
 describe('the options of train', () => {
-  test.each(wrongOptions(TRAIN_OPTIONS))('%s: %p is refused', async (name, value, expected, actual) => {
+  test.each(wrongOptions(OPTIONS.training))('%s: %p is refused', async (name, value, expected, actual) => {
     const train = () => createModel().train(smallDataset(3), { [name]: value })
     const error = await expectError(train, 'ERR_INVALID_OPTION', name, expected, actual)
     expect(error).toMatchObject({ expected, actual })

@@ -2,7 +2,8 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parameterShapes } from '../../lib/model/architecture'
-import { MODEL_OPTIONS, resolveOptions } from '../../lib/options/options'
+import { resolveOptions } from '../../lib/options/checks'
+import { MODEL_OPTIONS } from '../../lib/options/options'
 import type { Tensor } from '../../lib/tensor'
 
 const FOLDER = join(__dirname, '..', 'fixtures', 'pytorch')

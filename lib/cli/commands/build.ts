@@ -1,14 +1,22 @@
-import { Command } from 'commander'
+import type { Command } from 'commander'
 import { BUILD_TOOLS, buildAddon } from '../../addon/build-addon'
 import { REQUIRED_TORCH_VERSION } from '../../addon/find-libtorch'
+import { OPTIONS } from '../../options/options'
+import type { Resolved } from '../../options/specs'
 import { PACKAGE_ROOT, PACKAGE_VERSION } from '../../version'
-import { addOutputFlags, type OutputFlags, pathFlag } from '../option-flags'
+import { defineCommand } from '../define-command'
 import type { Reporter } from '../reporter'
-import { runCommand } from '../run-command'
 
-interface BuildFlags extends OutputFlags {
-  libtorch?: string
-}
+const BUILD_OPTIONS = {
+  libtorch: {
+    kind: 'path',
+    of: 'folder',
+    optional: true,
+    summary: 'with include/ and lib/',
+    whenAbsent: 'what LIBTORCH or LIBTORCH_USE_PYTORCH=1 name',
+  },
+  ...OPTIONS.reporting,
+} as const
 
 const TOOLS = Object.entries(BUILD_TOOLS)
   .map(([name, version]) => `${name}@${version}`)
@@ -26,15 +34,17 @@ with the libtorch that it was compiled against; remove that folder to go back.`
 
 /** `build`: compiles the addon against a libtorch of the user's. */
 export function buildCommand(): Command {
-  const command = new Command('build').summary('compile the addon against a libtorch of your own')
-  command.description('Compiles the addon against a libtorch of your own, for a platform or a libtorch that no package serves.')
-  command.addOption(pathFlag('--libtorch <folder>', 'with include/ and lib/ (default: what LIBTORCH or LIBTORCH_USE_PYTORCH=1 name)'))
-  return addOutputFlags(command)
-    .addHelpText('after', DETAILS)
-    .action((flags: BuildFlags) => runCommand(flags, build))
+  return defineCommand({
+    name: 'build',
+    summary: 'compile the addon against a libtorch of your own',
+    description: 'Compiles the addon against a libtorch of your own, for a platform or a libtorch that no package serves.',
+    options: BUILD_OPTIONS,
+    details: DETAILS,
+    work: build,
+  })
 }
 
-async function build(flags: BuildFlags, reporter: Reporter, signal: AbortSignal): Promise<void> {
+async function build(flags: Resolved<typeof BUILD_OPTIONS>, reporter: Reporter, signal: AbortSignal): Promise<void> {
   const started = performance.now()
   const { libtorch } = flags
   reporter.report({ type: 'start', command: 'build', version: PACKAGE_VERSION, options: libtorch === undefined ? {} : { libtorch } })

@@ -1,13 +1,13 @@
-import { Command } from 'commander'
+import type { Command } from 'commander'
 import { runChecks } from '../../doctor/checks'
+import { OPTIONS } from '../../options/options'
+import type { Resolved } from '../../options/specs'
 import { PACKAGE_ROOT, PACKAGE_VERSION } from '../../version'
-import { addOutputFlags, dataFlag, type OutputFlags } from '../option-flags'
+import { defineCommand } from '../define-command'
 import type { Reporter } from '../reporter'
-import { EXIT_FAILURE, runCommand } from '../run-command'
+import { EXIT_FAILURE } from '../run-command'
 
-interface DoctorFlags extends OutputFlags {
-  data?: string
-}
+const DOCTOR_OPTIONS = { ...OPTIONS.data, ...OPTIONS.reporting }
 
 const EXAMPLES = `
 Examples:
@@ -21,15 +21,17 @@ Exit code 1 when something is broken.`
 
 /** `doctor`: finds out what is wrong with an installation. */
 export function doctorCommand(): Command {
-  const command = new Command('doctor').summary('check that everything works on this machine, and say what helps where it does not')
-  command.description('Checks that everything works on this machine, and says what helps where it does not.')
-  command.addOption(dataFlag())
-  return addOutputFlags(command)
-    .addHelpText('after', EXAMPLES)
-    .action((flags: DoctorFlags) => runCommand(flags, examine))
+  return defineCommand({
+    name: 'doctor',
+    summary: 'check that everything works on this machine, and say what helps where it does not',
+    description: 'Checks that everything works on this machine, and says what helps where it does not.',
+    options: DOCTOR_OPTIONS,
+    details: EXAMPLES,
+    work: examine,
+  })
 }
 
-async function examine(flags: DoctorFlags, reporter: Reporter, stop: AbortSignal): Promise<void> {
+async function examine(flags: Resolved<typeof DOCTOR_OPTIONS>, reporter: Reporter, stop: AbortSignal): Promise<void> {
   const started = performance.now()
   reporter.report({
     type: 'start',

@@ -1,18 +1,20 @@
-import { Command } from 'commander'
+import type { Command } from 'commander'
 import type { Evaluation } from '../../model/evaluation'
-import { TRAIN_OPTIONS } from '../../options/options'
+import { OPTIONS } from '../../options/options'
+import type { Resolved } from '../../options/specs'
+import { defineCommand, SHARED_OPTIONS } from '../define-command'
 import { evaluateParts } from '../evaluate-parts'
-import { type ModelFlags, modelFlag, withModel } from '../open-model'
-import { addSharedFlags } from '../option-flags'
+import { modelOption, withModel } from '../open-model'
 import type { Reporter } from '../reporter'
-import { runCommand } from '../run-command'
 
-interface EvaluateFlags extends ModelFlags {
-  verbose: boolean
-}
+/** Samples in a batch of --verbose, as in the tutorial. */
+const VERBOSE_BATCH = OPTIONS.training.batchSize.default
 
-/** Samples of a batch of --verbose: the tutorial's. */
-const VERBOSE_BATCH = TRAIN_OPTIONS.batchSize.default
+const EVALUATE_OPTIONS = {
+  ...modelOption(),
+  verbose: { kind: 'boolean', default: false, summary: `also show the accuracy of each batch of ${VERBOSE_BATCH} (--quiet is stronger)` },
+  ...SHARED_OPTIONS,
+} as const
 
 const EXAMPLES = `
 Examples:
@@ -31,16 +33,17 @@ Every mean is over images: the last batch, which is smaller, counts for less.`
 
 /** `evaluate`: measures a trained model on the test set. */
 export function evaluateCommand(): Command {
-  const command = new Command('evaluate').summary('measure a trained model on the test set')
-  command.description('Measures loss and accuracy of a trained model on the test set, and shows what it confuses.')
-  command.addOption(modelFlag())
-  command.option('--verbose', `also show the accuracy of each batch of ${VERBOSE_BATCH} (--quiet is stronger)`, false)
-  return addSharedFlags(command)
-    .addHelpText('after', EXAMPLES)
-    .action((flags: EvaluateFlags) => runCommand(flags, evaluate))
+  return defineCommand({
+    name: 'evaluate',
+    summary: 'measure a trained model on the test set',
+    description: 'Measures loss and accuracy of a trained model on the test set, and shows what it confuses.',
+    options: EVALUATE_OPTIONS,
+    details: EXAMPLES,
+    work: evaluate,
+  })
 }
 
-async function evaluate(flags: EvaluateFlags, reporter: Reporter, stop: AbortSignal): Promise<void> {
+async function evaluate(flags: Resolved<typeof EVALUATE_OPTIONS>, reporter: Reporter, stop: AbortSignal): Promise<void> {
   const started = performance.now()
   await withModel(flags, { command: 'evaluate', withoutModel: 'refuse' }, reporter, async ({ model, test }) => {
     const showBatch = ({ samples, accuracy, loss }: Evaluation, index: number, batches: number) =>

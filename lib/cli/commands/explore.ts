@@ -1,4 +1,4 @@
-import { Command } from 'commander'
+import type { Command } from 'commander'
 import { type RawImageData, rawData } from '../../data/dataset'
 import { loadMnist, type Mnist } from '../../data/mnist'
 import { chooseSamples } from '../../data/random-samples'
@@ -8,31 +8,23 @@ import { checkWritable } from '../../files/durable-file'
 import { drawGrid, type GreyPicture, gridSize } from '../../images/grey-picture'
 import { drawPreview } from '../../images/half-blocks'
 import { MAX_PIXELS, writePng } from '../../images/png-file'
-import { type OptionTable, TRAIN_OPTIONS } from '../../options/options'
+import { OPTIONS } from '../../options/options'
+import type { Resolved } from '../../options/specs'
 import type { ExploreEvent } from '../../training/events'
 import { PACKAGE_VERSION } from '../../version'
-import { addSharedFlags, addTableFlags, pathFlag, type SharedFlags } from '../option-flags'
+import { defineCommand, SHARED_OPTIONS } from '../define-command'
 import type { Reporter } from '../reporter'
-import { runCommand } from '../run-command'
 import { DEFAULT_COLUMNS } from '../table'
 
-interface PictureOptions {
-  batchSize: number
-  columns: number
-}
-
-interface ExploreFlags extends SharedFlags, PictureOptions {
-  output: string
-  preview: boolean
-}
-
-/** A training batch has the same size here by default; it is not one that a training sees, whose order libtorch's generator decides. */
-const PICTURE_OPTIONS: OptionTable<PictureOptions> = {
-  batchSize: { ...TRAIN_OPTIONS.batchSize, summary: 'images in the picture' },
+/** The picture is as large as a training batch by default. It is not a batch that a training sees: libtorch's generator orders those. */
+const EXPLORE_OPTIONS = {
+  batchSize: { ...OPTIONS.training.batchSize, summary: 'images in the picture' },
   columns: { kind: 'integer', min: 1, max: 65536, default: 15, summary: 'images in a row of the picture' },
-}
+  output: { kind: 'path', of: 'file', default: 'explore.png', summary: 'the picture' },
+  preview: { kind: 'boolean', default: true, summary: 'show some of the images in the terminal' },
+  ...SHARED_OPTIONS,
+} as const
 
-const DEFAULT_OUTPUT = 'explore.png'
 /** What a terminal must show for shades of grey. */
 const SHADE_COLOURS = 2 ** 24
 
@@ -46,17 +38,17 @@ Neither libtorch nor a device is needed: --device, --engine and --threads change
 
 /** `explore`: tells what the data holds, and draws a batch of it. */
 export function exploreCommand(): Command {
-  const command = new Command('explore').summary('look at the data: numbers, and a picture of a random batch')
-  command.description('Counts the classes, measures the pixels, and draws a random batch of the training set as a PNG picture.')
-  addTableFlags(command, PICTURE_OPTIONS, ['batchSize', 'columns'])
-  command.addOption(pathFlag('--output <file>', 'the picture').default(DEFAULT_OUTPUT))
-  command.option('--no-preview', 'do not show some of the images in the terminal')
-  return addSharedFlags(command)
-    .addHelpText('after', EXAMPLES)
-    .action((flags: ExploreFlags) => runCommand(flags, explore))
+  return defineCommand({
+    name: 'explore',
+    summary: 'look at the data: numbers, and a picture of a random batch',
+    description: 'Counts the classes, measures the pixels, and draws a random batch of the training set as a PNG picture.',
+    options: EXPLORE_OPTIONS,
+    details: EXAMPLES,
+    work: explore,
+  })
 }
 
-async function explore(flags: ExploreFlags, reporter: Reporter, stop: AbortSignal): Promise<void> {
+async function explore(flags: Resolved<typeof EXPLORE_OPTIONS>, reporter: Reporter, stop: AbortSignal): Promise<void> {
   await checkWritable(flags.output)
   const data = await loadMnist(flags.data === undefined ? undefined : { dir: flags.data })
   stop.throwIfAborted()

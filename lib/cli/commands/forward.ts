@@ -1,21 +1,19 @@
-import { Command } from 'commander'
-import { type OptionSpec, TRAIN_OPTIONS } from '../../options/options'
+import type { Command } from 'commander'
+import { OPTIONS } from '../../options/options'
+import type { Resolved } from '../../options/specs'
 import type { Tensor } from '../../tensor'
 import type { LogitsEvent } from '../../training/events'
-import { type ModelFlags, modelFlag, withModel } from '../open-model'
-import { addSharedFlags, addTableFlags } from '../option-flags'
+import { defineCommand, SHARED_OPTIONS } from '../define-command'
+import { modelOption, withModel } from '../open-model'
 import type { Reporter } from '../reporter'
-import { runCommand } from '../run-command'
 
-interface ForwardFlags extends ModelFlags {
-  batchSize: number
-  rows: number
-}
-
-/** The tutorial looks at two. */
-const ROWS: { rows: OptionSpec<number> } = {
-  rows: { kind: 'integer', min: 1, max: TRAIN_OPTIONS.batchSize.max, default: 2, summary: 'images whose logits are shown' },
-}
+/** The tutorial looks at two rows. */
+const FORWARD_OPTIONS = {
+  ...modelOption('a fresh network'),
+  batchSize: { ...OPTIONS.training.batchSize, summary: 'images of the batch' },
+  rows: { kind: 'integer', min: 1, max: OPTIONS.training.batchSize.max, default: 2, summary: 'images whose logits are shown' },
+  ...SHARED_OPTIONS,
+} as const
 
 const EXAMPLES = `
 Examples:
@@ -30,16 +28,17 @@ answers, as in the tutorial, and the output says so.`
 
 /** `forward`: shows the logits of one batch. */
 export function forwardCommand(): Command {
-  const command = new Command('forward').summary('show what the network says to a batch of images')
-  command.description('Sends one batch of the test set through a model and shows the first logits.')
-  command.addOption(modelFlag(', else a fresh network'))
-  addTableFlags(command, { batchSize: { ...TRAIN_OPTIONS.batchSize, summary: 'images of the batch' }, ...ROWS }, ['batchSize', 'rows'])
-  return addSharedFlags(command)
-    .addHelpText('after', EXAMPLES)
-    .action((flags: ForwardFlags) => runCommand(flags, forward))
+  return defineCommand({
+    name: 'forward',
+    summary: 'show what the network says to a batch of images',
+    description: 'Sends one batch of the test set through a model and shows the first logits.',
+    options: FORWARD_OPTIONS,
+    details: EXAMPLES,
+    work: forward,
+  })
 }
 
-async function forward(flags: ForwardFlags, reporter: Reporter, stop: AbortSignal): Promise<void> {
+async function forward(flags: Resolved<typeof FORWARD_OPTIONS>, reporter: Reporter, stop: AbortSignal): Promise<void> {
   const started = performance.now()
   await withModel(flags, { command: 'forward', withoutModel: 'fresh' }, reporter, async ({ model, test, trained }) => {
     stop.throwIfAborted()

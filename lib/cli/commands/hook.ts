@@ -1,17 +1,26 @@
-import { Command, InvalidArgumentError, Option } from 'commander'
+import type { Command } from 'commander'
 import type { ModuleName } from '../../model/forward-hooks'
 import { SaveFeatures } from '../../model/save-features'
 import { statisticsByStep } from '../../model/state-statistics'
-import { TRAIN_OPTIONS } from '../../options/options'
-import { type ModelFlags, modelFlag, type OpenModel, withModel } from '../open-model'
-import { addSharedFlags, addTableFlags } from '../option-flags'
+import { OPTIONS } from '../../options/options'
+import type { Resolved } from '../../options/specs'
+import { defineCommand, SHARED_OPTIONS } from '../define-command'
+import { modelOption, type OpenModel, withModel } from '../open-model'
 import type { Reporter } from '../reporter'
-import { runCommand } from '../run-command'
 
-interface HookFlags extends ModelFlags {
-  module: ModuleName
-  batchSize: number
-}
+const HOOK_OPTIONS = {
+  ...modelOption('a fresh network'),
+  module: {
+    kind: 'text',
+    pattern: /^(basic_rnn|FC|)$/,
+    expected: "basic_rnn, FC, or '' for the whole model",
+    placeholder: 'name',
+    default: 'basic_rnn',
+    summary: "what to look at: basic_rnn, FC, or '' for the whole model",
+  },
+  batchSize: { ...OPTIONS.training.batchSize, summary: 'images of the batch' },
+  ...SHARED_OPTIONS,
+} as const
 
 const EXAMPLES = `
 Examples:
@@ -32,38 +41,33 @@ a fresh network from --seed is looked at, and the output says so.`
 
 /** `hook`: shows what a module puts out for one batch. */
 export function hookCommand(): Command {
-  const command = new Command('hook').summary('look inside the network with a forward hook')
-  command.description('Keeps what a module puts out for one batch of the test set, and shows its shapes and how its states are spread.')
-  command.addOption(modelFlag(', else a fresh network'))
-  const module = new Option('--module <name>', "what to look at: basic_rnn, FC, or '' for the whole model")
-  command.addOption(module.default('basic_rnn').argParser(parseModule))
-  addTableFlags(command, { batchSize: { ...TRAIN_OPTIONS.batchSize, summary: 'images of the batch' } }, ['batchSize'])
-  return addSharedFlags(command)
-    .addHelpText('after', EXAMPLES)
-    .action((flags: HookFlags) => runCommand(flags, hook))
+  return defineCommand({
+    name: 'hook',
+    summary: 'look inside the network with a forward hook',
+    description: 'Keeps what a module puts out for one batch of the test set, and shows its shapes and how its states are spread.',
+    options: HOOK_OPTIONS,
+    details: EXAMPLES,
+    work: hook,
+  })
 }
 
-function parseModule(text: string): ModuleName {
-  if (text === '' || text === 'basic_rnn' || text === 'FC') return text
-  throw new InvalidArgumentError("Expected basic_rnn, FC, or '' for the whole model.")
-}
-
-async function hook(flags: HookFlags, reporter: Reporter, stop: AbortSignal): Promise<void> {
+async function hook(flags: Resolved<typeof HOOK_OPTIONS>, reporter: Reporter, stop: AbortSignal): Promise<void> {
   const started = performance.now()
   await withModel(flags, { command: 'hook', withoutModel: 'fresh' }, reporter, async ({ model, test, trained }) => {
     stop.throwIfAborted()
-    const features = await featuresOf({ model, test, trained }, flags)
+    const module = flags.module as ModuleName // The pattern of the option allows nothing else.
+    const features = await featuresOf({ model, test, trained }, module, flags.batchSize)
     const { nonlinearity } = model.options
     const shapes = features.map(({ shape }) => shape)
     const [states] = features
-    const isRecurrent = flags.module === 'basic_rnn' && states !== undefined
+    const isRecurrent = module === 'basic_rnn' && states !== undefined
     const steps = isRecurrent ? { steps: statisticsByStep(states, nonlinearity) } : {}
-    reporter.report({ type: 'features', trained, module: flags.module, nonlinearity, shapes, ...steps })
+    reporter.report({ type: 'features', trained, module, nonlinearity, shapes, ...steps })
     reporter.report({ type: 'done', seconds: (performance.now() - started) / 1000 })
   })
 }
 
-async function featuresOf({ model, test }: OpenModel, { module, batchSize }: HookFlags): Promise<SaveFeatures['features']> {
+async function featuresOf({ model, test }: OpenModel, module: ModuleName, batchSize: number): Promise<SaveFeatures['features']> {
   using activations = new SaveFeatures(model, module)
   await model.forward(test.images(0, Math.min(batchSize, test.length)))
   return activations.features

@@ -1,18 +1,16 @@
-import { Command } from 'commander'
-import type { Architecture } from '../../model/architecture'
+import type { Command } from 'commander'
 import { readModelFile } from '../../model/model-file'
 import { summarize } from '../../model/summary'
-import { MODEL_OPTIONS } from '../../options/options'
+import { pickOptions } from '../../options/checks'
+import { OPTIONS } from '../../options/options'
+import type { Resolved } from '../../options/specs'
 import { findNewestModel } from '../../runs/run-folder'
 import { PACKAGE_VERSION } from '../../version'
-import { type ModelFlags, modelFlag } from '../open-model'
-import { addSharedFlags, addTableFlags } from '../option-flags'
+import { defineCommand, SHARED_OPTIONS } from '../define-command'
+import { modelOption } from '../open-model'
 import type { Reporter } from '../reporter'
-import { runCommand } from '../run-command'
 
-const ARCHITECTURE_FLAGS = ['inputSize', 'hiddenSize', 'numLayers', 'numClasses', 'nonlinearity'] as const
-
-type SummaryFlags = ModelFlags & Architecture
+const SUMMARY_OPTIONS = { ...modelOption("the tutorial's network"), ...OPTIONS.architecture, ...SHARED_OPTIONS }
 
 const EXAMPLES = `
 Examples:
@@ -26,24 +24,28 @@ only --json and --quiet have a meaning.`
 
 /** `summary`: shows the layers of a network. */
 export function summaryCommand(): Command {
-  const command = new Command('summary').summary('show the layers of a network and their size')
-  command.description('Shows the layers of a model, their output shapes and how many numbers they learn.')
-  command.addOption(modelFlag(", else the tutorial's network"))
-  addTableFlags(command, MODEL_OPTIONS, ARCHITECTURE_FLAGS)
-  // A file has an architecture of its own; which of the two was meant is not for us to guess.
-  for (const option of command.options.filter((option) => isArchitecture(option.attributeName()))) option.conflicts('model')
-  return addSharedFlags(command)
-    .addHelpText('after', EXAMPLES)
-    .action((flags: SummaryFlags) => {
-      const isFromFlags = ARCHITECTURE_FLAGS.some((name) => command.getOptionValueSource(name) === 'cli')
-      return runCommand(flags, (_, reporter) => showSummary(flags, isFromFlags, reporter))
-    })
+  const command: Command = defineCommand({
+    name: 'summary',
+    summary: 'show the layers of a network and their size',
+    description: 'Shows the layers of a model, their output shapes and how many numbers they learn.',
+    options: SUMMARY_OPTIONS,
+    details: EXAMPLES,
+    work: (flags, reporter) => showSummary(flags, isNetworkGiven(command), reporter),
+  })
+  // A file has an architecture of its own, so flags for one contradict it.
+  for (const option of command.options) if (option.attributeName() in OPTIONS.architecture) option.conflicts('model')
+  return command
 }
 
-async function showSummary(flags: SummaryFlags, isFromFlags: boolean, reporter: Reporter): Promise<void> {
+/** Whether the command line describes a network itself. */
+function isNetworkGiven(command: Command): boolean {
+  return Object.keys(OPTIONS.architecture).some((name) => command.getOptionValueSource(name) === 'cli')
+}
+
+async function showSummary(flags: Resolved<typeof SUMMARY_OPTIONS>, isFromFlags: boolean, reporter: Reporter): Promise<void> {
   const started = performance.now()
   const file = isFromFlags ? undefined : (flags.model ?? (await findNewestModel()))
-  const architecture = file === undefined ? architectureOf(flags) : (await readModelFile(file)).architecture
+  const architecture = file === undefined ? pickOptions(OPTIONS.architecture, flags) : (await readModelFile(file)).architecture
   const summary = summarize(architecture)
   reporter.report({
     type: 'start',
@@ -55,12 +57,4 @@ async function showSummary(flags: SummaryFlags, isFromFlags: boolean, reporter: 
   })
   reporter.report({ type: 'summary', ...summary })
   reporter.report({ type: 'done', seconds: (performance.now() - started) / 1000 })
-}
-
-function isArchitecture(name: string): boolean {
-  return (ARCHITECTURE_FLAGS as readonly string[]).includes(name)
-}
-
-function architectureOf({ inputSize, hiddenSize, numLayers, numClasses, nonlinearity }: SummaryFlags): Architecture {
-  return { inputSize, hiddenSize, numLayers, numClasses, nonlinearity }
 }

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { dirname, resolve, sep } from 'node:path'
-import { Command } from 'commander'
+import type { Command } from 'commander'
 import { native } from '../../addon/native'
 import { countClasses } from '../../data/dataset'
 import { findTestLabels, loadMnist, type Mnist } from '../../data/mnist'
@@ -10,28 +10,21 @@ import { invalidFile, showPath } from '../../files/regular-file'
 import { parameterCount } from '../../model/architecture'
 import type { Evaluation } from '../../model/evaluation'
 import { ImageRNN } from '../../model/image-rnn'
-import { MODEL_OPTIONS, type ModelOptions, TRAIN_OPTIONS, type TrainHyperparameters } from '../../options/options'
+import { pickOptions } from '../../options/checks'
+import { NETWORK_CHOICES, OPTIONS } from '../../options/options'
+import type { Resolved } from '../../options/specs'
 import { RunFolder } from '../../runs/run-folder'
 import type { EpochEvent } from '../../training/events'
 import { PACKAGE_VERSION } from '../../version'
+import { defineCommand, SHARED_OPTIONS } from '../define-command'
 import { evaluateParts } from '../evaluate-parts'
 import { Interrupted } from '../interruption'
-import { addSharedFlags, addTableFlags, pathFlag, type SharedFlags } from '../option-flags'
 import type { Reporter } from '../reporter'
 import { rescueModel } from '../rescue'
-import { runCommand } from '../run-command'
 
-/** What the data does not decide about the network. */
-const NETWORK_FLAGS = ['hiddenSize', 'numLayers', 'nonlinearity', 'recurrentInit'] as const
-const TRAINING_FLAGS = ['epochs', 'batchSize', 'learningRate', 'shuffle', 'logInterval'] as const
+const TRAIN_OPTIONS = { ...OPTIONS.training, ...NETWORK_CHOICES, ...OPTIONS.run, ...SHARED_OPTIONS }
 
-interface TrainFlags
-  extends SharedFlags,
-    Required<Pick<ModelOptions, (typeof NETWORK_FLAGS)[number]>>,
-    Required<Pick<TrainHyperparameters, (typeof TRAINING_FLAGS)[number]>> {
-  run?: string
-  output?: string
-}
+type TrainFlags = Resolved<typeof TRAIN_OPTIONS>
 
 const EXAMPLES = `
 Examples:
@@ -45,15 +38,14 @@ Ctrl-C finishes the running batch and saves the model.`
 
 /** `train`: trains a network from the start and measures it on the test set. */
 export function trainCommand(): Command {
-  const command = new Command('train').summary('train a network and measure it (the default command)')
-  command.description('Trains a recurrent network to read handwritten digits row by row, and measures it on the test set.')
-  addTableFlags(command, TRAIN_OPTIONS, TRAINING_FLAGS)
-  addTableFlags(command, MODEL_OPTIONS, NETWORK_FLAGS)
-  command.addOption(pathFlag('--run <folder>', 'where configuration, metrics and model go (default: a new folder runs/<UTC time>)'))
-  command.addOption(pathFlag('--output <file>', 'also save the trained model to this safetensors file'))
-  return addSharedFlags(command)
-    .addHelpText('after', EXAMPLES)
-    .action((flags: TrainFlags) => runCommand(flags, train))
+  return defineCommand({
+    name: 'train',
+    summary: 'train a network and measure it (the default command)',
+    description: 'Trains a recurrent network to read handwritten digits row by row, and measures it on the test set.',
+    options: TRAIN_OPTIONS,
+    details: EXAMPLES,
+    work: train,
+  })
 }
 
 /** What a training works with. */
@@ -73,8 +65,8 @@ async function train(flags: TrainFlags, reporter: Reporter, stop: AbortSignal): 
   if (flags.data !== undefined) await checkTestLabels(flags.data, data)
   stop.throwIfAborted()
   const model = new ImageRNN({
-    ...pick(flags, NETWORK_FLAGS),
-    ...placement(flags),
+    ...pickOptions(NETWORK_CHOICES, flags),
+    ...pickOptions(OPTIONS.placement, flags),
     inputSize: data.train.columns,
     numClasses: data.train.numClasses,
   })
@@ -116,7 +108,7 @@ async function startRun(flags: TrainFlags, model: ImageRNN, data: Mnist, reporte
   const run = await RunFolder.create(flags.run)
   const { device, engine } = model
   const threads = await model.threadCount()
-  const options = { ...model.options, ...pick(flags, TRAINING_FLAGS) }
+  const options = { ...model.options, ...pickOptions(OPTIONS.training, flags) }
   await run.writeConfig({
     command: 'train',
     versions: { 'torch-rnn-mnist': PACKAGE_VERSION, libtorch: native().torchVersion, node: process.versions.node },
@@ -160,7 +152,12 @@ async function trainAndMeasure(training: Training): Promise<Evaluation> {
     if (event.epoch < flags.epochs) saved.file = undefined // The next epoch changes the model.
   }
   try {
-    await model.train(data.train, { ...pick(flags, TRAINING_FLAGS), signal: stop, onBatch: (event) => reporter.report(event), onEpoch })
+    await model.train(data.train, {
+      ...pickOptions(OPTIONS.training, flags),
+      signal: stop,
+      onBatch: (event) => reporter.report(event),
+      onEpoch,
+    })
     if (flags.output !== undefined) await save(training, saved, flags.output)
     const evaluation = await evaluateParts(model, data.test, { stop })
     reporter.report({ type: 'evaluation', dataset: 'test', ...evaluation })
@@ -199,12 +196,4 @@ function withLoss(error: unknown, loss: string): unknown {
   const code = error instanceof TorchRnnError ? error.code : 'ERR_FILE_SYSTEM'
   const reason = error instanceof Error ? error.message.replace(/\.?$/, '.') : String(error)
   return new TorchRnnError(code, `${reason} ${loss}`, { cause: error })
-}
-
-function placement({ device, engine, seed, threads }: SharedFlags) {
-  return { device, engine, seed, threads }
-}
-
-function pick<Source, Key extends keyof Source>(source: Source, keys: readonly Key[]): Pick<Source, Key> {
-  return Object.fromEntries(keys.map((key) => [key, source[key]])) as Pick<Source, Key>
 }

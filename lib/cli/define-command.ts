@@ -1,0 +1,33 @@
+/** What a command is made of. */
+import { Command } from 'commander'
+import { OPTIONS } from '../options/options'
+import type { OptionTable, Resolved } from '../options/specs'
+import { addFlags } from './option-flags'
+import { type CommandWork, runCommand } from './run-command'
+
+export interface CommandDefinition<Options extends OptionTable> {
+  readonly name: string
+  /** One line for the list of commands. */
+  readonly summary: string
+  readonly description: string
+  /** Its flags, in the order in which `--help` shows them. */
+  readonly options: Options
+  /** What `--help` shows after the flags. */
+  readonly details: string
+  readonly work: CommandWork<Resolved<Options>>
+}
+
+/** The options of every command that uses data or a network. */
+export const SHARED_OPTIONS = { ...OPTIONS.data, ...OPTIONS.placement, ...OPTIONS.reporting }
+
+/** The flags of {@link SHARED_OPTIONS}. */
+export type SharedFlags = Resolved<typeof SHARED_OPTIONS>
+
+/** Makes the command for commander. */
+export function defineCommand<Options extends OptionTable & typeof OPTIONS.reporting>(definition: CommandDefinition<Options>): Command {
+  const { name, summary, description, options, details, work } = definition
+  const command = new Command(name).summary(summary).description(description)
+  return addFlags(command, options)
+    .addHelpText('after', details)
+    .action((flags) => runCommand(flags, work))
+}

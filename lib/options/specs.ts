@@ -1,0 +1,92 @@
+/** What can be said about an option: its kind, its range, its default and its meaning. */
+
+/** The limits of a number. `min` and `max` are allowed values themselves; `above` and `below` are not. */
+export type Bounds = ({ readonly min?: number; readonly above?: never } | { readonly min?: never; readonly above: number }) &
+  ({ readonly max?: number; readonly below?: never } | { readonly max?: never; readonly below: number })
+
+type NumberKind = { readonly kind: 'integer' | 'number' } & Bounds
+
+/** Two numbers, both within the bounds: `[0.9, 0.999]` in the API, `0.9,0.999` on the command line. */
+type PairKind = { readonly kind: 'pair' } & Bounds
+
+interface BooleanKind {
+  readonly kind: 'boolean'
+}
+
+interface ChoiceKind<T extends string> {
+  readonly kind: 'choice'
+  readonly choices: readonly T[]
+}
+
+interface TextKind {
+  readonly kind: 'text'
+  readonly pattern: RegExp
+  /** The pattern in words, for errors. */
+  readonly expected: string
+  /** What stands for the value in `--help`. Default `text`. */
+  readonly placeholder?: string
+  /** The values that a shell can complete. */
+  readonly completions?: readonly string[]
+}
+
+interface PathKind {
+  readonly kind: 'path'
+  readonly of: 'file' | 'folder'
+}
+
+type Kind<T> = [T] extends [number]
+  ? NumberKind
+  : [T] extends [boolean]
+    ? BooleanKind
+    : [T] extends [string]
+      ? ChoiceKind<T> | TextKind | PathKind
+      : [T] extends [readonly [number, number]]
+        ? PairKind
+        : never
+
+/** What applies when an option is not given: a default; or nothing, and then it stays absent. */
+type Presence<T> =
+  | { readonly default: T; readonly optional?: never; readonly whenAbsent?: never }
+  | {
+      readonly optional: true
+      readonly default?: never
+      /** What happens without the option, for `--help`. */
+      readonly whenAbsent?: string
+    }
+
+interface Meaning {
+  /** What the option means, in one line. */
+  readonly summary: string
+  /** Set for an option of a network whose value follows from the training data. A command that trains has no flag for it. */
+  readonly fromData?: true
+}
+
+/** How one option is checked, shown and stored. */
+export type OptionSpec<T> = Meaning & Presence<T> & Kind<T>
+
+/** The spec of any option, when its type is not known. */
+export type AnyOptionSpec = OptionSpec<number> | OptionSpec<boolean> | OptionSpec<string> | OptionSpec<readonly [number, number]>
+
+/** Specs by the names of their options. */
+export type OptionTable = Readonly<Record<string, AnyOptionSpec>>
+
+/** A table with one spec for every key of an interface. */
+export type TableFor<Options> = { readonly [Key in keyof Options]-?: OptionSpec<Exclude<Options[Key], undefined>> }
+
+/** The type of an option's value. */
+export type OptionValue<Spec> = Spec extends { readonly kind: 'integer' | 'number' }
+  ? number
+  : Spec extends { readonly kind: 'pair' }
+    ? readonly [number, number]
+    : Spec extends { readonly kind: 'boolean' }
+      ? boolean
+      : Spec extends { readonly kind: 'choice'; readonly choices: readonly (infer Choice)[] }
+        ? Choice
+        : string
+
+/** The options of a table as checked: those with a default are always there, optional ones may be absent. */
+export type Resolved<Table> = {
+  -readonly [Key in keyof Table as Table[Key] extends { readonly optional: true } ? never : Key]: OptionValue<Table[Key]>
+} & {
+  -readonly [Key in keyof Table as Table[Key] extends { readonly optional: true } ? Key : never]?: OptionValue<Table[Key]>
+}

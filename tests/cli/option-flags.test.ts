@@ -1,0 +1,87 @@
+/** The flags that are made of an option table, by kind of option. */
+import { Command } from 'commander'
+import { addFlags, choicesOf } from '../../lib/cli/option-flags'
+import type { OptionTable } from '../../lib/options/specs'
+
+const TABLE = {
+  weightDecay: { kind: 'number', above: 0, optional: true, summary: 'how fast weights shrink', whenAbsent: 'they do not' },
+  betas: { kind: 'pair', min: 0, below: 1, default: [0.9, 0.999], summary: 'decay of the means' },
+  mode: { kind: 'choice', choices: ['a', 'b'], default: 'a', summary: 'how' },
+  place: {
+    kind: 'text',
+    pattern: /^p\d$/,
+    expected: 'p1 to p9',
+    completions: ['p1'],
+    placeholder: 'name',
+    optional: true,
+    summary: 'where',
+  },
+  fast: { kind: 'boolean', optional: true, summary: 'hurry' },
+  slow: { kind: 'boolean', default: false, summary: 'take time' },
+  tidy: { kind: 'boolean', default: true, summary: 'clean up' },
+  file: { kind: 'path', of: 'file', optional: true, summary: 'the file' },
+} as const satisfies OptionTable
+
+function createCommand(): Command {
+  const command = addFlags(new Command('test'), TABLE)
+  return command.exitOverride().configureOutput({ writeErr: () => undefined })
+}
+
+function parse(...args: string[]): Record<string, unknown> {
+  return createCommand().parse(args, { from: 'user' }).opts()
+}
+
+test('without any, there are the defaults, and nothing for an optional one', () => {
+  expect(parse()).toStrictEqual({ betas: [0.9, 0.999], mode: 'a', slow: false, tidy: true })
+})
+
+test('each takes a value of its kind', () => {
+  const args = ['--weight-decay', '1e-2', '--betas', '0,.5', '--mode=b', '--place', 'p3', '--fast', '--slow', '--no-tidy', '--file', 'x']
+  expect(parse(...args)).toEqual({
+    weightDecay: 0.01,
+    betas: [0, 0.5],
+    mode: 'b',
+    place: 'p3',
+    fast: true,
+    slow: true,
+    tidy: false,
+    file: 'x',
+  })
+})
+
+test.each([
+  ['--weight-decay', '0', 'Expected a number above 0.'],
+  ['--weight-decay', '', 'Expected a number above 0.'],
+  ['--betas', '0.9', 'Expected two numbers of at least 0 and below 1 with a comma between them.'],
+  ['--betas', '0.9,', 'Expected two numbers'],
+  ['--betas', '0.9,0.9,0.9', 'Expected two numbers'],
+  ['--betas', '0.9, 0.9', 'Expected two numbers'],
+  ['--betas', '0.9,1', 'below 1'],
+  ['--mode', 'c', 'Expected one of a, b.'],
+  ['--place', 'p', 'Expected p1 to p9.'],
+  ['--file', '', 'Expected the path of a file.'],
+])('%s %j is refused', (flag, text, message) => {
+  expect(() => parse(flag, text)).toThrow(message)
+})
+
+test('--help tells meaning, range and default', () => {
+  const lines = createCommand().configureHelp({ helpWidth: 200 }).helpInformation().split('\n')
+  expect(lines.filter((line) => line.startsWith('  --')).map((line) => line.trim().replace(/ {2,}/, ' | '))).toEqual([
+    '--weight-decay <number> | how fast weights shrink (a number above 0) (default: they do not)',
+    '--betas <number,number> | decay of the means (two numbers of at least 0 and below 1) (default: 0.9,0.999)',
+    '--mode <name> | how (one of a, b) (default: "a")',
+    '--place <name> | where',
+    '--fast | hurry',
+    '--slow | take time (default: false)',
+    '--no-tidy | do not clean up',
+    '--file <file> | the file',
+  ])
+})
+
+test('a shell can complete choices', () => {
+  const choices = createCommand().options.map((option) => [option.long, choicesOf(option)])
+  expect(choices.filter(([, words]) => words !== undefined)).toEqual([
+    ['--mode', ['a', 'b']],
+    ['--place', ['p1']],
+  ])
+})
