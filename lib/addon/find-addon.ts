@@ -2,8 +2,8 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { PACKAGE_VERSION } from '../version'
-import { OLD_SYSTEM_ADVICE, type TriedPlace } from './load-error'
-import { resolvePackage } from './packages'
+import { OLD_SYSTEM_ADVICE } from './load-error'
+import { resolvePackage, type TriedPlace } from './packages'
 import { type CLibrary, cLibrary, isAtLeast, PLATFORM } from './platform'
 
 /** The addon, and the library that opens libtorch before it. */
