@@ -66,12 +66,7 @@ export function cLibrary(): CLibrary {
   return version === undefined ? { name: 'musl' } : { name: 'glibc', version }
 }
 
-/** Whether version "2.36" is at least "2.28"; compared number by number. */
+/** Whether version "2.36" is at least "2.28": numbers are compared as numbers. */
 export function isAtLeast(version: string, floor: string): boolean {
-  const [have, need] = [version, floor].map((text) => text.split('.').map(Number)) as [number[], number[]]
-  for (let part = 0; part < Math.max(have.length, need.length); part += 1) {
-    const difference = (have[part] ?? 0) - (need[part] ?? 0)
-    if (difference !== 0) return difference > 0
-  }
-  return true
+  return version.localeCompare(floor, 'en', { numeric: true }) >= 0
 }
