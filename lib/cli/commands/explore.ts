@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import { type RawImageData, rawData } from '../../data/dataset'
 import { loadMnist, type Mnist } from '../../data/mnist'
-import { chooseSamples } from '../../data/random-samples'
+import { randomOrder } from '../../data/philox'
 import { classCounts, pixelStatistics } from '../../data/statistics'
 import { TorchRnnError } from '../../errors'
 import { checkWritable } from '../../files/durable-file'
@@ -26,7 +26,7 @@ interface ExploreFlags extends SharedFlags, PictureOptions {
   preview: boolean
 }
 
-/** A training batch has the same size here by default; it is not one that a training sees, whose order libtorch's generator decides. */
+/** As many images as a training batch has by default. They are not one of its batches: the picture has random numbers of its own. */
 const PICTURE_OPTIONS: OptionTable<PictureOptions> = {
   batchSize: { ...TRAIN_OPTIONS.batchSize, summary: 'images in the picture' },
   columns: { kind: 'integer', min: 1, max: 65536, default: 15, summary: 'images in a row of the picture' },
@@ -62,7 +62,7 @@ async function explore(flags: ExploreFlags, reporter: Reporter, stop: AbortSigna
   stop.throwIfAborted()
   const { batchSize, columns, seed } = flags
   const train = rawData(data.train)
-  const samples = chooseSamples(seed, data.train.length, Math.min(batchSize, data.train.length))
+  const samples = Array.from(randomOrder(seed, 'picture', 0, data.train.length).subarray(0, batchSize))
   const images = samples.map((sample) => imageOf(train, sample)) as [GreyPicture, ...GreyPicture[]]
   checkSize(images, columns)
   const picture = drawGrid(images, columns)
