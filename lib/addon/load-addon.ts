@@ -1,5 +1,6 @@
 /** Loads the addon and the libtorch that it needs, in the right order. */
 import { existsSync } from 'node:fs'
+import { endianness } from 'node:os'
 import { join } from 'node:path'
 import { debuglog } from 'node:util'
 import { TorchRnnError } from '../errors'
@@ -34,6 +35,7 @@ const debug = debuglog('torch-rnn-mnist')
 
 /** @throws TorchRnnError `ERR_LIBRARY_LOAD`, which lists every place tried. */
 export function loadAddon<Binding>(packageRoot: string): LoadedAddon<Binding> {
+  requireLittleEndian()
   const addon = findAddon(packageRoot)
   const advice = remedy(packageRoot)
   const place = findLibtorch(packageRoot, addon.folder, advice)
@@ -49,6 +51,13 @@ export function loadAddon<Binding>(packageRoot: string): LoadedAddon<Binding> {
   const cudaProblem = trial.cudaProblem ?? tryToOpenCuda(loader, libraries)
   debug('CUDA: %s', cudaProblem) // The CPU works all the same.
   return { binding: requireAddon<Binding>(join(addon.folder, ADDON_FILES.addon), addon, advice), libraries, cudaProblem }
+}
+
+/** Model files are little-endian, and their values are read and written without a conversion. */
+function requireLittleEndian(): void {
+  if (endianness() === 'LE') return
+  const problem = `the processor (${process.arch}) is big-endian, and torch-rnn-mnist works on little-endian ones only`
+  throw loadError({ problem, places: [], advice: 'Use a machine with an x64 or arm64 processor.' })
 }
 
 function findAddon(packageRoot: string): AddonPlace & { readonly folder: string } {
