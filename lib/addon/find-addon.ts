@@ -1,10 +1,11 @@
 /** Finds the compiled addon, and tells why there is none. */
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { familySync, MUSL, versionSync } from 'detect-libc'
 import { PACKAGE_VERSION } from '../version'
-import { OLD_SYSTEM_ADVICE, type TriedPlace } from './load-error'
-import { resolvePackage } from './packages'
-import { type CLibrary, cLibrary, isAtLeast, PLATFORM } from './platform'
+import { OLD_SYSTEM_ADVICE } from './load-error'
+import { resolvePackage, type TriedPlace } from './packages'
+import { isAtLeast, PLATFORM } from './platform'
 
 /** The addon, and the library that opens libtorch before it. */
 export const ADDON_FILES = { addon: 'torch_rnn_mnist.node', loader: 'loader.node' } as const
@@ -59,12 +60,13 @@ function problemOf(manifest: AddonManifest, folder: string): Required<Pick<Addon
       return { problem: `${file} is missing in it`, advice: 'Remove node_modules and run `npm install`.' }
   }
   const floor = manifest.torchRnnMnist?.glibc
-  return floor === undefined ? undefined : cLibraryProblem(cLibrary(), floor)
+  return floor === undefined ? undefined : cLibraryProblem(floor)
 }
 
-function cLibraryProblem({ name, version }: CLibrary, floor: string): { problem: string; advice: string } | undefined {
-  if (name === 'musl') return { problem: 'it is for glibc, and this system has musl', advice: MUSL_ADVICE }
-  if (version === undefined || isAtLeast(version, floor)) return undefined
+function cLibraryProblem(floor: string): { problem: string; advice: string } | undefined {
+  if (familySync() === MUSL) return { problem: 'it is for glibc, and this system has musl', advice: MUSL_ADVICE }
+  const version = versionSync()
+  if (version === null || isAtLeast(version, floor)) return undefined
   return { problem: `it needs glibc ${floor}, and this system has glibc ${version}`, advice: OLD_SYSTEM_ADVICE }
 }
 

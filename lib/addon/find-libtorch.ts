@@ -1,8 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import type { TriedPlace } from './load-error'
-import { isClone, resolvePackage } from './packages'
+import { isClone, resolvePackage, type TriedPlace } from './packages'
 import { LIBRARY_NAMES, PLATFORM } from './platform'
 
 /** The libtorch that the addon is made for; its C++ ABI is stable within one version only. */

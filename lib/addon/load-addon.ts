@@ -1,5 +1,6 @@
 /** Loads the addon and the libtorch that it needs, in the right order. */
 import { existsSync } from 'node:fs'
+import { endianness } from 'node:os'
 import { join } from 'node:path'
 import { debuglog } from 'node:util'
 import { TorchRnnError } from '../errors'
@@ -7,24 +8,34 @@ import { ADDON_FILES, type AddonPlace, searchAddon } from './find-addon'
 import { buildRecord, isRequiredVersion, type LibtorchPlace, REQUIRED_TORCH_VERSION, searchLibtorch, versionProblem } from './find-libtorch'
 import { explainLoadFailure, loadError } from './load-error'
 import { explainMissingAddon } from './missing-addon'
-import type { NativeBinding, NativeLoader } from './native'
 import { isClone } from './packages'
 import { LIBRARY_NAMES, PLATFORM } from './platform'
 import { isTrial, tryLibtorch } from './trial'
 
-/** The addon, ready for use. */
-export interface LoadedAddon {
-  readonly binding: NativeBinding
+/** The addon, ready for use. `Binding` is what it exports. */
+export interface LoadedAddon<Binding> {
+  readonly binding: Binding
   /** The folder of libtorch's libraries. */
   readonly libraries: string
   /** Why there may be no CUDA device. */
   readonly cudaProblem: string
 }
 
+/** What loader.node exports: it opens libtorch before the addon, which is linked with it, is loaded. */
+interface NativeLoader {
+  /** Opens a library for good. */
+  open(path: string): void
+  /** The version of an open libtorch_cpu. */
+  torchVersion(path: string): string
+  /** The first folder that any thread of this process claimed. */
+  claim(libraries: string): string
+}
+
 const debug = debuglog('torch-rnn-mnist')
 
 /** @throws TorchRnnError `ERR_LIBRARY_LOAD`, which lists every place tried. */
-export function loadAddon(packageRoot: string): LoadedAddon {
+export function loadAddon<Binding>(packageRoot: string): LoadedAddon<Binding> {
+  requireLittleEndian()
   const addon = findAddon(packageRoot)
   const advice = remedy(packageRoot)
   const place = findLibtorch(packageRoot, addon.folder, advice)
@@ -39,7 +50,14 @@ export function loadAddon(packageRoot: string): LoadedAddon {
   openLibtorch(loader, libraries, place, advice)
   const cudaProblem = trial.cudaProblem ?? tryToOpenCuda(loader, libraries)
   debug('CUDA: %s', cudaProblem) // The CPU works all the same.
-  return { binding: requireAddon<NativeBinding>(join(addon.folder, ADDON_FILES.addon), addon, advice), libraries, cudaProblem }
+  return { binding: requireAddon<Binding>(join(addon.folder, ADDON_FILES.addon), addon, advice), libraries, cudaProblem }
+}
+
+/** Model files are little-endian, and their values are read and written without a conversion. */
+function requireLittleEndian(): void {
+  if (endianness() === 'LE') return
+  const problem = `the processor (${process.arch}) is big-endian, and torch-rnn-mnist works on little-endian ones only`
+  throw loadError({ problem, places: [], advice: 'Use a machine with an x64 or arm64 processor.' })
 }
 
 function findAddon(packageRoot: string): AddonPlace & { readonly folder: string } {

@@ -1,12 +1,7 @@
 /** The one error of everything that can go wrong before the addon is there. */
 import { TorchRnnError } from '../errors'
 import { REQUIRED_TORCH_VERSION } from './find-libtorch'
-
-/** A place where something was looked for, in words, and why it is no good; no `problem` where it was the right one. */
-export interface TriedPlace {
-  readonly description: string
-  readonly problem?: string
-}
+import type { TriedPlace } from './packages'
 
 /** Why loading ends here, and what the user can do. */
 export interface LoadFailure {

@@ -1,10 +1,11 @@
 /** Tells why npm did not install the addon for this platform, and the one command that does. */
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { familySync, MUSL } from 'detect-libc'
 import { ADDON_PACKAGE, MUSL_ADVICE } from './find-addon'
 import { BUILD_ADVICE } from './load-error'
 import { isClone, resolvePackage } from './packages'
-import { cLibrary, PLATFORM } from './platform'
+import { PLATFORM } from './platform'
 
 /** What the lock file of each package manager is called, and how that one installs what is missing. */
 const LOCK_FILES = {
@@ -19,7 +20,7 @@ type LockFile = keyof typeof LOCK_FILES
 /** The cause of a missing addon and its remedy, as whole sentences. */
 export function explainMissingAddon(packageRoot: string): string {
   if (isClone(packageRoot)) return 'Run `npm run build`.'
-  if (cLibrary().name === 'musl') return `This system has musl. ${MUSL_ADVICE}`
+  if (familySync() === MUSL) return `This system has musl. ${MUSL_ADVICE}`
   const listed = listedPackages(packageRoot)
   if (!listed.has(ADDON_PACKAGE)) {
     const platforms = Array.from(listed.keys(), platformOf).join(', ')

@@ -100,16 +100,7 @@ export interface NativeBinding {
   stopEverything(): void
 }
 
-export interface NativeLoader {
-  /** Opens a library for good. */
-  open(path: string): void
-  /** The version of an open libtorch_cpu. */
-  torchVersion(path: string): string
-  /** The first folder that any thread of this process claimed. */
-  claim(libraries: string): string
-}
-
-let loaded: LoadedAddon | undefined
+let loaded: LoadedAddon<NativeBinding> | undefined
 
 /** The addon, loaded with libtorch at the first call. @throws TorchRnnError `ERR_LIBRARY_LOAD`, which lists the places tried. */
 export function native(): NativeBinding {
@@ -117,10 +108,10 @@ export function native(): NativeBinding {
   return loaded.binding
 }
 
-function load(): LoadedAddon {
+function load(): LoadedAddon<NativeBinding> {
   // Only now: whoever imports the package, or asks the command line for help, may never need it.
   const { loadAddon } = require('./load-addon') as typeof import('./load-addon')
-  const result = loadAddon(PACKAGE_ROOT)
+  const result = loadAddon<NativeBinding>(PACKAGE_ROOT)
   if (isMainThread) process.once('exit', () => result.binding.stopEverything())
   return result
 }

@@ -1,7 +1,13 @@
-/** npm packages and clones, as folders. */
+/** Places where the addon and libtorch may be: npm packages and clones. */
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
+
+/** A place that was looked at. `problem` says why it cannot be used; without one, it can. */
+export interface TriedPlace {
+  readonly description: string
+  readonly problem?: string
+}
 
 /** The folder of an npm package as a file in `from` would find it; undefined when it would not. */
 export function resolvePackage(name: string, from: string): string | undefined {

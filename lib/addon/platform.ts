@@ -1,4 +1,4 @@
-/** The running platform: what its packages and libraries are called, and its C library. */
+/** The running platform: what its packages and libraries are called. */
 
 /** "linux-x64": ends the names of the packages made for a platform. */
 export const PLATFORM = `${process.platform}-${process.arch}`
@@ -46,32 +46,7 @@ export function libraryNames(platform: string): LibraryNames {
 /** The names for the running platform. */
 export const LIBRARY_NAMES = libraryNames(PLATFORM)
 
-/** The C library of this process. */
-export interface CLibrary {
-  /** `other` where the system is not Linux. */
-  readonly name: 'glibc' | 'musl' | 'other'
-  /** Of the GNU C library: "2.36". */
-  readonly version?: string
-}
-
-/** Asks Node, which tells a glibc version only where it runs on glibc. Takes some milliseconds. */
-export function cLibrary(): CLibrary {
-  if (process.platform !== 'linux') return { name: 'other' }
-  const report = process.report as typeof process.report & { excludeNetwork?: boolean }
-  const { excludeNetwork } = report
-  report.excludeNetwork = true // Otherwise the report looks up the names of the machine's addresses, which can take seconds.
-  const { header } = report.getReport() as { header?: { glibcVersionRuntime?: string } }
-  if (excludeNetwork !== undefined) report.excludeNetwork = excludeNetwork
-  const version = header?.glibcVersionRuntime
-  return version === undefined ? { name: 'musl' } : { name: 'glibc', version }
-}
-
-/** Whether version "2.36" is at least "2.28"; compared number by number. */
+/** Whether version "2.36" is at least "2.28": numbers are compared as numbers. */
 export function isAtLeast(version: string, floor: string): boolean {
-  const [have, need] = [version, floor].map((text) => text.split('.').map(Number)) as [number[], number[]]
-  for (let part = 0; part < Math.max(have.length, need.length); part += 1) {
-    const difference = (have[part] ?? 0) - (need[part] ?? 0)
-    if (difference !== 0) return difference > 0
-  }
-  return true
+  return version.localeCompare(floor, 'en', { numeric: true }) >= 0
 }

@@ -6,7 +6,6 @@ import { join } from 'node:path'
 import { PACKAGE_VERSION } from '../version'
 import { ADDON_FILES } from './find-addon'
 import { LIBRARY_NAMES } from './platform'
-import type { TrialResult } from './trial'
 
 /** CUDA that did not work may work again, as soon as somebody has mended the driver. */
 const CUDA_PROBLEM_MS = 3_600_000
@@ -15,6 +14,16 @@ const DRIVER_VERSION = '/proc/driver/nvidia/version'
 /** Everything in the environment that can change how a trial ends. */
 const VARIABLES = ['TORCH_RNN_MNIST_CUDA', 'CUDA_VISIBLE_DEVICES', 'LD_LIBRARY_PATH', 'LD_PRELOAD', 'ATEN_CPU_CAPABILITY'] as const
 const OWNER_ONLY = 0o700
+
+/** What a trial found out. */
+export interface TrialResult {
+  /** Why this libtorch cannot be used; absent when it can. */
+  readonly problem?: string
+  /** The whole message of the error that loading it failed with, where it failed without a crash. */
+  readonly loadError?: string
+  /** Why its CUDA libraries must be left alone, while its CPU ones work. */
+  readonly cudaProblem?: string
+}
 
 interface Entry {
   readonly result: TrialResult

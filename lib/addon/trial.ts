@@ -9,17 +9,7 @@ import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { debuglog } from 'node:util'
 import { PACKAGE_ROOT } from '../version'
-import { TrialCache } from './trial-cache'
-
-/** What a trial found out. */
-export interface TrialResult {
-  /** Why this libtorch cannot be used; absent when it can. */
-  readonly problem?: string
-  /** The whole message of the error that loading it failed with, where it failed without a crash. */
-  readonly loadError?: string
-  /** Why its CUDA libraries must be left alone, while its CPU ones work. */
-  readonly cudaProblem?: string
-}
+import { TrialCache, type TrialResult } from './trial-cache'
 
 /** What the program of the trial prints. */
 export type TrialReport =

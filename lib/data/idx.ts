@@ -23,17 +23,17 @@ const BYTES_PER_DIMENSION = 4
 /** The most pixels of a row, as no network takes more, and rows of an image. */
 const MAX_SIDE = MODEL_OPTIONS.inputSize.max
 
-/** Deflate turns one byte into 1032 at most (zlib's documentation); a file that promises more is truncated or lies. */
+/** One compressed byte becomes 1032 bytes at most (zlib's documentation). A file that promises more is truncated or lies. */
 const MAX_DEFLATE_RATIO = 1032
 /**
- * What a compressed file may become: this much whatever its size, more only by a ratio that images reach (MNIST's is 5, drawings of thin
- * lines have 50). What exceeds both is a bomb: a few megabytes that would take gigabytes.
+ * How large the content of a compressed file may be: this many bytes whatever the size of the file, or a ratio that images reach (MNIST has 5,
+ * drawings of thin lines have 50). What exceeds both is taken for a bomb: a few megabytes that would take gigabytes of memory.
  */
 const MAX_FREE_INFLATION_BYTES = 256 * 1024 ** 2
 const MAX_PLAUSIBLE_RATIO = 100
 const GUNZIP_CHUNK_BYTES = 256 * 1024
 const ZLIB_ERROR = /^Z_/
-/** How a pipeline reports that a stream in its middle ended while the one before it had more. */
+/** The errors of a pipeline whose middle stream ends before its first one. */
 const EARLY_END = /^(ABORT_ERR|ERR_STREAM_PREMATURE_CLOSE)$/
 
 /** The images of an IDX file. */
@@ -56,7 +56,7 @@ interface IdxArray {
   readonly dimensions: readonly number[]
 }
 
-/** What an IDX file must be, in the words of an error. */
+/** What an IDX file must hold, as errors name it. */
 interface IdxKind {
   readonly name: string
   readonly rank: number
@@ -66,8 +66,8 @@ const IMAGES: IdxKind = { name: 'images', rank: 3 }
 const LABELS: IdxKind = { name: 'labels', rank: 1 }
 
 /**
- * Reads an IDX file of images (unsigned bytes, three dimensions), plain or gzip-compressed. Which of the two is told by
- * the first bytes, not by the name: some download tools decompress and keep `.gz`.
+ * Reads an IDX file of images (unsigned bytes, three dimensions), plain or gzip-compressed. The first bytes decide which, not the name: some
+ * download tools decompress a file and keep `.gz`.
  *
  * @throws TorchRnnError `ERR_INVALID_FILE` for content that is not exactly that, `ERR_FILE_SYSTEM` when the system refuses,
  *   `ERR_OUT_OF_MEMORY`.
@@ -119,77 +119,63 @@ async function readPlain(file: OpenFile, kind: IdxKind, start: Uint8Array, hash?
 
 async function readCompressed(file: OpenFile, kind: IdxKind): Promise<IdxArray> {
   const gunzip = createGunzip({ chunkSize: GUNZIP_CHUNK_BYTES })
-  const collector = new IdxCollector(file, kind)
+  let array: IdxArray | undefined
   try {
-    await pipeline(fileChunks(file), gunzip, async (chunks: AsyncIterable<Uint8Array>) => {
-      for await (const chunk of chunks) collector.add(chunk)
-    })
+    array = await pipeline(fileChunks(file), gunzip, (pieces: AsyncIterable<Uint8Array>) => collect(file, kind, pieces))
   } catch (error) {
     if (hasCode(error, ZLIB_ERROR)) throw gzipDamage(file, error)
     if (!hasCode(error, EARLY_END)) throw error
   }
-  // Zero bytes behind the compressed data end the stream early, without an error of zlib; the count of consumed bytes tells.
-  if (gunzip.bytesWritten !== file.size) {
+  // zlib ends without an error at zero bytes behind the compressed data: only its count of consumed bytes tells.
+  if (array === undefined || gunzip.bytesWritten !== file.size) {
     throw invalidFile(file.path, 'nothing after the gzip data', `${file.size - gunzip.bytesWritten} bytes`, sizeAdvice(false))
   }
-  return collector.finish()
+  return array
 }
 
-/** Puts decompressed pieces together: header first, then exactly the data that it promises. */
-class IdxCollector {
-  readonly #file: OpenFile
-  readonly #kind: IdxKind
-  readonly #header: Uint8Array
-  #headerFilled = 0
-  #array: IdxArray | undefined
-  #dataFilled = 0
-
-  constructor(file: OpenFile, kind: IdxKind) {
-    this.#file = file
-    this.#kind = kind
-    this.#header = new Uint8Array(headerBytes(kind))
-  }
-
-  /** @throws TorchRnnError `ERR_INVALID_FILE` for a wrong header, or as soon as more comes than it promises. */
-  add(chunk: Uint8Array): void {
-    const forHeader = chunk.subarray(0, this.#header.length - this.#headerFilled)
-    this.#header.set(forHeader, this.#headerFilled)
-    this.#headerFilled += forHeader.length
-    if (this.#headerFilled < this.#header.length) return
-    this.#array ??= this.#allocate()
-    const rest = chunk.subarray(forHeader.length)
-    if (rest.length > this.#array.data.length - this.#dataFilled) throw this.#wrongSize('more bytes', false)
-    this.#array.data.set(rest, this.#dataFilled)
-    this.#dataFilled += rest.length
-  }
-
-  finish(): IdxArray {
-    // A header cut short still tells a wrong magic number from a truncated file.
-    const array = this.#array ?? this.#allocate()
-    if (this.#dataFilled < array.data.length) throw this.#wrongSize(`${this.#dataFilled} bytes`, true)
-    return array
-  }
-
-  #allocate(): IdxArray {
-    const { path, size } = this.#file
-    const dimensions = parseHeader(path, this.#kind, this.#header.subarray(0, this.#headerFilled))
-    const bytes = product(dimensions)
-    // A few bytes that promise gigabytes must not take gigabytes.
-    if (bytes > size * MAX_DEFLATE_RATIO) {
-      throw invalidFile(path, `${bytes} bytes of ${this.#kind.name}`, `${size} compressed bytes, which cannot hold them`, sizeAdvice(true))
+/** Puts decompressed pieces together: first the header, then exactly the data that it promises. */
+async function collect(file: OpenFile, kind: IdxKind, pieces: AsyncIterable<Uint8Array>): Promise<IdxArray> {
+  const headerLength = headerBytes(kind)
+  let start = new Uint8Array(0) // All pieces until the header is whole.
+  let array: IdxArray | undefined
+  let filled = 0
+  for await (const piece of pieces) {
+    let data = piece
+    if (array === undefined) {
+      start = Buffer.concat([start, piece])
+      if (start.length < headerLength) continue
+      array = allocateArray(file, kind, start.subarray(0, headerLength))
+      data = start.subarray(headerLength)
     }
-    const plausible = Math.max(MAX_FREE_INFLATION_BYTES, size * MAX_PLAUSIBLE_RATIO)
-    if (bytes > plausible) {
-      const expected = `at most ${plausible} bytes of ${this.#kind.name} in ${size} compressed ones`
-      throw invalidFile(path, expected, `dimensions ${dimensions.join(' x ')}`, 'If they are real, decompress the file first.')
-    }
-    return { data: allocateBytes(bytes, path), dimensions }
+    if (data.length > array.data.length - filled) throw wrongSize(file, kind, array, 'more bytes', false)
+    array.data.set(data, filled)
+    filled += data.length
   }
+  // A header that is cut short still tells a wrong magic number from a truncated file.
+  array ??= allocateArray(file, kind, start)
+  if (filled < array.data.length) throw wrongSize(file, kind, array, `${filled} bytes`, true)
+  return array
+}
 
-  #wrongSize(actual: string, tooShort: boolean): TorchRnnError {
-    const expected = `${this.#array?.data.length} bytes for ${this.#array?.dimensions.join(' x ')} ${this.#kind.name}`
-    return invalidFile(this.#file.path, expected, `${actual} after decompression`, sizeAdvice(tooShort))
+/** Takes memory for what a decompressed header promises, where the compressed file can hold it. */
+function allocateArray({ path, size }: OpenFile, kind: IdxKind, header: Uint8Array): IdxArray {
+  const dimensions = parseHeader(path, kind, header)
+  const bytes = product(dimensions)
+  // A few bytes that promise gigabytes must not take gigabytes.
+  if (bytes > size * MAX_DEFLATE_RATIO) {
+    throw invalidFile(path, `${bytes} bytes of ${kind.name}`, `${size} compressed bytes, which cannot hold them`, sizeAdvice(true))
   }
+  const plausible = Math.max(MAX_FREE_INFLATION_BYTES, size * MAX_PLAUSIBLE_RATIO)
+  if (bytes > plausible) {
+    const expected = `at most ${plausible} bytes of ${kind.name} in ${size} compressed ones`
+    throw invalidFile(path, expected, `dimensions ${dimensions.join(' x ')}`, 'If they are real, decompress the file first.')
+  }
+  return { data: allocateBytes(bytes, path), dimensions }
+}
+
+function wrongSize({ path }: OpenFile, kind: IdxKind, { data, dimensions }: IdxArray, actual: string, tooShort: boolean): TorchRnnError {
+  const expected = `${data.length} bytes for ${dimensions.join(' x ')} ${kind.name}`
+  return invalidFile(path, expected, `${actual} after decompression`, sizeAdvice(tooShort))
 }
 
 async function readStart(file: OpenFile, length: number): Promise<Uint8Array> {

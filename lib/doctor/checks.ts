@@ -2,11 +2,12 @@
 import { existsSync } from 'node:fs'
 import { availableParallelism, release, tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
+import { familySync, versionSync } from 'detect-libc'
 import { ADDON_PACKAGE, searchAddon } from '../addon/find-addon'
 import { LIBTORCH_PACKAGE, searchLibtorch } from '../addon/find-libtorch'
-import type { TriedPlace } from '../addon/load-error'
 import { explainMissingAddon } from '../addon/missing-addon'
-import { cLibrary, isAtLeast, PLATFORM } from '../addon/platform'
+import type { TriedPlace } from '../addon/packages'
+import { isAtLeast, PLATFORM } from '../addon/platform'
 import { describeCudaDeath, type LoadedFacts, runTrial } from '../addon/trial'
 import { loadMnist } from '../data/mnist'
 import { checkWritable } from '../files/durable-file'
@@ -38,8 +39,7 @@ export async function* runChecks(packageRoot: string, dataFolder: string | undef
 }
 
 function checkVersions(): Check {
-  const { name, version } = cLibrary()
-  const library = name === 'other' ? `system ${release()}` : [name, version].filter((part) => part !== undefined).join(' ')
+  const library = [familySync() ?? 'system', versionSync() ?? release()].join(' ')
   const message = `torch-rnn-mnist ${PACKAGE_VERSION}, Node ${process.versions.node}, ${PLATFORM}, ${library}`
   if (isAtLeast(process.versions.node, NODE_FLOOR)) return ok('versions', message)
   return failed('versions', message, `Install Node ${NODE_FLOOR} or newer.`)

@@ -1,29 +1,20 @@
-import { endianness } from 'node:os'
-
 /** Bytes of one element of each type that can be read. */
 export const DTYPE_BYTES = { F64: 8, F32: 4, F16: 2, BF16: 2 } as const
 
 /** An element type of a safetensors file. */
 export type Dtype = keyof typeof DTYPE_BYTES
 
-/** Files are little-endian; on the rare other machine every element is turned around. */
-const IS_LITTLE_ENDIAN = endianness() === 'LE'
-
 export function isDtype(value: unknown): value is Dtype {
   return typeof value === 'string' && Object.hasOwn(DTYPE_BYTES, value)
 }
 
-/** The little-endian bytes of float32 values: a view where the machine is little-endian, else a copy. */
-export function toLittleEndian(values: Float32Array): Uint8Array {
-  const bytes = Buffer.from(values.buffer, values.byteOffset, values.byteLength)
-  return IS_LITTLE_ENDIAN ? bytes : Buffer.from(bytes).swap32()
-}
-
-/** Copies little-endian elements of a type into float32 values. F64 is rounded; the smaller types fit exactly. */
+/**
+ * Copies elements of a type into float32 values. F64 is rounded; the smaller types fit exactly. Files are little-endian, and so is the
+ * machine: loadAddon refuses any other.
+ */
 export function toFloat32(bytes: Uint8Array, dtype: Dtype): Float32Array {
   // A copy is aligned, which the bytes of a file need not be.
   const aligned = new Uint8Array(bytes)
-  if (!IS_LITTLE_ENDIAN) turnAround(aligned, DTYPE_BYTES[dtype])
   switch (dtype) {
     case 'F32':
       return new Float32Array(aligned.buffer)
@@ -44,11 +35,4 @@ function halfToNumber(bits: number): number {
   if (exponent === 0) return sign * fraction * 2 ** -24
   if (exponent === 0x1f) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN
   return sign * (1 + fraction / 1024) * 2 ** (exponent - 15)
-}
-
-function turnAround(bytes: Uint8Array, elementBytes: number): void {
-  const buffer = Buffer.from(bytes.buffer)
-  if (elementBytes === 2) buffer.swap16()
-  else if (elementBytes === 4) buffer.swap32()
-  else buffer.swap64()
 }

@@ -1,6 +1,6 @@
 import { TorchRnnError } from '../errors'
 import { invalidFile } from '../files/regular-file'
-import { DTYPE_BYTES, type Dtype, isDtype, toFloat32, toLittleEndian } from './dtype'
+import { DTYPE_BYTES, type Dtype, isDtype, toFloat32 } from './dtype'
 import { parseJsonObject } from './strict-json'
 
 /**
@@ -71,7 +71,7 @@ export function encodeSafetensors(
   file.set(header, LENGTH_BYTES)
   let position = LENGTH_BYTES + header.length
   for (const [, { data }] of sorted) {
-    file.set(toLittleEndian(data), position)
+    file.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), position)
     position += data.byteLength
   }
   return file

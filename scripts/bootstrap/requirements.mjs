@@ -3,11 +3,12 @@ import { spawnSync } from 'node:child_process'
 import { statfsSync } from 'node:fs'
 import { LIBTORCH_CONTENTS, PLATFORM, PYTHON, ROOT } from './places.mjs'
 import { SetUpError } from './set-up-error.mjs'
+import { isOlder } from './versions.mjs'
 
 /** As in CMakeLists.txt. */
-const CMAKE_VERSION = [3, 25]
+const CMAKE_VERSION = '3.25'
 /** The oldest GNU C library that PyTorch's wheels run on ("manylinux_2_28"). */
-const GLIBC_VERSION = [2, 28]
+const GLIBC_VERSION = '2.28'
 
 /** Names of packages by package manager. */
 const PACKAGES = {
@@ -103,11 +104,6 @@ function output(command, args) {
   return status === 0 ? stdout : undefined
 }
 
-function isOlder(text, [major, minor]) {
-  const [foundMajor, foundMinor] = text.split('.').map(Number)
-  return foundMajor < major || (foundMajor === major && foundMinor < minor)
-}
-
 function checkPython() {
   if (!found(PYTHON, ['--version'])) return { message: `Python 3 with pip (${PYTHON} was not found): fetches libtorch`, package: 'pip' }
   if (!found(PYTHON, ['-m', 'pip', '--version']))
@@ -117,9 +113,9 @@ function checkPython() {
 
 function checkCmake() {
   const version = /version (\d+\.\d+)/.exec(output('cmake', ['--version']) ?? '')?.[1]
-  const needed = CMAKE_VERSION.join('.')
-  if (version === undefined) return { message: `CMake ${needed} or newer (cmake was not found): builds the native addon`, package: 'cmake' }
-  if (isOlder(version, CMAKE_VERSION)) return { message: `CMake ${needed} or newer (found ${version})`, package: 'cmake' }
+  const wanted = `CMake ${CMAKE_VERSION} or newer`
+  if (version === undefined) return { message: `${wanted} (cmake was not found): builds the native addon`, package: 'cmake' }
+  if (isOlder(version, CMAKE_VERSION)) return { message: `${wanted} (found ${version})`, package: 'cmake' }
   return undefined
 }
 
@@ -160,12 +156,9 @@ function checkPlatform() {
   }
   if (process.platform !== 'linux') return undefined
   const glibc = process.report.getReport().header.glibcVersionRuntime
-  const needed = GLIBC_VERSION.join('.')
-  if (glibc === undefined)
-    return { message: `the GNU C library ${needed} or newer (this Linux has another one): PyTorch's libtorch needs it`, advice: own }
-  if (isOlder(glibc, GLIBC_VERSION))
-    return { message: `the GNU C library ${needed} or newer (found ${glibc}): PyTorch's libtorch needs it`, advice: own }
-  return undefined
+  if (glibc !== undefined && !isOlder(glibc, GLIBC_VERSION)) return undefined
+  const actual = glibc === undefined ? 'this Linux has another one' : `found ${glibc}`
+  return { message: `the GNU C library ${GLIBC_VERSION} or newer (${actual}): PyTorch's libtorch needs it`, advice: own }
 }
 
 function checkDiskSpace() {

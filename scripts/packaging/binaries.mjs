@@ -5,7 +5,8 @@ import { basename, join } from 'node:path'
 import { promisify } from 'node:util'
 import { PYTHON, ROOT } from '../bootstrap/places.mjs'
 import { LIEF } from '../bootstrap/steps/lief.mjs'
-import { floorsOf, isNewer } from './floors.mjs'
+import { isOlder } from '../bootstrap/versions.mjs'
+import { floorsOf } from './floors.mjs'
 
 const READER = join(import.meta.dirname, 'binaries.py')
 
@@ -42,7 +43,7 @@ function problemsOf({ needed, runPaths, floors, isSigned }, files, { name, has, 
   const missing = needed.filter((library) => !has(library) && !files.has(fileOf(library)))
   // A path that is relative to the library may lead to nothing; one of a machine may lead to something else there.
   const foreign = runPaths.filter((path) => path !== here && !path.startsWith(`${here}/`))
-  const isTooNew = maxGlibc !== undefined && floors.GLIBC !== undefined && isNewer(floors.GLIBC, maxGlibc)
+  const isTooNew = maxGlibc !== undefined && floors.GLIBC !== undefined && isOlder(maxGlibc, floors.GLIBC)
   return [
     ...missing.map((library) => `needs ${library}, which neither the packages nor ${name} have`),
     ...foreign.map((path) => `looks for libraries in "${path}" (${pathsName}); only folders below ${here} exist elsewhere`),

@@ -1,4 +1,5 @@
 /** The oldest system on which binaries load: of each library with versions, and of macOS itself, the newest one that they need. */
+import { isOlder } from '../bootstrap/versions.mjs'
 
 /** Not a version of the C library, but a promise of its loader that came with one. */
 const ABI_MARKS = { GLIBC_ABI_DT_RELR: 'GLIBC_2.36' }
@@ -20,18 +21,7 @@ export function highestFloors(all) {
 function newest(entries) {
   const floors = {}
   for (const [library, version] of entries) {
-    if (floors[library] === undefined || isNewer(version, floors[library])) floors[library] = version
+    if (floors[library] === undefined || isOlder(floors[library], version)) floors[library] = version
   }
   return floors
-}
-
-/** Whether version "2.34" is above another, number by number. */
-export function isNewer(version, other) {
-  const [left, right] = [version, other].map((text) => text.split('.').map(Number))
-  const length = Math.max(left.length, right.length)
-  for (let index = 0; index < length; index += 1) {
-    const difference = (left[index] ?? 0) - (right[index] ?? 0)
-    if (difference !== 0) return difference > 0
-  }
-  return false
 }

@@ -135,8 +135,8 @@ describe('says what is wrong and the one thing to do, when', () => {
     expect(message).toContain('npx rnn-mnist-train build')
   })
 
-  /** What Node on musl reports: no version of glibc. */
-  const PRETEND_MUSL = 'process.report.getReport = () => ({ header: {} })'
+  /** Stands in for what detect-libc finds out on Alpine. */
+  const PRETEND_MUSL = `require(${JSON.stringify(require.resolve('detect-libc'))}).familySync = () => 'musl'`
 
   onGlibc('the system has musl, with and without the addon', async () => {
     const env = installMain()

@@ -119,6 +119,11 @@ describe('LIBTORCH_USE_PYTORCH=1', () => {
 })
 
 describe('loading', () => {
+  test('is refused on a big-endian processor', async () => {
+    const message = await loadFailure({}, "require('node:os').endianness = () => 'BE'")
+    expect(message).toContain(`the processor (${process.arch}) is big-endian`)
+  })
+
   test('happens at the first use: neither import nor data load anything', async () => {
     const body = `
       const loaded = () => process.report.getReport().sharedObjects.filter((file) => /torch_rnn_mnist|torch_cpu/.test(file)).length

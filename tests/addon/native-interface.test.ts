@@ -1,15 +1,14 @@
-/** The typed interface in lib/native.ts and the addon have the same members: TypeScript alone would believe what is written there. */
+/** The interfaces in lib/addon and the addon have the same members: TypeScript alone would believe what is written there. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { native } from '../../lib/addon/native'
 import { REPOSITORY } from '../support/run-program'
 
-const SOURCE = readFileSync(join(REPOSITORY, 'lib', 'native.ts'), 'utf8')
-
-/** The members of an interface of lib/native.ts, as written there. */
-function declared(name: string): string[] {
-  const body = new RegExp(`^(?:export )?interface ${name} \\{\\n(.*?)^\\}`, 'ms').exec(SOURCE)?.[1]
-  if (body === undefined) throw new Error(`lib/native.ts declares no ${name}.`)
+/** The members of an interface of lib/addon, as written there. */
+function declared(file: string, name: string): string[] {
+  const source = readFileSync(join(REPOSITORY, 'lib', 'addon', file), 'utf8')
+  const body = new RegExp(`^(?:export )?interface ${name} \\{\\n(.*?)^\\}`, 'ms').exec(source)?.[1]
+  if (body === undefined) throw new Error(`lib/addon/${file} declares no ${name}.`)
   return Array.from(body.matchAll(/^ {2}(?:readonly )?(\w+)[(:]/gm), (match) => match[1] as string).toSorted()
 }
 
@@ -20,14 +19,14 @@ function members(object: object): string[] {
 }
 
 test('of the addon', () => {
-  expect(members(native())).toEqual(declared('NativeBinding'))
+  expect(members(native())).toEqual(declared('native.ts', 'NativeBinding'))
 })
 
 test('of a model', () => {
-  expect(members(native().ImageRnn.prototype)).toEqual(declared('NativeImageRnn'))
+  expect(members(native().ImageRnn.prototype)).toEqual(declared('native.ts', 'NativeImageRnn'))
 })
 
 test('of the loader', () => {
   const loader = require(join(REPOSITORY, 'build', 'Release', 'loader.node'))
-  expect(members(loader)).toEqual(declared('NativeLoader'))
+  expect(members(loader)).toEqual(declared('load-addon.ts', 'NativeLoader'))
 })

@@ -186,6 +186,7 @@ describe('a file that is not what it should be', () => {
     ['zeros as padding', file('{}\0\0'), ['valid JSON']],
     ['a name twice', file('{"a":1,"a":2}'), ['different names', '"a" twice']],
     ['a name twice, written differently', file('{"a":1,"\\u0061":2}'), ['different names', '"\\u0061" twice']],
+    ['a name of quotes, backslashes and braces twice', file(String.raw`{"\"\\{":1,"\u0022\u005c{":2}`), ['different names', 'twice']],
     ['two metadata', file('{"__metadata__":{},"__metadata__":{}}'), ['"__metadata__" twice']],
     ['a part twice', file('{"a":{"dtype":"F32","dtype":"F32","shape":[],"data_offsets":[0,4]}}', 4), ['"dtype" twice']],
     ['metadata with a name twice', file('{"__metadata__":{"x":"1","x":"2"}}'), ['"x" twice']],

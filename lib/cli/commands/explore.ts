@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { type RawImageData, rawData } from '../../data/dataset'
 import { loadMnist, type Mnist } from '../../data/mnist'
-import { chooseSamples } from '../../data/random-samples'
+import { randomOrder } from '../../data/philox'
 import { classCounts, pixelStatistics } from '../../data/statistics'
 import { TorchRnnError } from '../../errors'
 import { checkWritable } from '../../files/durable-file'
@@ -16,7 +16,7 @@ import { defineCommand, SHARED_OPTIONS } from '../define-command'
 import type { Reporter } from '../reporter'
 import { DEFAULT_COLUMNS } from '../table'
 
-/** The picture is as large as a training batch by default. It is not a batch that a training sees: libtorch's generator orders those. */
+/** As many images as a training batch has by default. They are not one of its batches: the picture has random numbers of its own. */
 const EXPLORE_OPTIONS = {
   batchSize: { ...OPTIONS.training.batchSize, summary: 'images in the picture' },
   columns: { kind: 'integer', min: 1, max: 65536, default: 15, summary: 'images in a row of the picture' },
@@ -54,7 +54,7 @@ async function explore(flags: Resolved<typeof EXPLORE_OPTIONS>, reporter: Report
   stop.throwIfAborted()
   const { batchSize, columns, seed } = flags
   const train = rawData(data.train)
-  const samples = chooseSamples(seed, data.train.length, Math.min(batchSize, data.train.length))
+  const samples = Array.from(randomOrder(seed, 'picture', 0, data.train.length).subarray(0, batchSize))
   const images = samples.map((sample) => imageOf(train, sample)) as [GreyPicture, ...GreyPicture[]]
   checkSize(images, columns)
   const picture = drawGrid(images, columns)
