@@ -1,4 +1,4 @@
-/** Half of the comparison in training.mjs: trains once over the first samples of MNIST for every line on stdin. */
+/** Half of the comparison in steps.mjs: trains once over the first samples of MNIST for every line on stdin. */
 import { createInterface } from 'node:readline'
 import { ImageRNN, loadMnist } from '../../dist/index.mjs'
 

@@ -1,4 +1,4 @@
-"""Half of the comparison in training.mjs: the addon's training loop, in Python. Trains once over the samples for every line on stdin."""
+"""Half of the comparison in steps.mjs: the addon's training loop, in Python. Trains once over the samples for every line on stdin."""
 import json
 import pathlib
 import sys

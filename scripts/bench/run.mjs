@@ -1,6 +1,6 @@
 /** `npm run bench -- <benchmark> [options]`: runs one of the benchmarks beside this file. */
 const BENCHMARKS = {
-  training: 'the training loop against the same loop in Python, in turns: --python <a Python with torch> --rounds 8',
+  steps: 'the training loop against the same loop in Python, in turns: --python <a Python with torch> --rounds 8',
   'event-loop': 'how late the event loop is while a model trains, against an idle process: --rounds 3',
   'start-up': 'how long --version and a first model take, against an empty process: --rounds 15',
 }

@@ -1,5 +1,5 @@
 /**
- * Compares the training loop of this package with the same loop in Python: `npm run bench -- training [--python <python with torch>] [--rounds N]`.
+ * Compares the training loop of this package with the same loop in Python: `npm run bench -- steps [--python <python with torch>] [--rounds N]`.
  *
  * Machines are noisy, so only ratios within one run count: both programs stay alive and train in turns, A B A B, on the same samples with
  * the same recipe (3 x 150 tanh, batch 128, Adam), and the figure is the median of the rounds' ratios.
