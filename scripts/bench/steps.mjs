@@ -1,93 +1,109 @@
 /**
- * Compares the training loop of this package with the same loop in Python: `npm run bench -- steps [--python <python with torch>] [--rounds N]`.
+ * The time of a training step over data sets of different sizes, of this package and of the same loop in Python, in turns. A step does the
+ * same whatever the size of the data set: where its time grows with it, something is wrong.
  *
- * Machines are noisy, so only ratios within one run count: both programs stay alive and train in turns, A B A B, on the same samples with
- * the same recipe (3 x 150 tanh, batch 128, Adam), and the figure is the median of the rounds' ratios.
+ * Each size has a process of its own on each side, which stays alive for all rounds: what a large data set does to a process must not
+ * spoil the small ones.
  */
-import { spawn, spawnSync } from 'node:child_process'
-import { once } from 'node:events'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
-import { parseArgs } from 'node:util'
+import { Command } from 'commander'
+import { describeMachine, findPython } from './machine.mjs'
+import { inTurns, ratios, spread } from './measure.mjs'
+import { engineOption, integerOption, integersOption, jsonOption, pythonOption, roundsOption, threadsOption } from './options.mjs'
+import { Responder, startResponder } from './processes.mjs'
+import { checkResultsFile, showSpread, table, writeResults } from './report.mjs'
+import { msPerStep } from './train-steps.mjs'
 
 const FOLDER = import.meta.dirname
-/** 100 steps of batch 128: some seconds, long against the noise of a scheduler, short against a machine's changes of mood. */
-const SAMPLES = 12_800
-const BATCH_SIZE = 128
+const ALL_IMAGES = 60_000
+/** Libraries, caches and clocks are warm after these. */
+const WARM_UP_STEPS = 20
+const DIGITS = 2
 
-/** A program that trains once over the samples for every line it gets, and answers with a line of JSON. */
-class Contestant {
-  #process
-  #lines
-
-  constructor(name, command, args) {
-    this.name = name
-    this.#process = spawn(command, [...args, String(SAMPLES), String(BATCH_SIZE)], { stdio: ['pipe', 'pipe', 'inherit'] })
-    this.#lines = createInterface({ input: this.#process.stdout })[Symbol.asyncIterator]()
-  }
-
-  async train() {
-    this.#process.stdin.write('train\n')
-    const { value, done } = await this.#lines.next()
-    if (done) throw new Error(`${this.name} ended before it answered; its own message is above.`)
-    return JSON.parse(value)
-  }
-
-  async end() {
-    if (this.#process.exitCode !== null) return
-    this.#process.stdin.end()
-    await once(this.#process, 'exit')
-  }
+/** The programs that take turns: for each size this package, then Python, where there is one. */
+function programs({ sizes, batchSize, threads, engine }, python) {
+  return sizes.flatMap((samples) => {
+    const setting = JSON.stringify({ samples, batchSize, threads, engine })
+    const ours = { side: 'addon', command: [process.execPath, join(FOLDER, 'addon-loop.mjs'), setting] }
+    const theirs = { side: 'python', command: [python, '-B', join(FOLDER, 'python_loop.py'), setting] }
+    return (python === undefined ? [ours] : [ours, theirs]).map((program) => ({ ...program, samples }))
+  })
 }
 
-function findPython(asked) {
-  const python = asked ?? 'python3'
-  const found = spawnSync(python, ['-c', 'import numpy, torch; print(torch.__version__)'], { encoding: 'utf8' })
-  if (found.status === 0) return { python, version: found.stdout.trim() }
-  throw new Error(
-    `${python} has no torch and numpy. Expected --python <a Python with them>; pip install torch==2.15.0 numpy in a venv makes one.`,
-  )
-}
-
-function median(values) {
-  const sorted = [...values].sort((a, b) => a - b)
-  const middle = Math.floor(sorted.length / 2)
-  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
-}
-
-function describe(name, { seconds, threads, loss }) {
-  const milliseconds = (seconds * 1000 * BATCH_SIZE) / SAMPLES
-  return `${name} ${milliseconds.toFixed(2)} ms a step (${threads} threads, loss ${loss.toFixed(3)})`
-}
-
-async function main() {
-  const { values } = parseArgs({ options: { python: { type: 'string' }, rounds: { type: 'string', default: '8' } } })
-  const rounds = Number(values.rounds)
-  if (!Number.isInteger(rounds) || rounds < 1) throw new Error(`Expected an integer from 1 for --rounds but received ${values.rounds}.`)
-  const { python, version } = findPython(values.python)
-  console.log(`PyTorch ${version}; node ${process.versions.node}; ${SAMPLES} samples, batch ${BATCH_SIZE}, ${rounds} rounds`)
-  const addon = new Contestant('addon', process.execPath, [join(FOLDER, 'addon-loop.mjs')])
-  const reference = new Contestant('python', python, [join(FOLDER, 'python_loop.py')])
+/** Measures every program in turns. Returns each with its answers. */
+async function measure(options, python) {
+  const { rounds, steps } = options
+  const entries = programs(options, python)
+  const responders = []
+  const contestants = entries.map(({ side, samples, command }, index) => ({
+    name: `${side}, ${samples} images`,
+    warmUp: () => {
+      responders[index] = new Responder(`${side} (${samples} images)`, startResponder(command[0], command.slice(1)))
+      return responders[index].ask({ steps: WARM_UP_STEPS })
+    },
+    measure: () => responders[index].ask({ steps }),
+  }))
   try {
-    await addon.train() // The first turn of each warms up: libraries, caches, clock.
-    await reference.train()
-    const ratios = []
-    for (let round = 1; round <= rounds; round += 1) {
-      const [a, b] = [await addon.train(), await reference.train()]
-      ratios.push(a.seconds / b.seconds)
-      console.log(`${round}: ${describe('addon', a)}; ${describe('python', b)}; ratio ${ratios.at(-1).toFixed(3)}`)
-    }
-    const [low, high] = [Math.min(...ratios), Math.max(...ratios)]
-    console.log(
-      `Median ratio addon / python: ${median(ratios).toFixed(3)} (${low.toFixed(3)} to ${high.toFixed(3)}); below 1 the addon is faster.`,
-    )
+    const answers = await inTurns(rounds, contestants)
+    return entries.map(({ side, samples }, index) => ({ side, samples, answers: answers[index] }))
   } finally {
-    await addon.end()
-    await reference.end()
+    await Promise.allSettled(responders.map((responder) => responder.end()))
   }
 }
 
-main().catch((error) => {
-  console.error(error.message)
-  process.exitCode = 1
-})
+/** For each size: the time a step on both sides, their ratio, and the ratio of this package's time to that of the first size. */
+function summarize(measured, { sizes, batchSize }) {
+  const times = (side, samples) =>
+    measured.find((one) => one.side === side && one.samples === samples)?.answers.map((answer) => msPerStep(answer, batchSize))
+  return sizes.map((samples) => {
+    const [ours, theirs] = [times('addon', samples), times('python', samples)]
+    return {
+      samples,
+      addonMs: spread(ours),
+      addonGrowth: ratios(ours, times('addon', sizes[0])),
+      ...(theirs && { pythonMs: spread(theirs), pythonGrowth: ratios(theirs, times('python', sizes[0])), ratio: ratios(ours, theirs) }),
+    }
+  })
+}
+
+function show(summary, first) {
+  const hasPython = summary[0].pythonMs !== undefined
+  const head = ['images', 'addon, ms a step', `to ${first} images`]
+  const rows = summary.map(({ samples, addonMs, addonGrowth, pythonMs, pythonGrowth, ratio }) => {
+    const ours = [String(samples), showSpread(addonMs, DIGITS), showSpread(addonGrowth, DIGITS)]
+    return hasPython ? [...ours, showSpread(pythonMs, DIGITS), showSpread(pythonGrowth, DIGITS), showSpread(ratio, DIGITS)] : ours
+  })
+  console.log(table([hasPython ? [...head, 'Python, ms a step', `to ${first} images`, 'addon / Python'] : head, ...rows]))
+}
+
+async function run(options) {
+  checkResultsFile(options.json)
+  const found = options.python === undefined ? undefined : findPython(options.python)
+  const machine = await describeMachine()
+  const measured = await measure(options, found?.python)
+  const threads = measured.slice(0, 2).map(({ side, answers }) => `${side} ${answers[0].threads}`)
+  const { steps, batchSize, rounds } = options
+  console.log(`\nSteps: ${steps}; batch size: ${batchSize}; threads: ${threads.join(', ')}.`)
+  console.log(`Rounds: ${rounds}; median (smallest to largest).\n`)
+  const summary = summarize(measured, options)
+  show(summary, options.sizes[0])
+  writeResults(options.json, { benchmark: 'steps', machine, python: found, options, measured, summary })
+}
+
+export function stepsCommand() {
+  return new Command('steps')
+    .summary('the time of a training step over data sets of different sizes, and of the same loop in Python where one is given')
+    .addOption(pythonOption('a Python with torch and numpy (default: none, this package alone)'))
+    .addOption(
+      integersOption('sizes', 'images in the data sets; each has a process a side', [1000, 5000, 12_800, 32_000, 33_500, ALL_IMAGES], {
+        max: ALL_IMAGES,
+      }),
+    )
+    .addOption(integerOption('steps', 'steps that are measured in a round, for every size', 100))
+    .addOption(integerOption('batch-size', 'images a step', 128, { max: 65_536 }))
+    .addOption(roundsOption(5))
+    .addOption(threadsOption())
+    .addOption(engineOption())
+    .addOption(jsonOption())
+    .action(run)
+}
