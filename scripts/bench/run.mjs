@@ -4,6 +4,7 @@ import { BenchError } from './bench-error.mjs'
 import { eventLoopCommand } from './event-loop.mjs'
 import { startUpCommand } from './start-up.mjs'
 import { stepsCommand } from './steps.mjs'
+import { trainingCommand } from './training.mjs'
 
 const EXIT_USAGE = 2
 const HELP = 'npm run bench -- --help lists the benchmarks and their options.'
@@ -16,7 +17,7 @@ function describe(command) {
 
 function benchProgram() {
   const program = new Command('npm run bench --').helpCommand(false)
-  const commands = [stepsCommand(), eventLoopCommand(), startUpCommand()]
+  const commands = [trainingCommand(), stepsCommand(), eventLoopCommand(), startUpCommand()]
   for (const command of commands) program.addCommand(command.description(`Measures ${command.summary()}.`))
   for (const command of [program, ...commands]) command.exitOverride().showHelpAfterError(HELP)
   program.helpInformation = () => listText(commands)

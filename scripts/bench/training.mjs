@@ -1,0 +1,162 @@
+/**
+ * The whole work, as a user waits for it: `rnn-mnist-train` from the start of its process to its exit, on all of MNIST, against the tutorial
+ * as one Python script, in turns. The command also saves the model after each epoch and writes the files of its run; the script does not.
+ */
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { text } from 'node:stream/consumers'
+import { Command, Option } from 'commander'
+import { BenchError } from './bench-error.mjs'
+import { describeMachine, findPython, PROGRAM } from './machine.mjs'
+import { inTurns, ratios, spread } from './measure.mjs'
+import { engineOption, integerOption, jsonOption, pythonOption, roundsOption, threadsOption } from './options.mjs'
+import { start } from './processes.mjs'
+import { checkResultsFile, showSpread, table, writeResults } from './report.mjs'
+
+const FOLDER = import.meta.dirname
+const NAMES = ['torch-rnn-mnist', 'PyTorch']
+
+/** What is compared: a value of a result, and how it is shown. */
+const MEASURES = [
+  { title: 'wall time, s', value: ({ wallSeconds }) => wallSeconds, digits: 2, isCost: true },
+  { title: 'of that, training, s', value: ({ epochs }) => epochs.reduce((sum, { seconds }) => sum + seconds, 0), digits: 2, isCost: true },
+  { title: 'CPU time, s', value: ({ cpuSeconds }) => cpuSeconds, digits: 2, isCost: true },
+  { title: 'peak memory, MB', value: ({ peakBytes }) => peakBytes / 1e6, digits: 0, isCost: true },
+  { title: "last epoch's training loss", value: ({ epochs }) => epochs.at(-1).trainLoss, digits: 4 },
+  { title: "last epoch's training accuracy, %", value: ({ epochs }) => 100 * epochs.at(-1).trainAccuracy, digits: 2 },
+  { title: 'test loss', value: ({ testLoss }) => testLoss, digits: 4 },
+  { title: 'test accuracy, %', value: ({ testAccuracy }) => 100 * testAccuracy, digits: 2 },
+]
+
+/**
+ * Runs a program to its end through measured_process.py.
+ *
+ * @param {(line: string) => void} onLine - Told each line of its stdout.
+ * @returns {Promise<{ wallSeconds: number, cpuSeconds: number, peakBytes: number }>}
+ */
+async function runMeasured(python, name, command, onLine) {
+  const wrapper = join(FOLDER, 'measured_process.py')
+  const child = start(python, ['-S', wrapper, ...command], { stdio: ['ignore', 'pipe', 'inherit', 'pipe'] })
+  createInterface({ input: child.stdout }).on('line', onLine)
+  const [answer] = await Promise.all([text(child.stdio[3]), once(child, 'close')])
+  if (answer === '') throw new BenchError(`${name} could not be measured; the reason is above.`)
+  const { code, ...measured } = JSON.parse(answer)
+  if (code !== 0) throw new BenchError(`${name} ended with ${code}; its own message is above.`)
+  return measured
+}
+
+/** Runs this package's command. */
+async function runAddon({ python, epochs, batchSize, threads, device, engine }, seed, detail) {
+  const folder = mkdtempSync(join(tmpdir(), 'rnn-mnist-bench-'))
+  try {
+    const flags = { epochs, threads, device, engine, seed, 'batch-size': batchSize, run: join(folder, 'run') }
+    const args = Object.entries(flags).flatMap(([name, value]) => [`--${name}`, String(value)])
+    const events = []
+    const measured = await runMeasured(python, NAMES[0], [process.execPath, PROGRAM, 'train', '--json', ...args], (line) => {
+      const event = JSON.parse(line)
+      if (event.type === 'batch') detail(`epoch ${event.epoch} of ${epochs}`)
+      else events.push(event)
+    })
+    const [begin, done] = ['start', 'done'].map((wanted) => events.find(({ type }) => type === wanted))
+    const setting = { device: begin.device, engine: begin.engine, threads: begin.threads }
+    const samples = { trainSamples: begin.trainSamples, testSamples: begin.testSamples }
+    const epochEvents = events.filter(({ type }) => type === 'epoch')
+    const learned = epochEvents.map(({ seconds, trainLoss, trainAccuracy }) => ({ seconds, trainLoss, trainAccuracy }))
+    return { ...measured, ...setting, ...samples, epochs: learned, testLoss: done.testLoss, testAccuracy: done.testAccuracy }
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+/** Runs the tutorial. */
+async function runTutorial({ python, epochs, batchSize, threads, device }, seed, detail) {
+  const flags = { epochs, threads, device, seed, 'batch-size': batchSize }
+  const args = Object.entries(flags).flatMap(([name, value]) => [`--${name}`, String(value)])
+  const lines = []
+  let ended = 0
+  detail(`epoch 1 of ${epochs}`)
+  const measured = await runMeasured(python, NAMES[1], [python, join(FOLDER, 'tutorial.py'), ...args], (line) => {
+    lines.push(line)
+    if (!line.startsWith('Epoch')) return
+    ended += 1
+    detail(ended < epochs ? `epoch ${ended + 1} of ${epochs}` : 'test set')
+  })
+  return { ...measured, ...JSON.parse(lines.at(-1)) }
+}
+
+/** Nobody should compare different work. */
+function checkSameWork([ours, theirs]) {
+  const work = ({ device, trainSamples, testSamples, epochs }) =>
+    `${epochs.length} epochs of ${trainSamples} images and ${testSamples} test images on ${device}`
+  if (work(ours) === work(theirs)) return
+  throw new BenchError(`Expected the same work but ${NAMES[0]} did ${work(ours)}, and ${NAMES[1]} did ${work(theirs)}.`)
+}
+
+function showRound(round, results) {
+  checkSameWork(results)
+  const each = results.map(({ wallSeconds, cpuSeconds, peakBytes, threads, testAccuracy }, side) => {
+    const cost = `${wallSeconds.toFixed(1)} s, CPU ${cpuSeconds.toFixed(1)} s, ${(peakBytes / 1e6).toFixed(0)} MB`
+    return `${NAMES[side]} ${cost}, ${threads} threads, test accuracy ${(100 * testAccuracy).toFixed(2)} %`
+  })
+  console.log(`${round}: ${each.join('; ')}; ratio ${(results[0].wallSeconds / results[1].wallSeconds).toFixed(3)}`)
+}
+
+function summarize(results) {
+  return MEASURES.map(({ title, value, digits, isCost }) => {
+    const [ours, theirs] = results.map((rounds) => rounds.map(value))
+    const sides = [ours, theirs].map((values) => spread(values))
+    return { title, digits, sides, ratio: isCost ? ratios(ours, theirs) : undefined }
+  })
+}
+
+function showSetting({ epochs, batchSize, rounds }, [[ours], [theirs]], { torch }) {
+  console.log(`\nEpochs: ${epochs}; batch size: ${batchSize}; device: ${ours.device}; engine: ${ours.engine}.`)
+  console.log(`Threads: ${NAMES[0]} ${ours.threads}, ${NAMES[1]} ${theirs.threads}; --threads gives both the same number.`)
+  if (ours.device === 'cpu' && torch.includes('+cu')) {
+    console.log(
+      'This PyTorch is built for CUDA. It loads those libraries on the CPU, too: one built for the CPU starts faster and takes less memory.',
+    )
+  }
+  console.log(`Rounds: ${rounds}; median (smallest to largest).\n`)
+}
+
+async function run(options) {
+  checkResultsFile(options.json)
+  if (process.platform === 'win32') throw new BenchError('Expected Linux or macOS: Windows does not tell a process what another one took.')
+  const found = findPython(options.python)
+  const machine = await describeMachine()
+  const setting = { ...options, python: found.python }
+  const rounds = { ours: 0, theirs: 0 } // A round's seed is its number, on both sides.
+  const contestants = [
+    { name: NAMES[0], measure: (detail) => runAddon(setting, ++rounds.ours, detail) },
+    { name: NAMES[1], measure: (detail) => runTutorial(setting, ++rounds.theirs, detail) },
+  ]
+  const results = await inTurns(options.rounds, contestants, showRound)
+  const summary = summarize(results)
+  const rows = summary.map(({ title, digits, sides, ratio }) => [
+    title,
+    ...sides.map((side) => showSpread(side, digits)),
+    ratio === undefined ? '' : showSpread(ratio, 3),
+  ])
+  showSetting(options, results, found)
+  console.log(table([['', ...NAMES, 'ratio; below 1: less'], ...rows]))
+  const named = Object.fromEntries(NAMES.map((name, side) => [name, results[side]]))
+  writeResults(options.json, { benchmark: 'training', machine, python: found, options, rounds: named, summary })
+}
+
+export function trainingCommand() {
+  return new Command('training')
+    .summary('the whole work, rnn-mnist-train from start to exit on all of MNIST, against the tutorial in Python')
+    .addOption(pythonOption('a Python with torch and numpy').default('python3'))
+    .addOption(integerOption('epochs', 'passes over the 60,000 images', 3))
+    .addOption(integerOption('batch-size', 'images a step', 128, { max: 65_536 }))
+    .addOption(roundsOption(3))
+    .addOption(threadsOption())
+    .addOption(new Option('--device <device>', 'where both compute').choices(['cpu', 'cuda']).default('cpu'))
+    .addOption(engineOption())
+    .addOption(jsonOption())
+    .action(run)
+}
