@@ -1,7 +1,9 @@
 /** `npm run bench -- <benchmark> [options]`: runs one of the benchmarks beside this file. */
 import { Command, CommanderError } from 'commander'
+import { SetUpError } from '../bootstrap/set-up-error.mjs'
 import { BenchError } from './bench-error.mjs'
 import { eventLoopCommand } from './event-loop.mjs'
+import { neighboursCommand } from './neighbours.mjs'
 import { startUpCommand } from './start-up.mjs'
 import { stepsCommand } from './steps.mjs'
 import { trainingCommand } from './training.mjs'
@@ -17,7 +19,7 @@ function describe(command) {
 
 function benchProgram() {
   const program = new Command('npm run bench --').helpCommand(false)
-  const commands = [trainingCommand(), stepsCommand(), eventLoopCommand(), startUpCommand()]
+  const commands = [trainingCommand(), stepsCommand(), neighboursCommand(), eventLoopCommand(), startUpCommand()]
   for (const command of commands) program.addCommand(command.description(`Measures ${command.summary()}.`))
   for (const command of [program, ...commands]) command.exitOverride().showHelpAfterError(HELP)
   program.helpInformation = () => listText(commands)
@@ -34,7 +36,7 @@ try {
   if (process.exitCode !== undefined) {
     // Interrupted: what failed after that is no news.
   } else if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : EXIT_USAGE
-  else if (error instanceof BenchError) {
+  else if (error instanceof BenchError || error instanceof SetUpError) {
     console.error(error.message)
     process.exitCode = 1
   } else throw error
