@@ -1,16 +1,19 @@
-/** Half of the comparison in training.mjs: trains once over the first samples of MNIST for every line on stdin. */
+/**
+ * Trains a model for `{ "steps": N }`, a line on stdin, and answers with a line; ends with stdin. A process or a worker thread.
+ * The argument is JSON: `{ samples, batchSize, threads, engine }`.
+ */
 import { createInterface } from 'node:readline'
 import { ImageRNN, loadMnist } from '../../dist/index.mjs'
+import { trainSteps } from './train-steps.mjs'
 
-const [samples, batchSize] = process.argv.slice(2).map(Number)
+const { samples, batchSize, threads: asked, engine } = JSON.parse(process.argv[2])
 const { train } = await loadMnist()
 const dataset = train.slice(0, samples)
-const model = new ImageRNN({ device: 'cpu', seed: 1 })
+const model = new ImageRNN({ device: 'cpu', seed: 1, threads: asked, engine })
 const threads = await model.threadCount()
 
-for await (const _ of createInterface({ input: process.stdin })) {
-  const started = performance.now()
-  const { epochs } = await model.train(dataset, { epochs: 1, batchSize })
-  const seconds = (performance.now() - started) / 1000
-  console.log(JSON.stringify({ seconds, threads, loss: epochs[0].trainLoss }))
+for await (const line of createInterface({ input: process.stdin })) {
+  const { steps } = JSON.parse(line)
+  console.log(JSON.stringify({ ...(await trainSteps(model, dataset, steps, batchSize)), threads }))
 }
+model.dispose()

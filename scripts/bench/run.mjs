@@ -1,15 +1,43 @@
 /** `npm run bench -- <benchmark> [options]`: runs one of the benchmarks beside this file. */
-const BENCHMARKS = {
-  training: 'the training loop against the same loop in Python, in turns: --python <a Python with torch> --rounds 8',
-  'event-loop': 'how late the event loop is while a model trains, against an idle process: --rounds 3',
-  'start-up': 'how long --version and a first model take, against an empty process: --rounds 15',
+import { Command, CommanderError } from 'commander'
+import { SetUpError } from '../bootstrap/set-up-error.mjs'
+import { BenchError } from './bench-error.mjs'
+import { eventLoopCommand } from './event-loop.mjs'
+import { neighboursCommand } from './neighbours.mjs'
+import { startUpCommand } from './start-up.mjs'
+import { stepsCommand } from './steps.mjs'
+import { trainingCommand } from './training.mjs'
+
+const EXIT_USAGE = 2
+const HELP = 'npm run bench -- --help lists the benchmarks and their options.'
+
+function describe(command) {
+  const help = command.createHelp()
+  const options = command.options.map((option) => `    ${option.flags.padEnd(24)}${help.optionDescription(option)}`)
+  return [`  ${command.name()}: ${command.summary()}`, ...options].join('\n')
 }
 
-const [name] = process.argv.splice(2, 1)
-if (name === undefined || !Object.hasOwn(BENCHMARKS, name)) {
-  const lines = Object.entries(BENCHMARKS).map(([key, text]) => `  ${key.padEnd(12)}${text}`)
-  console.error(`Expected a benchmark but received ${name ?? 'none'}:\n${lines.join('\n')}`)
-  process.exitCode = 2
-} else {
-  await import(`./${name}.mjs`)
+function benchProgram() {
+  const program = new Command('npm run bench --').helpCommand(false)
+  const commands = [trainingCommand(), stepsCommand(), neighboursCommand(), eventLoopCommand(), startUpCommand()]
+  for (const command of commands) program.addCommand(command.description(`Measures ${command.summary()}.`))
+  for (const command of [program, ...commands]) command.exitOverride().showHelpAfterError(HELP)
+  program.helpInformation = () => listText(commands)
+  return program
+}
+
+function listText(commands) {
+  return `Usage: npm run bench -- <benchmark> [options]\n\n${commands.map(describe).join('\n\n')}\n`
+}
+
+try {
+  await benchProgram().parseAsync()
+} catch (error) {
+  if (process.exitCode !== undefined) {
+    // Interrupted: what failed after that is no news.
+  } else if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : EXIT_USAGE
+  else if (error instanceof BenchError || error instanceof SetUpError) {
+    console.error(error.message)
+    process.exitCode = 1
+  } else throw error
 }

@@ -1,93 +1,162 @@
 /**
- * Compares the training loop of this package with the same loop in Python: `npm run bench -- training [--python <python with torch>] [--rounds N]`.
- *
- * Machines are noisy, so only ratios within one run count: both programs stay alive and train in turns, A B A B, on the same samples with
- * the same recipe (3 x 150 tanh, batch 128, Adam), and the figure is the median of the rounds' ratios.
+ * The whole work, as a user waits for it: `rnn-mnist-train` from the start of its process to its exit, on all of MNIST, against the tutorial
+ * as one Python script, in turns. The command also saves the model after each epoch and writes the files of its run; the script does not.
  */
-import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { parseArgs } from 'node:util'
+import { text } from 'node:stream/consumers'
+import { Command, Option } from 'commander'
+import { BenchError } from './bench-error.mjs'
+import { describeMachine, findPython, PROGRAM } from './machine.mjs'
+import { inTurns, ratios, spread } from './measure.mjs'
+import { engineOption, integerOption, jsonOption, pythonOption, roundsOption, threadsOption } from './options.mjs'
+import { start } from './processes.mjs'
+import { checkResultsFile, showSpread, table, writeResults } from './report.mjs'
 
 const FOLDER = import.meta.dirname
-/** 100 steps of batch 128: some seconds, long against the noise of a scheduler, short against a machine's changes of mood. */
-const SAMPLES = 12_800
-const BATCH_SIZE = 128
+const NAMES = ['torch-rnn-mnist', 'PyTorch']
 
-/** A program that trains once over the samples for every line it gets, and answers with a line of JSON. */
-class Contestant {
-  #process
-  #lines
+/** What is compared: a value of a result, and how it is shown. */
+const MEASURES = [
+  { title: 'wall time, s', value: ({ wallSeconds }) => wallSeconds, digits: 2, isCost: true },
+  { title: 'of that, training, s', value: ({ epochs }) => epochs.reduce((sum, { seconds }) => sum + seconds, 0), digits: 2, isCost: true },
+  { title: 'CPU time, s', value: ({ cpuSeconds }) => cpuSeconds, digits: 2, isCost: true },
+  { title: 'peak memory, MB', value: ({ peakBytes }) => peakBytes / 1e6, digits: 0, isCost: true },
+  { title: "last epoch's training loss", value: ({ epochs }) => epochs.at(-1).trainLoss, digits: 4 },
+  { title: "last epoch's training accuracy, %", value: ({ epochs }) => 100 * epochs.at(-1).trainAccuracy, digits: 2 },
+  { title: 'test loss', value: ({ testLoss }) => testLoss, digits: 4 },
+  { title: 'test accuracy, %', value: ({ testAccuracy }) => 100 * testAccuracy, digits: 2 },
+]
 
-  constructor(name, command, args) {
-    this.name = name
-    this.#process = spawn(command, [...args, String(SAMPLES), String(BATCH_SIZE)], { stdio: ['pipe', 'pipe', 'inherit'] })
-    this.#lines = createInterface({ input: this.#process.stdout })[Symbol.asyncIterator]()
-  }
-
-  async train() {
-    this.#process.stdin.write('train\n')
-    const { value, done } = await this.#lines.next()
-    if (done) throw new Error(`${this.name} ended before it answered; its own message is above.`)
-    return JSON.parse(value)
-  }
-
-  async end() {
-    if (this.#process.exitCode !== null) return
-    this.#process.stdin.end()
-    await once(this.#process, 'exit')
-  }
+/**
+ * Runs a program to its end through measured_process.py.
+ *
+ * @param {(line: string) => void} onLine - Told each line of its stdout.
+ * @returns {Promise<{ wallSeconds: number, cpuSeconds: number, peakBytes: number }>}
+ */
+async function runMeasured(python, name, command, onLine) {
+  const wrapper = join(FOLDER, 'measured_process.py')
+  const child = start(python, ['-S', wrapper, ...command], { stdio: ['ignore', 'pipe', 'inherit', 'pipe'] })
+  createInterface({ input: child.stdout }).on('line', onLine)
+  const [answer] = await Promise.all([text(child.stdio[3]), once(child, 'close')])
+  if (answer === '') throw new BenchError(`${name} could not be measured; the reason is above.`)
+  const { code, ...measured } = JSON.parse(answer)
+  if (code !== 0) throw new BenchError(`${name} ended with ${code}; its own message is above.`)
+  return measured
 }
 
-function findPython(asked) {
-  const python = asked ?? 'python3'
-  const found = spawnSync(python, ['-c', 'import numpy, torch; print(torch.__version__)'], { encoding: 'utf8' })
-  if (found.status === 0) return { python, version: found.stdout.trim() }
-  throw new Error(
-    `${python} has no torch and numpy. Expected --python <a Python with them>; pip install torch==2.15.0 numpy in a venv makes one.`,
-  )
-}
-
-function median(values) {
-  const sorted = [...values].sort((a, b) => a - b)
-  const middle = Math.floor(sorted.length / 2)
-  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
-}
-
-function describe(name, { seconds, threads, loss }) {
-  const milliseconds = (seconds * 1000 * BATCH_SIZE) / SAMPLES
-  return `${name} ${milliseconds.toFixed(2)} ms a step (${threads} threads, loss ${loss.toFixed(3)})`
-}
-
-async function main() {
-  const { values } = parseArgs({ options: { python: { type: 'string' }, rounds: { type: 'string', default: '8' } } })
-  const rounds = Number(values.rounds)
-  if (!Number.isInteger(rounds) || rounds < 1) throw new Error(`Expected an integer from 1 for --rounds but received ${values.rounds}.`)
-  const { python, version } = findPython(values.python)
-  console.log(`PyTorch ${version}; node ${process.versions.node}; ${SAMPLES} samples, batch ${BATCH_SIZE}, ${rounds} rounds`)
-  const addon = new Contestant('addon', process.execPath, [join(FOLDER, 'addon-loop.mjs')])
-  const reference = new Contestant('python', python, [join(FOLDER, 'python_loop.py')])
+/** Runs this package's command. */
+async function runAddon({ python, epochs, batchSize, threads, device, engine }, seed, detail) {
+  const folder = mkdtempSync(join(tmpdir(), 'rnn-mnist-bench-'))
   try {
-    await addon.train() // The first turn of each warms up: libraries, caches, clock.
-    await reference.train()
-    const ratios = []
-    for (let round = 1; round <= rounds; round += 1) {
-      const [a, b] = [await addon.train(), await reference.train()]
-      ratios.push(a.seconds / b.seconds)
-      console.log(`${round}: ${describe('addon', a)}; ${describe('python', b)}; ratio ${ratios.at(-1).toFixed(3)}`)
-    }
-    const [low, high] = [Math.min(...ratios), Math.max(...ratios)]
-    console.log(
-      `Median ratio addon / python: ${median(ratios).toFixed(3)} (${low.toFixed(3)} to ${high.toFixed(3)}); below 1 the addon is faster.`,
-    )
+    const flags = { epochs, threads, device, engine, seed, 'batch-size': batchSize, run: join(folder, 'run') }
+    const args = Object.entries(flags).flatMap(([name, value]) => [`--${name}`, String(value)])
+    const events = []
+    const measured = await runMeasured(python, NAMES[0], [process.execPath, PROGRAM, 'train', '--json', ...args], (line) => {
+      const event = JSON.parse(line)
+      if (event.type === 'batch') detail(`epoch ${event.epoch} of ${epochs}`)
+      else events.push(event)
+    })
+    const [begin, done] = ['start', 'done'].map((wanted) => events.find(({ type }) => type === wanted))
+    const setting = { device: begin.device, engine: begin.engine, threads: begin.threads }
+    const samples = { trainSamples: begin.trainSamples, testSamples: begin.testSamples }
+    const epochEvents = events.filter(({ type }) => type === 'epoch')
+    const learned = epochEvents.map(({ seconds, trainLoss, trainAccuracy }) => ({ seconds, trainLoss, trainAccuracy }))
+    return { ...measured, ...setting, ...samples, epochs: learned, testLoss: done.testLoss, testAccuracy: done.testAccuracy }
   } finally {
-    await addon.end()
-    await reference.end()
+    rmSync(folder, { recursive: true, force: true })
   }
 }
 
-main().catch((error) => {
-  console.error(error.message)
-  process.exitCode = 1
-})
+/** Runs the tutorial. */
+async function runTutorial({ python, epochs, batchSize, threads, device }, seed, detail) {
+  const flags = { epochs, threads, device, seed, 'batch-size': batchSize }
+  const args = Object.entries(flags).flatMap(([name, value]) => [`--${name}`, String(value)])
+  const lines = []
+  let ended = 0
+  detail(`epoch 1 of ${epochs}`)
+  const measured = await runMeasured(python, NAMES[1], [python, join(FOLDER, 'tutorial.py'), ...args], (line) => {
+    lines.push(line)
+    if (!line.startsWith('Epoch')) return
+    ended += 1
+    detail(ended < epochs ? `epoch ${ended + 1} of ${epochs}` : 'test set')
+  })
+  return { ...measured, ...JSON.parse(lines.at(-1)) }
+}
+
+/** Nobody should compare different work. */
+function checkSameWork([ours, theirs]) {
+  const work = ({ device, trainSamples, testSamples, epochs }) =>
+    `${epochs.length} epochs of ${trainSamples} images and ${testSamples} test images on ${device}`
+  if (work(ours) === work(theirs)) return
+  throw new BenchError(`Expected the same work but ${NAMES[0]} did ${work(ours)}, and ${NAMES[1]} did ${work(theirs)}.`)
+}
+
+function showRound(round, results) {
+  checkSameWork(results)
+  const each = results.map(({ wallSeconds, cpuSeconds, peakBytes, threads, testAccuracy }, side) => {
+    const cost = `${wallSeconds.toFixed(1)} s, CPU ${cpuSeconds.toFixed(1)} s, ${(peakBytes / 1e6).toFixed(0)} MB`
+    return `${NAMES[side]} ${cost}, ${threads} threads, test accuracy ${(100 * testAccuracy).toFixed(2)} %`
+  })
+  console.log(`${round}: ${each.join('; ')}; ratio ${(results[0].wallSeconds / results[1].wallSeconds).toFixed(3)}`)
+}
+
+function summarize(results) {
+  return MEASURES.map(({ title, value, digits, isCost }) => {
+    const [ours, theirs] = results.map((rounds) => rounds.map(value))
+    const sides = [ours, theirs].map((values) => spread(values))
+    return { title, digits, sides, ratio: isCost ? ratios(ours, theirs) : undefined }
+  })
+}
+
+function showSetting({ epochs, batchSize, rounds }, [[ours], [theirs]], { torch }) {
+  console.log(`\nEpochs: ${epochs}; batch size: ${batchSize}; device: ${ours.device}; engine: ${ours.engine}.`)
+  console.log(`Threads: ${NAMES[0]} ${ours.threads}, ${NAMES[1]} ${theirs.threads}; --threads gives both the same number.`)
+  if (ours.device === 'cpu' && torch.includes('+cu')) {
+    console.log(
+      'This PyTorch is built for CUDA. It loads those libraries on the CPU, too: one built for the CPU starts faster and takes less memory.',
+    )
+  }
+  console.log(`Rounds: ${rounds}; median (smallest to largest).\n`)
+}
+
+async function run(options) {
+  checkResultsFile(options.json)
+  if (process.platform === 'win32') throw new BenchError('Expected Linux or macOS: Windows does not tell a process what another one took.')
+  const found = findPython(options.python)
+  const machine = await describeMachine()
+  const setting = { ...options, python: found.python }
+  const rounds = { ours: 0, theirs: 0 } // A round's seed is its number, on both sides.
+  const contestants = [
+    { name: NAMES[0], measure: (detail) => runAddon(setting, ++rounds.ours, detail) },
+    { name: NAMES[1], measure: (detail) => runTutorial(setting, ++rounds.theirs, detail) },
+  ]
+  const results = await inTurns(options.rounds, contestants, showRound)
+  const summary = summarize(results)
+  const rows = summary.map(({ title, digits, sides, ratio }) => [
+    title,
+    ...sides.map((side) => showSpread(side, digits)),
+    ratio === undefined ? '' : showSpread(ratio, 3),
+  ])
+  showSetting(options, results, found)
+  console.log(table([['', ...NAMES, 'ratio; below 1: less'], ...rows]))
+  const named = Object.fromEntries(NAMES.map((name, side) => [name, results[side]]))
+  writeResults(options.json, { benchmark: 'training', machine, python: found, options, rounds: named, summary })
+}
+
+export function trainingCommand() {
+  return new Command('training')
+    .summary('the whole work, rnn-mnist-train from start to exit on all of MNIST, against the tutorial in Python')
+    .addOption(pythonOption('a Python with torch and numpy').default('python3'))
+    .addOption(integerOption('epochs', 'passes over the 60,000 images', 3))
+    .addOption(integerOption('batch-size', 'images a step', 128, { max: 65_536 }))
+    .addOption(roundsOption(3))
+    .addOption(threadsOption())
+    .addOption(new Option('--device <device>', 'where both compute').choices(['cpu', 'cuda']).default('cpu'))
+    .addOption(engineOption())
+    .addOption(jsonOption())
+    .action(run)
+}

@@ -1,0 +1,59 @@
+/**
+ * How the benchmarks measure. Machines are noisy, so what is compared takes turns within one run, A B A B, and what counts is the median of
+ * the rounds' ratios.
+ */
+import { Progress } from './report.mjs'
+
+/** The middle of the values, or the mean of the two in the middle. */
+export function median(values) {
+  const sorted = values.toSorted((a, b) => a - b)
+  return (sorted[(sorted.length - 1) >> 1] + sorted[sorted.length >> 1]) / 2
+}
+
+/** Median, smallest and largest value. */
+export function spread(values) {
+  return { median: median(values), low: Math.min(...values), high: Math.max(...values) }
+}
+
+/** How many times the other's value each value is, round by round, and what {@link spread} says of these ratios. */
+export function ratios(values, others) {
+  const rounds = values.map((value, round) => value / others[round])
+  return { rounds, ...spread(rounds) }
+}
+
+/**
+ * Measures in turns: each contestant once, then each once more, until every round is done.
+ *
+ * @template Result
+ * @param {number} rounds
+ * @param {{ name: string, warmUp?: () => Promise<unknown>, measure: (detail: (text: string) => void) => Promise<Result> }[]} contestants -
+ *   `warmUp` runs once, before the first round. `detail` shows on stderr how far a measurement is.
+ * @param {(round: number, results: Result[]) => void} [onRound] - Told each round, from 1, with one result for each contestant.
+ * @returns {Promise<Result[][]>} One list for each contestant, with its result of each round.
+ */
+export async function inTurns(rounds, contestants, onRound = () => {}) {
+  const results = contestants.map(() => [])
+  const progress = new Progress()
+  try {
+    for (const { name, warmUp } of contestants) {
+      if (warmUp === undefined) continue
+      progress.show(`warming up: ${name}`)
+      await warmUp()
+    }
+    for (let round = 1; round <= rounds; round += 1) {
+      for (const [index, { name, measure }] of contestants.entries()) {
+        const text = `round ${round} of ${rounds}: ${name}`
+        progress.show(text)
+        results[index].push(await measure((detail) => progress.show(`${text}, ${detail}`)))
+      }
+      progress.clear()
+      onRound(
+        round,
+        results.map((list) => list.at(-1)),
+      )
+    }
+  } finally {
+    progress.end()
+  }
+  return results
+}

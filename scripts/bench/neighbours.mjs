@@ -1,0 +1,118 @@
+/**
+ * The time of a training step beside something else: other models, threads and processes, and other libraries with threads of their own,
+ * in turns with a model that is alone.
+ *
+ * Each measurement is a process of its own (neighbour-case.mjs), since what a neighbour leaves in a process must not spoil the next case.
+ */
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { Command } from 'commander'
+import { setUp } from '../bootstrap/set-up.mjs'
+import { neighbourPackages } from '../bootstrap/steps/packages.mjs'
+import { BenchError } from './bench-error.mjs'
+import { describeMachine } from './machine.mjs'
+import { inTurns, ratios, spread } from './measure.mjs'
+import { engineOption, integerOption, jsonOption, namesOption, roundsOption } from './options.mjs'
+import { start } from './processes.mjs'
+import { checkResultsFile, showSpread, table, writeResults } from './report.mjs'
+import { msPerStep } from './train-steps.mjs'
+
+const BATCH_SIZE = 128
+const DIGITS = 2
+/** As libtorch chooses. */
+const DEFAULT = 0
+
+/**
+ * What is measured. `threads` are those of each model; `beside` counts what wants cores at the same time, apart from the measured model:
+ * `models` want as many threads as that one, `cores` one each, `pools` as many as libtorch chooses.
+ */
+const CASES = [
+  { name: 'alone', text: 'a model alone', scenario: 'alone', threads: DEFAULT },
+  { name: 'two-models', text: 'two models at once', scenario: 'together', threads: DEFAULT, beside: { models: 1 } },
+  { name: 'after-another', text: 'after another one, still alive', scenario: 'afterAnother', threads: DEFAULT },
+  { name: 'worker', text: 'in a worker thread', scenario: 'inWorker', threads: DEFAULT },
+  { name: 'worker-and-main', text: 'worker and main thread at once', scenario: 'workerAndMain', threads: DEFAULT, beside: { models: 1 } },
+  { name: 'two-processes', text: 'two processes at once', scenario: 'processes', threads: DEFAULT, beside: { models: 1 } },
+  { name: 'busy-process', text: 'beside a busy process', scenario: 'besideBusyProcess', threads: DEFAULT, beside: { cores: 1 } },
+  { name: 'onnxruntime', text: 'beside onnxruntime-node', scenario: 'besideInference', threads: DEFAULT, beside: { pools: 1 } },
+  { name: 'alone-1', text: 'a model alone, 1 thread', scenario: 'alone', threads: 1 },
+  { name: 'two-models-1', text: 'two models at once, 1 thread each', scenario: 'together', threads: 1, beside: { models: 1 } },
+  { name: 'worker-and-main-1', text: 'worker and main, 1 thread each', scenario: 'workerAndMain', threads: 1, beside: { models: 1 } },
+  { name: 'two-processes-1', text: 'two processes at once, 1 thread each', scenario: 'processes', threads: 1, beside: { models: 1 } },
+]
+
+const NAMES = CASES.map(({ name }) => name)
+
+/** The case without a neighbour that a case is compared with. */
+function baseOf({ threads }) {
+  return CASES.find((one) => one.scenario === 'alone' && one.threads === threads)
+}
+
+async function measureCase({ name, scenario, threads }, { steps, engine }) {
+  const setting = JSON.stringify({ threads, steps, engine, batchSize: BATCH_SIZE })
+  const program = join(import.meta.dirname, 'neighbour-case.mjs')
+  const child = start(process.execPath, [program, scenario, setting], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const [answer, [code]] = await Promise.all([text(child.stdout), once(child, 'close')])
+  if (code !== 0) throw new BenchError(`The case ${name} ended with ${code}; its own message is above.`)
+  return JSON.parse(answer)
+}
+
+/**
+ * The ratio to the time alone if the cores were shared fairly and nothing was lost: what wants them at the same time, by how much there is.
+ * libtorch's own number of threads counts as the cores, since a core's second hardware thread does not make it two.
+ */
+function idealRatio({ threads, beside = {} }, cores) {
+  const own = threads === DEFAULT ? cores : threads
+  const { models = 0, cores: busyCores = 0, pools = 0 } = beside
+  return Math.max(1, (own * (1 + models) + busyCores + pools * cores) / cores)
+}
+
+function summarize(cases, results, cores) {
+  const times = results.map((rounds) => rounds.map((result) => msPerStep(result, BATCH_SIZE)))
+  return cases.map((one, index) => ({
+    name: one.name,
+    text: one.text,
+    msPerStep: spread(times[index]),
+    ratio: ratios(times[index], times[cases.indexOf(baseOf(one))]),
+    ideal: idealRatio(one, cores),
+  }))
+}
+
+async function run(options) {
+  checkResultsFile(options.json)
+  const chosen = CASES.filter(({ name }) => options.cases.includes(name))
+  const cases = CASES.filter((one) => chosen.some((other) => other === one || baseOf(other) === one || one.name === 'alone'))
+  if (cases.some(({ scenario }) => scenario === 'besideInference')) await setUp([neighbourPackages])
+  const machine = await describeMachine()
+  const contestants = cases.map((one) => ({ name: one.text, measure: () => measureCase(one, options) }))
+  const results = await inTurns(options.rounds, contestants)
+  const cores = results[NAMES.indexOf('alone')][0].threads
+  const summary = summarize(cases, results, cores)
+  console.log(`\nSteps: ${options.steps} over all of MNIST; batch size: ${BATCH_SIZE}; threads that libtorch chooses: ${cores}.`)
+  console.log(
+    'Where two train at once, the time is that until both are done. The ideal ratio is that of cores that are shared without loss.',
+  )
+  console.log(`Rounds: ${options.rounds}; median (smallest to largest).\n`)
+  const rows = summary.map(({ text, msPerStep, ratio, ideal }) => [
+    text,
+    showSpread(msPerStep, DIGITS),
+    showSpread(ratio, DIGITS),
+    ideal.toFixed(DIGITS),
+  ])
+  console.log(table([['', 'ms a step', 'ratio to alone', 'ideal'], ...rows]))
+  const measured = Object.fromEntries(cases.map(({ name }, index) => [name, results[index]]))
+  writeResults(options.json, { benchmark: 'neighbours', machine, options, measured, summary })
+}
+
+export function neighboursCommand() {
+  return new Command('neighbours')
+    .summary('the time of a training step beside other models, threads, processes and native packages, against a model alone')
+    .addOption(namesOption('cases', 'which ones, besides those that they are compared with', NAMES))
+    .addOption(integerOption('steps', 'steps that are measured in a round', 50))
+    .addOption(roundsOption(5))
+    .addOption(engineOption())
+    .addOption(jsonOption())
+    .addHelpText('after', `\nCases: ${NAMES.join(', ')}`)
+    .action(run)
+}

@@ -1,0 +1,51 @@
+/** The options that benchmarks have, checked by commander, which explains what is wrong and ends with exit code 2 (see run.mjs). */
+import { InvalidArgumentError, Option } from 'commander'
+
+const LARGEST = 1_000_000
+
+function parseInteger(min, max) {
+  return (text) => {
+    const value = Number(text)
+    if (text.trim() !== '' && Number.isInteger(value) && value >= min && value <= max) return value
+    throw new InvalidArgumentError(`Expected an integer from ${min} to ${max}.`)
+  }
+}
+
+/** `--name <integer>`. */
+export function integerOption(name, summary, fallback, { min = 1, max = LARGEST } = {}) {
+  return new Option(`--${name} <integer>`, summary).argParser(parseInteger(min, max)).default(fallback)
+}
+
+/** `--name <integer,...>`: a list. */
+export function integersOption(name, summary, fallback, { min = 1, max = LARGEST } = {}) {
+  const parse = parseInteger(min, max)
+  return new Option(`--${name} <integer,...>`, summary)
+    .argParser((text) => text.split(',').map((part) => parse(part)))
+    .default(fallback, fallback.join(','))
+}
+
+/** `--name <name,...>`: some of these names. */
+export function namesOption(name, summary, names) {
+  return new Option(`--${name} <name,...>`, summary)
+    .argParser((text) => {
+      const chosen = text.split(',')
+      const unknown = chosen.find((one) => !names.includes(one))
+      if (unknown !== undefined) throw new InvalidArgumentError(`Expected some of ${names.join(', ')} but received ${unknown}.`)
+      return chosen
+    })
+    .default(names, 'all')
+}
+
+function textOption(flags, summary) {
+  return new Option(flags, summary).argParser((text) => {
+    if (text === '') throw new InvalidArgumentError('Expected a text that is not empty.')
+    return text
+  })
+}
+
+export const roundsOption = (fallback) => integerOption('rounds', 'how often each one is measured', fallback, { max: 1000 })
+export const threadsOption = () =>
+  integerOption('threads', 'CPU threads of one operation, for both sides; 0: as each chooses', 0, { min: 0, max: 1024 })
+export const engineOption = () => textOption('--engine <name>', 'what trains in this package, as its option of this name').default('auto')
+export const pythonOption = (summary) => textOption('--python <program>', summary)
+export const jsonOption = () => textOption('--json <file>', 'also write the results to this file')

@@ -1,0 +1,75 @@
+/** Programs that a benchmark starts. None outlives it. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { constants } from 'node:os'
+import { createInterface } from 'node:readline'
+import { BenchError } from './bench-error.mjs'
+
+/** How long a program may take to end after a signal. */
+const GRACE_MS = 3000
+
+const running = new Set()
+
+function endAll() {
+  for (const child of running) child.kill()
+}
+
+/** Ends what is running. What waits for it then fails, and cleans up. */
+function interrupt(signal) {
+  process.exitCode = 128 + constants.signals[signal]
+  if (running.size === 0) process.exit()
+  endAll()
+  setTimeout(() => process.exit(), GRACE_MS).unref()
+}
+
+process.once('exit', endAll)
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, interrupt)
+
+/** Starts a program that is ended when this process is. */
+export function start(command, args, options) {
+  const child = spawn(command, args, options)
+  running.add(child)
+  const forget = () => running.delete(child)
+  child.once('exit', forget).once('error', forget)
+  return child
+}
+
+/** Starts a program that answers lines, for a {@link Responder}. */
+export function startResponder(command, args) {
+  return start(command, args, { stdio: ['pipe', 'pipe', 'inherit'] })
+}
+
+/** A program that answers each line of JSON on its stdin with a line of JSON on its stdout, and ends when its stdin does. */
+export class Responder {
+  #name
+  #program
+  #lines
+  #ended
+
+  /**
+   * @param {string} name - For errors.
+   * @param {import('node:child_process').ChildProcess | import('node:worker_threads').Worker} program - With pipes as stdin and stdout.
+   */
+  constructor(name, program) {
+    this.#name = name
+    this.#program = program
+    this.#lines = createInterface({ input: program.stdout })[Symbol.asyncIterator]()
+    this.#ended = once(program, 'exit')
+    this.#ended.catch(() => {}) // A program that cannot be started; ask() tells.
+    program.stdin.on('error', () => {}) // It ended before it read; ask() tells.
+  }
+
+  /** Asks, and waits for the answer. */
+  async ask(request) {
+    this.#program.stdin.write(`${JSON.stringify(request)}\n`)
+    const { value, done } = await this.#lines.next()
+    if (done) throw new BenchError(`${this.#name} ended before it answered; its own message is above.`)
+    return JSON.parse(value)
+  }
+
+  /** Ends the program, and waits until it has. */
+  async end() {
+    this.#program.stdin.end()
+    await this.#ended
+  }
+}
