@@ -1,31 +1,20 @@
-import { types } from 'node:util'
-import { native } from '../addon/native'
-import { translated } from '../addon/native-errors'
-import { describe, describeShape, TorchRnnError, unexpected } from '../errors'
+import { unexpected } from '../errors'
 import { checkOption, resolveOptions } from '../options/checks'
 import { MODEL_OPTIONS } from '../options/options'
-
-/** How far the sum of shares may be from 1: what adding decimal fractions loses, far less than a sample. */
-const SHARE_TOLERANCE = 1e-9
-
-/** The most classes that a label, one byte, can tell apart; the bound of a model's `numClasses`. */
-const CLASSES = MODEL_OPTIONS.numClasses
-
-/** A flat, row-major array of images and its shape. N counts samples, T rows (time steps), F columns (features). */
-export interface ImageBatch {
-  /** A `Uint8Array` holds grey values 0 (background) to 255 (ink), which a model divides by 255; a `Float32Array` is used as it is. */
-  data: Uint8Array | Float32Array
-  /** `[N, T, F]`; their product is the length of `data`. */
-  shape: [number, number, number]
-}
-
-/** What a model reads: an {@link ImageBatch}, or one image of shape `[T, F]`. */
-export interface ImageInput {
-  /** As of {@link ImageBatch}. */
-  data: Uint8Array | Float32Array
-  /** `[N, T, F]` or `[T, F]`; their product is the length of `data`. */
-  shape: readonly [number, number, number] | readonly [number, number]
-}
+import type { ImageBatch } from './image-batch'
+import {
+  CLASSES,
+  checkImages,
+  checkLabels,
+  checkShape,
+  checkStorage,
+  copyImages,
+  copyLabels,
+  countClasses,
+  type ImageStorage,
+} from './image-storage'
+import { partSizes } from './part-sizes'
+import { randomOrder } from './philox'
 
 /** What an {@link ImageDataset} is made from. */
 export interface ImageDatasetInit {
@@ -39,18 +28,17 @@ export interface ImageDatasetInit {
   readonly numClasses?: number
 }
 
-/** The arrays behind a dataset: for this package only, never handed to users. */
-export interface RawImageData {
-  /** `[N, T, F]`, row-major. */
-  readonly images: Uint8Array | Float32Array
-  readonly shape: readonly [number, number, number]
-  /** `[N]`, each below `numClasses`. */
-  readonly labels: Uint8Array
-  readonly numClasses: number
+/** Which samples of a storage a data set shows, and in which order. */
+export type Samples = { readonly first: number; readonly count: number } | Uint32Array
+
+/** What a data set is: some samples of a storage that it may share with others. For this package only, never handed to users. */
+export interface DatasetView {
+  readonly storage: ImageStorage
+  readonly samples: Samples
 }
 
 /** Outside the class, so that users cannot reach arrays that a native training run is reading. */
-const rawDataOf = new WeakMap<ImageDataset, RawImageData>()
+const views = new WeakMap<ImageDataset, DatasetView>()
 
 /**
  * Labelled images of one size, checked once and unchangeable afterwards.
@@ -78,37 +66,38 @@ export class ImageDataset {
     const ownLabels = copyLabels(labels, checkedShape[0])
     const classes = numClasses === undefined ? countClasses(ownLabels) : checkOption('numClasses', CLASSES, numClasses)
     checkLabels(ownLabels, classes)
-    rawDataOf.set(this, { images: ownImages, shape: checkedShape, labels: ownLabels, numClasses: classes })
+    const storage = { images: ownImages, shape: checkedShape, labels: ownLabels, numClasses: classes }
+    views.set(this, { storage, samples: { first: 0, count: checkedShape[0] } })
   }
 
   /** Number of samples, N. */
   get length(): number {
-    return rawData(this).shape[0]
+    return countOf(viewOf(this).samples)
   }
 
   /** `[N, T, F]`, a fresh array. */
   get shape(): [number, number, number] {
-    return [...rawData(this).shape]
+    return [this.length, this.rows, this.columns]
   }
 
   /** Rows of an image, T: the time steps of the network. */
   get rows(): number {
-    return rawData(this).shape[1]
+    return viewOf(this).storage.shape[1]
   }
 
   /** Columns of an image, F: the features of a time step. */
   get columns(): number {
-    return rawData(this).shape[2]
+    return viewOf(this).storage.shape[2]
   }
 
   /** Number of classes, C: every label is below it. */
   get numClasses(): number {
-    return rawData(this).numClasses
+    return viewOf(this).storage.numClasses
   }
 
   /** All labels, `[N]`: a fresh copy each time, so read it once before a loop. */
   get labels(): Uint8Array {
-    return rawData(this).labels.slice()
+    return this.labelsOf()
   }
 
   /**
@@ -120,10 +109,20 @@ export class ImageDataset {
    * @throws TorchRnnError `ERR_INVALID_ARGUMENT` for other bounds.
    */
   images(start = 0, end = this.length): ImageBatch {
-    const { images, shape } = rawData(this)
-    checkRange(start, end, shape[0])
+    checkRange(start, end, this.length)
+    const { storage, samples } = viewOf(this)
+    const { images, shape } = storage
     const pixels = shape[1] * shape[2]
-    return { data: images.slice(start * pixels, end * pixels), shape: [end - start, shape[1], shape[2]] }
+    const count = end - start
+    if (!(samples instanceof Uint32Array)) {
+      const from = samples.first + start
+      return { data: images.slice(from * pixels, (from + count) * pixels), shape: [count, shape[1], shape[2]] }
+    }
+    const data = images.BYTES_PER_ELEMENT === 1 ? new Uint8Array(count * pixels) : new Float32Array(count * pixels)
+    samples.subarray(start, end).forEach((sample, index) => {
+      data.set(images.subarray(sample * pixels, (sample + 1) * pixels), index * pixels)
+    })
+    return { data, shape: [count, shape[1], shape[2]] }
   }
 
   /**
@@ -135,9 +134,10 @@ export class ImageDataset {
    * @throws TorchRnnError `ERR_INVALID_ARGUMENT` for other bounds.
    */
   labelsOf(start = 0, end = this.length): Uint8Array {
-    const { labels, shape } = rawData(this)
-    checkRange(start, end, shape[0])
-    return labels.slice(start, end)
+    checkRange(start, end, this.length)
+    const { storage, samples } = viewOf(this)
+    if (samples instanceof Uint32Array) return Uint8Array.from(samples.subarray(start, end), (sample) => storage.labels[sample] as number)
+    return storage.labels.slice(samples.first + start, samples.first + end)
   }
 
   /**
@@ -148,25 +148,20 @@ export class ImageDataset {
    * @throws TorchRnnError `ERR_INVALID_ARGUMENT` for other bounds.
    */
   slice(start = 0, end = this.length): ImageDataset {
-    const { images, shape, labels, numClasses } = rawData(this)
-    checkRange(start, end, shape[0])
-    const pixels = shape[1] * shape[2]
-    return datasetFromOwned({
-      images: images.subarray(start * pixels, end * pixels),
-      shape: [end - start, shape[1], shape[2]],
-      labels: labels.subarray(start, end),
-      numClasses,
-    })
+    checkRange(start, end, this.length)
+    const { storage, samples } = viewOf(this)
+    const isListed = samples instanceof Uint32Array
+    return datasetOf({ storage, samples: isListed ? samples.subarray(start, end) : { first: samples.first + start, count: end - start } })
   }
 
   /**
-   * Deals the samples out at random into data sets of their own, as PyTorch's `random_split`. Loads libtorch, whose generator deals.
+   * Deals the samples out at random into data sets of their own, as PyTorch's `random_split`. They share the memory of this one.
    *
    * @param lengths - Sizes of the parts: integers from 1 whose sum is N, or shares between 0 and 1 whose sum is 1. Shares are rounded down,
    *   and the samples that are left over go one each to the first parts.
    * @param options.seed - Which samples go where follows from it. Default 1.
-   * @returns One data set for each length, which copies its samples.
-   * @throws TorchRnnError `ERR_INVALID_ARGUMENT` for other lengths, `ERR_INVALID_OPTION`, `ERR_LIBRARY_LOAD`.
+   * @returns One data set for each length.
+   * @throws TorchRnnError `ERR_INVALID_ARGUMENT` for other lengths, `ERR_INVALID_OPTION`.
    *
    * @example
    * const [rest, validation] = train.randomSplit([55000, 5000], { seed: 7 })
@@ -174,53 +169,21 @@ export class ImageDataset {
   randomSplit(lengths: readonly number[], options: { seed?: number } = {}): ImageDataset[] {
     const { seed } = resolveOptions({ seed: MODEL_OPTIONS.seed }, options, 'randomSplit')
     const sizes = partSizes(lengths, this.length)
-    const order = translated(() => native().splitOrder({ seed, count: this.length }))
+    const { storage, samples } = viewOf(this)
+    const order = randomOrder(seed, 'split', 0, this.length)
+    const positions = order.map((index) => (samples instanceof Uint32Array ? (samples[index] as number) : samples.first + index))
     let end = 0
     return sizes.map((size) => {
       end += size
-      return gather(rawData(this), order.subarray(end - size, end))
+      return datasetOf({ storage, samples: positions.subarray(end - size, end) })
     })
   }
 }
 
-/** Copies some samples. */
-function gather({ images, shape, labels, numClasses }: RawImageData, samples: Uint32Array): ImageDataset {
-  const pixels = shape[1] * shape[2]
-  const count = samples.length * pixels
-  const chosenImages = images.BYTES_PER_ELEMENT === 1 ? new Uint8Array(count) : new Float32Array(count)
-  const chosenLabels = new Uint8Array(samples.length)
-  samples.forEach((sample, index) => {
-    chosenImages.set(images.subarray(sample * pixels, (sample + 1) * pixels), index * pixels)
-    chosenLabels[index] = labels[sample] as number
-  })
-  return datasetFromOwned({ images: chosenImages, shape: [samples.length, shape[1], shape[2]], labels: chosenLabels, numClasses })
-}
-
-/** @throws TorchRnnError `ERR_INVALID_ARGUMENT` */
-function partSizes(lengths: readonly number[], count: number): readonly number[] {
-  const expected = `integers from 1 whose sum is ${count}, or shares between 0 and 1 whose sum is 1,`
-  const values: unknown[] = Array.isArray(lengths) ? lengths : []
-  const sizes = values.length > 0 && values.every(isShare) ? shareOut(values, count) : values
-  const isValid = sizes.length > 0 && sizes.every((size) => Number.isInteger(size) && (size as number) >= 1)
-  if (isValid && sum(sizes as number[]) === count) return sizes as number[]
-  const actual = Array.isArray(lengths) ? describeShape(values) : describe(lengths)
-  throw new TorchRnnError('ERR_INVALID_ARGUMENT', `Expected ${expected} for lengths but received ${actual}.`, { expected, actual })
-}
-
-function isShare(value: unknown): value is number {
-  return typeof value === 'number' && value > 0 && value < 1
-}
-
-/** As `random_split`: rounded down, and what is left goes to the parts in turn. Empty when the shares do not make a whole. */
-function shareOut(shares: readonly number[], count: number): number[] {
-  if (Math.abs(sum(shares) - 1) > SHARE_TOLERANCE) return []
-  const sizes = shares.map((share) => Math.floor(share * count))
-  const left = count - sum(sizes)
-  return sizes.map((size, part) => size + (part < left ? 1 : 0))
-}
-
-function sum(values: readonly number[]): number {
-  return values.reduce((total, value) => total + value, 0)
+function datasetOf(view: DatasetView): ImageDataset {
+  const dataset = Object.create(ImageDataset.prototype) as ImageDataset
+  views.set(dataset, view)
+  return dataset
 }
 
 /**
@@ -229,106 +192,40 @@ function sum(values: readonly number[]): number {
  * @internal
  * @throws TorchRnnError As the constructor of {@link ImageDataset}.
  */
-export function datasetFromOwned(raw: RawImageData): ImageDataset {
-  const shape = checkShape(raw.shape)
-  checkImages(raw.images, shape)
-  if (raw.labels.length !== shape[0]) throw wrongLabelCount(shape[0], raw.labels.length)
-  checkLabels(raw.labels, raw.numClasses)
-  const dataset = Object.create(ImageDataset.prototype) as ImageDataset
-  rawDataOf.set(dataset, { ...raw, shape })
-  return dataset
+export function datasetFromOwned(storage: ImageStorage): ImageDataset {
+  const checked = checkStorage(storage)
+  return datasetOf({ storage: checked, samples: { first: 0, count: checked.shape[0] } })
 }
 
 /**
- * The arrays of a dataset, not copied: for reading only.
+ * What a dataset shows, not copied: for reading only.
  *
  * @internal
+ * @param name - What the value is for, as errors name it.
  * @throws TorchRnnError `ERR_INVALID_ARGUMENT` for anything that is not an {@link ImageDataset} of this package.
  */
-export function rawData(dataset: ImageDataset): RawImageData {
-  const raw = rawDataOf.get(dataset)
-  if (raw === undefined) throw unexpected('ERR_INVALID_ARGUMENT', 'the dataset', 'an ImageDataset', dataset)
-  return raw
+export function viewOf(dataset: ImageDataset, name = 'the dataset'): DatasetView {
+  const view = views.get(dataset)
+  if (view === undefined) throw unexpected('ERR_INVALID_ARGUMENT', name, 'an ImageDataset', dataset)
+  return view
 }
 
-function checkShape(shape: unknown): [number, number, number] {
-  const values: unknown[] = Array.isArray(shape) ? Array.from(shape) : []
-  if (values.length === 3 && values.every((value) => Number.isSafeInteger(value) && (value as number) >= 1)) {
-    return values as [number, number, number]
+/**
+ * The image of each sample, in the data set's order, not copied: for reading only.
+ *
+ * @internal
+ */
+export function* eachImage(dataset: ImageDataset): Generator<Uint8Array | Float32Array> {
+  const { storage, samples } = viewOf(dataset)
+  const pixels = storage.shape[1] * storage.shape[2]
+  for (let index = 0; index < dataset.length; index += 1) {
+    const sample = samples instanceof Uint32Array ? (samples[index] as number) : samples.first + index
+    yield storage.images.subarray(sample * pixels, (sample + 1) * pixels)
   }
-  const expected = 'three integers [samples, rows, columns], each at least 1,'
-  if (!Array.isArray(shape)) throw unexpected('ERR_INVALID_SHAPE', 'shape', expected, shape)
-  const actual = describeShape(values)
-  throw new TorchRnnError('ERR_INVALID_SHAPE', `Expected ${expected} for shape but received ${actual}.`, { expected, actual })
 }
 
-function copyImages(images: unknown): Uint8Array | Float32Array {
-  // No instanceof: arrays of another realm (a vm context, a test runner) are as good.
-  if (types.isUint8Array(images)) {
-    refuseDetached('images', images)
-    return new Uint8Array(images)
-  }
-  if (types.isFloat32Array(images)) {
-    refuseDetached('images', images)
-    return new Float32Array(images)
-  }
-  throw unexpected('ERR_INVALID_ARGUMENT', 'images', 'a flat Uint8Array (0 to 255) or Float32Array', images)
-}
-
-function checkImages(images: Uint8Array | Float32Array, shape: readonly [number, number, number]): void {
-  const expected = shape[0] * shape[1] * shape[2]
-  if (images.length !== expected) {
-    const message = `Expected ${expected} values in images for shape [${shape.join(', ')}] but received ${images.length}.`
-    throw new TorchRnnError('ERR_INVALID_SHAPE', message, { expected: `${expected} values`, actual: `${images.length} values` })
-  }
-  if (!types.isFloat32Array(images)) return
-  const index = images.findIndex((value) => !Number.isFinite(value))
-  if (index >= 0) throw unexpected('ERR_INVALID_DATA', `images[${index}]`, 'a finite number', images[index])
-}
-
-function copyLabels(labels: unknown, count: number): Uint8Array {
-  if (types.isTypedArray(labels)) refuseDetached('labels', labels)
-  const length: unknown = isObject(labels) && 'length' in labels ? labels.length : undefined
-  if (!isObject(labels) || !Number.isSafeInteger(length) || types.isDataView(labels)) {
-    throw unexpected('ERR_INVALID_ARGUMENT', 'labels', 'a Uint8Array or an array of integers', labels)
-  }
-  if (length !== count) throw wrongLabelCount(count, length as number)
-  if (types.isUint8Array(labels)) return new Uint8Array(labels)
-  return copyLabelValues(labels as ArrayLike<unknown>, count)
-}
-
-function copyLabelValues(labels: ArrayLike<unknown>, count: number): Uint8Array {
-  const copy = new Uint8Array(count)
-  for (let index = 0; index < count; index++) {
-    const label = labels[index]
-    if (!Number.isInteger(label) || (label as number) < 0 || (label as number) >= CLASSES.max) {
-      throw unexpected('ERR_INVALID_DATA', `labels[${index}]`, `an integer from 0 to ${CLASSES.max - 1}`, label)
-    }
-    copy[index] = label as number
-  }
-  return copy
-}
-
-function checkLabels(labels: Uint8Array, numClasses: number): void {
-  const index = labels.findIndex((label) => label >= numClasses)
-  if (index < 0) return
-  throw unexpected(
-    'ERR_INVALID_DATA',
-    `labels[${index}]`,
-    `an integer from 0 to ${numClasses - 1}`,
-    labels[index],
-    `There are ${numClasses} classes.`,
-  )
-}
-
-/** The number of classes that these labels need: the largest + 1. */
-export function countClasses(labels: Uint8Array): number {
-  return labels.reduce((largest, label) => Math.max(largest, label), 0) + 1
-}
-
-function wrongLabelCount(expected: number, actual: number): TorchRnnError {
-  const message = `Expected ${expected} labels, one for each sample, but received ${actual}.`
-  return new TorchRnnError('ERR_INVALID_SHAPE', message, { expected: `${expected} labels`, actual: `${actual} labels` })
+function countOf(samples: Samples): number {
+  return samples instanceof Uint32Array ? samples.length : samples.count
 }
 
 function checkRange(start: unknown, end: unknown, count: number): asserts start is number {
@@ -338,19 +235,4 @@ function checkRange(start: unknown, end: unknown, count: number): asserts start 
   if (!Number.isInteger(end) || (end as number) <= (start as number) || (end as number) > count) {
     throw unexpected('ERR_INVALID_ARGUMENT', 'end', `an integer from ${(start as number) + 1} to ${count}`, end)
   }
-}
-
-/** An array without memory looks empty; saying so beats a riddle about its length. */
-function refuseDetached(name: string, array: NodeJS.TypedArray): void {
-  if (array.length > 0) return
-  try {
-    array.slice() // Throws where there is nothing to read from.
-  } catch (cause) {
-    const message = `Expected data in ${name} but its buffer was transferred away (detached) or became too short.`
-    throw new TorchRnnError('ERR_INVALID_DATA', message, { expected: 'data', actual: 'a detached buffer', cause })
-  }
-}
-
-function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null
 }

@@ -3,8 +3,9 @@ import { unexpected } from '../errors'
 import { invalidFile, showPath } from '../files/regular-file'
 import { checkOption, resolveOptions } from '../options/checks'
 import { MODEL_OPTIONS } from '../options/options'
-import { countClasses, datasetFromOwned, type ImageDataset } from './dataset'
+import { datasetFromOwned, type ImageDataset } from './dataset'
 import { type IdxImages, type IdxReadOptions, readIdxImages, readIdxLabels } from './idx'
+import { countClasses } from './image-storage'
 
 /** Which files {@link loadIdx} reads. */
 export interface LoadIdxOptions {

@@ -3,7 +3,8 @@ import { dirname, join } from 'node:path'
 import { TorchRnnError, unexpected } from '../errors'
 import { invalidFile, isSystemError, showPath, toFileSystemError } from '../files/regular-file'
 import { resolveOptions } from '../options/checks'
-import { countClasses, type ImageDataset } from './dataset'
+import type { ImageDataset } from './dataset'
+import { countClasses } from './image-storage'
 import { type IdxPair, readPair, toDataset } from './load-idx'
 
 /** Where {@link loadMnist} reads from. */

@@ -13,15 +13,17 @@ export interface PixelStatistics {
 }
 
 /** Mean and spread of grey values from 0 to 255, scaled to 0 to 1; at least one. Exact sums: the order of the pixels does not matter. */
-export function pixelStatistics(images: Uint8Array): PixelStatistics {
+export function pixelStatistics(images: Iterable<Uint8Array>): PixelStatistics {
   const counts = new Float64Array(WHITE + 1)
-  for (const grey of images) (counts[grey] as number) += 1
-  const total = counts.reduce((sum, count, grey) => sum + count * grey, 0)
-  const mean = total / images.length
+  for (const image of images) {
+    for (const grey of image) (counts[grey] as number) += 1
+  }
+  const pixels = counts.reduce((sum, count) => sum + count, 0)
+  const mean = counts.reduce((sum, count, grey) => sum + count * grey, 0) / pixels
   const squares = counts.reduce((sum, count, grey) => sum + count * (grey - mean) ** 2, 0)
   return {
     mean: mean / WHITE,
-    standardDeviation: Math.sqrt(squares / images.length) / WHITE,
+    standardDeviation: Math.sqrt(squares / pixels) / WHITE,
     minimum: counts.findIndex((count) => count > 0) / WHITE,
     maximum: counts.findLastIndex((count) => count > 0) / WHITE,
   }

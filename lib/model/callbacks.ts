@@ -1,5 +1,5 @@
 import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks'
-import type { NativeCallback } from '../addon/native'
+import type { NativeCallback } from '../addon/binding'
 import { TorchRnnError } from '../errors'
 
 /** A number that stands for a failure that native code cannot have numbered: no memory for the event. */
@@ -108,9 +108,8 @@ export class Callbacks {
 
   /** What a callback threw, if that is why a native call rejected with `error`. Each failure can be taken once. */
   takeThrown(error: unknown): { readonly thrown: unknown } | undefined {
-    const { code, detail } = error as { code?: string; detail?: string }
-    if (code !== 'ERR_CALLBACK_FAILED') return undefined
-    const failure = Number(detail)
+    const { code, failure } = error as { code?: string; failure?: number }
+    if (code !== 'ERR_CALLBACK_FAILED' || failure === undefined) return undefined
     const thrown =
       failure === UNKNOWN_FAILURE
         ? new TorchRnnError('ERR_NATIVE', 'A callback could not be called.', { cause: error })

@@ -1,5 +1,5 @@
 /** What is measured when a model is evaluated. */
-import type { NativeEvaluation } from '../addon/native'
+import type { NativeEvaluation } from '../addon/binding'
 
 /** How well one class is recognised. A ratio of nothing (no such answer, no such sample) counts as 0, as in scikit-learn. */
 export interface ClassMetrics {

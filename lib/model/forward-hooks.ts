@@ -1,4 +1,4 @@
-import type { NativeForwardEvent, NativeImageRnn } from '../addon/native'
+import type { NativeForwardEvent, NativeImageRnn } from '../addon/binding'
 import { unexpected } from '../errors'
 import type { Tensor } from '../tensor'
 import type { Callbacks } from './callbacks'

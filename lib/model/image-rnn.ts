@@ -1,29 +1,45 @@
 import { types } from 'node:util'
-import { type NativeImageRnn, native } from '../addon/native'
-import { type Caller, callerOf, toPublicError, translated } from '../addon/native-errors'
-import type { ImageDataset, ImageInput } from '../data/dataset'
-import { toBatch, toNativeDataset } from '../data/native-data'
-import { TorchRnnError, unexpected } from '../errors'
+import { callerOf } from '../addon/native-errors'
+import type { ImageDataset } from '../data/dataset'
+import { type ImageInput, toBatch } from '../data/image-batch'
+import { toNativeDataset } from '../data/native-data'
+import { unexpected } from '../errors'
 import { checkOption, resolveOptions } from '../options/checks'
-import { MODEL_OPTIONS, type ModelOptions, OPTIONS, type PlacementOptions } from '../options/options'
+import {
+  type BatchingOptions,
+  INFERENCE_OPTIONS,
+  MODEL_OPTIONS,
+  type ModelOptions,
+  OPTIONS,
+  type PlacementOptions,
+} from '../options/options'
 import type { Tensor } from '../tensor'
-import { checkTrainOptions, type History, OTHER_TRAIN_OPTIONS, prepareData, type TrainOptions, trainEpochs } from '../training/training'
+import type { EpochEvent } from '../training/events'
+import { trainEpochs } from '../training/loop'
+import { checkTrainOptions, type History, OTHER_TRAIN_OPTIONS, prepareData, type TrainOptions } from '../training/train-options'
+import { abortReason, checkSignal } from './abort'
 import { parameterCount } from './architecture'
-import { Callbacks, wouldWaitForItself } from './callbacks'
 import { type Evaluation, toEvaluation } from './evaluation'
 import { type ForwardHook, ForwardHooks, type HookHandle, type ModuleName } from './forward-hooks'
 import { readModelFile, writeModelFile } from './model-file'
+import { ModelSession } from './session'
 import { drawSummary, summarize } from './summary'
 
-/** What a model takes images for. */
+/** How a model classifies images. */
 export interface Prediction {
   /** `[N]`: the most probable class of each image; the lowest one where several are equal. */
   classes: Uint8Array
-  /** `[N, C]`: how probable the model takes each class to be, 0 to 1; the sum of a row is 1. */
+  /** `[N, C]`: the probability of each class, 0 to 1; each row adds up to 1. */
   probabilities: Tensor
 }
 
-/** Samples that evaluate computes at once: large enough to keep all cores busy, small enough to stop soon. */
+/** How to compute many images, and when to stop. */
+export interface InferenceOptions extends BatchingOptions {
+  /** Stops the call: the running batch is finished, and the call rejects with the signal's reason (an `AbortError` by default). */
+  signal?: AbortSignal
+}
+
+/** Samples that evaluate computes at once by default: large enough to keep all cores busy, small enough to stop soon. */
 const EVALUATION_BATCH = 1000
 
 /**
@@ -35,12 +51,9 @@ const EVALUATION_BATCH = 1000
 export class ImageRNN {
   /** The options as resolved. */
   readonly options: Readonly<Required<ModelOptions>>
-  readonly #native: NativeImageRnn
-  #device: string
-  readonly #callbacks = new Callbacks(this)
+  readonly #session: ModelSession
   readonly #hooks: ForwardHooks
-  #training = false
-  #disposed = false
+  #device: string
 
   /**
    * Creates a network with random weights that follow from `seed`.
@@ -49,9 +62,9 @@ export class ImageRNN {
    */
   constructor(options: ModelOptions = {}) {
     const resolved = resolveOptions(MODEL_OPTIONS, options, 'ImageRNN')
-    this.#native = translated(() => new (native().ImageRnn)(resolved))
-    this.#device = this.#native.device
-    this.#hooks = new ForwardHooks(this.#native, this.#callbacks)
+    this.#session = new ModelSession(this, resolved)
+    this.#device = this.#session.native.device
+    this.#hooks = new ForwardHooks(this.#session.native, this.#session.callbacks)
     this.options = Object.freeze(resolved)
   }
 
@@ -72,7 +85,7 @@ export class ImageRNN {
 
   /** True once {@link dispose} was called. */
   get disposed(): boolean {
-    return this.#disposed
+    return this.#session.isDisposed
   }
 
   /**
@@ -80,23 +93,27 @@ export class ImageRNN {
    *
    * @param images - `[N, T, F]`, or `[T, F]` for one image: bytes 0 to 255, which are divided by 255, or floats, used as they are. Copied.
    * @returns Logits `[N, C]`.
-   * @throws TorchRnnError `ERR_INVALID_ARGUMENT`, `ERR_INVALID_SHAPE`, `ERR_INVALID_DATA` for floats that are not finite, `ERR_BUSY` from inside
-   *   a hook of this model, `ERR_DISPOSED`.
+   * @throws TorchRnnError `ERR_INVALID_ARGUMENT`, `ERR_INVALID_SHAPE`, `ERR_INVALID_DATA` for floats that are not finite,
+   *   `ERR_INVALID_OPTION`, `ERR_BUSY` from inside a hook of this model, `ERR_DISPOSED`; and the signal's reason after an abort.
    */
-  async forward(images: Readonly<ImageInput>): Promise<Tensor> {
-    this.#checkUsable('forward')
-    return await this.#run(() => this.#native.forward(toBatch(images, this.options.inputSize)), callerOf(this.forward))
+  async forward(images: Readonly<ImageInput>, options: InferenceOptions = {}): Promise<Tensor> {
+    const { batchSize = 0, signal } = checkInference(options, 'forward')
+    this.#session.checkUsable('forward')
+    const batch = toBatch(images, this.options.inputSize)
+    return await this.#session.run((call) => this.#session.native.forward(batch, { call, batchSize }), callerOf(this.forward), signal)
   }
 
   /**
-   * Tells what is on images, in eval mode: the softmax of what {@link forward} gives.
+   * Classifies images, in eval mode: the softmax of what {@link forward} gives.
    *
    * @param images - As for {@link forward}.
    * @throws TorchRnnError As {@link forward}.
    */
-  async predict(images: Readonly<ImageInput>): Promise<Prediction> {
-    this.#checkUsable('predict')
-    return await this.#run(() => this.#native.predict(toBatch(images, this.options.inputSize)), callerOf(this.predict))
+  async predict(images: Readonly<ImageInput>, options: InferenceOptions = {}): Promise<Prediction> {
+    const { batchSize = 0, signal } = checkInference(options, 'predict')
+    this.#session.checkUsable('predict')
+    const batch = toBatch(images, this.options.inputSize)
+    return await this.#session.run((call) => this.#session.native.predict(batch, { call, batchSize }), callerOf(this.predict), signal)
   }
 
   /**
@@ -111,37 +128,37 @@ export class ImageRNN {
   async train(dataset: ImageDataset, options: TrainOptions = {}): Promise<History> {
     const hyperparameters = resolveOptions(OPTIONS.training, options, 'train', OTHER_TRAIN_OPTIONS)
     checkTrainOptions(options)
-    this.#checkUsable('train')
-    this.#checkNotTraining('train is called again')
+    this.#session.checkUsable('train')
+    this.#session.checkNotTraining('train is called again')
     const data = prepareData(dataset, options, this.options.seed)
     options.signal?.throwIfAborted()
-    const caller = callerOf(this.train)
-    const run = <Result>(call: () => Promise<Result>) => this.#run(call, caller)
-    this.#training = true
-    const stop = () => this.#native.stopTraining()
-    options.signal?.addEventListener('abort', stop)
+    const training = { session: this.#session, data, hyperparameters, options, caller: callerOf(this.train) }
+    const epochs: EpochEvent[] = []
     try {
-      await run(() => this.#native.startTraining(hyperparameters, data.train, data.validation ?? null))
-      const model = { native: this.#native, callbacks: this.#callbacks, run, evaluationBatch: EVALUATION_BATCH }
-      return await trainEpochs(model, data, hyperparameters, options)
+      await this.#session.whileTraining(async () => {
+        for await (const event of trainEpochs(training)) {
+          epochs.push(event)
+          await options.onEpoch?.(event)
+        }
+      })
+      return { epochs }
     } catch (error) {
-      options.signal?.throwIfAborted() // An abort may show as an interrupted hook; the reason is what the caller waits for.
-      throw error
-    } finally {
-      options.signal?.removeEventListener('abort', stop)
-      this.#training = false
+      throw options.signal?.aborted === true ? abortReason(options.signal, error) : error
     }
   }
 
   /**
    * Measures loss, accuracy and confusions, and how well each class is recognised, in eval mode.
    *
-   * @throws TorchRnnError `ERR_INVALID_SHAPE` or `ERR_INVALID_DATA` when the dataset does not fit the model, `ERR_BUSY`, `ERR_DISPOSED`.
+   * @throws TorchRnnError `ERR_INVALID_SHAPE` or `ERR_INVALID_DATA` when the dataset does not fit the model, `ERR_INVALID_OPTION`,
+   *   `ERR_BUSY`, `ERR_DISPOSED`; and the signal's reason after an abort.
    */
-  async evaluate(dataset: ImageDataset): Promise<Evaluation> {
-    this.#checkUsable('evaluate')
+  async evaluate(dataset: ImageDataset, options: InferenceOptions = {}): Promise<Evaluation> {
+    const { batchSize = EVALUATION_BATCH, signal } = checkInference(options, 'evaluate')
+    this.#session.checkUsable('evaluate')
     const data = toNativeDataset(dataset)
-    return toEvaluation(await this.#run(() => this.#native.evaluate(data, { batchSize: EVALUATION_BATCH }), callerOf(this.evaluate)))
+    const evaluate = (call: number) => this.#session.native.evaluate(data, { call, batchSize })
+    return toEvaluation(await this.#session.run(evaluate, callerOf(this.evaluate), signal))
   }
 
   /**
@@ -153,7 +170,7 @@ export class ImageRNN {
    * @throws TorchRnnError `ERR_INVALID_ARGUMENT`, `ERR_DISPOSED`.
    */
   registerForwardHook(module: ModuleName, hook: ForwardHook): HookHandle {
-    this.#checkNotDisposed()
+    this.#session.checkNotDisposed()
     return this.#hooks.add(module, hook)
   }
 
@@ -163,8 +180,8 @@ export class ImageRNN {
    * @throws TorchRnnError `ERR_BUSY` from inside a hook of this model, `ERR_DISPOSED`.
    */
   async stateDict(): Promise<Map<string, Tensor>> {
-    this.#checkUsable('stateDict')
-    return new Map(Object.entries(await this.#run(() => this.#native.stateDict(), callerOf(this.stateDict))))
+    this.#session.checkUsable('stateDict')
+    return new Map(Object.entries(await this.#session.run(() => this.#session.native.stateDict(), callerOf(this.stateDict))))
   }
 
   /**
@@ -175,9 +192,9 @@ export class ImageRNN {
    */
   async loadStateDict(state: ReadonlyMap<string, Tensor>): Promise<void> {
     if (!types.isMap(state)) throw unexpected('ERR_INVALID_ARGUMENT', 'state', 'a Map from names to tensors', state)
-    this.#checkUsable('loadStateDict')
-    this.#checkNotTraining('its parameters are replaced')
-    await this.#run(() => this.#native.loadStateDict(Object.fromEntries(state)), callerOf(this.loadStateDict))
+    this.#session.checkUsable('loadStateDict')
+    this.#session.checkNotTraining('its parameters are replaced')
+    await this.#session.run(() => this.#session.native.loadStateDict(Object.fromEntries(state)), callerOf(this.loadStateDict))
   }
 
   /**
@@ -188,8 +205,8 @@ export class ImageRNN {
    */
   async save(path: string): Promise<void> {
     if (typeof path !== 'string' || path === '') throw unexpected('ERR_INVALID_ARGUMENT', 'path', 'the path of a file', path)
-    this.#checkUsable('save')
-    const state = await this.#run(() => this.#native.stateDict(), callerOf(this.save))
+    this.#session.checkUsable('save')
+    const state = await this.#session.run(() => this.#session.native.stateDict(), callerOf(this.save))
     await writeModelFile(path, this.options, new Map(Object.entries(state)))
   }
 
@@ -224,9 +241,9 @@ export class ImageRNN {
    */
   async to(device: string): Promise<this> {
     checkOption('device', MODEL_OPTIONS.device, device)
-    this.#checkUsable('to')
-    this.#checkNotTraining('it is moved')
-    this.#device = await this.#run(() => this.#native.to({ device }), callerOf(this.to))
+    this.#session.checkUsable('to')
+    this.#session.checkNotTraining('it is moved')
+    this.#device = await this.#session.run(() => this.#session.native.to({ device }), callerOf(this.to))
     return this
   }
 
@@ -242,8 +259,8 @@ export class ImageRNN {
 
   /** Threads that one operation uses on the CPU, as libtorch reports it from the model's thread. @throws TorchRnnError `ERR_DISPOSED`. */
   async threadCount(): Promise<number> {
-    this.#checkUsable('threadCount')
-    return await this.#run(() => this.#native.threadCount(), callerOf(this.threadCount))
+    this.#session.checkUsable('threadCount')
+    return await this.#session.run(() => this.#session.native.threadCount(), callerOf(this.threadCount))
   }
 
   /**
@@ -261,36 +278,14 @@ export class ImageRNN {
 
   /** {@link dispose}, and waits until the running call has ended and the memory is free, for `await using model = new ImageRNN()`. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#disposed = true
-    await this.#native.dispose()
+    await this.#session.dispose()
   }
+}
 
-  #checkUsable(method: string): void {
-    this.#checkNotDisposed()
-    if (wouldWaitForItself(this)) {
-      throw new TorchRnnError(
-        'ERR_BUSY',
-        `${method} was called from inside a hook or onBatch that this model waits for: it would wait for itself.`,
-      )
-    }
-  }
-
-  #checkNotTraining(what: string): void {
-    if (!this.#training) return
-    throw new TorchRnnError('ERR_BUSY', `This model is being trained. Wait for that, or abort it, before ${what}.`)
-  }
-
-  #checkNotDisposed(): void {
-    if (this.#disposed) throw new TorchRnnError('ERR_DISPOSED', 'The model was disposed and cannot be used any more.')
-  }
-
-  /** Runs a native call; its errors become {@link TorchRnnError}s with the stack of the public method's caller. */
-  async #run<Result>(call: () => Promise<Result>, caller: Caller): Promise<Result> {
-    try {
-      return await this.#callbacks.call(call)
-    } catch (error) {
-      const failure = this.#callbacks.takeThrown(error)
-      throw failure === undefined ? toPublicError(error, caller) : failure.thrown
-    }
-  }
+/** @throws TorchRnnError `ERR_INVALID_OPTION` */
+function checkInference(options: InferenceOptions, owner: string): InferenceOptions {
+  const { batchSize } = resolveOptions(INFERENCE_OPTIONS, options, owner, ['signal'])
+  const { signal } = options ?? {}
+  checkSignal(signal)
+  return { ...(batchSize === undefined ? {} : { batchSize }), ...(signal === undefined ? {} : { signal }) }
 }

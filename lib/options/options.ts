@@ -46,6 +46,12 @@ export interface TrainHyperparameters {
   logInterval?: number
 }
 
+/** How to compute many images. */
+export interface BatchingOptions {
+  /** Samples that are computed at once, 1 to 65536. Default 1000; but where there are hooks, forward and predict compute all at once. */
+  batchSize?: number
+}
+
 /** What decides which parameters a network has and what it computes with them. A model file holds these. */
 const architecture = {
   inputSize: { kind: 'integer', min: 1, max: 65536, default: 28, summary: 'features per time step: pixels of a row', fromData: true },
@@ -80,10 +86,12 @@ const placement = {
   threads: { kind: 'integer', min: 0, max: 1024, default: 0, summary: 'CPU threads of one operation; 0: libtorch decides' },
 } as const satisfies TableFor<PlacementOptions>
 
+const batchSizes = { kind: 'integer', min: 1, max: 65536 } as const
+
 /** How to train. */
 const training = {
   epochs: { kind: 'integer', min: 1, max: 1_000_000, default: 10, summary: 'passes over the training set' },
-  batchSize: { kind: 'integer', min: 1, max: 65536, default: 128, summary: 'samples per update' },
+  batchSize: { ...batchSizes, default: 128, summary: 'samples per update' },
   learningRate: { kind: 'number', min: 0, max: 100, default: 1e-3, summary: 'step size of Adam' },
   shuffle: { kind: 'boolean', default: true, summary: 'visit the samples in a new random order every epoch' },
   logInterval: { kind: 'integer', min: 1, max: 1_000_000, default: 10, summary: 'batches between two progress events' },
@@ -132,3 +140,8 @@ export const NETWORK_CHOICES = withoutFromData({ ...architecture, ...initialisat
 function withoutFromData<Table extends object>(table: Table): Chosen<Table> {
   return Object.fromEntries(Object.entries(table).filter(([, spec]) => !('fromData' in spec))) as unknown as Chosen<Table>
 }
+
+/** How to compute many images without training: in the API only, and not in the table, since training has a batch size of its own. */
+export const INFERENCE_OPTIONS = {
+  batchSize: { ...batchSizes, optional: true, summary: 'samples that are computed at once' },
+} as const satisfies TableFor<BatchingOptions>

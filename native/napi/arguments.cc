@@ -1,8 +1,7 @@
 #include "native/napi/arguments.h"
 
+#include <algorithm>
 #include <cmath>
-
-#include "native/core/runtime/error.h"
 
 namespace torch_rnn_mnist {
 namespace {
@@ -47,6 +46,19 @@ std::string RequireString(const Napi::Object& object, const char* key) {
   const Napi::Value value = object.Get(key);
   if (!value.IsString()) throw Unexpected(key, "a string");
   return value.As<Napi::String>();
+}
+
+std::vector<double> RequireNumbers(const Napi::Object& object, const char* key) {
+  const Napi::Value value = object.Get(key);
+  if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != napi_float64_array) {
+    throw Unexpected(key, "a Float64Array");
+  }
+  const auto array = value.As<Napi::Float64Array>();
+  std::vector<double> numbers(array.Data(), array.Data() + array.ElementLength());
+  if (!std::all_of(numbers.begin(), numbers.end(), [](double number) { return std::isfinite(number); })) {
+    throw Unexpected(key, "finite numbers");
+  }
+  return numbers;
 }
 
 }  // namespace torch_rnn_mnist

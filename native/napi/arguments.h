@@ -3,7 +3,12 @@
 #include <napi.h>
 
 #include <cstdint>
+#include <initializer_list>
 #include <string>
+#include <utility>
+#include <vector>
+
+#include "native/core/runtime/error.h"
 
 namespace torch_rnn_mnist {
 
@@ -18,5 +23,19 @@ int64_t RequireInteger(const Napi::Object& object, const char* key, int64_t min,
 double RequireNumber(const Napi::Object& object, const char* key);
 bool RequireBoolean(const Napi::Object& object, const char* key);
 std::string RequireString(const Napi::Object& object, const char* key);
+// The values of a Float64Array, each finite.
+std::vector<double> RequireNumbers(const Napi::Object& object, const char* key);
+
+// The value that belongs to a name.
+template <typename Value>
+Value RequireChoice(const Napi::Object& object, const char* key, std::initializer_list<std::pair<const char*, Value>> choices) {
+  const std::string name = RequireString(object, key);
+  std::string known;
+  for (const auto& [choice, value] : choices) {
+    if (name == choice) return value;
+    known += (known.empty() ? "" : " or ") + std::string(choice);
+  }
+  throw Error(kInvalidArgument, "Expected " + known + " for " + key + ".");
+}
 
 }  // namespace torch_rnn_mnist

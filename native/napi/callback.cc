@@ -1,10 +1,7 @@
 #include "native/napi/callback.h"
 
 #include <limits>
-#include <string>
 #include <utility>
-
-#include "native/core/runtime/error.h"
 
 namespace torch_rnn_mnist {
 namespace {
@@ -13,11 +10,17 @@ constexpr uint32_t kUnknownFailure = std::numeric_limits<uint32_t>::max();
 
 }  // namespace
 
+Napi::Error ToJavaScript(Napi::Env env, const CallbackFailed& failed) {
+  Napi::Error result = ToJavaScript(env, static_cast<const Error&>(failed));
+  result.Set("failure", Napi::Number::New(env, failed.failure()));
+  return result;
+}
+
 void CallbackCall::Wait() {
   std::optional<uint32_t> outcome;
   stop_->WaitFor([&] { return (outcome = outcome_).has_value(); });
-  if (!outcome) throw Error(kDisposed, "The call was stopped while it waited for a callback.");
-  if (*outcome != 0) throw Error(kCallbackFailed, "A callback failed.", std::to_string(*outcome));
+  if (!outcome) throw StoppedError(stop_->reason());
+  if (*outcome != 0) throw CallbackFailed(*outcome);
 }
 
 void CallbackCall::Settle(uint32_t failure) {
@@ -41,7 +44,7 @@ std::shared_ptr<CallbackCall> Callback::Call(MakeEvent make_event, const std::sh
       if (function.IsEmpty()) return call->Settle(0);  // Removed meanwhile: nobody wants the event.
       const auto settle = Napi::Function::New(env, [call](const Napi::CallbackInfo& info) { call->Settle(info[0].ToNumber()); });
       function.Call({make_event(env), settle});
-    } catch (const Napi::Error&) {
+    } catch (...) {
       call->Settle(kUnknownFailure);  // No memory for the event, or the environment is ending.
     }
   });

@@ -8,20 +8,34 @@
 #include <optional>
 #include <utility>
 
+#include "native/core/runtime/error.h"
 #include "native/core/runtime/stop_signal.h"
 #include "native/napi/dispatcher.h"
 #include "native/napi/environment.h"
 
 namespace torch_rnn_mnist {
 
+// A JavaScript function failed. lib/model/callbacks.ts knows the error by the failure's number.
+class CallbackFailed : public Error {
+ public:
+  explicit CallbackFailed(uint32_t failure) : Error("ERR_CALLBACK_FAILED", "A callback failed."), failure_(failure) {}
+
+  uint32_t failure() const { return failure_; }
+
+ private:
+  uint32_t failure_;
+};
+
+// With the number as `failure`.
+Napi::Error ToJavaScript(Napi::Env env, const CallbackFailed& failed);
+
 // A call of a JavaScript function that is under way. For the computing thread.
 class CallbackCall {
  public:
   explicit CallbackCall(std::shared_ptr<StopSignal> stop) : stop_(std::move(stop)) {}
 
-  // Blocks until JavaScript has settled the call or the job is asked to stop.
-  // Throws Error with code kCallbackFailed and the failure's number as detail when the function failed, and ERR_DISPOSED when the wait
-  // was ended by a stop.
+  // Blocks until JavaScript has settled the call or the job is asked to stop. Throws CallbackFailed when the function failed, and what
+  // StoppedError tells when the wait was ended by a stop.
   void Wait();
 
   // JavaScript thread: the function is done (0), or has failed (a number that tells JavaScript which error it was).
@@ -33,11 +47,8 @@ class CallbackCall {
   std::optional<uint32_t> outcome_;  // Guarded by the signal's mutex; empty while the call is pending.
 };
 
-// The code of the error that says that a JavaScript callback failed. lib/callbacks.ts replaces it by what the callback threw.
-inline constexpr const char* kCallbackFailed = "ERR_CALLBACK_FAILED";
-
 // A JavaScript function that a computing thread calls: function(event, settle), where `settle(failure)` must be called exactly
-// once, when the event has been dealt with. It must not throw; lib/callbacks.ts wraps the user's functions that way.
+// once, when the event has been dealt with. It must not throw; lib/model/callbacks.ts wraps the user's functions that way.
 //
 // Created on the JavaScript thread; may be called and destroyed on any thread, also after the environment has ended.
 class Callback {

@@ -8,7 +8,20 @@
 
 namespace torch_rnn_mnist {
 
-// new Dataset({ data, shape }, labels: Uint8Array): a copy of the arrays, made once.
+// new ImageStorage({ data, shape }, labels: { data: Uint8Array, shape }): borrows the arrays, which nobody may change or transfer any more.
+class StorageWrap : public Napi::ObjectWrap<StorageWrap> {
+ public:
+  static Napi::Function Define(Napi::Env env);
+  // Throws Error ERR_INVALID_ARGUMENT when `value` is no ImageStorage of this environment.
+  static std::shared_ptr<const ImageStorage> Read(const Napi::Value& value);
+
+  explicit StorageWrap(const Napi::CallbackInfo& info);
+
+ private:
+  std::shared_ptr<const ImageStorage> storage_;  // Shared with data sets and running jobs; freed on last release, on any thread.
+};
+
+// new Dataset(storage, samples: Uint32Array | { first, count }): a view of some samples.
 class DatasetWrap : public Napi::ObjectWrap<DatasetWrap> {
  public:
   static Napi::Function Define(Napi::Env env);
@@ -16,11 +29,9 @@ class DatasetWrap : public Napi::ObjectWrap<DatasetWrap> {
   static std::shared_ptr<const Dataset> Read(const Napi::Value& value);
 
   explicit DatasetWrap(const Napi::CallbackInfo& info);
-  void Finalize(Napi::BasicEnv env) override;
 
  private:
-  std::shared_ptr<const Dataset> dataset_;  // Shared with running jobs; freed on last release, on any thread.
-  int64_t reported_bytes_ = 0;              // What V8 was told; undone in the finalizer.
+  std::shared_ptr<const Dataset> dataset_;  // Shared with running jobs.
 };
 
 }  // namespace torch_rnn_mnist

@@ -3,18 +3,24 @@
 #include <memory>
 #include <utility>
 
+#include "native/napi/environment.h"
+
 namespace torch_rnn_mnist {
 namespace {
 
 void RunTask(napi_env env, napi_value /*function*/, void* /*context*/, void* data) {
   const std::unique_ptr<Dispatcher::Task> task(static_cast<Dispatcher::Task*>(data));
   if (env == nullptr) return;  // The environment ended first: only free the task.
-  const Napi::HandleScope scope(env);
   try {
-    (*task)(env);
-  } catch (const Napi::Error& error) {
-    // Tasks settle promises and report errors through them; what still escapes is made as visible as any uncaught exception.
-    napi_fatal_exception(env, error.Value());
+    const Napi::HandleScope scope(env);
+    try {
+      (*task)(env);
+    } catch (...) {
+      // Tasks settle promises and report errors through them; what still escapes is made as visible as any uncaught exception.
+      napi_fatal_exception(env, CurrentException(env).Value());
+    }
+  } catch (...) {
+    // JavaScript may not run any more, or there is no memory for an error: nobody can be told.
   }
 }
 

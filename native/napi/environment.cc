@@ -1,6 +1,9 @@
 #include "native/napi/environment.h"
 
+#include <exception>
 #include <utility>
+
+#include "native/core/runtime/torch_error.h"
 
 namespace torch_rnn_mnist {
 
@@ -9,6 +12,16 @@ Napi::Error ToJavaScript(Napi::Env env, const Error& error) {
   result.Set("code", Napi::String::New(env, error.code()));
   if (!error.detail().empty()) result.Set("detail", Napi::String::New(env, error.detail()));
   return result;
+}
+
+Napi::Error CurrentException(Napi::Env env) {
+  try {
+    throw;
+  } catch (const Napi::Error& error) {
+    return error;
+  } catch (...) {
+    return ToJavaScript(env, TranslateException(std::current_exception()));
+  }
 }
 
 Environment::Environment(Napi::Env env) : env_(env), dispatcher_(std::make_shared<Dispatcher>(env)) {
@@ -35,6 +48,7 @@ Environment::PendingPromise Environment::AddPromise(Napi::Object keep_alive) {
 
 napi_deferred Environment::Take(uint64_t id) {
   const auto found = promises_.find(id);
+  if (found == promises_.end()) return nullptr;
   const napi_deferred deferred = found->second.deferred;
   promises_.erase(found);
   dispatcher_->Release();
@@ -43,9 +57,13 @@ napi_deferred Environment::Take(uint64_t id) {
 
 // The C functions, because the C++ ones would throw while a worker is being terminated (process-exit.test.ts, "is no obstacle to the
 // exit of the process").
-void Environment::Resolve(uint64_t id, Napi::Value value) { napi_resolve_deferred(env_, Take(id), value); }
+void Environment::Resolve(uint64_t id, Napi::Value value) {
+  if (const napi_deferred deferred = Take(id)) napi_resolve_deferred(env_, deferred, value);
+}
 
-void Environment::Reject(uint64_t id, Napi::Value error) { napi_reject_deferred(env_, Take(id), error); }
+void Environment::Reject(uint64_t id, Napi::Value error) {
+  if (const napi_deferred deferred = Take(id)) napi_reject_deferred(env_, deferred, error);
+}
 
 uint64_t Environment::AddFunction(Napi::Function function, Hold hold) {
   const uint64_t id = next_id_++;
@@ -56,6 +74,12 @@ uint64_t Environment::AddFunction(Napi::Function function, Hold hold) {
 Napi::Function Environment::FindFunction(uint64_t id) {
   const auto found = functions_.find(id);
   return found == functions_.end() ? Napi::Function() : found->second.Value();
+}
+
+std::shared_ptr<void> Environment::KeepAlive(Napi::Object object) {
+  const uint64_t id = next_id_++;
+  kept_.emplace(id, Napi::Persistent(object));
+  return {nullptr, [dispatcher = dispatcher_, id](void*) { dispatcher->Post([id](Napi::Env env) { Of(env).kept_.erase(id); }); }};
 }
 
 }  // namespace torch_rnn_mnist

@@ -1,25 +1,28 @@
 #include "native/napi/image_rnn_wrap.h"
 
+#include <ATen/Parallel.h>
+
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
+#include "native/core/inference/evaluation.h"
+#include "native/core/inference/prediction.h"
 #include "native/core/runtime/device.h"
+#include "native/core/runtime/threads.h"
 #include "native/napi/arguments.h"
 #include "native/napi/async_call.h"
-#include "native/napi/callback.h"
 #include "native/napi/dataset_wrap.h"
+#include "native/napi/forward_hook.h"
 #include "native/napi/model_values.h"
+#include "native/napi/progress_reporter.h"
 #include "native/napi/tensors.h"
 
 namespace torch_rnn_mnist {
 namespace {
 
 constexpr int64_t kMaxThreads = 1024;
-
-// The result of a job that has none.
-struct Done {};
-Napi::Value DoneToJavaScript(Napi::Env env, const Done&) { return env.Undefined(); }
 
 // Bytes of a network with its gradients and Adam's two moments.
 int64_t EstimateBytes(const ModelOptions& o) {
@@ -30,54 +33,14 @@ int64_t EstimateBytes(const ModelOptions& o) {
   return static_cast<int64_t>(parameters * 4 * sizeof(float));
 }
 
-// Tells JavaScript about progress without making training wait: one callback may be under way while the next batches run; when it is
-// still not done at the next report, training waits, so that events cannot pile up.
-class ProgressReporter {
- public:
-  ProgressReporter(std::shared_ptr<Callback> callback, std::shared_ptr<StopSignal> stop)
-      : callback_(std::move(callback)), stop_(std::move(stop)) {}
-
-  void Report(const TrainProgress& progress) {
-    Finish();
-    call_ = callback_->Call([progress](Napi::Env env) { return ProgressToJavaScript(env, progress); }, stop_);
-  }
-
-  // After a stop nobody waits: an epoch ends with the running batch.
-  void Finish() {
-    if (const std::shared_ptr<CallbackCall> call = std::move(call_); call && !stop_->Requested()) call->Wait();
-  }
-
- private:
-  const std::shared_ptr<Callback> callback_;
-  const std::shared_ptr<StopSignal> stop_;
-  std::shared_ptr<CallbackCall> call_;
+// Options of a call that may be stopped: its number, and the samples that are computed at once (0: the default).
+struct CallOptions {
+  uint64_t call;
+  int64_t batch_size;
 };
-
-// Copies of tensors for a hook, which may keep and change them.
-std::vector<torch::Tensor> CopyAll(const std::vector<torch::Tensor>& tensors) {
-  std::vector<torch::Tensor> copies;
-  for (const torch::Tensor& tensor : tensors) copies.push_back(CopyForJavaScript(tensor));
-  return copies;
-}
-
-Napi::Array TensorsToJavaScript(Napi::Env env, const std::vector<torch::Tensor>& tensors) {
-  Napi::Array array = Napi::Array::New(env, tensors.size());
-  for (size_t i = 0; i < tensors.size(); ++i) array.Set(static_cast<uint32_t>(i), TensorToJavaScript(env, tensors[i]));
-  return array;
-}
-
-// The forward pass waits until JavaScript is done with the event, as in PyTorch.
-void RunJavaScriptHook(const Callback& callback, const ForwardEvent& event) {
-  const auto make_event = [module = event.module, training = event.training, inputs = CopyAll(event.inputs),
-                           outputs = CopyAll(event.outputs)](Napi::Env env) -> Napi::Value {
-    Napi::Object object = Napi::Object::New(env);
-    object.Set("module", std::string(kHookedModuleNames[static_cast<size_t>(module)]));
-    object.Set("training", training);
-    object.Set("inputs", TensorsToJavaScript(env, inputs));
-    object.Set("outputs", TensorsToJavaScript(env, outputs));
-    return object;
-  };
-  callback.Call(make_event, JobQueue::RunningStop())->Wait();
+CallOptions ReadCallOptions(const Napi::Value& value) {
+  const Napi::Object object = RequireObject(value, "options");
+  return {static_cast<uint64_t>(RequireInteger(object, "call", 1, kMaxSafeInteger)), RequireInteger(object, "batchSize", 0, kMaxSize)};
 }
 
 }  // namespace
@@ -89,12 +52,14 @@ Napi::Function ImageRnnWrap::Define(Napi::Env env) {
                          InstanceMethod<&ImageRnnWrap::Predict>("predict"),
                          InstanceMethod<&ImageRnnWrap::Evaluate>("evaluate"),
                          InstanceMethod<&ImageRnnWrap::StartTraining>("startTraining"),
-                         InstanceMethod<&ImageRnnWrap::TrainEpoch>("trainEpoch"),
-                         InstanceMethod<&ImageRnnWrap::StopTraining>("stopTraining"),
+                         InstanceMethod<&ImageRnnWrap::TrainBatches>("trainBatches"),
+                         InstanceMethod<&ImageRnnWrap::TrainingState>("trainingState"),
+                         InstanceMethod<&ImageRnnWrap::LoadTrainingState>("loadTrainingState"),
                          InstanceMethod<&ImageRnnWrap::StateDict>("stateDict"),
                          InstanceMethod<&ImageRnnWrap::LoadStateDict>("loadStateDict"),
                          InstanceMethod<&ImageRnnWrap::MoveTo>("to"),
                          InstanceMethod<&ImageRnnWrap::ThreadCount>("threadCount"),
+                         InstanceMethod<&ImageRnnWrap::Stop>("stop"),
                          InstanceMethod<&ImageRnnWrap::SetForwardHook>("setForwardHook"),
                          InstanceMethod<&ImageRnnWrap::Dispose>("dispose"),
                          InstanceAccessor<&ImageRnnWrap::Device>("device"),
@@ -111,7 +76,8 @@ ImageRnnWrap::ImageRnnWrap(const Napi::CallbackInfo& info) : ObjectWrap(info) {
     device_ = device.str();
     input_size_ = options.input_size;
     session_ = std::make_shared<ModelSession>(options, device, threads);
-    queue_ = std::make_shared<JobQueue>([session = session_] { session->Open(); }, [session = session_] { session->Close(); });
+    queue_ = std::make_shared<JobQueue>(
+        ThreadHooks{[session = session_] { session->Open(); }, ReleaseThreadPool, [session = session_] { session->Close(); }});
     Environment::Of(env).AddQueue(queue_);
     ReportMemory(env, EstimateBytes(options));
   });
@@ -131,117 +97,140 @@ void ImageRnnWrap::ReportMemory(Napi::BasicEnv env, int64_t bytes) {
   reported_bytes_ = bytes;
 }
 
+template <typename Work, typename Convert>
+Napi::Value ImageRnnWrap::Queue(const Napi::CallbackInfo& info, Work work, Convert convert, uint64_t call) {
+  using Result = std::invoke_result_t<Work, ModelSession&, const std::shared_ptr<StopSignal>&>;
+  auto run = [session = session_, work = std::move(work)](const std::shared_ptr<StopSignal>& stop) { return work(*session, stop); };
+  return QueueCall<Result>(*queue_, call, info.This().As<Napi::Object>(), std::move(run), std::move(convert));
+}
+
+template <typename Work>
+Napi::Value ImageRnnWrap::Queue(const Napi::CallbackInfo& info, Work work) {
+  auto run = [work = std::move(work)](ModelSession& session, const std::shared_ptr<StopSignal>&) {
+    work(session);
+    return Nothing{};
+  };
+  return Queue(info, std::move(run), NothingToJavaScript);
+}
+
 Napi::Value ImageRnnWrap::Forward(const Napi::CallbackInfo& info) {
   return Guarded(info.Env(), [&] {
     const torch::Tensor images = ReadImages(info[0], input_size_);
-    return QueueCall<torch::Tensor>(
-        info.Env(), *queue_, info.This().As<Napi::Object>(),
-        [session = session_, images](const auto& stop) { return session->Infer(images, *stop); },
-        [](Napi::Env env, const torch::Tensor& logits) { return TensorToJavaScript(env, logits); });
+    const auto [call, batch_size] = ReadCallOptions(info[1]);
+    const auto work = [images, batch_size = batch_size](ModelSession& session, const std::shared_ptr<StopSignal>& stop) {
+      return Infer(session.model(), session.engine(), images, batch_size, stop);
+    };
+    return Queue(info, work, TensorToJavaScript, call);
   });
 }
 
 Napi::Value ImageRnnWrap::Predict(const Napi::CallbackInfo& info) {
   return Guarded(info.Env(), [&] {
     const torch::Tensor images = ReadImages(info[0], input_size_);
-    return QueueCall<Prediction>(
-        info.Env(), *queue_, info.This().As<Napi::Object>(),
-        [session = session_, images](const auto& stop) { return session->Predict(images, *stop); }, PredictionToJavaScript);
+    const auto [call, batch_size] = ReadCallOptions(info[1]);
+    const auto work = [images, batch_size = batch_size](ModelSession& session, const std::shared_ptr<StopSignal>& stop) {
+      return torch_rnn_mnist::Predict(session.model(), session.engine(), images, batch_size, stop);
+    };
+    return Queue(info, work, PredictionToJavaScript, call);
   });
 }
 
 Napi::Value ImageRnnWrap::Evaluate(const Napi::CallbackInfo& info) {
   return Guarded(info.Env(), [&] {
     const std::shared_ptr<const Dataset> dataset = DatasetWrap::Read(info[0]);
-    const int64_t batch_size = RequireInteger(RequireObject(info[1], "options"), "batchSize", 1, kMaxSize);
-    return QueueCall<Evaluation>(
-        info.Env(), *queue_, info.This().As<Napi::Object>(),
-        [session = session_, dataset, batch_size](const auto& stop) { return session->EvaluateOn(*dataset, batch_size, *stop); },
-        EvaluationToJavaScript);
+    const auto [call, batch_size] = ReadCallOptions(info[1]);
+    const auto work = [dataset, batch_size = batch_size](ModelSession& session, const std::shared_ptr<StopSignal>& stop) {
+      return torch_rnn_mnist::Evaluate(session.model(), session.engine(), *dataset, batch_size, stop);
+    };
+    return Queue(info, work, EvaluationToJavaScript, call);
   });
 }
 
 Napi::Value ImageRnnWrap::StartTraining(const Napi::CallbackInfo& info) {
   return Guarded(info.Env(), [&] {
-    OptimizerOptions options;
-    options.learning_rate = RequireNumber(RequireObject(info[0], "options"), "learningRate");
-    std::vector<std::shared_ptr<const Dataset>> datasets = {DatasetWrap::Read(info[1])};
-    if (!info[2].IsNull()) datasets.push_back(DatasetWrap::Read(info[2]));
-    return QueueCall<Done>(
-        info.Env(), *queue_, info.This().As<Napi::Object>(),
-        [session = session_, options, datasets](const auto&) {
-          for (const auto& dataset : datasets) session->CheckFits(*dataset);
-          session->StartTraining(options);
-          return Done{};
-        },
-        DoneToJavaScript);
+    std::vector<std::shared_ptr<const Dataset>> datasets = {DatasetWrap::Read(info[0])};
+    if (!info[1].IsNull()) datasets.push_back(DatasetWrap::Read(info[1]));
+    return Queue(info, [datasets](ModelSession& session) {
+      const ModelOptions& options = session.model().options();
+      for (const auto& dataset : datasets) CheckDatasetFits(*dataset, options.input_size, options.num_classes);
+      session.StartTraining();
+    });
   });
 }
 
-Napi::Value ImageRnnWrap::TrainEpoch(const Napi::CallbackInfo& info) {
+Napi::Value ImageRnnWrap::TrainBatches(const Napi::CallbackInfo& info) {
   return Guarded(info.Env(), [&] {
     const std::shared_ptr<const Dataset> dataset = DatasetWrap::Read(info[0]);
-    const EpochOptions options = ReadEpochOptions(RequireObject(info[1], "options"));
+    const BatchRange range = ReadBatchRange(RequireObject(info[1], "options"));
+    const uint64_t call = ReadCallOptions(info[1]).call;
     std::shared_ptr<Callback> callback;
-    if (!info[2].IsNull())
+    if (!info[2].IsNull()) {
       callback = std::make_shared<Callback>(info.Env(), RequireFunction(info[2], "onProgress"), Environment::Hold::kStrong);
-    return QueueCall<EpochResult>(
-        info.Env(), *queue_, info.This().As<Napi::Object>(),
-        [session = session_, dataset, options, callback](const auto& stop) {
-          if (!callback) return session->RunEpoch(*dataset, options, *stop, {});
-          ProgressReporter reporter(callback, stop);
-          EpochResult result =
-              session->RunEpoch(*dataset, options, *stop, [&](const TrainProgress& progress) { reporter.Report(progress); });
-          reporter.Finish();
-          return result;
-        },
-        EpochToJavaScript, &training_);
+    }
+    const auto work = [dataset, range, callback](ModelSession& session, const std::shared_ptr<StopSignal>& stop) {
+      if (!callback) return session.trainer().Run(dataset, range, stop, {});
+      ProgressReporter reporter(callback, stop);
+      RangeResult result = session.trainer().Run(dataset, range, stop, [&](const TrainProgress& progress) { reporter.Report(progress); });
+      reporter.Finish();
+      return result;
+    };
+    return Queue(info, work, RangeToJavaScript, call);
   });
 }
 
-void ImageRnnWrap::StopTraining(const Napi::CallbackInfo&) {
-  if (const std::shared_ptr<StopSignal> stop = training_.lock()) stop->Request();
+Napi::Value ImageRnnWrap::TrainingState(const Napi::CallbackInfo& info) {
+  return Guarded(info.Env(), [&] {
+    const auto work = [](ModelSession& session, const std::shared_ptr<StopSignal>&) { return session.trainer().Copy(); };
+    return Queue(info, work, TrainingToJavaScript);
+  });
+}
+
+Napi::Value ImageRnnWrap::LoadTrainingState(const Napi::CallbackInfo& info) {
+  return Guarded(info.Env(), [&] {
+    const auto snapshot = std::make_shared<const TrainingSnapshot>(ReadTraining(RequireObject(info[0], "state")));
+    return Queue(info, [snapshot](ModelSession& session) { session.trainer().Load(*snapshot); });
+  });
 }
 
 Napi::Value ImageRnnWrap::StateDict(const Napi::CallbackInfo& info) {
   return Guarded(info.Env(), [&] {
-    return QueueCall<torch_rnn_mnist::StateDict>(
-        info.Env(), *queue_, info.This().As<Napi::Object>(), [session = session_](const auto&) { return session->CopyState(); },
-        StateToJavaScript);
+    const auto work = [](ModelSession& session, const std::shared_ptr<StopSignal>&) { return session.model().values().Copy(); };
+    return Queue(info, work, StateToJavaScript);
   });
 }
 
 Napi::Value ImageRnnWrap::LoadStateDict(const Napi::CallbackInfo& info) {
   return Guarded(info.Env(), [&] {
     const auto state = std::make_shared<const torch_rnn_mnist::StateDict>(ReadState(RequireObject(info[0], "state")));
-    return QueueCall<Done>(
-        info.Env(), *queue_, info.This().As<Napi::Object>(),
-        [session = session_, state](const auto&) {
-          session->LoadState(*state);
-          return Done{};
-        },
-        DoneToJavaScript);
+    return Queue(info, [state](ModelSession& session) { session.model().values().Load(*state); });
   });
 }
 
 Napi::Value ImageRnnWrap::MoveTo(const Napi::CallbackInfo& info) {
   return Guarded(info.Env(), [&] {
     const torch::Device device = ResolveDevice(RequireString(RequireObject(info[0], "options"), "device"));
-    return QueueCall<std::string>(
-        info.Env(), *queue_, info.This().As<Napi::Object>(),
-        [session = session_, device](const auto&) {
-          session->MoveTo(device);
-          return device.str();
-        },
-        [](Napi::Env env, const std::string& name) { return Napi::String::New(env, name); });
+    const auto work = [device](ModelSession& session, const std::shared_ptr<StopSignal>&) {
+      session.MoveTo(device);
+      return device.str();
+    };
+    return Queue(info, work, [](Napi::Env env, const std::string& name) { return Napi::String::New(env, name); });
   });
 }
 
 Napi::Value ImageRnnWrap::ThreadCount(const Napi::CallbackInfo& info) {
   return Guarded(info.Env(), [&] {
-    return QueueCall<int>(
-        info.Env(), *queue_, info.This().As<Napi::Object>(), [session = session_](const auto&) { return session->ThreadCount(); },
-        [](Napi::Env env, const int& threads) { return Napi::Number::New(env, threads); });
+    const auto work = [](ModelSession& session, const std::shared_ptr<StopSignal>&) {
+      session.model();  // Throws where there is none.
+      return at::get_num_threads();
+    };
+    return Queue(info, work, [](Napi::Env env, int threads) { return Napi::Number::New(env, threads); });
+  });
+}
+
+void ImageRnnWrap::Stop(const Napi::CallbackInfo& info) {
+  Guarded(info.Env(), [&] {
+    const Napi::Object options = RequireObject(info[0], "options");
+    queue_->Stop(static_cast<uint64_t>(RequireInteger(options, "call", 1, kMaxSafeInteger)));
   });
 }
 
@@ -252,9 +241,9 @@ void ImageRnnWrap::SetForwardHook(const Napi::CallbackInfo& info) {
     // keep both for ever (memory.stress.ts, "left to the garbage collector").
     const std::string property = "hook " + std::string(kHookedModuleNames[static_cast<size_t>(module)]);
     info.This().As<Napi::Object>().Set(property, info[1]);
-    if (info[1].IsNull()) return session_->hooks().Set(module, {});
-    auto callback = std::make_shared<const Callback>(info.Env(), RequireFunction(info[1], "hook"), Environment::Hold::kWeak);
-    session_->hooks().Set(module, [callback](const ForwardEvent& event) { RunJavaScriptHook(*callback, event); });
+    ForwardHook hook;
+    if (!info[1].IsNull()) hook = MakeForwardHook(info.Env(), RequireFunction(info[1], "hook"));
+    session_->hooks().Set(module, std::move(hook));
   });
 }
 

@@ -6,13 +6,13 @@
 #include <memory>
 #include <string>
 
-#include "native/core/model/model_session.h"
+#include "native/core/model_session.h"
 #include "native/core/runtime/job_queue.h"
 
 namespace torch_rnn_mnist {
 
-// One network and its thread. Every method that computes returns a promise and is queued on that thread, first in, first out.
-// lib/native.ts holds the typed interface.
+// One network and its thread. Every method that computes returns a promise and is queued on that thread, first in, first out. Those that
+// take long have a number, `call` in their options, by which `stop` ends them. lib/addon/binding.ts holds the typed interface.
 class ImageRnnWrap : public Napi::ObjectWrap<ImageRnnWrap> {
  public:
   static Napi::Function Define(Napi::Env env);
@@ -25,21 +25,29 @@ class ImageRnnWrap : public Napi::ObjectWrap<ImageRnnWrap> {
   Napi::Value Predict(const Napi::CallbackInfo& info);
   Napi::Value Evaluate(const Napi::CallbackInfo& info);
   Napi::Value StartTraining(const Napi::CallbackInfo& info);
-  Napi::Value TrainEpoch(const Napi::CallbackInfo& info);
+  Napi::Value TrainBatches(const Napi::CallbackInfo& info);
+  Napi::Value TrainingState(const Napi::CallbackInfo& info);
+  Napi::Value LoadTrainingState(const Napi::CallbackInfo& info);
   Napi::Value StateDict(const Napi::CallbackInfo& info);
   Napi::Value LoadStateDict(const Napi::CallbackInfo& info);
   Napi::Value MoveTo(const Napi::CallbackInfo& info);
   Napi::Value ThreadCount(const Napi::CallbackInfo& info);
-  void StopTraining(const Napi::CallbackInfo& info);
+  void Stop(const Napi::CallbackInfo& info);
   void SetForwardHook(const Napi::CallbackInfo& info);
   Napi::Value Dispose(const Napi::CallbackInfo& info);
   Napi::Value Device(const Napi::CallbackInfo& info);
+
+  // Queues `work(session, stop)` on the model's thread and returns the promise of what `convert(env, result)` makes of its result;
+  // undefined where the work has none. `call` is the number by which it can be stopped.
+  template <typename Work, typename Convert>
+  Napi::Value Queue(const Napi::CallbackInfo& info, Work work, Convert convert, uint64_t call = 0);
+  template <typename Work>
+  Napi::Value Queue(const Napi::CallbackInfo& info, Work work);
 
   void ReportMemory(Napi::BasicEnv env, int64_t bytes);
 
   std::shared_ptr<ModelSession> session_;  // Shared with the jobs and the queue's thread.
   std::shared_ptr<JobQueue> queue_;        // Shared with the environment, which stops it at its end.
-  std::weak_ptr<StopSignal> training_;     // Of the latest epoch's job.
   int64_t input_size_ = 0;
   std::string device_;          // As resolved at the start, such as "cuda:0".
   int64_t reported_bytes_ = 0;  // What V8 was told; undone in dispose and in the finalizer.

@@ -7,6 +7,11 @@
 #include "native/napi/tensors.h"
 
 namespace torch_rnn_mnist {
+namespace {
+
+constexpr int64_t kMaxEpoch = (int64_t{1} << 48) - 1;  // The random order of an epoch has so many bits for its number.
+
+}  // namespace
 
 ModelOptions ReadModelOptions(const Napi::Object& object) {
   ModelOptions options;
@@ -14,18 +19,23 @@ ModelOptions ReadModelOptions(const Napi::Object& object) {
   options.hidden_size = RequireInteger(object, "hiddenSize", 1, kMaxSize);
   options.num_layers = RequireInteger(object, "numLayers", 1, kMaxSize);
   options.num_classes = RequireInteger(object, "numClasses", 1, kMaxSize);
-  options.nonlinearity = RequireString(object, "nonlinearity") == "relu" ? Nonlinearity::kRelu : Nonlinearity::kTanh;
-  options.recurrent_init = RequireString(object, "recurrentInit") == "uniform" ? RecurrentInit::kUniform : RecurrentInit::kIdentity;
+  options.nonlinearity =
+      RequireChoice<Nonlinearity>(object, "nonlinearity", {{"tanh", Nonlinearity::kTanh}, {"relu", Nonlinearity::kRelu}});
+  options.recurrent_init =
+      RequireChoice<RecurrentInit>(object, "recurrentInit", {{"identity", RecurrentInit::kIdentity}, {"uniform", RecurrentInit::kUniform}});
   options.seed = static_cast<uint64_t>(RequireInteger(object, "seed", 0, kMaxSafeInteger));
   return options;
 }
 
-EpochOptions ReadEpochOptions(const Napi::Object& object) {
-  EpochOptions options;
-  options.batch_size = RequireInteger(object, "batchSize", 1, kMaxSize);
-  options.shuffle = RequireBoolean(object, "shuffle");
-  options.log_interval = RequireInteger(object, "logInterval", 1, kMaxSafeInteger);
-  return options;
+BatchRange ReadBatchRange(const Napi::Object& object) {
+  BatchRange range;
+  range.epoch = static_cast<uint64_t>(RequireInteger(object, "epoch", 0, kMaxEpoch));
+  range.first = RequireInteger(object, "first", 0, kMaxSafeInteger);
+  range.learning_rates = RequireNumbers(object, "learningRates");
+  range.batch_size = RequireInteger(object, "batchSize", 1, kMaxSize);
+  range.shuffle = RequireBoolean(object, "shuffle");
+  range.log_interval = RequireInteger(object, "logInterval", 1, kMaxSafeInteger);
+  return range;
 }
 
 torch::Tensor ReadImages(const Napi::Value& value, int64_t input_size) {
@@ -56,7 +66,7 @@ Napi::Object ProgressToJavaScript(Napi::Env env, const TrainProgress& progress) 
   return object;
 }
 
-Napi::Value EpochToJavaScript(Napi::Env env, const EpochResult& result) {
+Napi::Value RangeToJavaScript(Napi::Env env, const RangeResult& result) {
   Napi::Object object = ProgressToJavaScript(env, result.progress);
   object.Set("completed", result.completed);
   return object;
@@ -92,6 +102,30 @@ Napi::Value StateToJavaScript(Napi::Env env, const StateDict& state) {
   Napi::Object object = Napi::Object::New(env);
   for (const auto& [name, tensor] : state) object.Set(name, TensorToJavaScript(env, tensor));
   return object;
+}
+
+Napi::Value TrainingToJavaScript(Napi::Env env, const TrainingSnapshot& snapshot) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("values", StateToJavaScript(env, snapshot.values));
+  object.Set("firstMoment", StateToJavaScript(env, snapshot.first));
+  object.Set("secondMoment", StateToJavaScript(env, snapshot.second));
+  object.Set("updates", static_cast<double>(snapshot.updates));
+  object.Set("epochLoss", snapshot.epoch_loss);
+  object.Set("epochHits", static_cast<double>(snapshot.epoch_hits));
+  object.Set("epochSamples", static_cast<double>(snapshot.epoch_samples));
+  return object;
+}
+
+TrainingSnapshot ReadTraining(const Napi::Object& object) {
+  TrainingSnapshot snapshot;
+  snapshot.values = ReadState(RequireObject(object.Get("values"), "values"));
+  snapshot.first = ReadState(RequireObject(object.Get("firstMoment"), "firstMoment"));
+  snapshot.second = ReadState(RequireObject(object.Get("secondMoment"), "secondMoment"));
+  snapshot.updates = RequireInteger(object, "updates", 0, kMaxSafeInteger);
+  snapshot.epoch_loss = RequireNumber(object, "epochLoss");
+  snapshot.epoch_hits = RequireInteger(object, "epochHits", 0, kMaxSafeInteger);
+  snapshot.epoch_samples = RequireInteger(object, "epochSamples", 0, kMaxSafeInteger);
+  return snapshot;
 }
 
 StateDict ReadState(const Napi::Object& object) {

@@ -5,28 +5,31 @@
 #include <cstdint>
 
 #include "native/core/inference/evaluation.h"
+#include "native/core/inference/prediction.h"
 #include "native/core/model/forward_hooks.h"
 #include "native/core/model/image_rnn.h"
 #include "native/core/training/trainer.h"
 
 namespace torch_rnn_mnist {
 
-// What crosses for a model. lib/native.ts has the types of the JavaScript side.
+// What crosses for a model. lib/addon/binding.ts has the types of the JavaScript side.
 
 inline constexpr int64_t kMaxSize = 1 << 24;  // Bound of every size option: no product of two of them overflows.
 
 // In. All throw Error.
 ModelOptions ReadModelOptions(const Napi::Object& object);
-EpochOptions ReadEpochOptions(const Napi::Object& object);
+BatchRange ReadBatchRange(const Napi::Object& object);
 torch::Tensor ReadImages(const Napi::Value& value, int64_t input_size);
 HookedModule ReadModule(const Napi::Value& value);
 StateDict ReadState(const Napi::Object& object);
+TrainingSnapshot ReadTraining(const Napi::Object& object);
 
 // Out.
 Napi::Object ProgressToJavaScript(Napi::Env env, const TrainProgress& progress);
-Napi::Value EpochToJavaScript(Napi::Env env, const EpochResult& result);
+Napi::Value RangeToJavaScript(Napi::Env env, const RangeResult& result);
 Napi::Value EvaluationToJavaScript(Napi::Env env, const Evaluation& evaluation);
 Napi::Value PredictionToJavaScript(Napi::Env env, const Prediction& prediction);
 Napi::Value StateToJavaScript(Napi::Env env, const StateDict& state);
+Napi::Value TrainingToJavaScript(Napi::Env env, const TrainingSnapshot& snapshot);
 
 }  // namespace torch_rnn_mnist

@@ -65,7 +65,7 @@ Napi::Uint8Array BytesToJavaScript(Napi::Env env, const torch::Tensor& tensor) {
   return Napi::Uint8Array::New(env, static_cast<size_t>(data.numel()), OwnTensorMemory(env, data), 0);
 }
 
-torch::Tensor TensorFromJavaScript(const Napi::Value& value, const std::string& name) {
+torch::Tensor BorrowFromJavaScript(const Napi::Value& value, const std::string& name) {
   const Napi::Object object = RequireObject(value, name.c_str());
   const std::vector<int64_t> shape = ReadShape(object, name);
   const Napi::Value data = object.Get("data");
@@ -83,8 +83,14 @@ torch::Tensor TensorFromJavaScript(const Napi::Value& value, const std::string& 
     throw Error(kInvalidShape, "Expected " + std::to_string(elements) + " values for " + name + " by its shape but received " +
                                    std::to_string(length) + ".");
   }
-  torch::Tensor tensor = torch::empty(shape, is_bytes ? torch::kUInt8 : torch::kFloat32);
-  if (length > 0) std::memcpy(tensor.data_ptr(), bytes, tensor.nbytes());
+  return torch::from_blob(bytes, shape, is_bytes ? torch::kUInt8 : torch::kFloat32);
+}
+
+// Not by clone(), which starts threads for large tensors (see threads.h).
+torch::Tensor TensorFromJavaScript(const Napi::Value& value, const std::string& name) {
+  const torch::Tensor borrowed = BorrowFromJavaScript(value, name);
+  torch::Tensor tensor = torch::empty(borrowed.sizes(), borrowed.options());
+  if (borrowed.numel() > 0) std::memcpy(tensor.mutable_data_ptr(), borrowed.const_data_ptr(), borrowed.nbytes());
   return tensor;
 }
 

@@ -18,6 +18,9 @@ Napi::Uint8Array BytesToJavaScript(Napi::Env env, const torch::Tensor& tensor);
 // fit the data, ERR_INVALID_ARGUMENT when it is something else. `name` is for the message.
 torch::Tensor TensorFromJavaScript(const Napi::Value& value, const std::string& name);
 
+// As TensorFromJavaScript, but without the copy: the array must stay alive and unchanged as long as the tensor is used.
+torch::Tensor BorrowFromJavaScript(const Napi::Value& value, const std::string& name);
+
 // Float32, contiguous, on the CPU, and sharing memory with nobody: what a hook may keep and change.
 torch::Tensor CopyForJavaScript(const torch::Tensor& tensor);
 

@@ -19,11 +19,11 @@ function members(object: object): string[] {
 }
 
 test('of the addon', () => {
-  expect(members(native())).toEqual(declared('native.ts', 'NativeBinding'))
+  expect(members(native())).toEqual(declared('binding.ts', 'NativeBinding'))
 })
 
 test('of a model', () => {
-  expect(members(native().ImageRnn.prototype)).toEqual(declared('native.ts', 'NativeImageRnn'))
+  expect(members(native().ImageRnn.prototype)).toEqual(declared('binding.ts', 'NativeImageRnn'))
 })
 
 test('of the loader', () => {

@@ -2,7 +2,7 @@ import { copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } fro
 import { dirname, join } from 'node:path'
 import { runInNewContext } from 'node:vm'
 import { gzipSync } from 'node:zlib'
-import { datasetFromOwned, ImageDataset, type ImageDatasetInit, rawData } from '../../lib/data/dataset'
+import { datasetFromOwned, ImageDataset, type ImageDatasetInit, viewOf } from '../../lib/data/dataset'
 import { loadBundled, loadMnist } from '../../lib/data/mnist'
 import { expectError } from '../support/expect-error'
 import { useTemporaryFolder } from '../support/temporary-folder'
@@ -51,7 +51,7 @@ describe('ImageDataset', () => {
     const buffer = Buffer.from(Uint8Array.from({ length: 20 }, (_, index) => index)).subarray(4, 16)
     const dataset = new ImageDataset(small({ images: buffer }))
     expect(dataset.images(0, 1).data).toEqual(Uint8Array.of(4, 5, 6, 7))
-    expect(rawData(dataset).images.buffer).not.toBe(buffer.buffer)
+    expect(viewOf(dataset).storage.images.buffer).not.toBe(buffer.buffer)
   })
 
   test('takes arrays of another realm and shared memory', () => {
@@ -108,14 +108,14 @@ describe('ImageDataset', () => {
   })
 
   test('its raw arrays are for datasets only', async () => {
-    await expectError(() => rawData({} as ImageDataset), 'ERR_INVALID_ARGUMENT', 'an ImageDataset')
+    await expectError(() => viewOf({} as ImageDataset), 'ERR_INVALID_ARGUMENT', 'an ImageDataset')
   })
 
   test('given away arrays are not copied but checked', async () => {
     const raw = { images: new Uint8Array(12), labels: Uint8Array.of(0, 2, 1), shape: [3, 2, 2], numClasses: 3 } as const
     const dataset = datasetFromOwned(raw)
     expect(dataset).toBeInstanceOf(ImageDataset)
-    expect(rawData(dataset).images).toBe(raw.images)
+    expect(viewOf(dataset).storage.images).toBe(raw.images)
     await expectError(() => datasetFromOwned({ ...raw, numClasses: 2 }), 'ERR_INVALID_DATA', 'labels[1]')
     await expectError(() => datasetFromOwned({ ...raw, labels: new Uint8Array(2) }), 'ERR_INVALID_SHAPE', '3 labels')
   })

@@ -1,6 +1,6 @@
 import { runInNewContext } from 'node:vm'
 import { ImageDataset, ImageRNN, type Tensor, TorchRnnError } from '../../lib'
-import type { ImageBatch } from '../../lib/data/dataset'
+import type { ImageBatch } from '../../lib/data/image-batch'
 import { expectClose } from '../support/expect-close'
 import { expectError } from '../support/expect-error'
 import { SMALL, smallDataset, smallImages, smallOptions, useModels } from '../support/sample-models'

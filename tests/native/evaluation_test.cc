@@ -18,19 +18,19 @@ constexpr double kRounding = 1e-6;  // Losses are summed in float32 within a bat
 
 // A network that answers the same for every image: logits 0, 2 and 1 for the three classes.
 void MakeConstant(ImageRnn& model) {
-  StateDict state = model.CopyState();
+  StateDict state = model.values().Copy();
   for (auto& [name, value] : state) {
     if (name == "FC.weight") value.zero_();
     if (name == "FC.bias") value = torch::tensor({0.0F, 2.0F, 1.0F});
   }
-  model.LoadState(state);
+  model.values().Load(state);
 }
 
 TEST(LossAndConfusionMatrixByHand) {
   ImageRnn model(sample::Options());
   MakeConstant(model);
-  const Dataset data(sample::Images(6), torch::tensor({0, 0, 0, 1, 2, 2}, torch::kInt64));
-  const Evaluation result = Evaluate(model, data, /*batch_size=*/4, StopSignal());
+  const auto data = sample::DataOf(sample::Images(6), torch::tensor({0, 0, 0, 1, 2, 2}, torch::kUInt8));
+  const Evaluation result = sample::Evaluate(model, data, /*batch_size=*/4);
   REQUIRE_EQ(result.samples, 6);
   // Rows are labels, columns predictions; class 1 is always predicted.
   REQUIRE_SAME(result.confusion, torch::tensor({{0, 3, 0}, {0, 1, 0}, {0, 2, 0}}, torch::kInt64));
@@ -41,13 +41,13 @@ TEST(LossAndConfusionMatrixByHand) {
 
 TEST(EveryBatchSizeGivesTheSameResult) {
   ImageRnn model(sample::Options());
-  const Dataset data = sample::Data(kCount);
-  const torch::Tensor predicted = Infer(model, sample::Images(kCount), StopSignal()).argmax(1);
+  const auto data = sample::Data(kCount);
+  const torch::Tensor predicted = sample::Infer(model, sample::Images(kCount)).argmax(1);
   torch::Tensor confusion = torch::zeros({sample::kClasses, sample::kClasses}, torch::kInt64);
   for (int64_t i = 0; i < kCount; ++i) confusion[i % sample::kClasses][predicted[i].item<int64_t>()] += 1;
-  const double loss = Evaluate(model, data, kCount, StopSignal()).loss;
+  const double loss = sample::Evaluate(model, data, kCount).loss;
   for (const int64_t batch_size : {1, 4, 11, 1000}) {
-    const Evaluation result = Evaluate(model, data, batch_size, StopSignal());
+    const Evaluation result = sample::Evaluate(model, data, batch_size);
     REQUIRE_SAME(result.confusion, confusion);
     REQUIRE_NEAR(result.loss, loss, kRounding);
   }
@@ -55,12 +55,12 @@ TEST(EveryBatchSizeGivesTheSameResult) {
 
 TEST(EvaluationRestoresTheModeAndLeavesNoGradients) {
   ImageRnn model(sample::Options());
-  const Dataset data = sample::Data(kCount);
+  const auto data = sample::Data(kCount);
   for (const bool training : {true, false}) {
     model.train(training);
-    Evaluate(model, data, 4, StopSignal());
+    sample::Evaluate(model, data, 4);
     REQUIRE_EQ(model.is_training(), training);
-    REQUIRE(!Infer(model, sample::Images(2), StopSignal()).requires_grad());
+    REQUIRE(!sample::Infer(model, sample::Images(2)).requires_grad());
     REQUIRE_EQ(model.is_training(), training);
   }
   for (const torch::Tensor& parameter : model.parameters()) REQUIRE(!parameter.grad().defined());
@@ -68,35 +68,50 @@ TEST(EvaluationRestoresTheModeAndLeavesNoGradients) {
 
 TEST(DatasetThatDoesNotFitIsRefused) {
   ImageRnn model(sample::Options());
-  REQUIRE_THROWS(kInvalidShape, Evaluate(model, Dataset(torch::zeros({4, 4, 6}), sample::Labels(4)), 2, StopSignal()));
-  const Dataset many_classes(sample::Images(4), torch::tensor({0, 1, 2, 3}, torch::kInt64));
-  REQUIRE_THROWS(kInvalidData, Evaluate(model, many_classes, 2, StopSignal()));
+  REQUIRE_THROWS(kInvalidShape, sample::Evaluate(model, sample::DataOf(torch::zeros({4, 4, 6}), sample::Labels(4)), 2));
+  const auto many_classes = sample::DataOf(sample::Images(4), torch::tensor({0, 1, 2, 3}, torch::kUInt8));
+  REQUIRE_THROWS(kInvalidData, sample::Evaluate(model, many_classes, 2));
   REQUIRE(model.is_training());
 }
 
 TEST(StopEndsEvaluationAndInference) {
   ImageRnn model(sample::Options());
-  StopSignal stop;
+  const auto stop = sample::NoStop();
   int batches = 0;
   model.hooks().Set(HookedModule::kModel, [&](const ForwardEvent&) {
-    if (++batches == 2) stop.Request();
+    if (++batches == 2) stop->Request(StopReason::kAborted);
   });
-  REQUIRE_THROWS(kDisposed, Evaluate(model, sample::Data(kCount), /*batch_size=*/3, stop));
-  REQUIRE_EQ(batches, 2);  // Of four: it ends behind the running batch.
+  REQUIRE_THROWS(kAborted, sample::Evaluate(model, sample::Data(kCount), /*batch_size=*/3, stop));
+  REQUIRE_EQ(batches, 2);  // Of four: it ends after the running batch.
   REQUIRE(model.is_training());
-  REQUIRE_THROWS(kDisposed, Infer(model, sample::Images(2), stop));
+  REQUIRE_THROWS(kAborted, sample::Infer(model, sample::Images(2), stop));
   REQUIRE(model.is_training());
+  const auto disposed = sample::NoStop();
+  disposed->Request(StopReason::kDisposed);
+  REQUIRE_THROWS(kDisposed, sample::Infer(model, sample::Images(2), disposed));
+}
+
+TEST(InferenceLooksForAStopBeforeEveryBatchOfTheSizeAskedFor) {
+  ImageRnn model(sample::Options());
+  const auto stop = sample::NoStop();
+  std::vector<int64_t> sizes;
+  model.hooks().Set(HookedModule::kModel, [&](const ForwardEvent& event) {
+    sizes.push_back(event.inputs[0].size(0));
+    if (sizes.size() == 2) stop->Request(StopReason::kAborted);
+  });
+  REQUIRE_THROWS(kAborted, sample::Infer(model, sample::Images(kCount), stop, /*batch_size=*/4));
+  REQUIRE_EQ(sizes, (std::vector<int64_t>{4, 4}));
 }
 
 TEST(InferenceScalesBytesAndJoinsItsPieces) {
   ImageRnn model(sample::Options());
   const torch::Tensor images = sample::Images(2001);  // Two whole pieces and a single sample.
-  const torch::Tensor logits = Infer(model, images, StopSignal());
+  const torch::Tensor logits = sample::Infer(model, images);
   REQUIRE_EQ(logits.sizes().vec(), (std::vector<int64_t>{2001, sample::kClasses}));
-  REQUIRE_SAME(Infer(model, ScaleImages(images), StopSignal()), logits);
+  REQUIRE_SAME(sample::Infer(model, ScaleImages(images)), logits);
   torch::NoGradGuard no_grad;
   // A matrix product of another size may sum in another order.
-  REQUIRE_CLOSE(logits, model.Forward(ScaleImages(images)), /*atol=*/1e-6, /*rtol=*/0);
+  REQUIRE_CLOSE(logits, sample::Forward(model, ScaleImages(images)), /*atol=*/1e-6, /*rtol=*/0);
 }
 
 TEST(InferenceRefusesNumbersThatAreNotFinite) {
@@ -104,7 +119,7 @@ TEST(InferenceRefusesNumbersThatAreNotFinite) {
   for (const float value : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
     torch::Tensor images = ScaleImages(sample::Images(3));
     images[1][0][2] = value;
-    const Error error = REQUIRE_THROWS(kInvalidData, Infer(model, images, StopSignal()));
+    const Error error = REQUIRE_THROWS(kInvalidData, sample::Infer(model, images));
     REQUIRE(std::string(error.what()).find("index 22 ") != std::string::npos);
   }
 }
@@ -112,15 +127,15 @@ TEST(InferenceRefusesNumbersThatAreNotFinite) {
 TEST(PredictionIsTheSoftmaxAndItsLargestEntry) {
   ImageRnn model(sample::Options());
   MakeConstant(model);
-  const Prediction constant = Predict(model, sample::Images(2), StopSignal());
+  const Prediction constant = sample::Predict(model, sample::Images(2));
   REQUIRE_SAME(constant.classes, torch::tensor({1, 1}, torch::kUInt8));
   const double sum = 1 + std::exp(2.0) + std::exp(1.0);
   const torch::Tensor row = torch::tensor({1 / sum, std::exp(2.0) / sum, std::exp(1.0) / sum});
   REQUIRE_CLOSE(constant.probabilities, row.expand({2, sample::kClasses}), kRounding, /*rtol=*/0);
 
   ImageRnn other(sample::Options());
-  const Prediction prediction = Predict(other, sample::Images(kCount), StopSignal());
-  const torch::Tensor logits = Infer(other, sample::Images(kCount), StopSignal());
+  const Prediction prediction = sample::Predict(other, sample::Images(kCount));
+  const torch::Tensor logits = sample::Infer(other, sample::Images(kCount));
   REQUIRE_SAME(prediction.classes, logits.argmax(1).to(torch::kUInt8));
   REQUIRE_CLOSE(prediction.probabilities.sum(1), torch::ones({kCount}), kRounding, /*rtol=*/0);
 }

@@ -30,7 +30,7 @@ TEST(HooksSeeEachModuleInPyTorchsOrderWithItsShapes) {
   ImageRnn model(sample::Options());
   const torch::Tensor images = ScaleImages(sample::Images(kSamples));
   torch::Tensor logits;
-  const std::vector<ForwardEvent> events = RecordInto(model, [&] { logits = model.Forward(images); });
+  const std::vector<ForwardEvent> events = RecordInto(model, [&] { logits = sample::Forward(model, images); });
   REQUIRE_EQ(events.size(), 3);
   const ForwardEvent& rnn = events[0];
   const ForwardEvent& fc = events[1];
@@ -54,27 +54,26 @@ TEST(HooksSeeEachModuleInPyTorchsOrderWithItsShapes) {
 
 TEST(HooksLearnTheMode) {
   ImageRnn model(sample::Options());
-  const Dataset data = sample::Data(kSamples);
-  Trainer trainer(model, OptimizerOptions());
-  const auto train = [&] { trainer.RunEpoch(data, 0, EpochOptions(), StopSignal(), {}); };
+  const auto data = sample::Data(kSamples);
+  sample::Training training(model);
+  const auto train = [&] { training.RunEpoch(data, {}); };
   for (const ForwardEvent& event : RecordInto(model, train)) REQUIRE(event.training);
-  for (const ForwardEvent& event : RecordInto(model, [&] { Evaluate(model, data, kSamples, StopSignal()); })) REQUIRE(!event.training);
-  for (const ForwardEvent& event : RecordInto(model, [&] { Infer(model, sample::Images(kSamples), StopSignal()); }))
-    REQUIRE(!event.training);
+  for (const ForwardEvent& event : RecordInto(model, [&] { sample::Evaluate(model, data, kSamples); })) REQUIRE(!event.training);
+  for (const ForwardEvent& event : RecordInto(model, [&] { sample::Infer(model, sample::Images(kSamples)); })) REQUIRE(!event.training);
 }
 
 TEST(HookRunsOnceABatchUntilItIsRemoved) {
   ImageRnn model(sample::Options());
-  const Dataset data = sample::Data(kSamples);
+  const auto data = sample::Data(kSamples);
   int calls = 0;
   REQUIRE(!model.hooks().Any() && !model.hooks().Has(HookedModule::kFc));
   model.hooks().Set(HookedModule::kFc, [&](const ForwardEvent&) { ++calls; });
   REQUIRE(model.hooks().Any() && model.hooks().Has(HookedModule::kFc) && !model.hooks().Has(HookedModule::kModel));
-  Evaluate(model, data, /*batch_size=*/3, StopSignal());
+  sample::Evaluate(model, data, /*batch_size=*/3);
   REQUIRE_EQ(calls, 3);  // 3 + 3 + 1 samples.
   model.hooks().Set(HookedModule::kFc, {});
   REQUIRE(!model.hooks().Any());
-  Evaluate(model, data, /*batch_size=*/3, StopSignal());
+  sample::Evaluate(model, data, /*batch_size=*/3);
   REQUIRE_EQ(calls, 3);
 }
 
@@ -83,7 +82,7 @@ TEST(LaterHookReplacesTheFormer) {
   std::string calls;
   model.hooks().Set(HookedModule::kModel, [&](const ForwardEvent&) { calls += "a"; });
   model.hooks().Set(HookedModule::kModel, [&](const ForwardEvent&) { calls += "b"; });
-  Infer(model, sample::Images(1), StopSignal());
+  sample::Infer(model, sample::Images(1));
   REQUIRE_EQ(calls, std::string("b"));
 }
 
@@ -94,8 +93,8 @@ TEST(HookMayRemoveItselfWhileItRuns) {
     model.hooks().Set(HookedModule::kFc, {});
     ++*owned;  // Still alive.
   });
-  Infer(model, sample::Images(1), StopSignal());
-  Infer(model, sample::Images(1), StopSignal());
+  sample::Infer(model, sample::Images(1));
+  sample::Infer(model, sample::Images(1));
   REQUIRE_EQ(*owned, 1);
   REQUIRE_EQ(owned.use_count(), 1);  // And freed afterwards.
 }
@@ -103,13 +102,22 @@ TEST(HookMayRemoveItselfWhileItRuns) {
 TEST(HookSeesTheBatchWhole) {
   ImageRnn model(sample::Options());
   const torch::Tensor images = sample::Images(2500);  // More than Infer computes in one piece.
-  const torch::Tensor in_pieces = Infer(model, images, StopSignal());
+  const torch::Tensor in_pieces = sample::Infer(model, images);
   torch::Tensor logits;
-  const std::vector<ForwardEvent> events = RecordInto(model, [&] { logits = Infer(model, images, StopSignal()); });
+  const std::vector<ForwardEvent> events = RecordInto(model, [&] { logits = sample::Infer(model, images); });
   REQUIRE_EQ(events.size(), 3);
   REQUIRE_EQ(events[0].inputs[0].size(1), 2500);
   // A matrix product of another size may sum in another order.
   REQUIRE_CLOSE(logits, in_pieces, /*atol=*/1e-6, /*rtol=*/0);
+}
+
+TEST(HookKnowsTheSignalOfItsCall) {
+  ImageRnn model(sample::Options());
+  const auto stop = sample::NoStop();
+  std::shared_ptr<StopSignal> seen;
+  model.hooks().Set(HookedModule::kFc, [&](const ForwardEvent& event) { seen = event.stop; });
+  sample::Infer(model, sample::Images(1), stop);
+  REQUIRE(seen == stop);
 }
 
 TEST(SharedHooksServeTheModel) {
@@ -117,27 +125,27 @@ TEST(SharedHooksServeTheModel) {
   ImageRnn model(sample::Options(), hooks);
   int calls = 0;
   hooks->Set(HookedModule::kBasicRnn, [&](const ForwardEvent&) { ++calls; });
-  Infer(model, sample::Images(1), StopSignal());
+  sample::Infer(model, sample::Images(1));
   REQUIRE_EQ(calls, 1);
 }
 
 TEST(ThrowingHookEndsTheCallAndLeavesTheModelAsItWas) {
   for (const HookedModule module : {HookedModule::kModel, HookedModule::kBasicRnn, HookedModule::kFc}) {
     ImageRnn model(sample::Options());
-    const Dataset data = sample::Data(kSamples);
-    const StateDict before = model.CopyState();
+    const auto data = sample::Data(kSamples);
+    const StateDict before = model.values().Copy();
     model.hooks().Set(module, [](const ForwardEvent&) { throw Error(kInvalidArgument, "from the hook"); });
     model.train();
-    REQUIRE_THROWS(kInvalidArgument, Infer(model, sample::Images(1), StopSignal()));
+    REQUIRE_THROWS(kInvalidArgument, sample::Infer(model, sample::Images(1)));
     REQUIRE(model.is_training());  // The mode is restored.
-    REQUIRE_THROWS(kInvalidArgument, Evaluate(model, data, kSamples, StopSignal()));
+    REQUIRE_THROWS(kInvalidArgument, sample::Evaluate(model, data, kSamples));
     REQUIRE(model.is_training());
-    Trainer trainer(model, OptimizerOptions());
-    REQUIRE_THROWS(kInvalidArgument, trainer.RunEpoch(data, 0, EpochOptions(), StopSignal(), {}));
-    const StateDict after = model.CopyState();
+    sample::Training training(model);
+    REQUIRE_THROWS(kInvalidArgument, training.RunEpoch(data, {}));
+    const StateDict after = model.values().Copy();
     for (size_t i = 0; i < before.size(); ++i) REQUIRE_SAME(after[i].second, before[i].second);
     model.hooks().Set(module, {});
-    REQUIRE(trainer.RunEpoch(data, 0, EpochOptions(), StopSignal(), {}).completed);  // And it still works.
+    REQUIRE(training.RunEpoch(data, {}).completed);  // And it still works.
   }
 }
 

@@ -37,7 +37,7 @@ void CheckEqualsPyTorch(const std::string& network, ModelOptions options) {
       options.seed = seed;
       const std::string prefix = network + (init == RecurrentInit::kIdentity ? " identity " : " uniform ") + std::to_string(seed) + "/";
       ImageRnn model(options);
-      for (const auto& [name, value] : model.CopyState()) {
+      for (const auto& [name, value] : model.values().Copy()) {
         const torch::Tensor flat = value.flatten();
         REQUIRE_CLOSE(flat.narrow(0, 0, kShown), Fixture().Get(prefix + name + "/first"), kRounding, /*rtol=*/0);
         REQUIRE_CLOSE(flat.narrow(0, flat.size(0) - kShown, kShown), Fixture().Get(prefix + name + "/last"), kRounding, /*rtol=*/0);
@@ -53,7 +53,7 @@ TEST(SmallNetworkStartsAsInPyTorch) { CheckEqualsPyTorch("small", Small()); }
 
 TEST(IdentityMakesEveryRecurrentMatrixTheIdentity) {
   ImageRnn model(Small());
-  for (const auto& [name, value] : model.CopyState()) {
+  for (const auto& [name, value] : model.values().Copy()) {
     if (name.find("weight_hh") != std::string::npos) REQUIRE_SAME(value, torch::eye(Small().hidden_size));
   }
 }
@@ -66,10 +66,10 @@ TEST(StartDependsOnTheSeedAlone) {
   ModelOptions other_seed = Small();
   other_seed.seed = 2;
   ImageRnn third(other_seed);
-  const StateDict expected = first.CopyState();
-  const StateDict same = second.CopyState();
+  const StateDict expected = first.values().Copy();
+  const StateDict same = second.values().Copy();
   for (size_t i = 0; i < expected.size(); ++i) REQUIRE_SAME(same[i].second, expected[i].second);
-  REQUIRE(!torch::equal(third.CopyState().front().second, expected.front().second));
+  REQUIRE(!torch::equal(third.values().Copy().front().second, expected.front().second));
 }
 
 }  // namespace

@@ -14,23 +14,25 @@
 namespace torch_rnn_mnist {
 namespace {
 
-void Nothing() {}
-
 // A job made of two functions.
 class TestJob : public Job {
  public:
-  explicit TestJob(std::function<void(TestJob&)> run, std::function<void()> drop = Nothing)
-      : run_(std::move(run)), drop_(std::move(drop)) {}
+  TestJob(uint64_t id, std::function<void(TestJob&)> run, std::function<void(StopReason)> drop)
+      : Job(id), run_(std::move(run)), drop_(std::move(drop)) {}
   void Run() noexcept override { run_(*this); }
-  void Drop() noexcept override { drop_(); }
+  void Drop(StopReason reason) noexcept override { drop_(reason); }
 
  private:
   const std::function<void(TestJob&)> run_;
-  const std::function<void()> drop_;
+  const std::function<void(StopReason)> drop_;
 };
 
-void PushJob(JobQueue& queue, std::function<void(TestJob&)> run, std::function<void()> drop = Nothing) {
-  queue.Push(std::make_unique<TestJob>(std::move(run), std::move(drop)));
+void PushJob(JobQueue& queue, uint64_t id, std::function<void(TestJob&)> run) {
+  queue.Push(std::make_unique<TestJob>(id, std::move(run), [](StopReason) {}));
+}
+
+void PushJob(JobQueue& queue, std::function<void(TestJob&)> run, std::function<void()> drop = [] {}) {
+  queue.Push(std::make_unique<TestJob>(0, std::move(run), [drop = std::move(drop)](StopReason) { drop(); }));
 }
 
 // Returns when every job pushed before has run.
@@ -46,9 +48,9 @@ void RunUntilStopped(TestJob& job) {
 }
 
 // Pushes a job that runs until it is stopped, and returns once it runs.
-void PushBlockingJob(JobQueue& queue) {
+void PushBlockingJob(JobQueue& queue, uint64_t id = 0) {
   std::promise<void> running;
-  PushJob(queue, [&](TestJob& job) {
+  PushJob(queue, id, [&](TestJob& job) {
     running.set_value();
     RunUntilStopped(job);
   });
@@ -56,7 +58,7 @@ void PushBlockingJob(JobQueue& queue) {
 }
 
 TEST(RunsJobsFirstInFirstOut) {
-  JobQueue queue(Nothing, Nothing);
+  JobQueue queue(ThreadHooks{});
   std::vector<int> order;
   for (int i = 0; i < 100; ++i) PushJob(queue, [&, i](TestJob&) { order.push_back(i); });
   Drain(queue);
@@ -67,7 +69,8 @@ TEST(RunsJobsFirstInFirstOut) {
 TEST(RunsEverythingOnOneThreadOfItsOwn) {
   std::vector<std::thread::id> threads;
   {
-    JobQueue queue([&] { threads.push_back(std::this_thread::get_id()); }, [&] { threads.push_back(std::this_thread::get_id()); });
+    const auto remember = [&] { threads.push_back(std::this_thread::get_id()); };
+    JobQueue queue(ThreadHooks{.on_start = remember, .on_end = remember});
     for (int i = 0; i < 3; ++i) PushJob(queue, [&](TestJob&) { threads.push_back(std::this_thread::get_id()); });
     Drain(queue);
   }
@@ -78,7 +81,7 @@ TEST(RunsEverythingOnOneThreadOfItsOwn) {
 TEST(UnusedQueueStartsNoThread) {
   int calls = 0;
   {
-    JobQueue queue([&] { ++calls; }, [&] { ++calls; });
+    JobQueue queue(ThreadHooks{.on_start = [&] { ++calls; }, .on_idle = [&] { ++calls; }, .on_end = [&] { ++calls; }});
     queue.Close();
     queue.Join();
     int dropped = 0;
@@ -92,7 +95,7 @@ TEST(CloseStopsTheRunningJobAndDropsTheWaitingOnes) {
   std::vector<int> dropped;
   bool waiting_ran = false;
   bool ended = false;
-  JobQueue queue(Nothing, [&] { ended = true; });
+  JobQueue queue(ThreadHooks{.on_end = [&] { ended = true; }});
   PushBlockingJob(queue);
   for (int i = 0; i < 3; ++i) PushJob(queue, [&](TestJob&) { waiting_ran = true; }, [&, i] { dropped.push_back(i); });
   queue.Close();
@@ -103,7 +106,7 @@ TEST(CloseStopsTheRunningJobAndDropsTheWaitingOnes) {
 }
 
 TEST(CloseBetweenJobsLeavesNothingRunning) {
-  JobQueue queue(Nothing, Nothing);
+  JobQueue queue(ThreadHooks{});
   std::shared_ptr<StopSignal> finished;
   PushJob(queue, [&](TestJob& job) { finished = job.stop(); });
   Drain(queue);
@@ -116,7 +119,7 @@ TEST(CloseBetweenJobsLeavesNothingRunning) {
 TEST(JobMayCloseItsOwnQueue) {
   bool stopped = false;
   bool dropped = false;
-  JobQueue queue(Nothing, Nothing);
+  JobQueue queue(ThreadHooks{});
   std::promise<void> pushed;
   PushJob(queue, [&](TestJob& job) {
     pushed.get_future().wait();
@@ -131,7 +134,7 @@ TEST(JobMayCloseItsOwnQueue) {
 }
 
 TEST(JobMayPushTheNextOne) {
-  JobQueue queue(Nothing, Nothing);
+  JobQueue queue(ThreadHooks{});
   std::promise<int> second;
   PushJob(queue, [&](TestJob&) { PushJob(queue, [&](TestJob&) { second.set_value(2); }); });
   REQUIRE_EQ(second.get_future().get(), 2);
@@ -142,7 +145,7 @@ TEST(JobMayPushWhileTheQueueIsJoined) {
   constexpr int kRounds = 200;  // The order of the two threads is open, so that one round would often not meet the case.
   for (int round = 0; round < kRounds; ++round) {
     bool dropped = false;
-    JobQueue queue(Nothing, Nothing);
+    JobQueue queue(ThreadHooks{});
     std::promise<void> running;
     PushJob(queue, [&](TestJob& job) {
       running.set_value();
@@ -158,7 +161,7 @@ TEST(JobMayPushWhileTheQueueIsJoined) {
 }
 
 TEST(SeveralThreadsMayJoin) {
-  JobQueue queue(Nothing, Nothing);
+  JobQueue queue(ThreadHooks{});
   std::atomic<bool> finished = false;
   std::promise<void> running;
   PushJob(queue, [&](TestJob& job) {
@@ -184,43 +187,73 @@ TEST(SeveralThreadsMayJoin) {
 TEST(DestructorClosesAndJoins) {
   bool ended = false;
   {
-    JobQueue queue(Nothing, [&] { ended = true; });
+    JobQueue queue(ThreadHooks{.on_end = [&] { ended = true; }});
     PushBlockingJob(queue);
   }
   REQUIRE(ended);
 }
 
-TEST(RunningStopIsTheSignalOfTheJobOnThisThread) {
-  REQUIRE(JobQueue::RunningStop() == nullptr);
-  JobQueue queue(Nothing, Nothing);
-  JobQueue other(Nothing, Nothing);
-  bool same = false;
-  bool same_in_other = false;
-  PushBlockingJob(other);
-  PushJob(queue, [&](TestJob& job) { same = JobQueue::RunningStop() == job.stop(); });
+TEST(StopEndsTheRunningJobWithThisNumberAndNoOther) {
+  JobQueue queue(ThreadHooks{});
+  std::promise<void> running;
+  StopReason reason = StopReason::kNone;
+  bool next_ran = false;
+  PushJob(queue, 7, [&](TestJob& job) {
+    running.set_value();
+    RunUntilStopped(job);
+    reason = job.stop()->reason();
+  });
+  running.get_future().wait();
+  PushJob(queue, 8, [&](TestJob& job) { next_ran = !job.stop()->Requested(); });
+  queue.Stop(9);  // Nobody has it.
+  queue.Stop(7);
   Drain(queue);
-  other.Close();
-  other.Join();
-  REQUIRE(same);
-  JobQueue third(Nothing, [&] { same_in_other = JobQueue::RunningStop() == nullptr; });
-  Drain(third);
-  third.Close();
-  third.Join();
-  REQUIRE(same_in_other);  // No job runs any more.
-  REQUIRE(JobQueue::RunningStop() == nullptr);
+  REQUIRE(reason == StopReason::kAborted);
+  REQUIRE(next_ran);
+  queue.Stop(7);  // Its turn is over.
+}
+
+TEST(StopDropsAWaitingJobAtOnce) {
+  JobQueue queue(ThreadHooks{});
+  PushBlockingJob(queue, 1);
+  std::vector<StopReason> dropped;
+  bool ran = false;
+  queue.Push(std::make_unique<TestJob>(2, [&](TestJob&) { ran = true; }, [&](StopReason reason) { dropped.push_back(reason); }));
+  std::promise<void> last;
+  PushJob(queue, 3, [&](TestJob&) { last.set_value(); });
+  queue.Stop(2);
+  REQUIRE(dropped == std::vector<StopReason>{StopReason::kAborted});  // While the first job still runs.
+  queue.Stop(1);
+  last.get_future().wait();
+  REQUIRE(!ran);
+  REQUIRE_EQ(dropped.size(), 1);
+}
+
+TEST(IdleHookRunsOnceAfterTheLastJob) {
+  std::promise<void> idle;
+  int calls = 0;
+  JobQueue queue(ThreadHooks{.on_idle = [&] {
+    ++calls;
+    idle.set_value();  // A second call would throw, and end the test program.
+  }});
+  Drain(queue);
+  idle.get_future().wait();
+  queue.Close();
+  queue.Join();
+  REQUIRE_EQ(calls, 1);
 }
 
 TEST(StoppingOneJobDoesNotStopTheNext) {
-  JobQueue queue(Nothing, Nothing);
+  JobQueue queue(ThreadHooks{});
   bool next_stopped = true;
-  PushJob(queue, [](TestJob& job) { job.stop()->Request(); });
+  PushJob(queue, [](TestJob& job) { job.stop()->Request(StopReason::kAborted); });
   PushJob(queue, [&](TestJob& job) { next_stopped = job.stop()->Requested(); });
   Drain(queue);
   REQUIRE(!next_stopped);
 }
 
 TEST(FinishedJobIsFreedBeforeTheNextStarts) {
-  JobQueue queue(Nothing, Nothing);
+  JobQueue queue(ThreadHooks{});
   auto large = std::make_shared<int>(1);
   const std::weak_ptr<int> observed = large;
   bool freed = false;
@@ -236,7 +269,7 @@ TEST(EveryJobRunsOrIsDroppedExactlyOnce) {
   for (int round = 0; round < 10; ++round) {
     std::vector<std::atomic<int>> settled(kPushers * kJobs);
     std::atomic<int> alive = 0;
-    JobQueue queue(Nothing, Nothing);
+    JobQueue queue(ThreadHooks{});
     std::barrier start(kPushers + 1);
     std::vector<std::thread> pushers;
     for (int pusher = 0; pusher < kPushers; ++pusher) {
@@ -263,10 +296,10 @@ TEST(StopAllClosesAndJoinsEveryQueue) {
   std::atomic<int> ended = 0;
   std::vector<std::unique_ptr<JobQueue>> queues;
   for (int i = 0; i < 3; ++i) {
-    queues.push_back(std::make_unique<JobQueue>(Nothing, [&] { ++ended; }));
+    queues.push_back(std::make_unique<JobQueue>(ThreadHooks{.on_end = [&] { ++ended; }}));
     PushBlockingJob(*queues.back());
   }
-  JobQueue unused(Nothing, [&] { ++ended; });
+  JobQueue unused(ThreadHooks{.on_end = [&] { ++ended; }});
   JobQueue::StopAll();
   REQUIRE_EQ(ended.load(), 3);
   bool dropped = false;
@@ -274,13 +307,13 @@ TEST(StopAllClosesAndJoinsEveryQueue) {
   REQUIRE(dropped);
   JobQueue::StopAll();  // Again, when all are closed.
 
-  JobQueue later(Nothing, Nothing);  // A queue made afterwards works.
+  JobQueue later(ThreadHooks{});  // A queue made afterwards works.
   Drain(later);
 }
 
 TEST(TellsWhenItHasEnded) {
   std::vector<int> order;
-  JobQueue queue(Nothing, [&] { order.push_back(1); });
+  JobQueue queue(ThreadHooks{.on_end = [&] { order.push_back(1); }});
   PushBlockingJob(queue);
   std::promise<void> told;
   queue.Close();
@@ -294,7 +327,7 @@ TEST(TellsWhenItHasEnded) {
   REQUIRE_EQ(order, (std::vector<int>{1, 2, 3}));
 
   bool unused_told = false;
-  JobQueue unused(Nothing, Nothing);
+  JobQueue unused(ThreadHooks{});
   unused.Close();
   unused.WhenEnded([&] { unused_told = true; });
   REQUIRE(unused_told);
@@ -303,7 +336,7 @@ TEST(TellsWhenItHasEnded) {
 TEST(EveryoneWhoAsksIsToldOfTheEnd) {
   for (int round = 0; round < 50; ++round) {
     std::atomic<int> told = 0;
-    JobQueue queue(Nothing, Nothing);
+    JobQueue queue(ThreadHooks{});
     Drain(queue);
     queue.Close();
     // Before, while and after the thread ends.
@@ -317,7 +350,7 @@ TEST(EveryoneWhoAsksIsToldOfTheEnd) {
 
 TEST(StopAllMayMeetADestructor) {
   for (int round = 0; round < 50; ++round) {
-    auto queue = std::make_unique<JobQueue>(Nothing, Nothing);
+    auto queue = std::make_unique<JobQueue>(ThreadHooks{});
     PushBlockingJob(*queue);
     std::thread destroyer([queue = std::move(queue)]() mutable { queue.reset(); });
     JobQueue::StopAll();

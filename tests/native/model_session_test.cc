@@ -1,4 +1,4 @@
-#include "native/core/model/model_session.h"
+#include "native/core/model_session.h"
 
 #include <functional>
 #include <future>
@@ -9,7 +9,7 @@
 
 #include "native/core/runtime/device.h"
 #include "native/core/runtime/job_queue.h"
-#include "native/core/runtime/random.h"
+#include "native/core/runtime/threads.h"
 #include "tests/native/check.h"
 #include "tests/native/check_tensors.h"
 #include "tests/native/sample_data.h"
@@ -21,9 +21,11 @@ constexpr int kThreads = 1;  // One thread an operation: then two models at once
 
 class TaskJob : public Job {
  public:
-  explicit TaskJob(std::packaged_task<void()> task) : task_(std::move(task)) {}
+  explicit TaskJob(std::function<void(const std::shared_ptr<StopSignal>&)> work)
+      : task_([this, work = std::move(work)] { work(stop()); }) {}
+  std::future<void> future() { return task_.get_future(); }
   void Run() noexcept override { task_(); }  // What it throws goes into its future.
-  void Drop() noexcept override {}
+  void Drop(StopReason) noexcept override {}
 
  private:
   std::packaged_task<void()> task_;
@@ -34,12 +36,12 @@ class Computer {
  public:
   explicit Computer(const ModelOptions& options)
       : session_(std::make_shared<ModelSession>(options, torch::Device(torch::kCPU), kThreads)),
-        queue_([session = session_] { session->Open(); }, [session = session_] { session->Close(); }) {}
+        queue_(ThreadHooks{[session = session_] { session->Open(); }, ReleaseThreadPool, [session = session_] { session->Close(); }}) {}
 
   std::future<void> Start(std::function<void(ModelSession&)> work) {
-    std::packaged_task<void()> task([session = session_, work = std::move(work)] { work(*session); });
-    std::future<void> done = task.get_future();
-    queue_.Push(std::make_unique<TaskJob>(std::move(task)));
+    auto job = std::make_unique<TaskJob>([session = session_, work = std::move(work)](const auto&) { work(*session); });
+    std::future<void> done = job->future();
+    queue_.Push(std::move(job));
     return done;
   }
   // Throws what the work throws.
@@ -50,11 +52,8 @@ class Computer {
   JobQueue queue_;
 };
 
-EpochOptions Epoch() {
-  EpochOptions options;
-  options.batch_size = 8;
-  options.log_interval = 1;
-  return options;
+BatchRange EpochOf(const Dataset& data, uint64_t epoch) {
+  return sample::Batches(data, sample::Epoch{.batch_size = 8, .shuffle = true, .number = epoch});
 }
 
 // Two trainings of two epochs each; returns the losses of all batches and the final parameters.
@@ -62,14 +61,15 @@ struct History {
   std::vector<double> losses;
   StateDict state;
 };
-void TrainTwice(ModelSession& session, const Dataset& data, History& history) {
-  for (int training = 0; training < 2; ++training) {
-    session.StartTraining(OptimizerOptions());
-    for (int epoch = 0; epoch < 2; ++epoch) {
-      session.RunEpoch(data, Epoch(), StopSignal(), [&](const TrainProgress& progress) { history.losses.push_back(progress.batch_loss); });
+void TrainTwice(ModelSession& session, const std::shared_ptr<const Dataset>& data, History& history) {
+  for (uint64_t training = 0; training < 2; ++training) {
+    session.StartTraining();
+    for (uint64_t epoch = 0; epoch < 2; ++epoch) {
+      session.trainer().Run(data, EpochOf(*data, 2 * training + epoch), sample::NoStop(),
+                            [&](const TrainProgress& progress) { history.losses.push_back(progress.batch_loss); });
     }
   }
-  history.state = session.CopyState();
+  history.state = session.model().values().Copy();
 }
 
 void CheckSameHistory(const History& actual, const History& expected) {
@@ -78,8 +78,12 @@ void CheckSameHistory(const History& actual, const History& expected) {
   for (size_t i = 0; i < expected.state.size(); ++i) REQUIRE_SAME(actual.state[i].second, expected.state[i].second);
 }
 
+torch::Tensor InferIn(ModelSession& session, const torch::Tensor& images) {
+  return Infer(session.model(), session.engine(), images, /*batch_size=*/0, sample::NoStop());
+}
+
 TEST(TwoModelsAtOnceComputeWhatEachComputesAlone) {
-  const Dataset data = sample::Data(200);  // Shared by both.
+  const auto data = sample::Data(200);  // Shared by both.
   std::vector<History> alone(2);
   for (uint64_t seed = 0; seed < 2; ++seed) {
     Computer computer(sample::Options(seed));
@@ -97,64 +101,37 @@ TEST(TwoModelsAtOnceComputeWhatEachComputesAlone) {
   REQUIRE(alone[0].losses != alone[1].losses);
 }
 
-TEST(SecondTrainingGoesOnWithTheNextEpochsOrder) {
-  const Dataset data = sample::Data(50);
-  Computer computer(sample::Options());
-  History history;
-  computer.Run([&](ModelSession& session) { TrainTwice(session, data, history); });
-
-  ImageRnn model(sample::Options());
-  std::vector<double> expected;
-  for (uint64_t training = 0; training < 2; ++training) {
-    Trainer trainer(model, OptimizerOptions());  // A fresh optimizer, but epochs that are counted on.
-    for (uint64_t epoch = 0; epoch < 2; ++epoch) {
-      trainer.RunEpoch(data, training * 2 + epoch, Epoch(), StopSignal(),
-                       [&](const TrainProgress& progress) { expected.push_back(progress.batch_loss); });
-    }
-  }
-  // Not bit for bit: this thread neither flushes denormals nor has the session's number of threads.
-  REQUIRE_CLOSE(torch::tensor(history.losses), torch::tensor(expected), /*atol=*/1e-5, /*rtol=*/0);
-}
-
-TEST(SessionEvaluatesInfersAndLoads) {
+TEST(SessionComputesWhatItsNetworkComputes) {
   Computer computer(sample::Options(/*seed=*/1));
   ImageRnn other(sample::Options(/*seed=*/2));
-  const Dataset data = sample::Data(20);
-  const Evaluation expected = Evaluate(other, data, 8, StopSignal());
-  const torch::Tensor logits = Infer(other, sample::Images(20), StopSignal());
+  const auto data = sample::Data(20);
+  const Evaluation expected = sample::Evaluate(other, data, 8);
+  const torch::Tensor logits = sample::Infer(other, sample::Images(20));
   Evaluation evaluation;
   torch::Tensor inferred;
-  int threads = 0;
   computer.Run([&](ModelSession& session) {
-    session.LoadState(other.CopyState());
-    evaluation = session.EvaluateOn(data, 8, StopSignal());
-    inferred = session.Infer(sample::Images(20), StopSignal());
-    threads = session.ThreadCount();
+    session.model().values().Load(other.values().Copy());
+    evaluation = Evaluate(session.model(), session.engine(), *data, 8, sample::NoStop());
+    inferred = InferIn(session, sample::Images(20));
   });
   REQUIRE_SAME(evaluation.confusion, expected.confusion);
   REQUIRE_NEAR(evaluation.loss, expected.loss, 1e-6);  // Another number of threads may sum in another order.
   REQUIRE_CLOSE(inferred, logits, /*atol=*/1e-6, /*rtol=*/0);
-  REQUIRE_EQ(threads, kThreads);
 }
 
-TEST(EpochNeedsAStartedTraining) {
+TEST(BatchesNeedAStartedTraining) {
   Computer computer(sample::Options());
-  const Dataset data = sample::Data(4);
-  REQUIRE_THROWS(kInvalidArgument, computer.Run([&](ModelSession& session) { session.RunEpoch(data, Epoch(), StopSignal(), {}); }));
+  REQUIRE_THROWS(kInvalidArgument, computer.Run([](ModelSession& session) { session.trainer(); }));
 }
 
 TEST(FailureToOpenIsThrownByEveryCall) {
   ModelOptions options = sample::Options();
   options.hidden_size = int64_t{1} << 24;  // A recurrent matrix of a petabyte.
   Computer computer(options);
-  const Dataset data = sample::Data(4);
-  REQUIRE_THROWS(kOutOfMemory, computer.Run([&](ModelSession& session) { session.Infer(sample::Images(1), StopSignal()); }));
-  REQUIRE_THROWS(kOutOfMemory, computer.Run([&](ModelSession& session) { session.EvaluateOn(data, 4, StopSignal()); }));
-  REQUIRE_THROWS(kOutOfMemory, computer.Run([](ModelSession& session) { session.StartTraining(OptimizerOptions()); }));
-  REQUIRE_THROWS(kOutOfMemory, computer.Run([&](ModelSession& session) { session.RunEpoch(data, Epoch(), StopSignal(), {}); }));
-  REQUIRE_THROWS(kOutOfMemory, computer.Run([](ModelSession& session) { session.CopyState(); }));
-  REQUIRE_THROWS(kOutOfMemory, computer.Run([](ModelSession& session) { session.LoadState({}); }));
-  REQUIRE_THROWS(kOutOfMemory, computer.Run([](ModelSession& session) { session.ThreadCount(); }));
+  REQUIRE_THROWS(kOutOfMemory, computer.Run([](ModelSession& session) { session.model(); }));
+  REQUIRE_THROWS(kOutOfMemory, computer.Run([](ModelSession& session) { session.engine(); }));
+  REQUIRE_THROWS(kOutOfMemory, computer.Run([](ModelSession& session) { session.trainer(); }));
+  REQUIRE_THROWS(kOutOfMemory, computer.Run([](ModelSession& session) { session.StartTraining(); }));
   REQUIRE_THROWS(kOutOfMemory, computer.Run([](ModelSession& session) { session.MoveTo(torch::kCPU); }));
 }
 
@@ -163,56 +140,57 @@ TEST(MovedModelComputesTheSame) {
   std::vector<torch::Device> devices = {torch::Device(torch::kCPU)};
   for (int i = 0; i < CudaDeviceCount(); ++i) devices.emplace_back(torch::kCUDA, static_cast<c10::DeviceIndex>(i));
   Computer computer(sample::Options());
-  const Dataset data = sample::Data(20);
+  const auto data = sample::Data(20);
   computer.Run([&](ModelSession& session) {
-    const StateDict state = session.CopyState();
-    const torch::Tensor logits = session.Infer(sample::Images(3), StopSignal());
+    const torch::Tensor values = session.model().values().flat().clone();
+    const torch::Tensor logits = InferIn(session, sample::Images(3));
     for (const torch::Device& device : devices) {
       session.MoveTo(device);
-      REQUIRE_SAME(session.CopyState()[0].second, state[0].second);
-      REQUIRE_CLOSE(session.Infer(sample::Images(3), StopSignal()), logits, /*atol=*/1e-5, /*rtol=*/0);
+      REQUIRE(session.model().device() == device);
+      REQUIRE_SAME(session.model().values().flat().cpu(), values);
+      REQUIRE_CLOSE(InferIn(session, sample::Images(3)), logits, /*atol=*/1e-5, /*rtol=*/0);
+      session.StartTraining();
+      REQUIRE(session.trainer().Run(data, EpochOf(*data, 0), sample::NoStop(), {}).completed);
+      session.model().values().flat().copy_(values);
     }
     session.MoveTo(torch::kCPU);
-    REQUIRE_SAME(session.Infer(sample::Images(3), StopSignal()), logits);
-    // The optimizer's state stays behind: an epoch needs a new start.
-    session.StartTraining(OptimizerOptions());
-    session.MoveTo(torch::kCPU);
-    REQUIRE_THROWS(kInvalidArgument, session.RunEpoch(data, Epoch(), StopSignal(), {}));
+    REQUIRE_SAME(InferIn(session, sample::Images(3)), logits);
+    // The optimizer's state stays behind: training needs a new start.
+    REQUIRE_THROWS(kInvalidArgument, session.trainer());
   });
 }
 
 TEST(ClosedSessionIsDisposed) {
   ModelSession session(sample::Options(), torch::Device(torch::kCPU), kThreads);
-  REQUIRE_THROWS(kDisposed, session.CopyState());  // Not opened yet.
+  REQUIRE_THROWS(kDisposed, session.model());  // Not opened yet.
   session.Open();
-  session.StartTraining(OptimizerOptions());
+  session.StartTraining();
   session.Close();
   session.Close();  // Harmless.
-  REQUIRE_THROWS(kDisposed, session.CopyState());
-  REQUIRE_THROWS(kDisposed, session.RunEpoch(sample::Data(4), Epoch(), StopSignal(), {}));
+  REQUIRE_THROWS(kDisposed, session.model());
+  REQUIRE_THROWS(kDisposed, session.trainer());
 }
 
 TEST(ClosedQueueStopsAnEpochAndFreesTheNetwork) {
   const auto session = std::make_shared<ModelSession>(sample::Options(), torch::Device(torch::kCPU), kThreads);
-  JobQueue queue([session] { session->Open(); }, [session] { session->Close(); });
-  const Dataset data = sample::Data(1000);
+  JobQueue queue(ThreadHooks{.on_start = [session] { session->Open(); }, .on_end = [session] { session->Close(); }});
+  const auto data = sample::Data(1000);
   std::promise<void> first_batch;
-  EpochResult result;
-  queue.Push(std::make_unique<TaskJob>(std::packaged_task<void()>([&] {
-    session->StartTraining(OptimizerOptions());
-    const std::shared_ptr<StopSignal> stop = JobQueue::RunningStop();
-    result = session->RunEpoch(data, Epoch(), *stop, [&](const TrainProgress& progress) {
+  RangeResult result;
+  queue.Push(std::make_unique<TaskJob>([&](const std::shared_ptr<StopSignal>& stop) {
+    session->StartTraining();
+    result = session->trainer().Run(data, EpochOf(*data, 0), stop, [&](const TrainProgress& progress) {
       if (progress.batch > 1) return;
       first_batch.set_value();
       stop->WaitFor([] { return false; });  // The second batch never starts: by then the stop is there.
     });
-  })));
+  }));
   first_batch.get_future().wait();
   queue.Close();
   queue.Join();
   REQUIRE(!result.completed);
   REQUIRE_EQ(result.progress.batch, 1);
-  REQUIRE_THROWS(kDisposed, session->CopyState());
+  REQUIRE_THROWS(kDisposed, session->model());
 }
 
 }  // namespace

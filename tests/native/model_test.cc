@@ -33,7 +33,7 @@ TEST(ParametersHavePyTorchsNamesOrderAndShapes) {
                                                                               {"basic_rnn.bias_hh_l1", {6}},
                                                                               {"FC.weight", {3, 6}},
                                                                               {"FC.bias", {3}}};
-  const StateDict state = ImageRnn(options).CopyState();
+  const StateDict state = ImageRnn(options).values().Copy();
   REQUIRE_EQ(state.size(), expected.size());
   for (size_t i = 0; i < state.size(); ++i) {
     REQUIRE_EQ(state[i].first, expected[i].first);
@@ -50,7 +50,7 @@ TEST(ForwardFollowsTheElmanEquations) {
     options.nonlinearity = nonlinearity;
     options.recurrent_init = RecurrentInit::kUniform;
     ImageRnn model(options);
-    const StateDict p = model.CopyState();
+    const StateDict p = model.values().Copy();
     const torch::Tensor images = FloatImages(3);
     torch::Tensor hidden = torch::zeros({3, sample::kHidden});
     for (int64_t row = 0; row < sample::kRows; ++row) {
@@ -58,7 +58,7 @@ TEST(ForwardFollowsTheElmanEquations) {
       hidden = nonlinearity == Nonlinearity::kTanh ? sum.tanh() : sum.relu();
     }
     // Sums of a dozen numbers around 1, in another order.
-    REQUIRE_CLOSE(model.Forward(images), hidden.matmul(p[4].second.t()) + p[5].second, /*atol=*/1e-6, /*rtol=*/1e-6);
+    REQUIRE_CLOSE(sample::Forward(model, images), hidden.matmul(p[4].second.t()) + p[5].second, /*atol=*/1e-6, /*rtol=*/1e-6);
   }
 }
 
@@ -66,7 +66,7 @@ TEST(ForwardTakesAnyNumberOfSamplesAndRows) {
   ImageRnn model(sample::Options());
   for (const int64_t samples : {1, 7}) {
     for (const int64_t rows : {1, 28}) {
-      REQUIRE_EQ(model.Forward(torch::rand({samples, rows, sample::kColumns})).sizes().vec(),
+      REQUIRE_EQ(sample::Forward(model, torch::rand({samples, rows, sample::kColumns})).sizes().vec(),
                  (std::vector<int64_t>{samples, sample::kClasses}));
     }
   }
@@ -75,44 +75,45 @@ TEST(ForwardTakesAnyNumberOfSamplesAndRows) {
 TEST(SamplesOfABatchDoNotTouchEachOther) {
   ImageRnn model(sample::Options());
   const torch::Tensor images = FloatImages(5);
-  const torch::Tensor together = model.Forward(images);
+  const torch::Tensor together = sample::Forward(model, images);
   // A matrix product of another size may sum in another order.
-  for (int64_t i = 0; i < 5; ++i) REQUIRE_CLOSE(model.Forward(images.narrow(0, i, 1)), together.narrow(0, i, 1), /*atol=*/1e-6, /*rtol=*/0);
+  for (int64_t i = 0; i < 5; ++i)
+    REQUIRE_CLOSE(sample::Forward(model, images.narrow(0, i, 1)), together.narrow(0, i, 1), /*atol=*/1e-6, /*rtol=*/0);
 }
 
 TEST(InitHiddenIsZero) { REQUIRE_SAME(ImageRnn(sample::Options()).InitHidden(4), torch::zeros({sample::kLayers, 4, sample::kHidden})); }
 
 TEST(CopiedStateIsIndependentOfTheModel) {
   ImageRnn model(sample::Options());
-  const StateDict before = model.CopyState();
-  StateDict changed = model.CopyState();
+  const StateDict before = model.values().Copy();
+  StateDict changed = model.values().Copy();
   for (auto& [name, value] : changed) value.fill_(3);
-  CheckSameState(model.CopyState(), before);
-  model.LoadState(changed);
+  CheckSameState(model.values().Copy(), before);
+  model.values().Load(changed);
   changed[0].second.fill_(4);
-  REQUIRE_SAME(model.CopyState()[0].second, torch::full_like(before[0].second, 3));
+  REQUIRE_SAME(model.values().Copy()[0].second, torch::full_like(before[0].second, 3));
 }
 
 TEST(LoadedStateGivesTheSameNetwork) {
   ImageRnn first(sample::Options(/*seed=*/1));
   ImageRnn second(sample::Options(/*seed=*/2));
-  StateDict state = first.CopyState();
+  StateDict state = first.values().Copy();
   std::reverse(state.begin(), state.end());  // The order does not matter.
-  second.LoadState(state);
-  CheckSameState(second.CopyState(), first.CopyState());
-  REQUIRE_SAME(second.Forward(FloatImages(3)), first.Forward(FloatImages(3)));
+  second.values().Load(state);
+  CheckSameState(second.values().Copy(), first.values().Copy());
+  REQUIRE_SAME(sample::Forward(second, FloatImages(3)), sample::Forward(first, FloatImages(3)));
   for (const torch::Tensor& parameter : second.parameters()) REQUIRE(parameter.requires_grad() && parameter.is_leaf());
 }
 
 // Loads a state that a change made wrong: the error has the code and the text, and the model stays as it was.
 void CheckRefused(const char* code, const std::string& text, const std::function<void(StateDict&)>& spoil) {
   ImageRnn model(sample::Options(/*seed=*/1));
-  const StateDict before = model.CopyState();
-  StateDict state = ImageRnn(sample::Options(/*seed=*/2)).CopyState();
+  const StateDict before = model.values().Copy();
+  StateDict state = ImageRnn(sample::Options(/*seed=*/2)).values().Copy();
   spoil(state);
-  const Error error = REQUIRE_THROWS(code, model.LoadState(state));
+  const Error error = REQUIRE_THROWS(code, model.values().Load(state));
   REQUIRE_EQ(std::string(error.what()), text);
-  CheckSameState(model.CopyState(), before);
+  CheckSameState(model.values().Copy(), before);
 }
 
 TEST(WrongStatesAreRefusedWhole) {

@@ -56,7 +56,6 @@ TEST(PhiloxGivesThePublishedAnswers) {
 }
 
 constexpr uint64_t kShuffle = 1;
-constexpr uint64_t kSplit = 2;
 
 // The definition in random.h once more: samples sorted by (purpose, epoch, sample) keys, with the purpose in the top 16 bits.
 std::vector<int64_t> OrderByDefinition(uint64_t seed, uint64_t purpose, uint64_t epoch, int64_t count) {
@@ -78,7 +77,6 @@ TEST(OrdersFollowTheirDefinition) {
     for (const uint64_t epoch : {uint64_t{0}, uint64_t{1}, uint64_t{1} << 33}) {
       REQUIRE_EQ(ShuffledOrder(seed, epoch, 100), OrderByDefinition(seed, kShuffle, epoch, 100));
     }
-    REQUIRE_EQ(SplitOrder(seed, 100), OrderByDefinition(seed, kSplit, 0, 100));
   }
 }
 

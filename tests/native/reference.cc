@@ -73,20 +73,21 @@ const torch::Tensor& Numbers::Get(const std::string& name) const {
 }
 
 void SetFormulaWeights(torch_rnn_mnist::ImageRnn& model) {
-  torch_rnn_mnist::StateDict state = model.CopyState();
+  torch_rnn_mnist::StateDict state = model.values().Copy();
   uint32_t position = 0;
   for (auto& [name, value] : state) {
     const bool recurrent = name.find("weight_hh") != std::string::npos;
     value = recurrent ? torch::eye(value.size(0)) : FormulaValues(position, value.sizes());
     ++position;
   }
-  model.LoadState(state);
+  model.values().Load(state);
 }
 
 std::shared_ptr<const torch_rnn_mnist::Dataset> MnistTraining(int64_t count) {
   const torch::Tensor images = ReadBytes("train-images-idx3-ubyte", kImageHeader, count * kRows * kColumns);
   const torch::Tensor labels = ReadBytes("train-labels-idx1-ubyte", kLabelHeader, count);
-  return std::make_shared<const torch_rnn_mnist::Dataset>(images.view({count, kRows, kColumns}), labels.to(torch::kInt64));
+  const torch_rnn_mnist::LabelledImages data{images.view({count, kRows, kColumns}), labels};
+  return std::make_shared<const torch_rnn_mnist::Dataset>(std::make_shared<const torch_rnn_mnist::ImageStorage>(data));
 }
 
 }  // namespace reference

@@ -5,8 +5,6 @@
 // so its logits reach the hundreds and are compared relative to their size.
 #include "tests/native/reference.h"
 
-#include <torch/nn/functional/loss.h>
-
 #include <string>
 #include <vector>
 
@@ -14,6 +12,7 @@
 #include "native/core/training/trainer.h"
 #include "tests/native/check.h"
 #include "tests/native/check_tensors.h"
+#include "tests/native/sample_data.h"
 
 namespace torch_rnn_mnist {
 namespace {
@@ -55,7 +54,7 @@ TEST(LogitsEqualPyTorchs) {
     const torch::Tensor expected = Fixture().Get(network.name + "/logits");
     const double relative = network.nonlinearity == Nonlinearity::kRelu ? kLogitTolerance : 0;
     const auto model = FormulaModel(network);
-    REQUIRE_CLOSE(Infer(*model, data->On(torch::kCPU).images, StopSignal()), expected, kLogitTolerance, relative);
+    REQUIRE_CLOSE(sample::Infer(*model, data->storage().cpu().images), expected, kLogitTolerance, relative);
   }
 }
 
@@ -69,7 +68,7 @@ TEST(HiddenStatesEqualPyTorchs) {
       output = event.outputs[0];
       final_state = event.outputs[1];
     });
-    Infer(*model, data->On(torch::kCPU).images, StopSignal());
+    sample::Infer(*model, data->storage().cpu().images);
     REQUIRE_CLOSE(NormPerRow(output), Fixture().Get(network.name + "/outputNormPerStep"), /*atol=*/0, kNormTolerance);
     REQUIRE_CLOSE(NormPerRow(final_state), Fixture().Get(network.name + "/finalStateNormPerLayer"), /*atol=*/0, kNormTolerance);
     const torch::Tensor shown = Fixture().Get(network.name + "/outputSample0LastStep");
@@ -79,13 +78,16 @@ TEST(HiddenStatesEqualPyTorchs) {
 
 TEST(GradientsEqualPyTorchs) {
   const auto data = reference::MnistTraining(kBatch);
-  const DatasetTensors batch = data->On(torch::kCPU);
+  const Batch batch = Batches(*data, torch::kCPU, kBatch).Get(0);
   for (const Network& network : kNetworks) {
     const auto model = FormulaModel(network);
-    torch::nn::functional::cross_entropy(model->Forward(ScaleImages(batch.images)), batch.labels).backward();
-    for (const auto& parameter : model->named_parameters()) {
-      const torch::Tensor gradient = parameter.value().grad();
-      const std::string name = network.name + "/gradients/" + parameter.key();
+    FlatTensors sums = model->values().ZerosLike();
+    TorchEngine engine(*model);
+    engine.UseGradients(sums);
+    engine.Accumulate(batch, sample::NoStop());
+    for (const auto& [key, sum] : sums.Copy()) {
+      const torch::Tensor gradient = sum / kBatch;  // PyTorch's is that of the mean.
+      const std::string name = network.name + "/gradients/" + key;
       const double norm = Fixture().Number(name + "/norm");
       REQUIRE_NEAR(gradient.to(torch::kFloat64).norm().item<double>(), norm, kNormTolerance * norm);
       const torch::Tensor shown = Fixture().Get(name + "/first");
@@ -99,14 +101,9 @@ TEST(TheFirstLossesEqualPyTorchs) {
   const auto data = reference::MnistTraining(kBatch * kUpdates);
   for (const Network& network : kNetworks) {
     const auto model = FormulaModel(network);
-    Trainer trainer(*model, OptimizerOptions());
-    EpochOptions options;
-    options.batch_size = kBatch;
-    options.shuffle = false;
-    options.log_interval = 1;
     std::vector<double> losses;
-    trainer.RunEpoch(*data, /*epoch=*/0, options, StopSignal(),
-                     [&](const TrainProgress& progress) { losses.push_back(progress.batch_loss); });
+    sample::Training(*model).RunEpoch(data, sample::Epoch{.batch_size = kBatch},
+                                      [&](const TrainProgress& progress) { losses.push_back(progress.batch_loss); });
     const torch::Tensor expected = Fixture().Get(network.name + "/losses").narrow(0, 0, kUpdates);
     REQUIRE_CLOSE(torch::tensor(losses, torch::kFloat64), expected, /*atol=*/0, kLossTolerance);
   }

@@ -12,8 +12,8 @@ namespace {
 TEST(StopIsNotRequestedAtFirstAndStaysRequested) {
   StopSignal stop;
   REQUIRE(!stop.Requested());
-  stop.Request();
-  stop.Request();
+  stop.Request(StopReason::kAborted);
+  stop.Request(StopReason::kAborted);
   REQUIRE(stop.Requested());
 }
 
@@ -24,7 +24,7 @@ TEST(WaitForReturnsAtOnceWhenTheConditionHolds) {
 
 TEST(WaitForTellsAStopFromTheCondition) {
   StopSignal stop;
-  stop.Request();
+  stop.Request(StopReason::kAborted);
   REQUIRE(!stop.WaitFor([] { return false; }));
   REQUIRE(stop.WaitFor([] { return true; }));  // What was waited for has come: the stop does not hide it.
 }
@@ -49,7 +49,7 @@ TEST(RequestWakesEveryWaiter) {
       if (!stop.WaitFor([] { return false; })) ++woken;
     });
   }
-  stop.Request();
+  stop.Request(StopReason::kAborted);
   for (std::thread& waiter : waiters) waiter.join();
   REQUIRE_EQ(woken.load(), 4);
 }

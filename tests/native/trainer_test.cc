@@ -1,9 +1,10 @@
 #include "native/core/training/trainer.h"
 
-#include <stdexcept>
+#include <functional>
+#include <memory>
+#include <utility>
 #include <vector>
 
-#include "native/core/inference/evaluation.h"
 #include "native/core/runtime/random.h"
 #include "tests/native/check.h"
 #include "tests/native/check_tensors.h"
@@ -12,31 +13,24 @@
 namespace torch_rnn_mnist {
 namespace {
 
-EpochOptions Options(int64_t batch_size, bool shuffle = false, int64_t log_interval = 1) {
-  EpochOptions options;
-  options.batch_size = batch_size;
-  options.shuffle = shuffle;
-  options.log_interval = log_interval;
-  return options;
-}
+using sample::Epoch;
+using sample::Training;
 
-OptimizerOptions WithoutLearning() {
-  OptimizerOptions options;
-  options.learning_rate = 0;
-  return options;
-}
-
-void CheckSameState(const ImageRnn& actual, const ImageRnn& expected) {
-  const StateDict got = actual.CopyState();
-  const StateDict want = expected.CopyState();
+void CheckSameState(ImageRnn& actual, ImageRnn& expected) {
+  const StateDict got = actual.values().Copy();
+  const StateDict want = expected.values().Copy();
   for (size_t i = 0; i < want.size(); ++i) REQUIRE_SAME(got[i].second, want[i].second);
 }
 
-// Trains a fresh model for one epoch and returns the reports.
-std::vector<TrainProgress> Train(ImageRnn& model, const Dataset& data, const EpochOptions& options, uint64_t epoch = 0) {
+void CheckUntouched(ImageRnn& model) {
+  ImageRnn fresh(sample::Options());
+  CheckSameState(model, fresh);
+}
+
+// Trains from a fresh start for one epoch and returns the reports.
+std::vector<TrainProgress> Train(ImageRnn& model, const std::shared_ptr<const Dataset>& data, const Epoch& epoch) {
   std::vector<TrainProgress> reports;
-  Trainer trainer(model, OptimizerOptions());
-  trainer.RunEpoch(data, epoch, options, StopSignal(), [&](const TrainProgress& progress) { reports.push_back(progress); });
+  Training(model).RunEpoch(data, epoch, [&](const TrainProgress& progress) { reports.push_back(progress); });
   return reports;
 }
 
@@ -46,8 +40,8 @@ struct SampleFigures {
   torch::Tensor hits;
 };
 SampleFigures FiguresByHand(ImageRnn& model, int64_t count) {
-  const torch::Tensor logits = Infer(model, sample::Images(count), StopSignal()).to(torch::kFloat64);
-  const torch::Tensor labels = sample::Labels(count);
+  const torch::Tensor logits = sample::Infer(model, sample::Images(count)).to(torch::kFloat64);
+  const torch::Tensor labels = sample::Labels(count).to(torch::kInt64);
   const torch::Tensor log_sums = logits.exp().sum(/*dim=*/1).log();
   return {log_sums - logits.gather(1, labels.view({count, 1})).view({count}), logits.argmax(1).eq(labels).to(torch::kFloat64)};
 }
@@ -56,12 +50,11 @@ TEST(MeansAreOverSamplesAndTheLastSmallerBatchCounts) {
   constexpr int64_t kCount = 10;
   constexpr double kRounding = 1e-6;  // The trainer computes each batch's loss in float32.
   ImageRnn model(sample::Options());
-  const Dataset data = sample::Data(kCount);
+  const auto data = sample::Data(kCount);
   const SampleFigures by_hand = FiguresByHand(model, kCount);
   std::vector<TrainProgress> reports;
-  Trainer trainer(model, WithoutLearning());
-  const EpochResult result = trainer.RunEpoch(data, /*epoch=*/0, Options(/*batch_size=*/4), StopSignal(),
-                                              [&](const TrainProgress& progress) { reports.push_back(progress); });
+  const RangeResult result = Training(model).RunEpoch(data, Epoch{.batch_size = 4, .learning_rate = 0},
+                                                      [&](const TrainProgress& progress) { reports.push_back(progress); });
   REQUIRE_EQ(reports.size(), 3);
   const int64_t seen[] = {4, 8, 10};
   for (int64_t i = 0; i < 3; ++i) {
@@ -82,10 +75,11 @@ TEST(MeansAreOverSamplesAndTheLastSmallerBatchCounts) {
 
 TEST(ReportsComeAtTheIntervalAndAtTheEnd) {
   ImageRnn model(sample::Options());
-  const Dataset data = sample::Data(10);
+  const auto data = sample::Data(10);
   const auto batches_of = [&](int64_t batch_size, int64_t log_interval) {
     std::vector<int64_t> batches;
-    for (const TrainProgress& report : Train(model, data, Options(batch_size, false, log_interval))) batches.push_back(report.batch);
+    for (const TrainProgress& report : Train(model, data, Epoch{.batch_size = batch_size, .log_interval = log_interval}))
+      batches.push_back(report.batch);
     return batches;
   };
   REQUIRE_EQ(batches_of(2, 2), (std::vector<int64_t>{2, 4, 5}));
@@ -95,12 +89,11 @@ TEST(ReportsComeAtTheIntervalAndAtTheEnd) {
 }
 
 TEST(ReportsDoNotChangeTheTraining) {
-  const Dataset data = sample::Data(10);
+  const auto data = sample::Data(10);
   ImageRnn reported(sample::Options());
-  const std::vector<TrainProgress> reports = Train(reported, data, Options(3));
+  const std::vector<TrainProgress> reports = Train(reported, data, Epoch{.batch_size = 3});
   ImageRnn silent(sample::Options());
-  Trainer trainer(silent, OptimizerOptions());
-  const EpochResult result = trainer.RunEpoch(data, 0, Options(3), StopSignal(), {});
+  const RangeResult result = Training(silent).RunEpoch(data, Epoch{.batch_size = 3});
   CheckSameState(silent, reported);
   REQUIRE_EQ(result.progress.loss, reports.back().loss);
   REQUIRE_EQ(result.progress.batch, 4);
@@ -110,39 +103,36 @@ TEST(ReportsDoNotChangeTheTraining) {
 TEST(FirstUpdateIsAdams) {
   ImageRnn model(sample::Options());
   ImageRnn before(sample::Options());
-  const Dataset data = sample::Data(10);
-  OptimizerOptions options;
-  options.learning_rate = 0.01;
-  Trainer trainer(model, options);
-  trainer.RunEpoch(data, 0, Options(/*batch_size=*/10), StopSignal(), {});
-  const auto moved = model.named_parameters();
-  for (const auto& parameter : before.named_parameters()) {
-    const torch::Tensor gradient = moved[parameter.key()].grad();
-    const torch::Tensor expected = parameter.value() - 0.01 * gradient / (gradient.abs() + 1e-8);
-    // The moments are kept in float32 and bias-corrected: a few roundings of a step of 0.01, on a value below 2.
-    REQUIRE_CLOSE(moved[parameter.key()], expected, /*atol=*/1e-6, /*rtol=*/0);
-  }
+  const auto data = sample::Data(10);
+  FlatTensors gradient = before.values().ZerosLike();
+  TorchEngine engine(before);
+  engine.UseGradients(gradient);
+  engine.Accumulate(Batches(*data, torch::kCPU, 10).Get(0), sample::NoStop());
+  const torch::Tensor mean = gradient.flat() / 10;
+  Training(model).RunEpoch(data, Epoch{.batch_size = 10, .learning_rate = 0.01});
+  // The moments are kept in float32 and bias-corrected: a few roundings of a step of 0.01, on a value below 2.
+  REQUIRE_CLOSE(model.values().flat(), before.values().flat() - 0.01 * mean / (mean.abs() + 1e-8), /*atol=*/1e-6, /*rtol=*/0);
 }
 
 TEST(ShuffledTrainingVisitsTheSamplesInShuffledOrder) {
   constexpr int64_t kCount = 20;
   for (const uint64_t epoch : {uint64_t{0}, uint64_t{3}}) {
     ImageRnn shuffled(sample::Options(/*seed=*/5));
-    Train(shuffled, sample::Data(kCount), Options(6, /*shuffle=*/true), epoch);
+    Train(shuffled, sample::Data(kCount), Epoch{.batch_size = 6, .shuffle = true, .number = epoch});
     const torch::Tensor order = torch::tensor(ShuffledOrder(/*seed=*/5, epoch, kCount), torch::kInt64);
-    const Dataset permuted(sample::Images(kCount).index_select(0, order), sample::Labels(kCount).index_select(0, order));
+    const auto permuted = sample::DataOf(sample::Images(kCount).index_select(0, order), sample::Labels(kCount).index_select(0, order));
     ImageRnn in_order(sample::Options(/*seed=*/5));
-    Train(in_order, permuted, Options(6, /*shuffle=*/false), epoch);
+    Train(in_order, permuted, Epoch{.batch_size = 6, .number = epoch});
     CheckSameState(shuffled, in_order);
   }
 }
 
 TEST(SameSeedGivesTheSameLossesBitForBit) {
-  const Dataset data = sample::Data(50);
+  const auto data = sample::Data(50);
   const auto losses = [&] {
     ImageRnn model(sample::Options());
     std::vector<double> values;
-    for (const TrainProgress& report : Train(model, data, Options(8, /*shuffle=*/true))) values.push_back(report.batch_loss);
+    for (const TrainProgress& report : Train(model, data, Epoch{.batch_size = 8, .shuffle = true})) values.push_back(report.batch_loss);
     return values;
   };
   REQUIRE_EQ(losses(), losses());
@@ -150,86 +140,182 @@ TEST(SameSeedGivesTheSameLossesBitForBit) {
 
 TEST(BytesAndScaledFloatsTrainAlike) {
   ImageRnn bytes(sample::Options());
-  Train(bytes, sample::Data(10), Options(4));
+  Train(bytes, sample::Data(10), Epoch{.batch_size = 4});
   ImageRnn floats(sample::Options());
-  Train(floats, Dataset(ScaleImages(sample::Images(10)), sample::Labels(10)), Options(4));
+  Train(floats, sample::DataOf(ScaleImages(sample::Images(10)), sample::Labels(10)), Epoch{.batch_size = 4});
   CheckSameState(floats, bytes);
 }
 
 TEST(StopEndsTheEpochAfterTheRunningBatch) {
   constexpr int64_t kBatch = 3;
   ImageRnn stopped(sample::Options());
-  StopSignal stop;
-  Trainer trainer(stopped, OptimizerOptions());
-  const EpochResult result = trainer.RunEpoch(sample::Data(10), 0, Options(kBatch), stop, [&](const TrainProgress& progress) {
-    if (progress.batch == 2) stop.Request();
-  });
+  const auto stop = sample::NoStop();
+  const auto stop_at_two = [&](const TrainProgress& progress) {
+    if (progress.batch == 2) stop->Request(StopReason::kAborted);
+  };
+  const RangeResult result = Training(stopped).RunEpoch(sample::Data(10), Epoch{.batch_size = kBatch}, stop_at_two, stop);
   REQUIRE(!result.completed);
   REQUIRE_EQ(result.progress.batch, 2);
   REQUIRE_EQ(result.progress.batches, 4);
   REQUIRE_EQ(result.progress.samples, 2 * kBatch);
 
   ImageRnn only_two_batches(sample::Options());
-  const std::vector<TrainProgress> reports = Train(only_two_batches, sample::Data(2 * kBatch), Options(kBatch));
+  const std::vector<TrainProgress> reports = Train(only_two_batches, sample::Data(2 * kBatch), Epoch{.batch_size = kBatch});
   CheckSameState(stopped, only_two_batches);
   REQUIRE_EQ(result.progress.loss, reports.back().loss);
 }
 
 TEST(StopDuringTheLastBatchStillCompletesTheEpoch) {
   ImageRnn model(sample::Options());
-  StopSignal stop;
-  Trainer trainer(model, OptimizerOptions());
-  REQUIRE(trainer.RunEpoch(sample::Data(4), 0, Options(4), stop, [&](const TrainProgress&) { stop.Request(); }).completed);
+  const auto stop = sample::NoStop();
+  const auto request = [&](const TrainProgress&) { stop->Request(StopReason::kAborted); };
+  REQUIRE(Training(model).RunEpoch(sample::Data(4), Epoch{.batch_size = 4}, request, stop).completed);
 }
 
 TEST(StopBeforeTheFirstBatchChangesNothing) {
   ImageRnn model(sample::Options());
-  StopSignal stop;
-  stop.Request();
-  Trainer trainer(model, OptimizerOptions());
+  const auto stop = sample::NoStop();
+  stop->Request(StopReason::kAborted);
   int reports = 0;
-  const EpochResult result = trainer.RunEpoch(sample::Data(4), 0, Options(4), stop, [&](const TrainProgress&) { ++reports; });
+  const auto count = [&](const TrainProgress&) { ++reports; };
+  const RangeResult result = Training(model).RunEpoch(sample::Data(4), Epoch{.batch_size = 4}, count, stop);
   REQUIRE(!result.completed);
   REQUIRE_EQ(reports, 0);
   REQUIRE_EQ(result.progress.batch, 0);
   REQUIRE_EQ(result.progress.samples, 0);
   REQUIRE_EQ(result.progress.loss, 0.0);
-  CheckSameState(model, ImageRnn(sample::Options()));
+  CheckUntouched(model);
 }
 
 TEST(ThrowingCallbackEndsTheEpochAfterItsBatch) {
   ImageRnn model(sample::Options());
-  Trainer trainer(model, OptimizerOptions());
-  const Dataset data = sample::Data(10);
-  REQUIRE_THROWS(kInvalidArgument, trainer.RunEpoch(data, 0, Options(5), StopSignal(),
-                                                    [](const TrainProgress&) { throw Error(kInvalidArgument, "from the callback"); }));
+  Training training(model);
+  const auto data = sample::Data(10);
+  const auto fail = [](const TrainProgress&) { throw Error(kInvalidArgument, "from the callback"); };
+  REQUIRE_THROWS(kInvalidArgument, training.RunEpoch(data, Epoch{.batch_size = 5}, fail));
   ImageRnn one_batch(sample::Options());
-  Train(one_batch, sample::Data(5), Options(5));
+  Train(one_batch, sample::Data(5), Epoch{.batch_size = 5});
   CheckSameState(model, one_batch);
-  REQUIRE(trainer.RunEpoch(data, 1, Options(5), StopSignal(), {}).completed);  // The trainer can go on.
+  REQUIRE(training.RunEpoch(data, Epoch{.batch_size = 5, .number = 1}).completed);  // The training can go on.
+}
+
+// An engine that adds something to the gradients and then fails, as when memory runs out in the backward pass.
+class FailingEngine : public TorchEngine {
+ public:
+  explicit FailingEngine(ImageRnn& model) : TorchEngine(model) {}
+  BatchSums Accumulate(const Batch& batch, const std::shared_ptr<StopSignal>& stop) override {
+    const BatchSums sums = TorchEngine::Accumulate(batch, stop);
+    if (std::exchange(fails_, false)) throw Error(kOutOfMemory, "Not enough memory.");
+    return sums;
+  }
+
+ private:
+  bool fails_ = true;
+};
+
+TEST(FailedBatchLeavesNothingInTheGradients) {
+  const auto data = sample::Data(4);
+  ImageRnn model(sample::Options());
+  FailingEngine engine(model);
+  Trainer trainer(model, engine);
+  const BatchRange range = sample::Batches(*data, Epoch{.batch_size = 4});
+  REQUIRE_THROWS(kOutOfMemory, trainer.Run(data, range, sample::NoStop(), {}));
+  CheckUntouched(model);
+  trainer.Run(data, range, sample::NoStop(), {});
+  ImageRnn expected(sample::Options());
+  Train(expected, data, Epoch{.batch_size = 4});
+  CheckSameState(model, expected);
 }
 
 TEST(DatasetThatDoesNotFitIsRefusedBeforeTheFirstBatch) {
   ImageRnn model(sample::Options());
-  Trainer trainer(model, OptimizerOptions());
-  const Dataset wide(torch::zeros({4, 4, 6}), sample::Labels(4));
-  REQUIRE_THROWS(kInvalidShape, trainer.RunEpoch(wide, 0, Options(2), StopSignal(), {}));
-  const Dataset many_classes(sample::Images(4), torch::tensor({0, 1, 2, 3}, torch::kInt64));
-  REQUIRE_THROWS(kInvalidData, trainer.RunEpoch(many_classes, 0, Options(2), StopSignal(), {}));
-  CheckSameState(model, ImageRnn(sample::Options()));
+  Training training(model);
+  REQUIRE_THROWS(kInvalidShape, training.RunEpoch(sample::DataOf(torch::zeros({4, 4, 6}), sample::Labels(4)), {}));
+  const auto many_classes = sample::DataOf(sample::Images(4), torch::tensor({0, 1, 2, 3}, torch::kUInt8));
+  REQUIRE_THROWS(kInvalidData, training.RunEpoch(many_classes, {}));
+  CheckUntouched(model);
+}
+
+TEST(RangeThatTheDataDoesNotHaveIsRefused) {
+  ImageRnn model(sample::Options());
+  Training training(model);
+  const auto data = sample::Data(10);  // Four batches of three.
+  const Epoch epoch{.batch_size = 3};
+  for (const auto& [first, last] : {std::pair<int64_t, int64_t>{0, 5}, {4, 5}, {-1, 1}}) {
+    REQUIRE_THROWS(kInvalidArgument, training.trainer().Run(data, sample::Batches(*data, epoch, first, last), sample::NoStop(), {}));
+  }
+  CheckUntouched(model);
+}
+
+// Runs an epoch in pieces that end at these batches, and hands the whole state to a new training between them where asked.
+RangeResult TrainInPieces(ImageRnn& model, const std::shared_ptr<const Dataset>& data, const Epoch& epoch, const std::vector<int64_t>& ends,
+                          bool hand_over) {
+  auto training = std::make_unique<Training>(model);
+  RangeResult result;
+  int64_t first = 0;
+  for (const int64_t end : ends) {
+    result = training->trainer().Run(data, sample::Batches(*data, epoch, first, end), sample::NoStop(), {});
+    first = end;
+    if (!hand_over) continue;
+    const TrainingSnapshot snapshot = training->trainer().Copy();
+    model.values().flat().zero_();  // So that nothing but the snapshot can bring the parameters back.
+    training = std::make_unique<Training>(model);
+    training->trainer().Load(snapshot);
+  }
+  return result;
+}
+
+TEST(EpochInPiecesIsTheWholeEpochBitForBit) {
+  const auto data = sample::Data(50);
+  for (const bool shuffle : {false, true}) {
+    const Epoch epoch{.batch_size = 8, .shuffle = shuffle};
+    ImageRnn whole(sample::Options());
+    const std::vector<TrainProgress> reports = Train(whole, data, epoch);
+    for (const bool hand_over : {false, true}) {
+      ImageRnn cut(sample::Options());
+      const RangeResult result = TrainInPieces(cut, data, epoch, {1, 4, 4, 7}, hand_over);
+      CheckSameState(cut, whole);
+      REQUIRE_EQ(result.progress.batch, 7);
+      REQUIRE_EQ(result.progress.samples, 50);
+      REQUIRE_EQ(result.progress.loss, reports.back().loss);
+      REQUIRE_EQ(result.progress.accuracy, reports.back().accuracy);
+    }
+  }
+}
+
+TEST(WrongTrainingStateIsRefusedWhole) {
+  const auto data = sample::Data(20);
+  ImageRnn model(sample::Options());
+  Training training(model);
+  training.RunEpoch(data, Epoch{.batch_size = 8});
+  const TrainingSnapshot good = training.trainer().Copy();
+  REQUIRE_EQ(good.updates, 3);
+  REQUIRE_EQ(good.epoch_samples, 20);
+  const auto refuse = [&](const char* code, const std::function<void(TrainingSnapshot&)>& spoil) {
+    TrainingSnapshot bad = good;
+    for (auto& [name, value] : bad.values) value = torch::zeros_like(value);  // Would show if it were loaded.
+    spoil(bad);
+    REQUIRE_THROWS(code, training.trainer().Load(bad));
+    const TrainingSnapshot after = training.trainer().Copy();
+    for (size_t i = 0; i < good.values.size(); ++i) REQUIRE_SAME(after.values[i].second, good.values[i].second);
+    REQUIRE_EQ(after.updates, good.updates);
+  };
+  refuse(kInvalidData, [](TrainingSnapshot& bad) { bad.second.pop_back(); });
+  refuse(kInvalidShape, [](TrainingSnapshot& bad) { bad.first[0].second = torch::zeros({1}); });
+  refuse(kInvalidData, [](TrainingSnapshot& bad) { bad.updates = -1; });
 }
 
 TEST(TrainingLearns) {
   ImageRnn model(sample::Options());
-  OptimizerOptions optimizer;
-  optimizer.learning_rate = 0.01;
-  Trainer trainer(model, optimizer);
+  Training training(model);
   constexpr int64_t kCount = 30;
   const torch::Tensor labels = sample::Labels(kCount);
-  const torch::Tensor brightness = (labels * 100).to(torch::kUInt8);  // An easy task: it tells the class.
-  const Dataset data(brightness.view({kCount, 1, 1}).expand({kCount, sample::kRows, sample::kColumns}).contiguous(), labels);
-  for (uint64_t epoch = 0; epoch < 50; ++epoch) trainer.RunEpoch(data, epoch, Options(10, /*shuffle=*/true), StopSignal(), {});
-  REQUIRE_EQ(Evaluate(model, data, kCount, StopSignal()).confusion.trace().item<int64_t>(), kCount);
+  const torch::Tensor brightness = labels * 100;  // An easy task: it tells the class.
+  const auto data = sample::DataOf(brightness.view({kCount, 1, 1}).expand({kCount, sample::kRows, sample::kColumns}).contiguous(), labels);
+  for (uint64_t epoch = 0; epoch < 50; ++epoch) {
+    training.RunEpoch(data, Epoch{.batch_size = 10, .shuffle = true, .learning_rate = 0.01, .number = epoch});
+  }
+  REQUIRE_EQ(sample::Evaluate(model, data, kCount).confusion.trace().item<int64_t>(), kCount);
 }
 
 }  // namespace

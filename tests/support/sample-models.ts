@@ -1,6 +1,6 @@
 /** Small networks and datasets made of formulas, for tests that need no particular numbers. */
 import { ImageDataset, ImageRNN, type ModelOptions } from '../../lib'
-import type { ImageBatch } from '../../lib/data/dataset'
+import type { ImageBatch } from '../../lib/data/image-batch'
 
 /** Letters as in lib: T rows, F columns, H hidden, L layers, C classes. All different, so that no two can be mixed up unseen. */
 export const SMALL = { rows: 4, inputSize: 5, hiddenSize: 6, numLayers: 2, numClasses: 3 } as const

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { type RawImageData, rawData } from '../../data/dataset'
+import { eachImage, type ImageDataset } from '../../data/dataset'
 import { loadMnist, type Mnist } from '../../data/mnist'
 import { randomOrder } from '../../data/philox'
 import { classCounts, pixelStatistics } from '../../data/statistics'
@@ -53,9 +53,8 @@ async function explore(flags: Resolved<typeof EXPLORE_OPTIONS>, reporter: Report
   const data = await loadMnist(flags.data === undefined ? undefined : { dir: flags.data })
   stop.throwIfAborted()
   const { batchSize, columns, seed } = flags
-  const train = rawData(data.train)
   const samples = Array.from(randomOrder(seed, 'picture', 0, data.train.length).subarray(0, batchSize))
-  const images = samples.map((sample) => imageOf(train, sample)) as [GreyPicture, ...GreyPicture[]]
+  const images = samples.map((sample) => imageOf(data.train, sample)) as [GreyPicture, ...GreyPicture[]]
   checkSize(images, columns)
   const picture = drawGrid(images, columns)
   await writePng(flags.output, picture)
@@ -68,14 +67,15 @@ async function explore(flags: Resolved<typeof EXPLORE_OPTIONS>, reporter: Report
     options: { batchSize, columns, seed },
   })
   const { width, height } = picture
-  const labels = samples.map((sample) => train.labels[sample] as number)
+  const allLabels = data.train.labels
+  const labels = samples.map((sample) => allLabels[sample] as number)
   reporter.report({ type: 'explore', file: flags.output, width, height, columns, samples, labels, ...measure(data) })
   if (flags.preview && !flags.json && !flags.quiet && process.stdout.isTTY) showPreview(images)
 }
 
 /** One image. Data sets that come from files, as all do here, hold bytes. */
-function imageOf({ images, shape: [, height, width] }: RawImageData, sample: number): GreyPicture {
-  return { width, height, pixels: (images as Uint8Array).subarray(sample * height * width, (sample + 1) * height * width) }
+function imageOf(dataset: ImageDataset, sample: number): GreyPicture {
+  return { width: dataset.columns, height: dataset.rows, pixels: dataset.images(sample, sample + 1).data as Uint8Array }
 }
 
 function checkSize(images: readonly [GreyPicture, ...GreyPicture[]], columns: number): void {
@@ -87,13 +87,13 @@ function checkSize(images: readonly [GreyPicture, ...GreyPicture[]], columns: nu
 }
 
 function measure({ train, test }: Mnist): Pick<ExploreEvent, 'imageShape' | 'classes' | 'pixels'> {
-  const [trainCounts, testCounts] = [train, test].map((part) => classCounts(rawData(part).labels, part.numClasses)) as [number[], number[]]
+  const [trainCounts, testCounts] = [train, test].map((part) => classCounts(part.labels, part.numClasses)) as [number[], number[]]
   return {
     imageShape: [train.rows, train.columns],
     classes: trainCounts.map((trainSamples, label) => ({ label, trainSamples, testSamples: testCounts[label] as number })),
     pixels: {
-      train: pixelStatistics(rawData(train).images as Uint8Array),
-      test: pixelStatistics(rawData(test).images as Uint8Array),
+      train: pixelStatistics(eachImage(train) as Iterable<Uint8Array>),
+      test: pixelStatistics(eachImage(test) as Iterable<Uint8Array>),
     },
   }
 }

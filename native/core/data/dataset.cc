@@ -1,5 +1,6 @@
 #include "native/core/data/dataset.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -8,31 +9,59 @@
 namespace torch_rnn_mnist {
 namespace {
 
-constexpr double kByteMax = 255.0;  // Full ink of an 8-bit pixel.
+LabelledImages Checked(LabelledImages data) {
+  const auto& [images, labels] = data;
+  if (images.dim() != 3 || images.numel() == 0) {
+    throw Error(kInvalidShape, "Expected images of shape [N, T, F] with at least one sample.");
+  }
+  if (labels.dim() != 1 || labels.size(0) != images.size(0)) {
+    throw Error(kInvalidShape, "Expected one label for each of the " + std::to_string(images.size(0)) + " images but received " +
+                                   std::to_string(labels.numel()) + ".");
+  }
+  const bool has_known_types =
+      labels.scalar_type() == torch::kUInt8 && (images.scalar_type() == torch::kUInt8 || images.scalar_type() == torch::kFloat32);
+  if (!has_known_types || !images.is_contiguous() || !labels.is_contiguous() || !images.is_cpu() || !labels.is_cpu()) {
+    throw Error(kInvalidArgument, "Expected contiguous images (uint8 or float32) and labels (uint8) on the CPU.");
+  }
+  return data;
+}
 
 }  // namespace
 
-Dataset::Dataset(torch::Tensor images, torch::Tensor labels) : cpu_{std::move(images), std::move(labels)} {
-  if (cpu_.images.dim() != 3 || cpu_.images.numel() == 0) {
-    throw Error(kInvalidShape, "Expected images of shape [N, T, F] with at least one sample.");
-  }
-  if (cpu_.labels.dim() != 1 || cpu_.labels.size(0) != size()) {
-    throw Error(kInvalidShape, "Expected one label for each of the " + std::to_string(size()) + " images but received " +
-                                   std::to_string(cpu_.labels.numel()) + ".");
-  }
-  if (cpu_.labels.min().item<int64_t>() < 0) throw Error(kInvalidData, "Expected labels from 0 on.");
-  max_label_ = cpu_.labels.max().item<int64_t>();
-}
+ImageStorage::ImageStorage(LabelledImages cpu, std::shared_ptr<void> owner) : owner_(std::move(owner)), cpu_(Checked(std::move(cpu))) {}
 
-int64_t Dataset::bytes() const { return static_cast<int64_t>(cpu_.images.nbytes() + cpu_.labels.nbytes()); }
-
-DatasetTensors Dataset::On(torch::Device device) const {
+LabelledImages ImageStorage::On(torch::Device device) const {
   if (device.is_cpu()) return cpu_;
   std::lock_guard lock(mutex_);
-  for (const DatasetTensors& copy : copies_) {
+  for (const LabelledImages& copy : copies_) {
     if (copy.images.device() == device) return copy;
   }
-  return copies_.emplace_back(DatasetTensors{cpu_.images.to(device), cpu_.labels.to(device)});
+  return copies_.emplace_back(LabelledImages{cpu_.images.to(device), cpu_.labels.to(device)});
+}
+
+Dataset::Dataset(std::shared_ptr<const ImageStorage> storage)
+    : storage_(std::move(storage)), count_(storage_->size()), max_label_(FindMaxLabel()) {}
+
+Dataset::Dataset(std::shared_ptr<const ImageStorage> storage, int64_t first, int64_t count)
+    : storage_(std::move(storage)), first_(first), count_(count), max_label_(FindMaxLabel()) {}
+
+Dataset::Dataset(std::shared_ptr<const ImageStorage> storage, std::vector<int64_t> positions)
+    : storage_(std::move(storage)), positions_(std::move(positions)), max_label_(FindMaxLabel()) {}
+
+// A plain loop: this runs on the JavaScript thread, where libtorch must start no threads (see threads.h).
+int64_t Dataset::FindMaxLabel() const {
+  if (size() < 1) throw Error(kInvalidArgument, "Expected at least one sample.");
+  const auto* labels = storage_->cpu().labels.const_data_ptr<uint8_t>();
+  uint8_t largest = 0;
+  for (int64_t index = 0; index < size(); ++index) {
+    const int64_t position = Position(index);
+    if (position < 0 || position >= storage_->size()) {
+      throw Error(kInvalidArgument,
+                  "Expected samples from 0 to " + std::to_string(storage_->size() - 1) + " but received " + std::to_string(position) + ".");
+    }
+    largest = std::max(largest, labels[position]);
+  }
+  return largest;
 }
 
 torch::Tensor ScaleImages(const torch::Tensor& images) {

@@ -3,36 +3,65 @@
 #include <torch/types.h>
 
 #include <cstdint>
+#include <memory>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 namespace torch_rnn_mnist {
 
-// The arrays of a dataset, all on one device.
-struct DatasetTensors {
+inline constexpr float kByteMax = 255.0F;  // Full ink of an 8-bit pixel.
+
+// Images with their labels, all on one device.
+struct LabelledImages {
   torch::Tensor images;  // uint8 (0 to 255) or float32 [N, T, F]
-  torch::Tensor labels;  // int64 [N]
+  torch::Tensor labels;  // uint8 [N]
 };
 
-// Images with labels, immutable once made. Copied to a device once, at first use there. Thread-safe.
-class Dataset {
+// The arrays that data sets share, immutable once made. Copied to a device once, at first use there. Thread-safe.
+class ImageStorage {
  public:
-  // images: uint8 or float32 [N, T, F] on the CPU, N > 0; labels: int64 [N] on the CPU, from 0.
-  // Throws ERR_INVALID_SHAPE or ERR_INVALID_DATA.
-  Dataset(torch::Tensor images, torch::Tensor labels);
+  // Both on the CPU and contiguous, N > 0. `owner` keeps the memory alive where the tensors only borrow it.
+  // Throws ERR_INVALID_SHAPE or ERR_INVALID_ARGUMENT.
+  ImageStorage(LabelledImages cpu, std::shared_ptr<void> owner = nullptr);
 
+  const LabelledImages& cpu() const { return cpu_; }
   int64_t size() const { return cpu_.images.size(0); }
-  int64_t features() const { return cpu_.images.size(2); }
-  int64_t max_label() const { return max_label_; }
-  int64_t bytes() const;
-
-  DatasetTensors On(torch::Device device) const;
+  LabelledImages On(torch::Device device) const;
 
  private:
-  DatasetTensors cpu_;
-  int64_t max_label_;
+  const std::shared_ptr<void> owner_;  // Before the tensors, so that it is released after them.
+  const LabelledImages cpu_;
   mutable std::mutex mutex_;
-  mutable std::vector<DatasetTensors> copies_;  // Guarded by mutex_; one for each other device that was used.
+  mutable std::vector<LabelledImages> copies_;  // Guarded by mutex_; one for each other device that was used.
+};
+
+// Some samples of a storage, in an order of their own: a view, which copies no image. Immutable.
+class Dataset {
+ public:
+  // All samples.
+  explicit Dataset(std::shared_ptr<const ImageStorage> storage);
+  // The samples `first` to `first` + `count` - 1. Throws ERR_INVALID_ARGUMENT where the storage has no such samples, or `count` is 0.
+  Dataset(std::shared_ptr<const ImageStorage> storage, int64_t first, int64_t count);
+  // The samples at these positions of the storage. Throws ERR_INVALID_ARGUMENT likewise.
+  Dataset(std::shared_ptr<const ImageStorage> storage, std::vector<int64_t> positions);
+
+  int64_t size() const { return positions_ ? static_cast<int64_t>(positions_->size()) : count_; }
+  int64_t rows() const { return storage_->cpu().images.size(1); }
+  int64_t features() const { return storage_->cpu().images.size(2); }
+  int64_t max_label() const { return max_label_; }
+  const ImageStorage& storage() const { return *storage_; }
+  // Where sample `index` lies in the storage.
+  int64_t Position(int64_t index) const { return positions_ ? (*positions_)[static_cast<size_t>(index)] : first_ + index; }
+
+ private:
+  int64_t FindMaxLabel() const;
+
+  const std::shared_ptr<const ImageStorage> storage_;  // Shared with other views.
+  const int64_t first_ = 0;
+  const int64_t count_ = 0;
+  const std::optional<std::vector<int64_t>> positions_;
+  const int64_t max_label_;
 };
 
 // Images as the network takes them: float32, where bytes are divided by 255, the only preprocessing of the tutorial.

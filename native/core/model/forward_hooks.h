@@ -10,6 +10,8 @@
 #include <string_view>
 #include <vector>
 
+#include "native/core/runtime/stop_signal.h"
+
 namespace torch_rnn_mnist {
 
 // The modules that can be hooked, named as PyTorch names them in a state dict; '' is the whole model.
@@ -19,9 +21,10 @@ inline constexpr std::array<std::string_view, 3> kHookedModuleNames = {"", "basi
 // One forward pass through one module, as torch.nn.Module.register_forward_hook shows it.
 struct ForwardEvent {
   HookedModule module;
-  bool training;                    // Whether the model was in training mode.
-  std::vector<at::Tensor> inputs;   // '': images [N, T, F]. basic_rnn: sequences [T, N, F], h_0 [L, N, H]. FC: [N, H].
-  std::vector<at::Tensor> outputs;  // '': logits [N, C]. basic_rnn: output [T, N, H], h_n [L, N, H]. FC: logits [N, C].
+  bool training;                     // Whether the model was in training mode.
+  std::vector<at::Tensor> inputs;    // '': images [N, T, F]. basic_rnn: sequences [T, N, F], h_0 [L, N, H]. FC: [N, H].
+  std::vector<at::Tensor> outputs;   // '': logits [N, C]. basic_rnn: output [T, N, H], h_n [L, N, H]. FC: logits [N, C].
+  std::shared_ptr<StopSignal> stop;  // Of the call that the pass belongs to: ends the waiting of a hook.
 };
 
 // Runs on the thread that computes. What it throws ends the forward pass.

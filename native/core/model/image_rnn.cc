@@ -3,9 +3,8 @@
 #include <torch/nn/init.h>
 
 #include <cmath>
-#include <unordered_map>
+#include <utility>
 
-#include "native/core/runtime/error.h"
 #include "native/core/runtime/random.h"
 
 namespace torch_rnn_mnist {
@@ -24,21 +23,39 @@ torch::nn::RNNOptions RnnOptions(const ModelOptions& options) {
 
 bool IsRecurrentMatrix(const std::string& name) { return name.find("weight_hh") != std::string::npos; }
 
-std::string ShapeText(torch::IntArrayRef shape) {
-  std::string text = "[";
-  for (size_t i = 0; i < shape.size(); ++i) text += (i == 0 ? "" : ", ") + std::to_string(shape[i]);
-  return text + "]";
-}
-
 }  // namespace
 
 ImageRnn::ImageRnn(const ModelOptions& options, std::shared_ptr<ForwardHooks> hooks)
-    : options_(options), hooks_(hooks ? std::move(hooks) : std::make_shared<ForwardHooks>()) {
+    : options_(options),
+      values_(std::make_shared<const ParameterLayout>(LayOut(options)), torch::kCPU),
+      hooks_(hooks ? std::move(hooks) : std::make_shared<ForwardHooks>()) {
   // These constructors draw starting values from the process-wide generator; InitializeParameters replaces all of them.
   basic_rnn = register_module("basic_rnn", torch::nn::RNN(RnnOptions(options)));
   FC = register_module("FC", torch::nn::Linear(options.hidden_size, options.num_classes));
+  UseParametersOf(values_);
   InitializeParameters();
 }
+
+void ImageRnn::UseParametersOf(FlatTensors values) {
+  const auto parameters = named_parameters();
+  for (const ParameterLayout::Entry& entry : values.layout().entries) {
+    // The gradient goes first: it must lie on the same device as its parameter.
+    torch::Tensor parameter = parameters[entry.name];
+    parameter.mutable_grad() = torch::Tensor();
+    parameter.set_data(values.View(entry));
+  }
+  values_ = std::move(values);
+}
+
+void ImageRnn::CollectGradientsIn(const FlatTensors& gradients) {
+  const auto parameters = named_parameters();
+  for (const ParameterLayout::Entry& entry : gradients.layout().entries) {
+    torch::Tensor parameter = parameters[entry.name];
+    parameter.mutable_grad() = gradients.View(entry);
+  }
+}
+
+void ImageRnn::MoveTo(torch::Device device) { UseParametersOf(values_.To(device)); }
 
 void ImageRnn::InitializeParameters() {
   torch::NoGradGuard no_grad;
@@ -60,50 +77,21 @@ void ImageRnn::InitializeParameters() {
 }
 
 torch::Tensor ImageRnn::InitHidden(int64_t batch_size) const {
-  return torch::zeros({options_.num_layers, batch_size, options_.hidden_size}, FC->weight.options().requires_grad(false));
+  return torch::zeros({options_.num_layers, batch_size, options_.hidden_size}, values_.flat().options());
 }
 
-torch::Tensor ImageRnn::Forward(const torch::Tensor& images) {
+torch::Tensor ImageRnn::Forward(const torch::Tensor& images, const std::shared_ptr<StopSignal>& stop) {
   const torch::Tensor sequences = images.transpose(0, 1);  // [N, T, F] -> [T, N, F]: rows become time steps.
   const torch::Tensor initial = InitHidden(images.size(0));
   const auto [output, final_state] = basic_rnn->forward(sequences, initial);
   if (hooks_->Has(HookedModule::kBasicRnn)) {
-    hooks_->Run({HookedModule::kBasicRnn, is_training(), {sequences, initial}, {output, final_state}});
+    hooks_->Run({HookedModule::kBasicRnn, is_training(), {sequences, initial}, {output, final_state}, stop});
   }
   const torch::Tensor last = output[-1];
   const torch::Tensor logits = FC->forward(last);
-  if (hooks_->Has(HookedModule::kFc)) hooks_->Run({HookedModule::kFc, is_training(), {last}, {logits}});
-  if (hooks_->Has(HookedModule::kModel)) hooks_->Run({HookedModule::kModel, is_training(), {images}, {logits}});
+  if (hooks_->Has(HookedModule::kFc)) hooks_->Run({HookedModule::kFc, is_training(), {last}, {logits}, stop});
+  if (hooks_->Has(HookedModule::kModel)) hooks_->Run({HookedModule::kModel, is_training(), {images}, {logits}, stop});
   return logits;
-}
-
-StateDict ImageRnn::CopyState() const {
-  StateDict state;
-  for (const auto& parameter : named_parameters()) {
-    const torch::Tensor value = parameter.value().detach();
-    state.emplace_back(parameter.key(), value.is_cpu() ? value.clone() : value.cpu());
-  }
-  return state;
-}
-
-void ImageRnn::LoadState(const StateDict& state) {
-  std::unordered_map<std::string, torch::Tensor> values(state.begin(), state.end());
-  const auto parameters = named_parameters();
-  for (const auto& parameter : parameters) {
-    const auto found = values.find(parameter.key());
-    if (found == values.end()) throw Error(kInvalidData, "Expected a parameter " + parameter.key() + " but it is missing.");
-    const torch::IntArrayRef expected = parameter.value().sizes();
-    if (found->second.sizes() != expected) {
-      throw Error(kInvalidShape, "Expected shape " + ShapeText(expected) + " for " + parameter.key() + " but received " +
-                                     ShapeText(found->second.sizes()) + ".");
-    }
-  }
-  for (const auto& [name, value] : state) {
-    if (parameters.find(name) == nullptr) throw Error(kInvalidData, "The model has no parameter named " + name + ".");
-  }
-  if (state.size() != parameters.size()) throw Error(kInvalidData, "A parameter is given twice.");
-  torch::NoGradGuard no_grad;
-  for (const auto& parameter : parameters) parameter.value().copy_(values.at(parameter.key()));
 }
 
 }  // namespace torch_rnn_mnist

@@ -1,14 +1,29 @@
 #include "native/core/runtime/device.h"
 
 #include <ATen/Context.h>
-#include <ATen/Parallel.h>
 #include <ATen/Version.h>
 #include <torch/cuda.h>
+
+#include <charconv>
+#include <string_view>
+#include <system_error>
 
 #include "native/core/runtime/error.h"
 
 namespace torch_rnn_mnist {
 namespace {
+
+int ParseCudaIndex(const std::string& name) {
+  constexpr std::string_view kPrefix = "cuda:";
+  int index = -1;
+  if (name.rfind(kPrefix, 0) == 0) {
+    const char* const end = name.data() + name.size();
+    const auto [rest, error] = std::from_chars(name.data() + kPrefix.size(), end, index);
+    if (error != std::errc() || rest != end) index = -1;
+  }
+  if (index < 0) throw Error(kInvalidArgument, "Expected auto, cpu, cuda or cuda:N for device but received " + name + ".");
+  return index;
+}
 
 std::string DescribeCudaDevices(int count) {
   if (count == 0) return "no CUDA device that libtorch can use";
@@ -24,8 +39,7 @@ c10::Device ResolveDevice(const std::string& name) {
   if (name == "cpu") return c10::Device(c10::kCPU);
   const int count = CudaDeviceCount();
   if (name == "auto") return count > 0 ? c10::Device(c10::kCUDA, 0) : c10::Device(c10::kCPU);
-  int index = 0;
-  if (name.rfind("cuda:", 0) == 0) index = std::stoi(name.substr(5));
+  const int index = name == "cuda" ? 0 : ParseCudaIndex(name);
   if (index >= count) {
     throw Error(kDeviceUnavailable, name + " was asked for but this machine has " + DescribeCudaDevices(count) + ".");
   }
@@ -40,16 +54,6 @@ CpuBackend DescribeCpuBackend() {
   if (key == std::string::npos) return {at::get_cpu_capability(), "unknown"};
   const size_t begin = key + sizeof(kBlasKey) - 1;
   return {at::get_cpu_capability(), config.substr(begin, config.find(',', begin) - begin)};
-}
-
-void PrepareComputeThread(int threads) {
-  at::globalContext().setFlushDenormal(true);
-  // libtorch also keeps the last count for the whole process, and a thread that asks for the first time gets that one. So the default
-  // is read before any count is set, and this thread asks before its own is set: otherwise a model would take over the count of
-  // another one (device_test, ThreadCountBelongsToItsThread).
-  static const int default_threads = at::get_num_threads();
-  at::get_num_threads();
-  at::set_num_threads(threads > 0 ? threads : default_threads);
 }
 
 }  // namespace torch_rnn_mnist

@@ -10,7 +10,7 @@ namespace torch_rnn_mnist {
 int CudaDeviceCount();
 
 // "auto" (CUDA where there is some, else the CPU), "cpu", "cuda" or "cuda:N".
-// Throws Error ERR_DEVICE_UNAVAILABLE, which says what was asked for and what there is.
+// Throws ERR_DEVICE_UNAVAILABLE, which says what was asked for and what there is, or ERR_INVALID_ARGUMENT for another name.
 c10::Device ResolveDevice(const std::string& name);
 
 // What libtorch computes with on the CPU.
@@ -19,9 +19,5 @@ struct CpuBackend {
   std::string blas;        // What multiplies its matrices, by its own name: "mkl", "accelerate", "open".
 };
 CpuBackend DescribeCpuBackend();
-
-// Prepares the calling thread for computing: flush-to-zero, and `threads` OpenMP threads (0: libtorch's default).
-// Both are thread-local. Denormals slow recurrent kernels many times over.
-void PrepareComputeThread(int threads);
 
 }  // namespace torch_rnn_mnist

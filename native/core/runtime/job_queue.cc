@@ -1,5 +1,8 @@
 #include "native/core/runtime/job_queue.h"
 
+#include <algorithm>
+#include <chrono>
+#include <iterator>
 #include <unordered_set>
 #include <utility>
 #include <vector>
@@ -18,12 +21,12 @@ Registry& AllQueues() {
   return *registry;
 }
 
-thread_local std::shared_ptr<StopSignal> running_stop;
+// Longer than the pause between two calls of a program that waits for each, shorter than anybody notices.
+constexpr std::chrono::milliseconds kIdleAfter{50};
 
 }  // namespace
 
-JobQueue::JobQueue(std::function<void()> on_start, std::function<void()> on_end)
-    : on_start_(std::move(on_start)), on_end_(std::move(on_end)) {
+JobQueue::JobQueue(ThreadHooks hooks) : hooks_(std::move(hooks)) {
   std::lock_guard lock(AllQueues().mutex);
   AllQueues().queues.insert(this);
 }
@@ -49,10 +52,24 @@ void JobQueue::Push(std::unique_ptr<Job> job) {
     }
   }
   if (job) {
-    job->Drop();
+    job->Drop(StopReason::kDisposed);
   } else {
     changed_.notify_one();
   }
+}
+
+void JobQueue::Stop(uint64_t id) {
+  std::vector<std::unique_ptr<Job>> dropped;
+  std::shared_ptr<StopSignal> running;
+  {
+    std::lock_guard lock(mutex_);
+    if (running_id_ == id) running = running_;
+    const auto first = std::stable_partition(waiting_.begin(), waiting_.end(), [id](const auto& job) { return job->id() != id; });
+    dropped.assign(std::make_move_iterator(first), std::make_move_iterator(waiting_.end()));
+    waiting_.erase(first, waiting_.end());
+  }
+  if (running) running->Request(StopReason::kAborted);
+  for (const std::unique_ptr<Job>& job : dropped) job->Drop(StopReason::kAborted);
 }
 
 void JobQueue::Close() {
@@ -65,8 +82,8 @@ void JobQueue::Close() {
     running = running_;
   }
   changed_.notify_one();
-  if (running) running->Request();
-  for (const std::unique_ptr<Job>& job : dropped) job->Drop();
+  if (running) running->Request(StopReason::kDisposed);
+  for (const std::unique_ptr<Job>& job : dropped) job->Drop(StopReason::kDisposed);
 }
 
 void JobQueue::WhenEnded(std::function<void()> callback) {
@@ -91,8 +108,6 @@ void JobQueue::Join() {
   if (thread.joinable()) thread.join();
 }
 
-std::shared_ptr<StopSignal> JobQueue::RunningStop() { return running_stop; }
-
 void JobQueue::StopAll() {
   // The registry stays locked, so that no queue is destroyed meanwhile; the jobs themselves never create or destroy queues.
   std::lock_guard lock(AllQueues().mutex);
@@ -100,26 +115,32 @@ void JobQueue::StopAll() {
   for (JobQueue* queue : AllQueues().queues) queue->Join();
 }
 
+std::unique_ptr<Job> JobQueue::Next() {
+  const auto has_news = [this] { return closed_ || !waiting_.empty(); };
+  std::unique_lock lock(mutex_);
+  if (hooks_.on_idle && !changed_.wait_for(lock, kIdleAfter, has_news)) {
+    lock.unlock();
+    hooks_.on_idle();
+    lock.lock();
+  }
+  changed_.wait(lock, has_news);
+  if (closed_) return nullptr;
+  std::unique_ptr<Job> job = std::move(waiting_.front());
+  waiting_.pop_front();
+  running_ = job->stop();
+  running_id_ = job->id();
+  return job;
+}
+
 void JobQueue::Loop() {
-  on_start_();
-  for (;;) {
-    std::unique_ptr<Job> job;
-    {
-      std::unique_lock lock(mutex_);
-      changed_.wait(lock, [this] { return closed_ || !waiting_.empty(); });
-      if (closed_) break;
-      job = std::move(waiting_.front());
-      waiting_.pop_front();
-      running_ = job->stop();
-    }
-    running_stop = job->stop();
+  if (hooks_.on_start) hooks_.on_start();
+  while (std::unique_ptr<Job> job = Next()) {
     job->Run();
-    running_stop.reset();
     job.reset();  // Before the queue counts as idle: the job may own large tensors.
     std::lock_guard lock(mutex_);
     running_.reset();
   }
-  on_end_();
+  if (hooks_.on_end) hooks_.on_end();
   std::vector<std::function<void()>> callbacks;
   {
     std::lock_guard lock(mutex_);

@@ -36,6 +36,4 @@ std::vector<int64_t> ShuffledOrder(uint64_t seed, uint64_t epoch, int64_t count)
   return RandomOrder(seed, RandomPurpose::kShuffle, epoch, count);
 }
 
-std::vector<int64_t> SplitOrder(uint64_t seed, int64_t count) { return RandomOrder(seed, RandomPurpose::kSplit, /*epoch=*/0, count); }
-
 }  // namespace torch_rnn_mnist

@@ -7,8 +7,9 @@
 
 namespace torch_rnn_mnist {
 
-// What a random number is for. Different purposes never share a stream. The values are part of every reproducible result.
-enum class RandomPurpose : uint64_t { kShuffle = 1, kSplit = 2 };
+// What a random number is for. Different purposes never share a stream. The values are part of every reproducible result;
+// lib/data/philox.ts has further ones, for what needs no libtorch.
+enum class RandomPurpose : uint64_t { kShuffle = 1 };
 
 // A generator of its own, never the process-wide one, which two models would disturb for each other.
 at::Generator MakeGenerator(uint64_t seed);
@@ -17,8 +18,5 @@ at::Generator MakeGenerator(uint64_t seed);
 // Each sample draws a 64-bit key from Philox (counter-based: seed is the key, purpose and epoch the subsequence, the sample
 // the offset) and the samples are sorted by key; so any engine and a resumed run find the same order without stored state.
 std::vector<int64_t> ShuffledOrder(uint64_t seed, uint64_t epoch, int64_t count);
-
-// The order in which a data set of `count` samples is dealt out to the parts of a random split; made like an epoch's order.
-std::vector<int64_t> SplitOrder(uint64_t seed, int64_t count);
 
 }  // namespace torch_rnn_mnist

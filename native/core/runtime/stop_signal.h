@@ -5,19 +5,30 @@
 #include <functional>
 #include <mutex>
 
+#include "native/core/runtime/error.h"
+
 namespace torch_rnn_mnist {
+
+enum class StopReason {
+  kNone,      // Nobody asked.
+  kAborted,   // The caller wants no result any more.
+  kDisposed,  // The model is being freed.
+};
 
 // Asks running work to stop. Long work polls Requested() between batches; waits go through WaitFor, which a request ends.
 // Thread-safe. (std::stop_token would do, but Apple's standard library does not have it yet.)
 class StopSignal {
  public:
-  bool Requested() const { return requested_.load(std::memory_order_acquire); }
+  bool Requested() const { return reason() != StopReason::kNone; }
+  StopReason reason() const { return reason_.load(std::memory_order_acquire); }
 
-  void Request() {
+  // Only the first reason counts.
+  void Request(StopReason reason) {
     {
       // Under the mutex, so that a waiter between its check and its wait cannot miss it.
       std::lock_guard lock(mutex_);
-      requested_.store(true, std::memory_order_release);
+      StopReason none = StopReason::kNone;
+      reason_.compare_exchange_strong(none, reason, std::memory_order_release, std::memory_order_relaxed);
     }
     changed_.notify_all();
   }
@@ -39,9 +50,19 @@ class StopSignal {
   }
 
  private:
-  std::atomic<bool> requested_{false};
+  std::atomic<StopReason> reason_{StopReason::kNone};
   std::mutex mutex_;
   std::condition_variable changed_;
 };
+
+// The error of a call that ends because of a stop.
+inline Error StoppedError(StopReason reason) {
+  if (reason == StopReason::kAborted) return Error(kAborted, "The call was aborted.");
+  return Error(kDisposed, "The model was disposed before this call had ended.");
+}
+
+inline void ThrowIfStopped(const StopSignal& stop) {
+  if (stop.Requested()) throw StoppedError(stop.reason());
+}
 
 }  // namespace torch_rnn_mnist

@@ -1,25 +1,27 @@
 #pragma once
 
-#include <torch/optim/adam.h>
-
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <vector>
 
+#include "native/core/data/batches.h"
 #include "native/core/data/dataset.h"
 #include "native/core/model/image_rnn.h"
 #include "native/core/runtime/stop_signal.h"
+#include "native/core/training/engine.h"
+#include "native/core/training/training_state.h"
 
 namespace torch_rnn_mnist {
 
-struct OptimizerOptions {
-  double learning_rate = 1e-3;  // Adam's step size; betas and epsilon are PyTorch's defaults.
-};
-
-struct EpochOptions {
+// A range of batches of one epoch.
+struct BatchRange {
+  uint64_t epoch = 0;                  // Of the model, from 0: decides the order of the samples.
+  int64_t first = 0;                   // First batch of the epoch to run; 0 starts the epoch's sums anew.
+  std::vector<double> learning_rates;  // One for each batch of the range, which tells its length.
   int64_t batch_size = 128;
   bool shuffle = true;
-  int64_t log_interval = 10;  // Batches between two progress reports; the last batch always reports.
+  int64_t log_interval = 10;  // Batches between two progress reports; the last batch of the range always reports.
 };
 
 // State of an epoch after some batch. Means are over samples.
@@ -30,37 +32,50 @@ struct TrainProgress {
   double batch_loss = 0;  // Mean cross entropy of this batch, before its update.
   double loss = 0;        // Mean over the samples so far.
   double accuracy = 0;    // Share of the samples so far, 0 to 1.
-  double seconds = 0;     // Since the start of the epoch.
+  double seconds = 0;     // Since the start of the range.
 };
 
-struct EpochResult {
+struct RangeResult {
   bool completed = false;  // False when a stop was requested: then the figures cover the batches that ran.
   TrainProgress progress;
 };
 
-// Called on the computing thread. What it throws ends the epoch after the running batch.
+// Called on the computing thread. What it throws ends the range after the running batch.
 using TrainProgressCallback = std::function<void(const TrainProgress&)>;
 
-// Trains one model with Adam on the cross entropy. Belongs to the computing thread.
+// Runs batches of a training: gradients by the engine, then an update. Belongs to the computing thread.
 class Trainer {
  public:
-  Trainer(ImageRnn& model, const OptimizerOptions& options);
+  // A fresh start: moments, counts and sums are zero. Both must outlive the trainer.
+  Trainer(ImageRnn& model, Engine& engine);
 
-  // One pass over the data, in the order of ShuffledOrder(seed, epoch) or of the dataset. The last, smaller batch counts.
-  // `epoch` is the model's own count of epochs, from 0, so that a second training does not repeat the first one's order.
-  EpochResult RunEpoch(const Dataset& dataset, uint64_t epoch, const EpochOptions& options, const StopSignal& stop,
-                       const TrainProgressCallback& on_progress);
+  // Trains on a range of batches, in the order of ShuffledOrder(seed, epoch) or of the dataset. An epoch may be cut into ranges at any
+  // batch: the result is the same bit for bit. Throws ERR_INVALID_ARGUMENT for a range that the data does not have.
+  RangeResult Run(const std::shared_ptr<const Dataset>& dataset, const BatchRange& range, const std::shared_ptr<StopSignal>& stop,
+                  const TrainProgressCallback& on_progress);
+
+  TrainingSnapshot Copy() const { return CopyTraining(model_.values(), state_); }
+  void Load(const TrainingSnapshot& snapshot) { LoadTraining(snapshot, model_.values(), state_); }
 
  private:
-  // One update. Returns the batch's mean loss and its hits, both still on the device.
-  struct BatchResult {
-    torch::Tensor loss;
-    torch::Tensor hits;
-  };
-  BatchResult Step(const torch::Tensor& images, const torch::Tensor& labels);
+  const Batches& BatchesOf(const std::shared_ptr<const Dataset>& dataset, const BatchRange& range);
+  // One update. Returns the sums of the batch, still on the device.
+  BatchSums Step(const Batch& batch, double learning_rate, const std::shared_ptr<StopSignal>& stop);
 
-  ImageRnn& model_;  // Outlives the trainer: both belong to one ModelState.
-  torch::optim::Adam optimizer_;
+  ImageRnn& model_;
+  Engine& engine_;
+  TrainingState state_;
+
+  // The batches of the latest range, and what they were made from: the next range mostly goes on in the same epoch.
+  struct Cut {
+    std::shared_ptr<const Dataset> dataset;  // Declared first: the batches refer to it.
+    uint64_t epoch;
+    bool shuffle;
+    int64_t batch_size;
+    torch::Device device;
+    Batches batches;
+  };
+  std::unique_ptr<const Cut> cut_;
 };
 
 }  // namespace torch_rnn_mnist

@@ -1,0 +1,139 @@
+/** What the addon exports, as types. A test compares them with the addon. */
+import type { ModelOptions } from '../options/options'
+
+/** Numbers with their shape, row-major. */
+export interface NativeArray {
+  data: Float32Array
+  shape: number[]
+}
+
+/** Images or labels on their way in; copied by the callee. */
+export interface NativeInput {
+  data: Uint8Array | Float32Array
+  shape: readonly number[]
+}
+
+/** Progress of an epoch: means over the samples so far, seconds since the start of the range of batches that runs. */
+export interface NativeProgress {
+  batch: number
+  batches: number
+  samples: number
+  batchLoss: number
+  loss: number
+  accuracy: number
+  seconds: number
+}
+
+export interface NativeRange extends NativeProgress {
+  /** False when the range was stopped before its last batch. */
+  completed: boolean
+}
+
+export interface NativeEvaluation {
+  loss: number
+  samples: number
+  seconds: number
+  /** Row: label; column: prediction. */
+  confusionMatrix: number[][]
+}
+
+export interface NativeForwardEvent {
+  module: '' | 'basic_rnn' | 'FC'
+  training: boolean
+  inputs: NativeArray[]
+  outputs: NativeArray[]
+}
+
+/**
+ * A callback from the computing thread. It must not throw and must call `settle` once it is done with the event: with 0, or with a number
+ * above 0 when it failed. The call it belongs to then rejects with `ERR_CALLBACK_FAILED` and that number as `failure`.
+ */
+export type NativeCallback<Event> = (event: Event, settle: (failure: number) => void) => void
+
+/** A call that {@link NativeImageRnn.stop} can end. */
+export interface NativeCall {
+  /** A number of the model's own that no other pending call has, from 1. */
+  call: number
+  /** Samples that are computed at once; 0 leaves it to the addon. */
+  batchSize: number
+}
+
+/** A range of batches of one epoch. */
+export interface NativeBatchRange extends NativeCall {
+  /** Epoch of the model, from 0: decides the order of the samples. */
+  epoch: number
+  /** First batch of the range, from 0. Batch 0 starts the sums of the epoch anew. */
+  first: number
+  /** The step size of each batch of the range, which tells how long it is. */
+  learningRates: Float64Array
+  shuffle: boolean
+  /** Batches between two progress events; the last one of the range always reports. */
+  logInterval: number
+}
+
+/** All that a training goes on from, between two batches. */
+export interface NativeTrainingState {
+  /** The parameters, and Adam's running means of their gradients and of the squares of these, by PyTorch's names. */
+  values: Record<string, NativeArray>
+  firstMoment: Record<string, NativeArray>
+  secondMoment: Record<string, NativeArray>
+  /** Updates since the start of the training. */
+  updates: number
+  /** Sums over the samples of the epoch that runs. */
+  epochLoss: number
+  epochHits: number
+  epochSamples: number
+}
+
+/** Images with labels inside the addon, which borrows the arrays that it was made of. */
+export interface NativeStorage {
+  readonly nativeStorage: never
+}
+
+/** Some samples of a storage. */
+export interface NativeDataset {
+  readonly nativeDataset: never
+}
+
+/** One network with its thread. What returns a promise is queued there. */
+export interface NativeImageRnn {
+  /** As resolved at construction: "cpu" or "cuda:0". */
+  readonly device: string
+  forward(images: NativeInput, options: NativeCall): Promise<NativeArray>
+  predict(images: NativeInput, options: NativeCall): Promise<{ classes: Uint8Array; probabilities: NativeArray }>
+  evaluate(dataset: NativeDataset, options: NativeCall): Promise<NativeEvaluation>
+  /** Checks that all the data fits, and starts a fresh optimizer. */
+  startTraining(train: NativeDataset, validation: NativeDataset | null): Promise<void>
+  trainBatches(dataset: NativeDataset, range: NativeBatchRange, onProgress: NativeCallback<NativeProgress> | null): Promise<NativeRange>
+  /** After {@link startTraining}. */
+  trainingState(): Promise<NativeTrainingState>
+  /** After {@link startTraining}. Checks everything before it changes anything. */
+  loadTrainingState(state: NativeTrainingState): Promise<void>
+  stateDict(): Promise<Record<string, NativeArray>>
+  loadStateDict(state: Record<string, NativeInput>): Promise<void>
+  /** Resolves to the device as resolved. */
+  to(options: { device: string }): Promise<string>
+  threadCount(): Promise<number>
+  /** Ends a call: a running one after its batch, a waiting one at once. It rejects with `ERR_ABORTED`. */
+  stop(options: { call: number }): void
+  setForwardHook(module: string, hook: NativeCallback<NativeForwardEvent> | null): void
+  /** Stops everything at once; resolves when the thread has ended and freed the network. */
+  dispose(): Promise<void>
+}
+
+export interface NativeBinding {
+  /** The version of libtorch's headers that the addon was built with. */
+  readonly torchVersion: string
+  /** Borrows both arrays: nobody may change or transfer them any more. */
+  readonly ImageStorage: new (
+    images: NativeInput,
+    labels: NativeInput,
+  ) => NativeStorage
+  readonly Dataset: new (storage: NativeStorage, samples: Uint32Array | { readonly first: number; readonly count: number }) => NativeDataset
+  readonly ImageRnn: new (options: Required<ModelOptions>) => NativeImageRnn
+  cudaDeviceCount(): number
+  /** What libtorch computes with on the CPU: the instruction set it chose ("AVX2"), and its BLAS ("mkl"). */
+  cpuBackend(): { capability: string; blas: string }
+  /** Stops and joins every computing thread of the process, which is about to exit. */
+  stopEverything(): void
+}

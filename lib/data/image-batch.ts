@@ -1,0 +1,49 @@
+/** Images without labels: what a data set gives out and a model reads. */
+import type { NativeInput } from '../addon/binding'
+import { describeShape, TorchRnnError, unexpected } from '../errors'
+
+/** A flat, row-major array of images and its shape. N counts samples, T rows (time steps), F columns (features). */
+export interface ImageBatch {
+  /** A `Uint8Array` holds grey values 0 (background) to 255 (ink), which a model divides by 255; a `Float32Array` is used as it is. */
+  data: Uint8Array | Float32Array
+  /** `[N, T, F]`; their product is the length of `data`. */
+  shape: [number, number, number]
+}
+
+/** What a model reads: an {@link ImageBatch}, or one image of shape `[T, F]`. */
+export interface ImageInput {
+  /** As of {@link ImageBatch}. */
+  data: Uint8Array | Float32Array
+  /** `[N, T, F]` or `[T, F]`; their product is the length of `data`. */
+  shape: readonly [number, number, number] | readonly [number, number]
+}
+
+/**
+ * Images as a batch `[N, T, F]` for a model that reads rows of `inputSize` pixels. The addon copies them and checks the number of values.
+ *
+ * @throws TorchRnnError `ERR_INVALID_ARGUMENT`, `ERR_INVALID_SHAPE`.
+ */
+export function toBatch(images: Readonly<ImageInput>, inputSize: number): NativeInput {
+  const { data, shape }: { data?: unknown; shape?: unknown } = images ?? {}
+  if (data === undefined || !Array.isArray(shape)) {
+    const expected = 'an object { data: Uint8Array or Float32Array, shape: [N, T, F] or [T, F] }'
+    throw unexpected('ERR_INVALID_ARGUMENT', 'images', expected, images)
+  }
+  if (!isPixels(data)) throw unexpected('ERR_INVALID_ARGUMENT', 'the data of images', 'a typed array, Uint8Array or Float32Array,', data)
+  const batch: unknown[] = shape.length === 2 ? [1, ...shape] : shape
+  if (batch.length !== 3 || batch[2] !== inputSize || !batch.every((size) => Number.isSafeInteger(size) && (size as number) >= 1)) {
+    const expected = `whole numbers [N, T, ${inputSize}] or [T, ${inputSize}], each at least 1,`
+    const actual = describeShape(shape)
+    throw new TorchRnnError('ERR_INVALID_SHAPE', `Expected ${expected} for the shape of images but received ${actual}.`, {
+      expected,
+      actual,
+    })
+  }
+  return { data, shape: batch as number[] }
+}
+
+function isPixels(data: unknown): data is Uint8Array | Float32Array {
+  // By name, not instanceof: arrays of another realm (a vm context, a test runner) are as good.
+  const type = Object.prototype.toString.call(data)
+  return type === '[object Uint8Array]' || type === '[object Float32Array]'
+}

@@ -1,0 +1,100 @@
+/** What stands behind a model: the addon's part of it, and the rules by which calls are made. */
+import type { NativeImageRnn } from '../addon/binding'
+import { native } from '../addon/native'
+import { type Caller, toPublicError, translated } from '../addon/native-errors'
+import { TorchRnnError } from '../errors'
+import type { ModelOptions } from '../options/options'
+import { Callbacks, wouldWaitForItself } from './callbacks'
+
+/** A native call, made with the number by which it can be stopped. */
+export type NativeCallMaker<Result> = (call: number) => Promise<Result>
+
+/** One model of the addon, whether it may be called now, and the errors of its calls. */
+export class ModelSession {
+  readonly native: NativeImageRnn
+  readonly callbacks: Callbacks
+  readonly #model: object
+  #calls = 0
+  #epochs = 0
+  #isTraining = false
+  #isDisposed = false
+
+  /**
+   * @param model - The public object that hooks and callbacks may call.
+   * @throws TorchRnnError `ERR_DEVICE_UNAVAILABLE`, `ERR_LIBRARY_LOAD`.
+   */
+  constructor(model: object, options: Required<ModelOptions>) {
+    this.#model = model
+    this.callbacks = new Callbacks(model)
+    this.native = translated(() => new (native().ImageRnn)(options))
+  }
+
+  get isDisposed(): boolean {
+    return this.#isDisposed
+  }
+
+  /** @throws TorchRnnError `ERR_DISPOSED`, or `ERR_BUSY` inside a callback that the model waits for. */
+  checkUsable(method: string): void {
+    this.checkNotDisposed()
+    if (!wouldWaitForItself(this.#model)) return
+    throw new TorchRnnError(
+      'ERR_BUSY',
+      `${method} was called from inside a hook or onBatch that this model waits for: it would wait for itself.`,
+    )
+  }
+
+  /** @param what - What cannot be done meanwhile: "it is moved". @throws TorchRnnError `ERR_BUSY`. */
+  checkNotTraining(what: string): void {
+    if (!this.#isTraining) return
+    throw new TorchRnnError('ERR_BUSY', `This model is being trained. Wait for that, or abort it, before ${what}.`)
+  }
+
+  /** @throws TorchRnnError `ERR_DISPOSED`. */
+  checkNotDisposed(): void {
+    if (this.#isDisposed) throw new TorchRnnError('ERR_DISPOSED', 'The model was disposed and cannot be used any more.')
+  }
+
+  /** Until `train` settles, calls that change the model are refused. */
+  async whileTraining<Result>(train: () => Promise<Result>): Promise<Result> {
+    this.#isTraining = true
+    try {
+      return await train()
+    } finally {
+      this.#isTraining = false
+    }
+  }
+
+  /** The number of the next epoch of this model, from 0: a second training does not repeat the orders of the first one. */
+  nextEpoch(): number {
+    this.#epochs += 1
+    return this.#epochs - 1
+  }
+
+  /**
+   * Makes a native call. Its errors become {@link TorchRnnError}s with the stack of the public method's caller; a callback's error comes
+   * through as it is; an aborted call rejects with the reason of its signal.
+   */
+  async run<Result>(call: NativeCallMaker<Result>, caller: Caller, signal?: AbortSignal): Promise<Result> {
+    signal?.throwIfAborted()
+    this.#calls += 1
+    const number = this.#calls
+    const stop = () => this.native.stop({ call: number })
+    try {
+      const result = this.callbacks.call(() => call(number))
+      signal?.addEventListener('abort', stop)
+      return await result
+    } catch (error) {
+      if ((error as { code?: unknown }).code === 'ERR_ABORTED') signal?.throwIfAborted()
+      const failure = this.callbacks.takeThrown(error)
+      throw failure === undefined ? toPublicError(error, caller) : failure.thrown
+    } finally {
+      signal?.removeEventListener('abort', stop)
+    }
+  }
+
+  /** Stops everything at once; resolves when the memory is free. */
+  async dispose(): Promise<void> {
+    this.#isDisposed = true
+    await this.native.dispose()
+  }
+}

@@ -1,0 +1,90 @@
+/** The training loop: epochs, learning rates, validation, events. The addon runs the batches. */
+import type { NativeDataset, NativeProgress, NativeRange } from '../addon/binding'
+import type { Caller } from '../addon/native-errors'
+import { TorchRnnError } from '../errors'
+import { type Evaluation, toEvaluation } from '../model/evaluation'
+import type { ModelSession } from '../model/session'
+import type { TrainHyperparameters } from '../options/options'
+import type { BatchEvent, EpochEvent } from './events'
+import type { TrainingData, TrainOptions } from './train-options'
+
+/** Samples that validation computes at once. */
+const VALIDATION_BATCH = 1000
+
+/** A training that is ready to begin. */
+export interface Training {
+  readonly session: ModelSession
+  readonly data: TrainingData
+  readonly hyperparameters: Required<TrainHyperparameters>
+  readonly options: TrainOptions
+  /** Who called train, for the stacks of errors. */
+  readonly caller: Caller
+}
+
+/** Trains with a fresh optimizer, and yields an event after each epoch. The next epoch begins when the reader asks for the next event. */
+export async function* trainEpochs(training: Training): AsyncGenerator<EpochEvent, void, void> {
+  const { session, data, hyperparameters, options, caller } = training
+  const { epochs } = hyperparameters
+  await session.run(() => session.native.startTraining(data.train, data.validation ?? null), caller, options.signal)
+  const onBatch = options.onBatch && session.callbacks.bind(options.onBatch)
+  for (let epoch = 1; epoch <= epochs; epoch += 1) {
+    options.signal?.throwIfAborted()
+    const report = onBatch && ((progress: NativeProgress) => onBatch(toBatchEvent(progress, epoch, epochs)))
+    const result = await trainEpoch(training, report)
+    yield toEpochEvent(result, await validate(training, data.validation), epoch, epochs)
+  }
+}
+
+async function trainEpoch(training: Training, report: ((progress: NativeProgress) => unknown) | undefined): Promise<NativeRange> {
+  const { session, data, hyperparameters, options, caller } = training
+  const { batchSize, shuffle, logInterval, learningRate } = hyperparameters
+  const learningRates = new Float64Array(Math.ceil(data.trainSamples / batchSize)).fill(learningRate)
+  const range = { epoch: session.nextEpoch(), first: 0, learningRates, batchSize, shuffle, logInterval }
+  const onProgress = report === undefined ? null : session.callbacks.wrap(report)
+  const result = await session.run(
+    (call) => session.native.trainBatches(data.train, { call, ...range }, onProgress),
+    caller,
+    options.signal,
+  )
+  options.signal?.throwIfAborted()
+  if (!result.completed) throw new TorchRnnError('ERR_DISPOSED', 'The model was disposed while it was being trained.')
+  return result
+}
+
+async function validate({ session, options, caller }: Training, data: NativeDataset | undefined): Promise<Evaluation | undefined> {
+  if (data === undefined) return undefined
+  const evaluate = (call: number) => session.native.evaluate(data, { call, batchSize: VALIDATION_BATCH })
+  return toEvaluation(await session.run(evaluate, caller, options.signal))
+}
+
+function toBatchEvent(progress: NativeProgress, epoch: number, epochs: number): BatchEvent {
+  const { batch, batches, samples, batchLoss, loss, accuracy, seconds } = progress
+  const samplesPerSecond = samples / seconds
+  return {
+    type: 'batch',
+    epoch,
+    epochs,
+    batch,
+    batches,
+    samples,
+    batchLoss,
+    trainLoss: loss,
+    trainAccuracy: accuracy,
+    seconds,
+    samplesPerSecond,
+  }
+}
+
+function toEpochEvent(result: NativeRange, validation: Evaluation | undefined, epoch: number, epochs: number): EpochEvent {
+  const { samples, loss, accuracy, seconds } = result
+  const event: EpochEvent = {
+    type: 'epoch',
+    epoch,
+    epochs,
+    trainLoss: loss,
+    trainAccuracy: accuracy,
+    seconds,
+    samplesPerSecond: samples / seconds,
+  }
+  return validation === undefined ? event : { ...event, validationLoss: validation.loss, validationAccuracy: validation.accuracy }
+}

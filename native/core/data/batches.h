@@ -1,0 +1,43 @@
+#pragma once
+
+#include <torch/types.h>
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "native/core/data/dataset.h"
+
+namespace torch_rnn_mnist {
+
+// Samples that are computed at once, on the model's device.
+struct Batch {
+  torch::Tensor images;  // float32 [N, T, F]
+  torch::Tensor labels;  // int64 [N]
+
+  int64_t size() const { return images.size(0); }
+};
+
+// A data set cut into batches, in its own order or in another one. For the computing thread.
+class Batches {
+ public:
+  // In the data set's own order. `dataset` must outlive this object.
+  Batches(const Dataset& dataset, torch::Device device, int64_t batch_size);
+  // `order`: a permutation of the samples.
+  Batches(const Dataset& dataset, torch::Device device, int64_t batch_size, std::vector<int64_t> order);
+
+  // The last batch may be smaller, and counts.
+  int64_t count() const { return (dataset_.size() + batch_size_ - 1) / batch_size_; }
+  // `index`: from 0 to count() - 1. The images are scaled (see ScaleImages).
+  Batch Get(int64_t index) const;
+
+ private:
+  Batch GatherOnCpu(const std::vector<int64_t>& positions) const;
+
+  const Dataset& dataset_;
+  const torch::Device device_;
+  const int64_t batch_size_;
+  const std::vector<int64_t> order_;  // Empty: the data set's own.
+};
+
+}  // namespace torch_rnn_mnist

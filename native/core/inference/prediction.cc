@@ -1,0 +1,46 @@
+#include "native/core/inference/prediction.h"
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "native/core/data/dataset.h"
+#include "native/core/inference/eval_mode.h"
+#include "native/core/runtime/error.h"
+
+namespace torch_rnn_mnist {
+namespace {
+
+constexpr int64_t kDefaultBatch = 1000;  // About 0.1 s on two cores.
+
+void CheckFinite(const torch::Tensor& images) {
+  if (!images.is_floating_point() || images.isfinite().all().item<bool>()) return;
+  const int64_t index = images.flatten().isfinite().logical_not().to(torch::kUInt8).argmax().item<int64_t>();
+  throw Error(kInvalidData, "Expected finite numbers in images but the one at index " + std::to_string(index) + " is " +
+                                std::to_string(images.flatten()[index].item<float>()) + ".");
+}
+
+}  // namespace
+
+torch::Tensor Infer(ImageRnn& model, Engine& engine, const torch::Tensor& images, int64_t batch_size,
+                    const std::shared_ptr<StopSignal>& stop) {
+  const EvalMode eval_mode(model);
+  CheckFinite(images);
+  const int64_t count = images.size(0);
+  if (batch_size == 0) batch_size = model.hooks().Any() ? count : kDefaultBatch;
+  std::vector<torch::Tensor> logits;
+  for (int64_t first = 0; first < count; first += batch_size) {
+    ThrowIfStopped(*stop);
+    const torch::Tensor batch = images.narrow(0, first, std::min(batch_size, count - first));
+    logits.push_back(engine.Logits(ScaleImages(batch.to(model.device())), stop).cpu());
+  }
+  return torch::cat(logits);
+}
+
+Prediction Predict(ImageRnn& model, Engine& engine, const torch::Tensor& images, int64_t batch_size,
+                   const std::shared_ptr<StopSignal>& stop) {
+  const torch::Tensor logits = Infer(model, engine, images, batch_size, stop);
+  return {logits.argmax(/*dim=*/1).to(torch::kUInt8), logits.softmax(/*dim=*/1)};
+}
+
+}  // namespace torch_rnn_mnist

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <cstdint>
+
+// Dimension letters, everywhere: N batch, T time steps (rows), F features (columns), H hidden, L layers, C classes.
+namespace torch_rnn_mnist {
+
+enum class Nonlinearity { kTanh, kRelu };
+enum class RecurrentInit {
+  kIdentity,  // The tutorial's trick: every recurrent matrix starts as the identity.
+  kUniform,   // PyTorch's own: uniform in +-1/sqrt(H).
+};
+
+// The defaults are the tutorial's network.
+struct ModelOptions {
+  int64_t input_size = 28;
+  int64_t hidden_size = 150;
+  int64_t num_layers = 3;
+  int64_t num_classes = 10;
+  Nonlinearity nonlinearity = Nonlinearity::kTanh;
+  RecurrentInit recurrent_init = RecurrentInit::kIdentity;
+  uint64_t seed = 1;
+};
+
+}  // namespace torch_rnn_mnist

@@ -1,0 +1,99 @@
+#include "native/core/model_session.h"
+
+#include <cstdlib>
+#include <exception>
+#include <mutex>
+
+#include "native/core/inference/evaluation.h"
+#include "native/core/inference/prediction.h"
+#include "native/core/runtime/job_queue.h"
+#include "native/core/runtime/threads.h"
+#include "native/core/runtime/torch_error.h"
+#include "native/core/training/torch_engine.h"
+
+namespace torch_rnn_mnist {
+namespace {
+
+// The smallest training and evaluation there is.
+void UseEverythingOnce() {
+  ModelOptions options;
+  options.input_size = options.hidden_size = options.num_layers = 1;
+  options.num_classes = 2;
+  ImageRnn model(options);
+  TorchEngine engine(model);
+  const auto stop = std::make_shared<StopSignal>();
+  const auto storage =
+      std::make_shared<const ImageStorage>(LabelledImages{torch::zeros({2, 2, 1}, torch::kUInt8), torch::zeros({2}, torch::kUInt8)});
+  const auto dataset = std::make_shared<const Dataset>(storage);
+  BatchRange range;
+  range.learning_rates = {1e-3};
+  Trainer(model, engine).Run(dataset, range, stop, {});
+  Evaluate(model, engine, *dataset, /*batch_size=*/2, stop);
+  Predict(model, engine, torch::zeros({1, 1, 1}), /*batch_size=*/0, stop);
+}
+
+// When the process exits, static objects are destroyed in the reverse order in which they were made, and exit handlers run in between.
+// libtorch makes many of its own when they are first used, autograd's for instance. So they are all used before the handler that stops
+// the queues is registered: it then runs before they are destroyed, and no thread computes with dead ones (process-exit.test.ts, "when
+// the exit listeners of the package were removed").
+void PrepareForExit() {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    UseEverythingOnce();
+    std::atexit(JobQueue::StopAll);
+  });
+}
+
+}  // namespace
+
+ModelSession::ModelSession(const ModelOptions& options, torch::Device device, int threads)
+    : options_(options), first_device_(device), threads_(threads) {}
+
+void ModelSession::Open() noexcept {
+  try {
+    PrepareComputeThread(threads_);
+    PrepareForExit();
+    model_ = std::make_unique<ImageRnn>(options_, hooks_);
+    model_->MoveTo(first_device_);
+    engine_ = std::make_unique<TorchEngine>(*model_);
+  } catch (...) {
+    Close();
+    open_error_ = TranslateException(std::current_exception());
+  }
+}
+
+void ModelSession::Close() noexcept {
+  trainer_.reset();
+  engine_.reset();
+  model_.reset();
+}
+
+ImageRnn& ModelSession::model() {
+  if (model_) return *model_;
+  throw open_error_ ? *open_error_ : Error(kDisposed, "The model was disposed.");
+}
+
+Engine& ModelSession::engine() {
+  model();
+  return *engine_;
+}
+
+Trainer& ModelSession::trainer() {
+  model();
+  if (!trainer_) throw Error(kInvalidArgument, "Expected startTraining before the first batch.");
+  return *trainer_;
+}
+
+void ModelSession::StartTraining() {
+  ImageRnn& network = model();
+  trainer_.reset();  // Before the new one takes memory of its own.
+  trainer_ = std::make_unique<Trainer>(network, *engine_);
+}
+
+void ModelSession::MoveTo(torch::Device device) {
+  ImageRnn& network = model();
+  trainer_.reset();  // Its moments lie on the device that is left.
+  network.MoveTo(device);
+}
+
+}  // namespace torch_rnn_mnist

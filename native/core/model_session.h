@@ -1,0 +1,50 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "native/core/model/image_rnn.h"
+#include "native/core/runtime/error.h"
+#include "native/core/training/engine.h"
+#include "native/core/training/trainer.h"
+
+namespace torch_rnn_mnist {
+
+// What belongs to one model's computing thread: the network, what computes it, and the training under way. It only holds them; jobs call
+// the functions. Only `hooks` may be touched from other threads.
+class ModelSession {
+ public:
+  // Cheap: the network itself is built by Open, on the computing thread.
+  ModelSession(const ModelOptions& options, torch::Device device, int threads);
+
+  // Prepares the computing thread and builds the network. Never throws: a failure is kept, and model() throws it.
+  void Open() noexcept;
+  // Frees the network, on the computing thread.
+  void Close() noexcept;
+
+  // These throw why the network could not be built, and ERR_DISPOSED when it was freed.
+  ImageRnn& model();
+  Engine& engine();
+  // Throws ERR_INVALID_ARGUMENT before StartTraining.
+  Trainer& trainer();
+
+  // A fresh optimizer for a new training.
+  void StartTraining();
+  // Moves the network; the optimizer's state is dropped. On failure the network stays where it was.
+  void MoveTo(torch::Device device);
+
+  // Thread-safe.
+  ForwardHooks& hooks() { return *hooks_; }
+
+ private:
+  const ModelOptions options_;
+  const torch::Device first_device_;
+  const int threads_;
+  std::shared_ptr<ForwardHooks> hooks_ = std::make_shared<ForwardHooks>();  // Shared with the network.
+  std::unique_ptr<ImageRnn> model_;
+  std::unique_ptr<Engine> engine_;    // Refers to *model_.
+  std::unique_ptr<Trainer> trainer_;  // Refers to both, so it is destroyed first.
+  std::optional<Error> open_error_;
+};
+
+}  // namespace torch_rnn_mnist

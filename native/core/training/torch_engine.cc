@@ -1,0 +1,21 @@
+#include "native/core/training/torch_engine.h"
+
+#include <torch/nn/functional/loss.h>
+
+namespace torch_rnn_mnist {
+
+torch::Tensor TorchEngine::Logits(const torch::Tensor& images, const std::shared_ptr<StopSignal>& stop) {
+  return model_.Forward(images, stop);
+}
+
+BatchSums TorchEngine::Accumulate(const Batch& batch, const std::shared_ptr<StopSignal>& stop) {
+  const torch::Tensor logits = model_.Forward(batch.images, stop);
+  const auto sum = torch::nn::functional::CrossEntropyFuncOptions().reduction(torch::kSum);
+  const torch::Tensor loss = torch::nn::functional::cross_entropy(logits, batch.labels, sum);
+  loss.backward();
+  return {loss.detach(), logits.detach().argmax(/*dim=*/1).eq(batch.labels).sum(), batch.size()};
+}
+
+void TorchEngine::UseGradients(const FlatTensors& gradients) { model_.CollectGradientsIn(gradients); }
+
+}  // namespace torch_rnn_mnist

@@ -1,0 +1,55 @@
+#include "native/core/training/training_state.h"
+
+#include <memory>
+#include <utility>
+
+#include "native/core/runtime/error.h"
+
+namespace torch_rnn_mnist {
+
+EpochSums::EpochSums(torch::Device device)
+    : loss(torch::zeros({}, torch::dtype(torch::kFloat64).device(device))),
+      hits(torch::zeros({}, torch::dtype(torch::kInt64).device(device))) {}
+
+void EpochSums::Add(const BatchSums& batch) {
+  loss += batch.loss;  // float32 to float64, on the device.
+  hits += batch.hits;
+  samples += batch.samples;
+}
+
+TrainingState::TrainingState(const FlatTensors& values)
+    : gradients(values.ZerosLike()), first(values.ZerosLike()), second(values.ZerosLike()), epoch(values.flat().device()) {}
+
+TrainingSnapshot CopyTraining(const FlatTensors& values, const TrainingState& state) {
+  TrainingSnapshot snapshot;
+  snapshot.values = values.Copy();
+  snapshot.first = state.first.Copy();
+  snapshot.second = state.second.Copy();
+  snapshot.updates = state.updates;
+  snapshot.epoch_loss = state.epoch.loss.item<double>();
+  snapshot.epoch_hits = state.epoch.hits.item<int64_t>();
+  snapshot.epoch_samples = state.epoch.samples;
+  return snapshot;
+}
+
+void LoadTraining(const TrainingSnapshot& snapshot, FlatTensors& values, TrainingState& state) {
+  if (snapshot.updates < 0 || snapshot.epoch_samples < 0 || snapshot.epoch_hits < 0) {
+    throw Error(kInvalidData, "Expected counts of at least 0 in a training state.");
+  }
+  // All checks come before the first change: loading into copies makes them.
+  FlatTensors new_values = values.ZerosLike();
+  new_values.Load(snapshot.values);
+  TrainingState loaded(values);
+  loaded.first.Load(snapshot.first);
+  loaded.second.Load(snapshot.second);
+  loaded.updates = snapshot.updates;
+  loaded.epoch.loss.fill_(snapshot.epoch_loss);
+  loaded.epoch.hits.fill_(snapshot.epoch_hits);
+  loaded.epoch.samples = snapshot.epoch_samples;
+  values.flat().copy_(new_values.flat());
+  loaded.gradients = state.gradients;  // Autograd holds views of these.
+  loaded.gradients.flat().zero_();
+  state = std::move(loaded);
+}
+
+}  // namespace torch_rnn_mnist
