@@ -1,7 +1,7 @@
 /**
- * The events that commands share, and their texts. Each event is a line of `--json`. What only one command reports is in that command's file,
- * and what a training reports is in training/events.ts. Accuracies are shares from 0 to 1, losses mean cross entropies in nats, times in
- * seconds.
+ * The events that commands share, and their texts. Each event is a line of `--json`. What only one command reports is in that command's
+ * file, and what a training reports is in training/events.ts. Accuracies are shares from 0 to 1, losses mean cross entropies in nats, times
+ * in seconds.
  */
 import type { Evaluation } from '../model/evaluation'
 import { PACKAGE_VERSION } from '../version'

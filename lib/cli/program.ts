@@ -55,7 +55,7 @@ async function run(args: readonly string[]): Promise<void> {
   // For `help` and an unknown word, commander would show the general help.
   const word = found?.word === 'help' ? (args[found.index + 1] ?? found.word) : found?.word
   if (word !== undefined && !word.startsWith('-') && !names.includes(word)) {
-    // Only without a default command does commander refuse the word and suggest a similar one; else it would be an argument of that command.
+    // Without a default command, commander refuses the word and suggests a similar one. With one, it takes the word for an argument.
     await createProgram(commands, undefined).parseAsync([word], { from: 'user' })
     return
   }

@@ -1,4 +1,4 @@
-/** Shows how far an epoch is: as a bar in a terminal, else as a plain line now and then. Always on stderr, because stdout is for results. */
+/** Shows how far an epoch is: as a bar in a terminal, else as a plain line now and then. On stderr, because stdout is for results. */
 import { Format, type GenericFormatter, Presets, SingleBar } from 'cli-progress'
 import type { BatchEvent } from '../training/events'
 import { formatDuration } from './numbers'

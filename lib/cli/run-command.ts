@@ -12,7 +12,7 @@ export type CommandWork<Flags> = (flags: Flags, reporter: Reporter, stop: AbortS
 export async function runCommand<Flags>(flags: Flags & Resolved<typeof OPTIONS.reporting>, work: CommandWork<Flags>): Promise<void> {
   const reporter = createReporter(flags)
   const { signal } = new Interruption((name) =>
-    reporter.warning(`${name}: stopping after this batch. A second ${name} ends the program at once and loses what is not saved.`),
+    reporter.warning(`${name}: stopping after this batch. A second signal ends the program at once, and what is not saved yet is lost.`),
   )
   try {
     await work(flags, reporter, signal)

@@ -34,11 +34,11 @@ Examples:
   rnn-mnist-train build --libtorch /opt/libtorch
   LIBTORCH_USE_PYTORCH=1 rnn-mnist-train build        the PyTorch of python3
 
-Where npm brought a prebuilt addon, none has to be built: LIBTORCH alone makes that one use another libtorch ${REQUIRED_TORCH_VERSION}. It takes CMake 3.25,
-a compiler for C++20 and the two packages above. The addon goes into the folder build of this package and is used from then on,
-with the libtorch that it was compiled against; remove that folder to go back.`
+If npm installed a prebuilt addon, nothing has to be built: set LIBTORCH, and it uses another libtorch ${REQUIRED_TORCH_VERSION}. A build needs CMake 3.25,
+a compiler for C++20 and the two packages above. The addon goes into the folder build of this package. From then on it is used,
+with the libtorch that it was compiled against. Remove that folder to go back.`
 
-/** `build`: compiles the addon against a libtorch of the user's. */
+/** `build`: compiles the addon against a libtorch that the user names. */
 export function buildCommand(): Command {
   return defineCommand({
     name: 'build',

@@ -58,7 +58,7 @@ async function examine(flags: Resolved<typeof DOCTOR_OPTIONS>, reporter: Reporte
   reporter.step(doneSince(started))
 }
 
-/** One line, and a second one for what helps. */
+/** One line for what was found, and one for what helps. */
 function describeCheck({ status, name, message, remedy }: CheckEvent): string {
   const help = remedy === undefined ? '' : `         ${remedy}\n`
   return `${MARKS[status]}  ${name}: ${message}\n${help}`

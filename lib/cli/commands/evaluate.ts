@@ -31,7 +31,7 @@ const VERBOSE_BATCH = OPTIONS.training.batchSize.default
 
 const EVALUATE_OPTIONS = {
   ...modelOption(),
-  verbose: { kind: 'boolean', default: false, summary: `also show the accuracy of each batch of ${VERBOSE_BATCH} (--quiet is stronger)` },
+  verbose: { kind: 'boolean', default: false, summary: `also show the accuracy of each batch of ${VERBOSE_BATCH} (not with --quiet)` },
   ...SHARED_OPTIONS,
 } as const
 
@@ -82,7 +82,7 @@ function describeBatch({ batch, accuracy }: EvaluationBatchEvent): string {
   return `Batch:${String(batch - 1).padStart(2, '0')}, Accuracy : ${toPercent(accuracy)}%\n`
 }
 
-/** The result, what is confused with what, and how well each class is recognised; after the lines of batches, first their mean. */
+/** The result, which classes are taken for which, and how well each is recognised. After the lines of batches it begins with their mean. */
 function describeInDetail(event: EvaluationEvent, isByBatch: boolean): string {
   const mean = isByBatch ? `Mean over ${event.samples} images : ${toPercent(event.accuracy)}%\n` : ''
   const confusions = ['Confusion matrix (row: label, column: answer, . : none)', ...drawMatrix(event.confusionMatrix)]

@@ -38,7 +38,7 @@ export interface ExploreEvent {
   pixels: { train: PixelStatistics; test: PixelStatistics }
 }
 
-/** The picture is as large as a training batch by default. It is not a batch that a training sees: libtorch's generator orders those. */
+/** By default the picture shows as many images as a training batch has, but they are not those of a batch that a training sees. */
 const EXPLORE_OPTIONS = {
   batchSize: { ...OPTIONS.training.batchSize, summary: 'images in the picture' },
   columns: { kind: 'integer', min: 1, max: 65536, default: 15, summary: 'images in a row of the picture' },
@@ -47,7 +47,7 @@ const EXPLORE_OPTIONS = {
   ...SHARED_OPTIONS,
 } as const
 
-/** What a terminal must show for shades of grey. */
+/** How many colours a terminal must show, so that shades of grey can be printed. */
 const SHADE_COLOURS = 2 ** 24
 
 const EXAMPLES = `
@@ -58,7 +58,7 @@ Examples:
 
 Neither libtorch nor a device is needed: --device, --engine and --threads change nothing.`
 
-/** `explore`: tells what the data holds, and draws a batch of it. */
+/** `explore`: says what the data holds, and draws a batch of it. */
 export function exploreCommand(): Command {
   return defineCommand({
     name: 'explore',
@@ -89,7 +89,7 @@ async function explore(flags: Resolved<typeof EXPLORE_OPTIONS>, reporter: Report
   if (flags.preview && !flags.json && !flags.quiet && process.stdout.isTTY) showPreview(images)
 }
 
-/** One image. Data sets that come from files, as all do here, hold bytes. */
+/** One image. All data sets here come from files, and those hold bytes. */
 function imageOf({ images, shape: [, height, width] }: RawImageData, sample: number): GreyPicture {
   return { width, height, pixels: (images as Uint8Array).subarray(sample * height * width, (sample + 1) * height * width) }
 }

@@ -43,7 +43,7 @@ Examples:
   rnn-mnist-train forward --json | tail -n 2 | head -n 1    the logits for another program
 
 The logits are the network's scores for each class before the softmax; the highest one is its answer. The batch is the first images of
-the test set, or all of them where there are fewer. Before the first run there is no trained model: then a fresh network from --seed
+the test set, or all of them where there are fewer. Before the first run there is no trained model. Then a fresh network from --seed
 answers, as in the tutorial, and the output says so.`
 
 /** `forward`: shows the logits of one batch. */

@@ -61,8 +61,8 @@ A forward hook sees what flows through a module; SaveFeatures is a hook that kee
   features[1]      the states of every layer after the last row: [layers, images, neurons]
 The table shows mean and standard deviation (Std) of the top layer's states after each row, over all images and neurons, and the share of
 them that pass hardly any gradient back in training: |h| > 0.99 with tanh, where the curve is flat; zeros with relu.
-The batch is the first images of the test set, or all of them where there are fewer. Before the first run there is no trained model: then
-a fresh network from --seed is looked at, and the output says so.`
+The batch is the first images of the test set, or all of them where there are fewer. Before the first run there is no trained model.
+Then a fresh network from --seed is shown, and the output says so.`
 
 /** `hook`: shows what a module puts out for one batch. */
 export function hookCommand(): Command {

@@ -133,8 +133,8 @@ async function startRun(flags: TrainFlags, model: ImageRNN, data: Mnist, reporte
 }
 
 /**
- * Trains the model and measures it. The model is saved after every epoch. When training ends early, or a file cannot be written, the model is
- * saved as it is then, wherever that is possible.
+ * Trains the model and measures it. The model is saved after every epoch. When training ends early, or a file cannot be written, the model
+ * is saved as it is then, wherever that is possible.
  */
 async function trainAndMeasure(training: Training): Promise<Evaluation> {
   const { flags, model, data, run, reporter, stop } = training
