@@ -1,18 +1,19 @@
 import type { Option } from 'commander'
 
-/** Where on a command line a command stands, or what stands in its place. */
+/** The word of a command line that should be the name of a command. */
 export interface CommandWord {
   readonly word: string
+  /** Its position in the arguments. */
   readonly index: number
 }
 
 /**
- * The first argument that is neither an option nor the value of one.
+ * Finds the first argument that is neither an option nor the value of an option.
  *
- * @param options - Those of the default command: the only ones that can stand before a word.
- * @returns Undefined also after an option that is not known: whether it takes a value, nobody can tell.
+ * @param options - The options of the default command, which are the only ones that can stand before the word.
+ * @returns Undefined where there is no such word, and after an unknown option, which may take the next word as its value.
  */
-export function commandWord(args: readonly string[], options: readonly Option[]): CommandWord | undefined {
+export function findCommandWord(args: readonly string[], options: readonly Option[]): CommandWord | undefined {
   for (let index = 0; index < args.length; index += 1) {
     const word = args[index] as string
     if (!word.startsWith('-')) return { word, index }

@@ -2,20 +2,20 @@ import type { ImageDataset } from '../data/dataset'
 import { combineEvaluations, type Evaluation } from '../model/evaluation'
 import type { ImageRNN } from '../model/image-rnn'
 
-/** Samples of a part: what an evaluation computes at once, so that parts cost nothing. */
+/** Samples in a part. The model computes as many at once anyway, so that dividing the data set costs nothing. */
 const PART = 1000
 
-/** How an evaluation goes on, beyond what it measures. */
+/** How to divide an evaluation, when to stop it, and whom to tell. */
 interface PartSettings {
   /** Ends the evaluation after the running part. */
   readonly stop: AbortSignal
   /** Samples of a part; the last one may be smaller. */
   readonly size?: number
-  /** @param index - Of the part, from 0. */
+  /** Called after each part. `index` counts them from 0, `count` is how many there are. */
   readonly onPart?: (part: Evaluation, index: number, count: number) => void
 }
 
-/** Measures a model part after part: a signal need not wait for the whole data set. The result is the mean of exactly these parts. */
+/** Measures a model on one part of the data set after the other, so that it can be stopped in between. The result is that of all parts. */
 export async function evaluateParts(model: ImageRNN, dataset: ImageDataset, settings: PartSettings): Promise<Evaluation> {
   const { stop, size = PART, onPart } = settings
   const count = Math.ceil(dataset.length / size)

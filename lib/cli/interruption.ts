@@ -1,26 +1,16 @@
-/** Turns Ctrl-C, SIGTERM and the end of stdout into a wish to stop: what runs can finish its batch and save. */
+/** Turns Ctrl-C, SIGTERM and the loss of stdout into a request to stop, so that a command can finish its batch and save the model. */
 import { toFileSystemError } from '../files/regular-file'
-
-/** Signals within this time of the first are its echo (a terminal signals the whole process group, npm passes signals on). */
-const ECHO_MS = 500
-
-/** By convention, 128 + the signal's number. */
-const EXIT_CODES = { SIGINT: 130, SIGTERM: 143 } as const
-
-/** Why a command should stop early. */
-export class Interrupted extends Error {
-  override readonly name = 'Interrupted'
-  readonly exitCode: number
-
-  constructor(reason: string, exitCode: number) {
-    super(reason)
-    this.exitCode = exitCode
-  }
-}
+import { CommandFailure, EXIT_FAILURE, EXIT_SIGNAL, endWith, OutputClosed } from './exit'
 
 /**
- * Makes the loss of stdout or stderr no crash: of a reader who has read enough (`--help | head`), or of a full disk (`> file`). Without its
- * messages on stderr, a program goes on.
+ * Signals within this time after the first are taken for copies of it: a terminal sends Ctrl-C to all processes that belong to it, and npm
+ * passes it on once more.
+ */
+const ECHO_MS = 500
+
+/**
+ * Keeps the program from crashing when stdout or stderr cannot be written any more: because its reader has ended (`--help | head`), or
+ * because the disk is full (`> file`). The loss of stderr is ignored.
  */
 export function watchOutput(): void {
   process.stdout.on('error', reportOutputFailure)
@@ -28,44 +18,50 @@ export function watchOutput(): void {
 }
 
 function reportOutputFailure(error: NodeJS.ErrnoException): void {
-  if (error.code === 'EPIPE') return
-  process.stderr.write(`Error: ${(toOutputError(error) as Error).message}\n`)
-  process.exitCode ||= 1 // Of a wrong command line, what is wrong counts.
+  const reason = toReason(error)
+  if (reason instanceof OutputClosed) return
+  process.stderr.write(`Error: ${reason.message}\n`)
+  endWith(EXIT_FAILURE)
 }
 
-function toOutputError(error: NodeJS.ErrnoException): unknown {
-  return toFileSystemError('write', 'the standard output', error)
+function toReason(error: NodeJS.ErrnoException): Error {
+  if (error.code === 'EPIPE') return new OutputClosed('The output was closed')
+  return toFileSystemError('write', 'the standard output', error) as Error
 }
 
-/** Listens for signals, and for the end of whoever reads stdout, from its construction on. */
+/** Waits until everything that was printed is written to stdout. Only then is it known whether stdout could be written. */
+export function flushOutput(): Promise<void> {
+  return new Promise((resolve) => process.stdout.write('', () => resolve()))
+}
+
+/** Listens for signals and for the loss of stdout from its construction on. */
 export class Interruption {
   readonly #controller = new AbortController()
-  #first = 0
+  #firstSignal: number | undefined
 
-  /** @param announce - Tells the user what a first signal does. */
+  /** @param announce - Called at the first signal, to tell the user what it does. */
   constructor(announce: (signal: string) => void) {
     for (const name of ['SIGINT', 'SIGTERM'] as const) {
       process.on(name, () => this.#receive(name, announce))
     }
-    process.stdout.off('error', reportOutputFailure).on('error', (error: NodeJS.ErrnoException) => {
-      // Nobody reads any more (`| head`): that is no failure, and no reason to lose the model. Nor is a full disk (`> file`).
-      this.#controller.abort(error.code === 'EPIPE' ? new Interrupted('The output was closed', 0) : toOutputError(error))
-    })
+    // From now on the command itself reports why it ends.
+    process.stdout.off('error', reportOutputFailure).on('error', (error: NodeJS.ErrnoException) => this.#controller.abort(toReason(error)))
   }
 
-  /** Aborted when the command should stop. The reason is an {@link Interrupted}, or the error of an output that cannot be written. */
+  /** Aborted when the command should stop. The reason is the error that it should end with. */
   get signal(): AbortSignal {
     return this.#controller.signal
   }
 
-  #receive(name: keyof typeof EXIT_CODES, announce: (signal: string) => void): void {
+  #receive(name: keyof typeof EXIT_SIGNAL, announce: (signal: string) => void): void {
     const now = performance.now()
-    if (this.#first === 0) {
-      this.#first = now
+    if (this.#firstSignal === undefined) {
+      this.#firstSignal = now
       announce(name)
-      this.#controller.abort(new Interrupted(`Interrupted by ${name}`, EXIT_CODES[name]))
-    } else if (now - this.#first >= ECHO_MS) {
-      process.exit(EXIT_CODES[name])
+      this.#controller.abort(new CommandFailure('ERR_INTERRUPTED', `Interrupted by ${name}`, EXIT_SIGNAL[name]))
+    } else if (now - this.#firstSignal >= ECHO_MS) {
+      // Not by an exit code: a batch that is still computing would keep the process alive.
+      process.exit(EXIT_SIGNAL[name])
     }
   }
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** Where the command line begins. All commands are in program.ts, which is loaded only where more than the version is asked for. */
+/** The program's entry. `--version` alone is answered here, so that it need not wait until all commands are loaded. */
 import { PACKAGE_VERSION } from '../version'
 import { watchOutput } from './interruption'
 

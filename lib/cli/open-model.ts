@@ -8,9 +8,8 @@ import { pickOptions } from '../options/checks'
 import { OPTIONS } from '../options/options'
 import type { Resolved } from '../options/specs'
 import { findNewestModel, requireNewestModel } from '../runs/run-folder'
-import type { StartEvent } from '../training/events'
-import { PACKAGE_VERSION } from '../version'
 import type { SharedFlags } from './define-command'
+import { describeNetwork, type StartEvent, startOf } from './events'
 import type { Reporter } from './reporter'
 
 /** The flags of a command that reads a model. */
@@ -26,8 +25,9 @@ export interface OpenModel {
 
 /** Which command opens the model, and what it does where none was trained yet. */
 export interface OpenSettings {
-  readonly command: StartEvent['command']
-  /** To measure a network that was never trained would be a mistake; to look into one is the tutorial's first step. */
+  /** The name of the command. */
+  readonly command: string
+  /** Measuring a network that was never trained would be a mistake. Looking into one is the tutorial's first step. */
   readonly withoutModel: 'refuse' | 'fresh'
 }
 
@@ -38,7 +38,7 @@ export function modelOption(fallback?: string) {
   return { model: { kind: 'path', of: 'file', optional: true, summary: 'the model, as safetensors', whenAbsent } } as const
 }
 
-/** Opens the model, reports the start, lends model and test set to `use`, and disposes of the model whatever happens. */
+/** Opens the model, reports the start, and hands model and test set to `use`. The model is disposed of afterwards, whatever happens. */
 export async function withModel(
   flags: ModelFlags,
   settings: OpenSettings,
@@ -52,10 +52,8 @@ export async function withModel(
     if (file !== undefined) checkFit(model, test, file)
     const { device, engine, options } = model
     const threads = await model.threadCount()
-    const parameters = parameterCount(options)
-    const where = { version: PACKAGE_VERSION, device, engine, threads }
-    const source = file === undefined ? {} : { model: file }
-    reporter.report({ type: 'start', command: settings.command, ...where, parameters, testSamples: test.length, options, ...source })
+    const facts = { device, engine, threads, parameters: parameterCount(options), testSamples: test.length, options }
+    reporter.step(startOf(settings.command, file === undefined ? facts : { ...facts, model: file }), describeStart)
     await use({ model, test, trained: file !== undefined })
   } finally {
     model.dispose()
@@ -76,4 +74,9 @@ function checkFit(model: ImageRNN, test: ImageDataset, file: string): void {
     `a model for rows of ${test.columns} pixels and ${test.numClasses} classes`,
     `one for ${inputSize} and ${numClasses}`,
   )
+}
+
+function describeStart(event: StartEvent): string {
+  const source = event.model ?? `never trained, fresh from seed ${event.options['seed']} (there is no run yet)`
+  return `${describeNetwork(event)}Data: ${event.testSamples} test images\nModel: ${source}\n`
 }

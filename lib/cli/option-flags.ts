@@ -10,7 +10,7 @@ export function addFlags(command: Command, table: OptionTable): Command {
   return command
 }
 
-/** Kept apart from commander's own choices, with which commander would check and describe the values in its way. */
+/** The words by option. They are not commander's own choices, because commander would then check and describe the values itself. */
 const completionsOf = new WeakMap<Option, readonly string[]>()
 
 /** The words that a shell can complete after an option; undefined where there are none. */

@@ -1,7 +1,7 @@
-/** The command line: parses and calls. Each command has a file in commands/. */
+/** The command line: finds out which command is meant, and runs it. Each command has a file in commands/. */
 import { Command, CommanderError } from 'commander'
 import { PACKAGE_VERSION } from '../version'
-import { commandWord } from './command-word'
+import { findCommandWord } from './command-word'
 import { buildCommand } from './commands/build'
 import { completionCommand } from './commands/completion'
 import { doctorCommand } from './commands/doctor'
@@ -11,54 +11,59 @@ import { forwardCommand } from './commands/forward'
 import { hookCommand } from './commands/hook'
 import { summaryCommand } from './commands/summary'
 import { trainCommand } from './commands/train'
-import { EXIT_USAGE } from './run-command'
+import type { ErrorEvent } from './events'
+import { EXIT_USAGE, endWith } from './exit'
 
 const DESCRIPTION = 'Teaches a recurrent network to read handwritten digits row by row, natively on libtorch.'
 
+/** The command that runs when none is named. */
 const DEFAULT_COMMAND = 'train'
+
+/** All commands, in the order of `--help`. */
+const COMMANDS: readonly (() => Command)[] = [
+  trainCommand,
+  evaluateCommand,
+  exploreCommand,
+  summaryCommand,
+  forwardCommand,
+  hookCommand,
+  doctorCommand,
+  buildCommand,
+  () => completionCommand(DEFAULT_COMMAND),
+]
 
 const MORE = `
 Without a command, train is run: rnn-mnist-train --epochs 1
 Each command explains itself: rnn-mnist-train train --help`
 
-/** @param settings.hasDefault - Whether a command line without a command is for `train`. */
-function createProgram({ hasDefault }: { hasDefault: boolean }): Command {
+/** @param defaultCommand - The command for a command line that names none; undefined when every command line must name one. */
+function createProgram(commands: readonly Command[], defaultCommand: string | undefined): Command {
   const program = new Command('rnn-mnist-train').description(DESCRIPTION).version(PACKAGE_VERSION, '--version')
-  program.addCommand(trainCommand(), { isDefault: hasDefault })
-  program.addCommand(evaluateCommand())
-  program.addCommand(exploreCommand())
-  program.addCommand(summaryCommand())
-  program.addCommand(forwardCommand())
-  program.addCommand(hookCommand())
-  program.addCommand(doctorCommand())
-  program.addCommand(buildCommand())
-  program.addCommand(completionCommand(DEFAULT_COMMAND))
+  for (const command of commands) program.addCommand(command, { isDefault: command.name() === defaultCommand })
   program.addHelpText('after', MORE)
-  for (const command of [program, ...program.commands]) {
-    // Without it, help does not break the lines of options in a terminal of 60 columns.
-    command.configureHelp({ minWidthToWrap: 20 })
+  for (const command of [program, ...commands]) {
+    command.configureHelp({ minWidthToWrap: 20 }) // By default, help breaks no lines in a terminal of 60 columns.
     command.exitOverride().showHelpAfterError(`Try: rnn-mnist-train ${command === program ? '' : `${command.name()} `}--help`)
   }
   return program
 }
 
 async function run(args: readonly string[]): Promise<void> {
-  const program = createProgram({ hasDefault: true })
-  const found = commandWord(args, program.commands.find((command) => command.name() === DEFAULT_COMMAND)?.options ?? [])
-  // `help` itself shows the general help for a command that it does not know.
+  const commands = COMMANDS.map((create) => create())
+  const names = ['help', ...commands.map((command) => command.name())]
+  const found = findCommandWord(args, commands.find((command) => command.name() === DEFAULT_COMMAND)?.options ?? [])
+  // For `help` and an unknown word, commander would show the general help.
   const word = found?.word === 'help' ? (args[found.index + 1] ?? found.word) : found?.word
-  if (found !== undefined && word !== undefined && !word.startsWith('-') && !isCommand(program, word)) {
-    // The default command would take it for a word too many; a program without one says that there is no such command, and which is near.
-    await createProgram({ hasDefault: false }).parseAsync([word], { from: 'user' })
-  } else if (found !== undefined && found.index > 0) {
-    program.error(`error: a command goes before its options: ${program.name()} ${found.word} ...`)
-  } else {
-    await program.parseAsync(args, { from: 'user' })
+  if (word !== undefined && !word.startsWith('-') && !names.includes(word)) {
+    // Without a default command, commander refuses the word and suggests a similar one. With one, it takes the word for an argument.
+    await createProgram(commands, undefined).parseAsync([word], { from: 'user' })
+    return
   }
-}
-
-function isCommand(program: Command, word: string): boolean {
-  return word === 'help' || program.commands.some((command) => command.name() === word)
+  const program = createProgram(commands, DEFAULT_COMMAND)
+  if (found !== undefined && found.index > 0) {
+    program.error(`error: a command goes before its options: ${program.name()} ${found.word} ...`)
+  }
+  await program.parseAsync(args, { from: 'user' })
 }
 
 /** Runs a command line: the words after the program's name. Sets the exit code of the process. */
@@ -67,10 +72,11 @@ export async function runProgram(args: readonly string[]): Promise<void> {
     await run(args)
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error
-    if (error.exitCode === 0) return // --help and --version end in an error too.
-    process.exitCode = EXIT_USAGE
+    if (error.exitCode === 0) return // Commander ends --help and --version with an error, too.
+    endWith(EXIT_USAGE)
     if (args.includes('--json')) {
-      process.stdout.write(`${JSON.stringify({ type: 'error', code: 'ERR_USAGE', message: error.message })}\n`)
+      const event: ErrorEvent = { type: 'error', code: 'ERR_USAGE', message: error.message }
+      process.stdout.write(`${JSON.stringify(event)}\n`)
     }
   }
 }

@@ -1,19 +1,20 @@
-/** Shows how far an epoch is: a bar on a terminal, a plain line now and then elsewhere. Always on stderr, so that stdout holds results. */
+/** Shows how far an epoch is: as a bar in a terminal, else as a plain line now and then. On stderr, because stdout is for results. */
 import { Format, type GenericFormatter, Presets, SingleBar } from 'cli-progress'
 import type { BatchEvent } from '../training/events'
-import { DEFAULT_COLUMNS } from './table'
+import { formatDuration } from './numbers'
+import { columnsOf } from './terminal'
 
 export interface Progress {
   show(event: BatchEvent): void
-  /** Makes room for other output; the next event shows the progress again. */
+  /** Takes the progress off the screen, to make room for other output. The next event shows it again. */
   clear(): void
 }
 
-/** Between two plain lines; an epoch takes about ten. */
+/** Time between two plain lines. */
 const LINE_INTERVAL_MS = 5000
 const MAX_BAR_COLUMNS = 40
 
-/** The way that suits what stderr is. */
+/** A bar where stderr is a terminal, else plain lines. */
 export function createProgress(): Progress {
   return process.stderr.isTTY ? new ProgressBar() : new ProgressLines()
 }
@@ -39,9 +40,9 @@ function startBar(event: BatchEvent): SingleBar {
   return bar
 }
 
-/** Gives the bar the columns that the text leaves. */
+/** Puts the bar before the text, as wide as the text leaves room for. */
 const formatBar: GenericFormatter = (options, parameters, payload) => {
-  const columns = (process.stderr.columns ?? DEFAULT_COLUMNS) - 1
+  const columns = columnsOf(process.stderr) - 1
   const text = (payload as { text: string }).text
   const barsize = Math.min(MAX_BAR_COLUMNS, columns - text.length - 1)
   return barsize < 5 ? text.slice(0, columns) : `${Format.BarFormat(parameters.progress, { ...options, barsize })} ${text}`
@@ -57,7 +58,7 @@ class ProgressLines implements Progress {
   }
 
   clear(): void {
-    this.#lastLine = performance.now() // Other output tells as well that it is alive.
+    this.#lastLine = performance.now() // Other output, too, shows that the program is at work.
   }
 }
 
@@ -67,13 +68,4 @@ function describe({ epoch, epochs, batch, batches, samples, trainLoss, trainAccu
   const accuracy = (trainAccuracy * 100).toFixed(1)
   const left = formatDuration(samplesLeft / samplesPerSecond)
   return `${epoch}/${epochs} ${Math.floor(share * 100)}% loss ${trainLoss.toFixed(3)} acc ${accuracy}% ${Math.round(samplesPerSecond)}/s ${left} left`
-}
-
-/** Seconds as people read them: "8s", "3m 05s", "2h 07m". */
-export function formatDuration(seconds: number): string {
-  const whole = Math.round(seconds)
-  if (whole < 60) return `${whole}s`
-  const [unit, large, small] = whole < 3600 ? (['s', 'm', 1] as const) : (['m', 'h', 60] as const)
-  const parts = Math.floor(whole / small)
-  return `${Math.floor(parts / 60)}${large} ${String(parts % 60).padStart(2, '0')}${unit}`
 }

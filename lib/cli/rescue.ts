@@ -1,4 +1,4 @@
-/** Saves a trained model whose own place fails: somewhere else, or where the user says. */
+/** Saves a trained model somewhere else when it cannot be saved to its own file. */
 import { randomBytes } from 'node:crypto'
 import { existsSync, statSync } from 'node:fs'
 import { homedir, tmpdir } from 'node:os'
@@ -8,16 +8,16 @@ import { TorchRnnError } from '../errors'
 import { showPath } from '../files/regular-file'
 import type { ImageRNN } from '../model/image-rnn'
 
-/** Where the model is now, or why it is nowhere. */
+/** The file that holds the model now, or why the model is lost. */
 export type Rescue = { readonly file: string } | { readonly loss: string }
 
-const QUESTION = 'Where else? A file or folder (Enter: give the model up): '
+const QUESTION = 'Where else? A file or folder (Enter alone gives it up): '
 
 /**
- * Saves a model in the first place that takes it: its own file, then new files in the current, the temporary and the home folder. Where none
- * does, a user at a terminal is asked for one.
+ * Saves a model in the first of these places where it can be saved: its own file, and new files in the current, the temporary and the home
+ * folder. When it cannot be saved in any of them, and there is a terminal, the user is asked for another place.
  *
- * @param stop - What else ends the waiting for an answer, unless it has happened before.
+ * @param stop - Ends the question, too, unless it was aborted before: then it is the reason why the model has to be saved.
  */
 export async function rescueModel(model: ImageRNN, file: string, stop: AbortSignal): Promise<Rescue> {
   const name = newName()
@@ -37,18 +37,18 @@ export async function rescueModel(model: ImageRNN, file: string, stop: AbortSign
   return (await askForPlace(model, stop)) ?? { loss }
 }
 
-/** A name that no file has: what is saved in a hurry must not replace anything. */
+/** A name that no file has yet, so that no other file is replaced. */
 function newName(): string {
   return `torch-rnn-mnist-${randomBytes(8).toString('hex')}.safetensors`
 }
 
-/** Without those that lead to the same file: the current folder may be the home folder. */
+/** The places without those that are the same file as an earlier one. The current folder may be the home folder, for example. */
 function distinct(places: readonly string[]): string[] {
   const paths = places.map((place) => resolve(place))
   return places.filter((_, index) => paths.indexOf(paths[index] as string) === index)
 }
 
-/** Whether another place may do. */
+/** Whether the place was the problem, so that another one is worth a try. */
 function isRefusal(error: unknown): error is TorchRnnError {
   return error instanceof TorchRnnError && error.code === 'ERR_FILE_SYSTEM'
 }
@@ -57,7 +57,7 @@ function describeLoss(error: unknown): string {
   return `The model is lost. ${error instanceof Error ? error.message : String(error)}`
 }
 
-/** Asks until a place takes the model. Undefined when the user gives up: by an empty answer, Ctrl-C or the end of the input. */
+/** Asks until the model is saved. @returns Undefined when the user gives up, with an empty answer, Ctrl-C or the end of the input. */
 async function askForPlace(model: ImageRNN, stop: AbortSignal): Promise<Rescue | undefined> {
   const questions = createInterface({ input: process.stdin, output: process.stderr })
   const end = new AbortController()
@@ -67,7 +67,7 @@ async function askForPlace(model: ImageRNN, stop: AbortSignal): Promise<Rescue |
     for (;;) {
       const answer = (await questions.question(QUESTION, { signal })).trim()
       if (answer === '') return undefined
-      const outcome = await saveAsTold(model, answer)
+      const outcome = await saveToAnswer(model, answer)
       if (typeof outcome !== 'string') return outcome
       process.stderr.write(`${outcome}\n`)
     }
@@ -80,8 +80,8 @@ async function askForPlace(model: ImageRNN, stop: AbortSignal): Promise<Rescue |
   }
 }
 
-/** @returns Why that does not work, where the user may choose another place. */
-async function saveAsTold(model: ImageRNN, answer: string): Promise<Rescue | string> {
+/** @returns A message about what is wrong with the answer when the user may give another one. */
+async function saveToAnswer(model: ImageRNN, answer: string): Promise<Rescue | string> {
   const file = expandAnswer(answer)
   if (existsSync(file)) return `${showPath(file)} exists already.`
   try {
@@ -92,7 +92,7 @@ async function saveAsTold(model: ImageRNN, answer: string): Promise<Rescue | str
   }
 }
 
-/** There is no shell here to know the home folder; and in a folder, the model gets a new name. */
+/** Replaces ~, which no shell has done here, and adds a new name to the path of a folder. */
 function expandAnswer(answer: string): string {
   const path = answer.replace(/^~(?=[/\\]|$)/, () => homedir())
   return statSync(path, { throwIfNoEntry: false })?.isDirectory() ? join(path, newName()) : path

@@ -58,7 +58,7 @@ function installedPackages(packageRoot: string, addon: string, libraries: string
   return libraries === undefined ? found : [...found, { name: LIBTORCH_PACKAGE, folder: dirname(libraries) }]
 }
 
-/** Loads and trains in a process of its own: whatever that does, this one can tell. */
+/** Loads libtorch and trains in another process, so that a crash there is reported here. */
 function* checkComputing(): Generator<Check> {
   const trial = runTrial(['train'])
   if (trial === undefined) {

@@ -1,3 +1,4 @@
+import { drawGrid } from '../text/table'
 import { type Architecture, parameterCount, parameterShapes } from './architecture'
 
 /** Bytes of a float32. */
@@ -47,7 +48,7 @@ export function drawSummary({ layers, parameters, bytes }: Summary): string {
     `[${layer.outputShape.join(', ')}]`,
     layer.parameters.toLocaleString('en-US'),
   ])
-  const table = drawTable([['Layer (type)', 'Output shape', 'Param #'], ...rows])
+  const table = drawGrid([['Layer (type)', 'Output shape', 'Param #'], ...rows], { words: 2 })
   const size = `${(bytes / 1024).toFixed(2)} KiB`
   return [`Model: "ImageRNN"`, ...table, `Total params: ${parameters.toLocaleString('en-US')} (${size})`].join('\n')
 }
@@ -55,17 +56,4 @@ export function drawSummary({ layers, parameters, bytes }: Summary): string {
 function countOf(architecture: Architecture, isMember: (name: string) => boolean): number {
   const shapes = [...parameterShapes(architecture)].filter(([name]) => isMember(name))
   return shapes.reduce((sum, [, shape]) => sum + shape.reduce((product, size) => product * size, 1), 0)
-}
-
-/** The last column is of numbers and goes to the right. */
-function drawTable([head, ...body]: readonly (readonly string[])[]): string[] {
-  const all = [head ?? [], ...body]
-  const widths = (head ?? []).map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0)))
-  const line = (left: string, middle: string, right: string) =>
-    `${left}${widths.map((width) => '─'.repeat(width + 2)).join(middle)}${right}`
-  const draw = (row: readonly string[]) => {
-    const cells = widths.map((width, column) => (column === widths.length - 1 ? row[column]?.padStart(width) : row[column]?.padEnd(width)))
-    return `│ ${cells.join(' │ ')} │`
-  }
-  return [line('┌', '┬', '┐'), draw(head ?? []), line('├', '┼', '┤'), ...body.map(draw), line('└', '┴', '┘')]
 }

@@ -3,7 +3,8 @@ import { dirname, join, resolve } from 'node:path'
 import { writeFileDurably } from '../files/durable-file'
 import { showPath, toFileSystemError } from '../files/regular-file'
 import { TorchRnnError } from '../errors'
-import type { EpochEvent, EvaluationEvent } from '../training/events'
+import type { Evaluation } from '../model/evaluation'
+import type { EpochEvent } from '../training/events'
 
 /** Where runs go unless the user names a folder; relative to the current folder. */
 export const RUNS_FOLDER = 'runs'
@@ -64,10 +65,10 @@ export class RunFolder {
     await this.#append('timing.jsonl', toLine({ type: 'epoch', epoch, seconds, samplesPerSecond }))
   }
 
-  /** Adds the result on the test set to the metrics. */
-  async addEvaluation({ type, dataset, samples, loss, accuracy, confusionMatrix, seconds }: EvaluationEvent): Promise<void> {
-    await this.#append('metrics.jsonl', toLine({ type, dataset, samples, loss, accuracy, confusionMatrix }))
-    await this.#append('timing.jsonl', toLine({ type, dataset, seconds }))
+  /** Adds the result on a data set to the metrics. */
+  async addEvaluation(dataset: 'test', { samples, loss, accuracy, confusionMatrix, seconds }: Evaluation): Promise<void> {
+    await this.#append('metrics.jsonl', toLine({ type: 'evaluation', dataset, samples, loss, accuracy, confusionMatrix }))
+    await this.#append('timing.jsonl', toLine({ type: 'evaluation', dataset, seconds }))
   }
 
   async #append(name: string, text: string): Promise<void> {

@@ -1,9 +1,23 @@
 /** The command line, run as users run it: as a program, in a folder of its own. */
 import { join } from 'node:path'
-import type { RunEvent } from '../../lib/training/events'
+import type { BuildEvent } from '../../lib/cli/commands/build'
+import type { CheckEvent } from '../../lib/cli/commands/doctor'
+import type { EvaluationBatchEvent } from '../../lib/cli/commands/evaluate'
+import type { ExploreEvent } from '../../lib/cli/commands/explore'
+import type { LogitsEvent } from '../../lib/cli/commands/forward'
+import type { FeaturesEvent } from '../../lib/cli/commands/hook'
+import type { SummaryEvent } from '../../lib/cli/commands/summary'
+import type { CheckpointEvent, DoneEvent, ErrorEvent, EvaluationEvent, StartEvent, WarningEvent } from '../../lib/cli/events'
+import type { BatchEvent, EpochEvent } from '../../lib/training/events'
 import { type Outcome, type ProgramSettings, REPOSITORY, type RunningProgram, startNode } from './run-program'
 import { useTemporaryFolder } from './temporary-folder'
 import { TINY_NETWORK, writeTinyMnist } from './tiny-mnist'
+
+/** Every event that is a line of `--json`. */
+type RunEvent =
+  | (StartEvent | CheckpointEvent | EvaluationEvent | WarningEvent | ErrorEvent | DoneEvent)
+  | (BatchEvent | EpochEvent)
+  | (BuildEvent | CheckEvent | EvaluationBatchEvent | ExploreEvent | FeaturesEvent | LogitsEvent | SummaryEvent)
 
 /** What the package installs as `rnn-mnist-train`. */
 export const MAIN = join(REPOSITORY, 'dist', 'cli', 'main.js')

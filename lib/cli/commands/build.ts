@@ -1,11 +1,17 @@
 import type { Command } from 'commander'
-import { BUILD_TOOLS, buildAddon } from '../../addon/build-addon'
+import { BUILD_TOOLS, type Build, buildAddon } from '../../addon/build-addon'
 import { REQUIRED_TORCH_VERSION } from '../../addon/find-libtorch'
 import { OPTIONS } from '../../options/options'
 import type { Resolved } from '../../options/specs'
-import { PACKAGE_ROOT, PACKAGE_VERSION } from '../../version'
+import { PACKAGE_ROOT } from '../../version'
 import { defineCommand } from '../define-command'
+import { doneSince, startOf } from '../events'
 import type { Reporter } from '../reporter'
+
+/** The addon was compiled. */
+export interface BuildEvent extends Build {
+  type: 'build'
+}
 
 const BUILD_OPTIONS = {
   libtorch: {
@@ -28,11 +34,11 @@ Examples:
   rnn-mnist-train build --libtorch /opt/libtorch
   LIBTORCH_USE_PYTORCH=1 rnn-mnist-train build        the PyTorch of python3
 
-Where npm brought a prebuilt addon, none has to be built: LIBTORCH alone makes that one use another libtorch ${REQUIRED_TORCH_VERSION}. It takes CMake 3.25,
-a compiler for C++20 and the two packages above. The addon goes into the folder build of this package and is used from then on,
-with the libtorch that it was compiled against; remove that folder to go back.`
+If npm installed a prebuilt addon, nothing has to be built: set LIBTORCH, and it uses another libtorch ${REQUIRED_TORCH_VERSION}. A build needs CMake 3.25,
+a compiler for C++20 and the two packages above. The addon goes into the folder build of this package. From then on it is used,
+with the libtorch that it was compiled against. Remove that folder to go back.`
 
-/** `build`: compiles the addon against a libtorch of the user's. */
+/** `build`: compiles the addon against a libtorch that the user names. */
 export function buildCommand(): Command {
   return defineCommand({
     name: 'build',
@@ -47,17 +53,21 @@ export function buildCommand(): Command {
 async function build(flags: Resolved<typeof BUILD_OPTIONS>, reporter: Reporter, signal: AbortSignal): Promise<void> {
   const started = performance.now()
   const { libtorch } = flags
-  reporter.report({ type: 'start', command: 'build', version: PACKAGE_VERSION, options: libtorch === undefined ? {} : { libtorch } })
+  reporter.step(startOf('build', { options: libtorch === undefined ? {} : { libtorch } }))
   const isQuiet = flags.quiet || flags.json
   const printed: string[] = []
   try {
-    // What a compiler prints is its progress; who wants quiet sees it only when it explains a failure.
+    // What the compiler prints is its progress. With --quiet and --json it is shown only after a failure, which it explains.
     const onOutput = (text: string) => (isQuiet ? printed.push(text) : process.stderr.write(text))
     const result = await buildAddon({ ...(libtorch === undefined ? {} : { libtorch }), packageRoot: PACKAGE_ROOT, onOutput, signal })
-    reporter.report({ type: 'build', ...result })
+    reporter.result({ type: 'build', ...result } satisfies BuildEvent, describeBuild)
   } catch (error) {
     if (!signal.aborted) process.stderr.write(printed.join(''))
     throw error
   }
-  reporter.report({ type: 'done', seconds: (performance.now() - started) / 1000 })
+  reporter.step(doneSince(started))
+}
+
+function describeBuild({ folder, libtorch }: BuildEvent): string {
+  return `The addon is in ${folder}, and is used from now on, with ${libtorch}.\n`
 }

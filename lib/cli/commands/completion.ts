@@ -7,7 +7,7 @@ import { zshScript } from '../completion/zsh'
 const SCRIPTS = { bash: bashScript, zsh: zshScript, fish: fishScript }
 
 const INSTALL = `
-Once and for all:
+To install it:
   bash   echo 'eval "$(rnn-mnist-train completion bash)"' >> ~/.bashrc
   zsh    echo 'eval "$(rnn-mnist-train completion zsh)"' >> ~/.zshrc       (after the line with compinit)
   fish   rnn-mnist-train completion fish > ~/.config/fish/completions/rnn-mnist-train.fish
@@ -20,7 +20,7 @@ export function completionCommand(defaultCommand: string): Command {
   command.description('Prints a script with which a shell completes commands, options, choices, files and folders.')
   command.addArgument(new Argument('<shell>', 'the shell').choices(Object.keys(SCRIPTS)))
   return command.addHelpText('after', INSTALL).action((shell: keyof typeof SCRIPTS) => {
-    // Only now does the command know its program.
+    // The command belongs to its program only after it was made.
     process.stdout.write(SCRIPTS[shell](completableProgram(command.parent ?? command, defaultCommand)))
   })
 }

@@ -1,11 +1,20 @@
 import type { Command } from 'commander'
+import type { Check } from '../../doctor/check'
 import { runChecks } from '../../doctor/checks'
 import { OPTIONS } from '../../options/options'
 import type { Resolved } from '../../options/specs'
-import { PACKAGE_ROOT, PACKAGE_VERSION } from '../../version'
+import { PACKAGE_ROOT } from '../../version'
 import { defineCommand } from '../define-command'
+import { doneSince, startOf } from '../events'
+import { CommandFailure, EXIT_FAILURE } from '../exit'
 import type { Reporter } from '../reporter'
-import { EXIT_FAILURE } from '../run-command'
+
+/** Something about this installation was checked. */
+export interface CheckEvent extends Check {
+  type: 'check'
+}
+
+const MARKS = { ok: 'ok     ', warning: 'warning', failed: 'FAILED ' } as const
 
 const DOCTOR_OPTIONS = { ...OPTIONS.data, ...OPTIONS.reporting }
 
@@ -33,23 +42,24 @@ export function doctorCommand(): Command {
 
 async function examine(flags: Resolved<typeof DOCTOR_OPTIONS>, reporter: Reporter, stop: AbortSignal): Promise<void> {
   const started = performance.now()
-  reporter.report({
-    type: 'start',
-    command: 'doctor',
-    version: PACKAGE_VERSION,
-    options: flags.data === undefined ? {} : { data: flags.data },
-  })
+  reporter.step(startOf('doctor', { options: flags.data === undefined ? {} : { data: flags.data } }))
   const broken: string[] = []
   for await (const check of runChecks(PACKAGE_ROOT, flags.data)) {
     stop.throwIfAborted()
-    reporter.report({ type: 'check', ...check })
+    const event: CheckEvent = { type: 'check', ...check }
+    if (check.status === 'ok') reporter.step(event, describeCheck)
+    else reporter.result(event, describeCheck)
     if (check.status === 'failed') broken.push(check.name)
   }
-  if (broken.length === 0) {
-    reporter.report({ type: 'done', seconds: (performance.now() - started) / 1000 })
-    return
+  if (broken.length > 0) {
+    const count = broken.length === 1 ? '1 check' : `${broken.length} checks`
+    throw new CommandFailure('ERR_CHECK_FAILED', `${count} failed: ${broken.join(', ')}.`, EXIT_FAILURE)
   }
-  process.exitCode = EXIT_FAILURE
-  const count = broken.length === 1 ? '1 check' : `${broken.length} checks`
-  reporter.report({ type: 'error', code: 'ERR_CHECK_FAILED', message: `${count} failed: ${broken.join(', ')}.` })
+  reporter.step(doneSince(started))
+}
+
+/** One line for what was found, and one for what helps. */
+function describeCheck({ status, name, message, remedy }: CheckEvent): string {
+  const help = remedy === undefined ? '' : `         ${remedy}\n`
+  return `${MARKS[status]}  ${name}: ${message}\n${help}`
 }

@@ -1,18 +1,37 @@
 import type { Command } from 'commander'
-import type { Evaluation } from '../../model/evaluation'
+import type { ClassMetrics, Evaluation } from '../../model/evaluation'
 import { OPTIONS } from '../../options/options'
 import type { Resolved } from '../../options/specs'
+import { drawColumns, TABLE_COLUMNS } from '../../text/table'
 import { defineCommand, SHARED_OPTIONS } from '../define-command'
 import { evaluateParts } from '../evaluate-parts'
+import { type DoneEvent, describeEvaluation, doneSince, type EvaluationEvent } from '../events'
+import { formatDuration, toPercent } from '../numbers'
 import { modelOption, withModel } from '../open-model'
 import type { Reporter } from '../reporter'
+
+/** A batch of the test set was measured, with `--verbose`. */
+export interface EvaluationBatchEvent {
+  type: 'evaluationBatch'
+  dataset: 'test'
+  /** Batches measured so far, this one included. */
+  batch: number
+  /** Batches of the whole data set; the last one may be smaller. */
+  batches: number
+  /** Samples of this batch. */
+  samples: number
+  /** Share of them that was classified correctly. */
+  accuracy: number
+  /** Mean loss over them. */
+  loss: number
+}
 
 /** Samples in a batch of --verbose, as in the tutorial. */
 const VERBOSE_BATCH = OPTIONS.training.batchSize.default
 
 const EVALUATE_OPTIONS = {
   ...modelOption(),
-  verbose: { kind: 'boolean', default: false, summary: `also show the accuracy of each batch of ${VERBOSE_BATCH} (--quiet is stronger)` },
+  verbose: { kind: 'boolean', default: false, summary: `also show the accuracy of each batch of ${VERBOSE_BATCH} (not with --quiet)` },
   ...SHARED_OPTIONS,
 } as const
 
@@ -46,12 +65,59 @@ export function evaluateCommand(): Command {
 async function evaluate(flags: Resolved<typeof EVALUATE_OPTIONS>, reporter: Reporter, stop: AbortSignal): Promise<void> {
   const started = performance.now()
   await withModel(flags, { command: 'evaluate', withoutModel: 'refuse' }, reporter, async ({ model, test }) => {
-    const showBatch = ({ samples, accuracy, loss }: Evaluation, index: number, batches: number) =>
-      reporter.report({ type: 'evaluationBatch', dataset: 'test', batch: index + 1, batches, samples, accuracy, loss })
-    const byBatch = flags.verbose ? { size: VERBOSE_BATCH, onPart: showBatch } : {}
-    const evaluation = await evaluateParts(model, test, { stop, ...byBatch })
-    reporter.report({ type: 'evaluation', dataset: 'test', ...evaluation })
-    const seconds = (performance.now() - started) / 1000
-    reporter.report({ type: 'done', testAccuracy: evaluation.accuracy, testLoss: evaluation.loss, seconds })
+    const onPart = ({ samples, accuracy, loss }: Evaluation, index: number, batches: number) => {
+      const event: EvaluationBatchEvent = { type: 'evaluationBatch', dataset: 'test', batch: index + 1, batches, samples, accuracy, loss }
+      reporter.step(event, describeBatch)
+    }
+    const evaluation = await evaluateParts(model, test, flags.verbose ? { stop, size: VERBOSE_BATCH, onPart } : { stop })
+    const describe = (event: EvaluationEvent) => describeInDetail(event, flags.verbose)
+    reporter.result({ type: 'evaluation', dataset: 'test', ...evaluation }, flags.quiet ? describeEvaluation : describe)
+    const { accuracy: testAccuracy, loss: testLoss } = evaluation
+    reporter.step(doneSince(started, { testAccuracy, testLoss }), describeDone)
   })
+}
+
+/** The tutorial's line: it counts batches from 0. */
+function describeBatch({ batch, accuracy }: EvaluationBatchEvent): string {
+  return `Batch:${String(batch - 1).padStart(2, '0')}, Accuracy : ${toPercent(accuracy)}%\n`
+}
+
+/** The result, which classes are taken for which, and how well each is recognised. After the lines of batches it begins with their mean. */
+function describeInDetail(event: EvaluationEvent, isByBatch: boolean): string {
+  const mean = isByBatch ? `Mean over ${event.samples} images : ${toPercent(event.accuracy)}%\n` : ''
+  const confusions = ['Confusion matrix (row: label, column: answer, . : none)', ...drawMatrix(event.confusionMatrix)]
+  return `${mean}${describeEvaluation(event)}\n${[...confusions, '', ...drawClasses(event.perClass)].join('\n')}\n\n`
+}
+
+/** With more classes than fit side by side, the columns are divided into blocks, one below the other. */
+function drawMatrix(matrix: readonly (readonly number[])[]): string[] {
+  const labelWidth = String(matrix.length - 1).length
+  const cellWidth = Math.max(...matrix.flat().map((count) => String(count).length), labelWidth) + 1
+  const columns = Math.max(1, Math.floor((TABLE_COLUMNS - labelWidth) / cellWidth))
+  const lines: string[] = []
+  for (let first = 0; first < matrix.length; first += columns) {
+    const answers = matrix.map((_, answer) => answer).slice(first, first + columns)
+    const rows = matrix.map((row, label) => [String(label), ...answers.map((answer) => showCount(row[answer] ?? 0))])
+    const minWidths = [labelWidth, ...answers.map(() => cellWidth)]
+    lines.push(...(first === 0 ? [] : ['']), ...drawColumns([['', ...answers.map(String)], ...rows], { minWidths, gap: '' }))
+  }
+  return lines
+}
+
+/** A dot for what never happened, so that mistakes stand out. */
+function showCount(count: number): string {
+  return count === 0 ? '.' : String(count)
+}
+
+function drawClasses(perClass: readonly ClassMetrics[]): string[] {
+  const rows = perClass.map(({ label, precision, recall, f1, support }) => [
+    String(label),
+    ...[precision, recall, f1].map((share) => share.toFixed(4)),
+    String(support),
+  ])
+  return drawColumns([['Class', 'Precision', 'Recall', 'F1', 'Support'], ...rows])
+}
+
+function describeDone({ seconds }: DoneEvent): string {
+  return `Done in ${formatDuration(seconds)}.\n`
 }

@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { eachImage, type ImageDataset } from '../../data/dataset'
 import { loadMnist, type Mnist } from '../../data/mnist'
 import { randomOrder } from '../../data/philox'
-import { classCounts, pixelStatistics } from '../../data/statistics'
+import { classCounts, type PixelStatistics, pixelStatistics } from '../../data/statistics'
 import { TorchRnnError } from '../../errors'
 import { checkWritable } from '../../files/durable-file'
 import { drawGrid, type GreyPicture, gridSize } from '../../images/grey-picture'
@@ -10,11 +10,33 @@ import { drawPreview } from '../../images/half-blocks'
 import { MAX_PIXELS, writePng } from '../../images/png-file'
 import { OPTIONS } from '../../options/options'
 import type { Resolved } from '../../options/specs'
-import type { ExploreEvent } from '../../training/events'
-import { PACKAGE_VERSION } from '../../version'
+import { drawColumns } from '../../text/table'
 import { defineCommand, SHARED_OPTIONS } from '../define-command'
+import { type StartEvent, startOf } from '../events'
 import type { Reporter } from '../reporter'
-import { DEFAULT_COLUMNS } from '../table'
+import { columnsOf } from '../terminal'
+
+/** What the data holds, and a picture of a random batch of it. */
+export interface ExploreEvent {
+  type: 'explore'
+  /** The picture of the batch: a PNG file. */
+  file: string
+  /** Size of the picture in pixels. */
+  width: number
+  height: number
+  /** Images in a row of the picture. */
+  columns: number
+  /** The samples in the picture, from left to right and from top to bottom, by their positions in the training set. */
+  samples: number[]
+  /** The class of each of them. */
+  labels: number[]
+  /** Rows and columns of pixels of every image. */
+  imageShape: [number, number]
+  /** How many samples each class has, by label. */
+  classes: { label: number; trainSamples: number; testSamples: number }[]
+  /** The pixels of training and test set, scaled from 0 to 1 as the network sees them. */
+  pixels: { train: PixelStatistics; test: PixelStatistics }
+}
 
 /** As many images as a training batch has by default. They are not one of its batches: the picture has random numbers of its own. */
 const EXPLORE_OPTIONS = {
@@ -25,7 +47,7 @@ const EXPLORE_OPTIONS = {
   ...SHARED_OPTIONS,
 } as const
 
-/** What a terminal must show for shades of grey. */
+/** How many colours a terminal must show, so that shades of grey can be printed. */
 const SHADE_COLOURS = 2 ** 24
 
 const EXAMPLES = `
@@ -36,7 +58,7 @@ Examples:
 
 Neither libtorch nor a device is needed: --device, --engine and --threads change nothing.`
 
-/** `explore`: tells what the data holds, and draws a batch of it. */
+/** `explore`: says what the data holds, and draws a batch of it. */
 export function exploreCommand(): Command {
   return defineCommand({
     name: 'explore',
@@ -58,22 +80,16 @@ async function explore(flags: Resolved<typeof EXPLORE_OPTIONS>, reporter: Report
   checkSize(images, columns)
   const picture = drawGrid(images, columns)
   await writePng(flags.output, picture)
-  reporter.report({
-    type: 'start',
-    command: 'explore',
-    version: PACKAGE_VERSION,
-    trainSamples: data.train.length,
-    testSamples: data.test.length,
-    options: { batchSize, columns, seed },
-  })
+  const [trainSamples, testSamples] = [data.train.length, data.test.length]
+  reporter.step(startOf('explore', { trainSamples, testSamples, options: { batchSize, columns, seed } }), describeStart)
   const { width, height } = picture
   const allLabels = data.train.labels
   const labels = samples.map((sample) => allLabels[sample] as number)
-  reporter.report({ type: 'explore', file: flags.output, width, height, columns, samples, labels, ...measure(data) })
+  reporter.result({ type: 'explore', file: flags.output, width, height, columns, samples, labels, ...measure(data) }, describeExploration)
   if (flags.preview && !flags.json && !flags.quiet && process.stdout.isTTY) showPreview(images)
 }
 
-/** One image. Data sets that come from files, as all do here, hold bytes. */
+/** One image. All data sets here come from files, and those hold bytes. */
 function imageOf(dataset: ImageDataset, sample: number): GreyPicture {
   return { width: dataset.columns, height: dataset.rows, pixels: dataset.images(sample, sample + 1).data as Uint8Array }
 }
@@ -99,8 +115,31 @@ function measure({ train, test }: Mnist): Pick<ExploreEvent, 'imageShape' | 'cla
 }
 
 function showPreview(images: readonly [GreyPicture, ...GreyPicture[]]): void {
-  // Some terminals say 0. The last column stays free: there, some go on to the next line.
-  const columns = Math.max(1, (process.stdout.columns || DEFAULT_COLUMNS) - 1)
-  const lines = drawPreview(images, columns, process.stdout.hasColors(SHADE_COLOURS))
+  // The last column stays free, because some terminals begin a new line after they have filled it.
+  const lines = drawPreview(images, Math.max(1, columnsOf(process.stdout) - 1), process.stdout.hasColors(SHADE_COLOURS))
   process.stdout.write(`\n${lines.join('\n')}\n`)
+}
+
+function describeStart({ trainSamples, testSamples }: StartEvent): string {
+  return `Data: ${trainSamples} training and ${testSamples} test images\n`
+}
+
+/** Two tables, narrower than 60 columns, and where the picture is. */
+function describeExploration({ classes, pixels, file, samples, imageShape }: ExploreEvent): string {
+  const { train, test } = pixels
+  const total = (part: 'trainSamples' | 'testSamples') => String(classes.reduce((sum, entry) => sum + entry[part], 0))
+  const rows = [
+    ['Class', 'Training', 'Test'],
+    ...classes.map(({ label, trainSamples, testSamples }) => [String(label), String(trainSamples), String(testSamples)]),
+    ['All', total('trainSamples'), total('testSamples')],
+    ['', '', ''],
+    ['Pixels, from 0 to 1', 'Training', 'Test'],
+    ['Mean', train.mean.toFixed(4), test.mean.toFixed(4)],
+    ['Standard deviation', train.standardDeviation.toFixed(4), test.standardDeviation.toFixed(4)],
+    ['Minimum', train.minimum.toFixed(4), test.minimum.toFixed(4)],
+    ['Maximum', train.maximum.toFixed(4), test.maximum.toFixed(4)],
+  ]
+  const tables = drawColumns(rows, { words: 1, minWidths: [20, 12, 12], gap: '' })
+  const images = samples.length === 1 ? 'One image' : `${samples.length} images`
+  return `${tables.join('\n')}\n\n${images} of ${imageShape.join(' x ')} pixels: ${file}\n`
 }

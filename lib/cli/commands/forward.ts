@@ -1,11 +1,31 @@
 import type { Command } from 'commander'
+import { describeShape } from '../../errors'
 import { OPTIONS } from '../../options/options'
 import type { Resolved } from '../../options/specs'
 import type { Tensor } from '../../tensor'
-import type { LogitsEvent } from '../../training/events'
 import { defineCommand, SHARED_OPTIONS } from '../define-command'
+import { doneSince } from '../events'
 import { modelOption, withModel } from '../open-model'
 import type { Reporter } from '../reporter'
+
+/** The first rows of what the network says to a batch of test images. */
+export interface LogitsEvent {
+  type: 'logits'
+  /** False for a network fresh from its seed. */
+  trained: boolean
+  /** `[N, C]`: the shape of all logits, not only of the rows here. */
+  shape: number[]
+  /** The first rows, in the order of the test set: a score for each class. */
+  rows: number[][]
+  /** The class of the image of each of these rows. */
+  labels: number[]
+  /** The class with the highest score of each of these rows. */
+  answers: number[]
+}
+
+/** How many logits stand side by side. With ten classes, that makes two lines for each image. */
+const LOGITS_PER_LINE = 5
+const INDENT = '  '
 
 /** The tutorial looks at two rows. */
 const FORWARD_OPTIONS = {
@@ -23,7 +43,7 @@ Examples:
   rnn-mnist-train forward --json | tail -n 2 | head -n 1    the logits for another program
 
 The logits are the network's scores for each class before the softmax; the highest one is its answer. The batch is the first images of
-the test set, or all of them where there are fewer. Before the first run there is no trained model: then a fresh network from --seed
+the test set, or all of them where there are fewer. Before the first run there is no trained model. Then a fresh network from --seed
 answers, as in the tutorial, and the output says so.`
 
 /** `forward`: shows the logits of one batch. */
@@ -43,8 +63,8 @@ async function forward(flags: Resolved<typeof FORWARD_OPTIONS>, reporter: Report
   await withModel(flags, { command: 'forward', withoutModel: 'fresh' }, reporter, async ({ model, test, trained }) => {
     stop.throwIfAborted()
     const logits = await model.forward(test.images(0, Math.min(flags.batchSize, test.length)))
-    reporter.report({ type: 'logits', trained, ...firstRows(logits, flags.rows, test.labelsOf()) })
-    reporter.report({ type: 'done', seconds: (performance.now() - started) / 1000 })
+    reporter.result({ type: 'logits', trained, ...firstRows(logits, flags.rows, test.labelsOf()) }, describeLogits)
+    reporter.step(doneSince(started))
   })
 }
 
@@ -55,7 +75,24 @@ function firstRows({ data, shape }: Tensor, count: number, labels: Uint8Array): 
   return { shape, rows, labels: Array.from(labels.subarray(0, rows.length)), answers }
 }
 
-/** The first of several that are equal, as predict has it. */
+/** The class with the highest score; the first of several that are equal, as in predict. */
 function highest(row: readonly number[]): number {
   return row.reduce((best, score, answer) => (score > (row[best] ?? 0) ? answer : best), 0)
+}
+
+function describeLogits({ trained, shape, rows, labels, answers }: LogitsEvent): string {
+  const network = trained ? 'Logits' : 'Logits of a network never trained'
+  const shown = rows.length === 1 ? 'the first row' : `the first ${rows.length} rows`
+  const cells = rows.map((row) => row.map((logit) => logit.toFixed(4)))
+  const width = Math.max(...cells.flat().map((cell) => cell.length))
+  const lines = cells.flatMap((row, image) => [
+    `Image ${image}, label ${labels[image]}, answer ${answers[image]}:`,
+    ...inLines(row.map((cell) => cell.padStart(width))),
+  ])
+  return `${[`${network}: shape ${describeShape(shape)}, ${shown}`, ...lines].join('\n')}\n`
+}
+
+function inLines(cells: readonly string[]): string[] {
+  const count = Math.ceil(cells.length / LOGITS_PER_LINE)
+  return Array.from({ length: count }, (_, line) => INDENT + cells.slice(line * LOGITS_PER_LINE, (line + 1) * LOGITS_PER_LINE).join(INDENT))
 }

@@ -1,14 +1,19 @@
 import type { Command } from 'commander'
 import { readModelFile } from '../../model/model-file'
-import { summarize } from '../../model/summary'
+import { drawSummary, type Summary, summarize } from '../../model/summary'
 import { pickOptions } from '../../options/checks'
 import { OPTIONS } from '../../options/options'
 import type { Resolved } from '../../options/specs'
 import { findNewestModel } from '../../runs/run-folder'
-import { PACKAGE_VERSION } from '../../version'
 import { defineCommand, SHARED_OPTIONS } from '../define-command'
+import { doneSince, type StartEvent, startOf } from '../events'
 import { modelOption } from '../open-model'
 import type { Reporter } from '../reporter'
+
+/** The layers of a network. */
+export interface SummaryEvent extends Summary {
+  type: 'summary'
+}
 
 const SUMMARY_OPTIONS = { ...modelOption("the tutorial's network"), ...OPTIONS.architecture, ...SHARED_OPTIONS }
 
@@ -47,14 +52,12 @@ async function showSummary(flags: Resolved<typeof SUMMARY_OPTIONS>, isFromFlags:
   const file = isFromFlags ? undefined : (flags.model ?? (await findNewestModel()))
   const architecture = file === undefined ? pickOptions(OPTIONS.architecture, flags) : (await readModelFile(file)).architecture
   const summary = summarize(architecture)
-  reporter.report({
-    type: 'start',
-    command: 'summary',
-    version: PACKAGE_VERSION,
-    parameters: summary.parameters,
-    options: { ...architecture },
-    ...(file === undefined ? {} : { model: file }),
-  })
-  reporter.report({ type: 'summary', ...summary })
-  reporter.report({ type: 'done', seconds: (performance.now() - started) / 1000 })
+  const facts = { parameters: summary.parameters, options: architecture }
+  reporter.step(startOf('summary', file === undefined ? facts : { ...facts, model: file }), describeStart)
+  reporter.result({ type: 'summary', ...summary } satisfies SummaryEvent, (event) => `${drawSummary(event)}\n`)
+  reporter.step(doneSince(started))
+}
+
+function describeStart({ model }: StartEvent): string {
+  return `Model: ${model ?? 'never trained'}\n`
 }

@@ -14,13 +14,18 @@ import { pickOptions } from '../../options/checks'
 import { NETWORK_CHOICES, OPTIONS } from '../../options/options'
 import type { Resolved } from '../../options/specs'
 import { RunFolder } from '../../runs/run-folder'
+import { drawBox } from '../../text/table'
 import type { EpochEvent } from '../../training/events'
 import { PACKAGE_VERSION } from '../../version'
 import { defineCommand, SHARED_OPTIONS } from '../define-command'
 import { evaluateParts } from '../evaluate-parts'
-import { Interrupted } from '../interruption'
+import { type CheckpointEvent, type DoneEvent, describeEvaluation, describeNetwork, doneSince, type StartEvent, startOf } from '../events'
+import { CommandFailure } from '../exit'
+import { flushOutput } from '../interruption'
+import { formatDuration, toPercent } from '../numbers'
 import type { Reporter } from '../reporter'
 import { rescueModel } from '../rescue'
+import { columnsOf } from '../terminal'
 
 const TRAIN_OPTIONS = { ...OPTIONS.training, ...NETWORK_CHOICES, ...OPTIONS.run, ...SHARED_OPTIONS }
 
@@ -73,14 +78,16 @@ async function train(flags: TrainFlags, reporter: Reporter, stop: AbortSignal): 
   try {
     const run = await startRun(flags, model, data, reporter)
     const { accuracy, loss } = await trainAndMeasure({ flags, model, data, run, reporter, stop })
-    const seconds = (performance.now() - started) / 1000
-    reporter.report({ type: 'done', testAccuracy: accuracy, testLoss: loss, seconds, run: run.path })
+    reporter.step({ ...doneSince(started, { testAccuracy: accuracy, testLoss: loss }), run: run.path }, describeDone)
   } finally {
     model.dispose()
   }
 }
 
-/** A label of the test set that no training image has cannot be learned: the files do not belong together, or one is damaged. */
+/**
+ * Refuses a test set with labels above all those of the training set, which nothing can learn. Its files do not belong together, or one is
+ * damaged.
+ */
 async function checkTestLabels(dir: string, { train, test }: Mnist): Promise<void> {
   const classes = countClasses(train.labelsOf())
   const labels = test.labelsOf()
@@ -90,7 +97,7 @@ async function checkTestLabels(dir: string, { train, test }: Mnist): Promise<voi
   throw invalidFile(await findTestLabels(dir), expected, `${labels[index]} for image ${index}`)
 }
 
-/** Finds out before the training, not after it, that its model cannot be copied to `output`. */
+/** Checks before the training, not after it, that the model can be copied to `output`. */
 async function checkOutput(output: string, run: string | undefined): Promise<void> {
   if (run !== undefined) {
     const [file, folder] = [resolve(output), resolve(run)]
@@ -98,7 +105,7 @@ async function checkOutput(output: string, run: string | undefined): Promise<voi
       const actual = 'the run makes a folder of this name'
       throw new TorchRnnError('ERR_FILE_SYSTEM', `Cannot write ${showPath(output)}: ${actual}. Choose another name.`, { actual })
     }
-    // The run makes this folder, if it is not there yet; whether it can is told then, and before the training, too.
+    // The run makes this folder if it is not there yet, also before the training, and reports it when it cannot.
     if (dirname(file) === folder && !existsSync(folder)) return
   }
   await checkWritable(output)
@@ -120,32 +127,21 @@ async function startRun(flags: TrainFlags, model: ImageRNN, data: Mnist, reporte
   })
   const [trainSamples, testSamples] = [data.train.length, data.test.length]
   const parameters = parameterCount(model.options)
-  reporter.report({
-    type: 'start',
-    command: 'train',
-    version: PACKAGE_VERSION,
-    device,
-    engine,
-    threads,
-    parameters,
-    trainSamples,
-    testSamples,
-    options,
-    run: run.path,
-  })
+  const facts = { device, engine, threads, parameters, trainSamples, testSamples, options, run: run.path }
+  reporter.step(startOf('train', facts), describeStart)
   return run
 }
 
 /**
- * After every epoch the model is safe on disk; when training ends early, or a file cannot be written then or later, it is saved as it is,
- * where that is possible.
+ * Trains the model and measures it. The model is saved after every epoch. When training ends early, or a file cannot be written, the model
+ * is saved as it is then, wherever that is possible.
  */
 async function trainAndMeasure(training: Training): Promise<Evaluation> {
   const { flags, model, data, run, reporter, stop } = training
   const saved: Saved = { epoch: 0, file: undefined }
   const onEpoch = async (event: EpochEvent) => {
     saved.epoch = event.epoch
-    reporter.report(event)
+    reporter.step(event, describeEpoch)
     await save(training, saved, run.modelFile)
     saved.file = run.modelFile
     await run.addEpoch(event)
@@ -155,45 +151,70 @@ async function trainAndMeasure(training: Training): Promise<Evaluation> {
     await model.train(data.train, {
       ...pickOptions(OPTIONS.training, flags),
       signal: stop,
-      onBatch: (event) => reporter.report(event),
+      onBatch: (event) => reporter.progress(event),
       onEpoch,
     })
     if (flags.output !== undefined) await save(training, saved, flags.output)
     const evaluation = await evaluateParts(model, data.test, { stop })
-    reporter.report({ type: 'evaluation', dataset: 'test', ...evaluation })
-    await run.addEvaluation({ type: 'evaluation', dataset: 'test', ...evaluation })
+    reporter.result({ type: 'evaluation', dataset: 'test', ...evaluation }, describeEvaluation)
+    await run.addEvaluation('test', evaluation)
+    await flushOutput()
+    stop.throwIfAborted()
     return evaluation
   } catch (error) {
     throw await keepModel(training, saved, error)
   }
 }
 
-/** Whole epochs that the model was trained for, and the file that holds it as it is now. */
+/** How far the training is, and where the model is safe. */
 interface Saved {
+  /** Whole epochs that the model was trained for. */
   epoch: number
+  /** The file that holds the model as it is now; undefined when none does. */
   file: string | undefined
 }
 
 async function save({ model, reporter }: Training, { epoch }: Saved, file: string): Promise<void> {
   await model.save(file)
-  reporter.report({ type: 'checkpoint', epoch, file })
+  reporter.step({ type: 'checkpoint', epoch, file } satisfies CheckpointEvent)
 }
 
-/** Sees to it that the model outlives an error, tells where it is, and returns the error to fail with. */
+/** After an error, makes sure that the model is saved, and says where. @returns The error to fail with. */
 async function keepModel({ flags, model, run, reporter, stop }: Training, { epoch, file }: Saved, error: unknown): Promise<unknown> {
-  // A folder that vanished took its files with it.
+  // The file may have been deleted meanwhile, together with its folder.
   const rescue = file !== undefined && existsSync(file) ? { file } : await rescueModel(model, run.modelFile, stop)
   if ('loss' in rescue) return withLoss(error, rescue.loss)
-  reporter.report({ type: 'checkpoint', epoch, file: rescue.file })
+  reporter.step({ type: 'checkpoint', epoch, file: rescue.file } satisfies CheckpointEvent)
   const early = epoch < flags.epochs ? 'Training ended early. ' : ''
-  reporter.report({ type: 'warning', message: `${early}The model as it is now was saved to ${showPath(rescue.file)}.` })
+  reporter.warning(`${early}The model as it is now was saved to ${showPath(rescue.file)}.`)
   return error
 }
 
-/** The same error, with what it has cost. */
+/** The same error, whose message also says that the model is lost. */
 function withLoss(error: unknown, loss: string): unknown {
-  if (error instanceof Interrupted && error.exitCode !== 0) return new Interrupted(`${error.message}. ${loss}`, error.exitCode)
+  if (error instanceof CommandFailure) return new CommandFailure(error.code, `${error.message}. ${loss}`, error.exitCode)
   const code = error instanceof TorchRnnError ? error.code : 'ERR_FILE_SYSTEM'
   const reason = error instanceof Error ? error.message.replace(/\.?$/, '.') : String(error)
   return new TorchRnnError(code, `${reason} ${loss}`, { cause: error })
+}
+
+function describeStart(event: StartEvent): string {
+  return `${describeNetwork(event)}Data: ${event.trainSamples} training and ${event.testSamples} test images\nRun: ${event.run}\n`
+}
+
+/** The tutorial's line: it counts epochs from 0. */
+function describeEpoch({ epoch, trainLoss, trainAccuracy }: EpochEvent): string {
+  return `Epoch : ${String(epoch - 1).padStart(2, '0')} | Loss : ${trainLoss.toFixed(4)} | Train Accuracy : ${toPercent(trainAccuracy)} %\n`
+}
+
+function describeDone({ seconds, run = '', testAccuracy = 0 }: DoneEvent): string {
+  const entries = [
+    ['Test accuracy', `${toPercent(testAccuracy)} %`],
+    ['Time', formatDuration(seconds)],
+    ['Model, metrics', run],
+    ['Try next', 'rnn-mnist-train evaluate'],
+    ['', 'rnn-mnist-train hook'],
+    ['', 'rnn-mnist-train --help'],
+  ] as const
+  return `${drawBox(entries, columnsOf(process.stdout)).join('\n')}\n`
 }

@@ -1,6 +1,6 @@
 import type { CompletableOption, CompletableProgram, OptionValue } from './completable'
 
-/** For bash from 3.2 on, which macOS has; needs no bash-completion. */
+/** The script for bash 3.2, which macOS has, or newer. It works without the package bash-completion. */
 export function bashScript({ name, commands, bare }: CompletableProgram): string {
   const all = [{ name: '', options: bare, words: commands.map((command) => command.name) }, ...commands]
   const known = commands.map((command) => command.name).join(' | ')
@@ -43,7 +43,7 @@ complete -o default -F ${call} ${name}
 `
 }
 
-/** What an option does about its value: nothing, for one that takes none. */
+/** The line that completes the value of an option; empty for an option without a value. */
 function valueCase(command: string, { flag, value }: CompletableOption): string {
   const action = valueAction(value)
   return action === undefined ? '' : `  '${command} ${flag}') ${action} ;;`
@@ -54,7 +54,7 @@ function valueAction(value: OptionValue): string | undefined {
     case 'none':
       return undefined
     case 'file':
-      return 'return' // Readline's own way with files knows ~ and quotes.
+      return 'return' // Bash then completes files itself, with ~ and quotes.
     case 'folder':
       return 'compopt -o dirnames +o default 2> /dev/null; return'
     case 'any':

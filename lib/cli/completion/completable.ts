@@ -1,8 +1,8 @@
-/** What a shell can complete, read off the program itself: the scripts never lag behind it. */
+/** What a shell can complete. It is taken from the program itself, so that the scripts always agree with it. */
 import type { Command, Option } from 'commander'
 import { choicesOf } from '../option-flags'
 
-/** What follows an option: nothing, a path, one of some words, or what only the user knows. */
+/** What follows an option: nothing, a path, one of some words, or anything, which a shell cannot complete. */
 export type OptionValue = { kind: 'none' | 'file' | 'folder' | 'any' } | { kind: 'choice'; choices: readonly string[] }
 
 export interface CompletableOption {
@@ -16,18 +16,18 @@ export interface CompletableCommand {
   readonly name: string
   readonly summary: string
   readonly options: readonly CompletableOption[]
-  /** What can stand after the command besides options. */
+  /** The words that can follow the command, besides its options. */
   readonly words: readonly string[]
 }
 
 export interface CompletableProgram {
   readonly name: string
   readonly commands: readonly CompletableCommand[]
-  /** What a command line without a command takes, besides the names of the commands: the options of the default command, and a few more. */
+  /** The options of a command line without a command: those of the default command and those of the program. */
   readonly bare: readonly CompletableOption[]
 }
 
-/** @param defaultCommand - The name of the command that runs when there is none. */
+/** @param defaultCommand - The name of the command that runs when none is named. */
 export function completableProgram(program: Command, defaultCommand: string): CompletableProgram {
   const visible = program.createHelp().visibleCommands(program)
   const names = visible.map((command) => command.name()).filter((name) => name !== 'help')

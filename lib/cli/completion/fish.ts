@@ -1,6 +1,6 @@
 import type { CompletableOption, CompletableProgram } from './completable'
 
-/** To be sourced, or as a file in fish's folder for completions. */
+/** The script for fish: to be sourced, or to be saved in fish's folder for completions. */
 export function fishScript({ name, commands, bare }: CompletableProgram): string {
   const call = `__${name.replaceAll('-', '_')}_command`
   const names = commands.map((command) => command.name).join(' ')

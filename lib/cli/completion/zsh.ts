@@ -1,6 +1,6 @@
 import type { CompletableOption, CompletableProgram } from './completable'
 
-/** To be evaluated after compinit, or as a file in a folder of fpath. */
+/** The script for zsh: to be evaluated after compinit, or to be saved in a folder of fpath. */
 export function zshScript({ name, commands, bare }: CompletableProgram): string {
   const described = commands.map((command) => `    ${quote(`${command.name}:${command.summary.replaceAll(':', '\\:')}`)}`)
   const cases = [{ name: '', options: bare, words: [] }, ...commands].map(({ name: command, options, words }) => {

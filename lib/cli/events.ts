@@ -1,0 +1,101 @@
+/**
+ * The events that commands share, and their texts. Each event is a line of `--json`. What only one command reports is in that command's
+ * file, and what a training reports is in training/events.ts. Accuracies are shares from 0 to 1, losses mean cross entropies in nats, times
+ * in seconds.
+ */
+import type { Evaluation } from '../model/evaluation'
+import { PACKAGE_VERSION } from '../version'
+import { toPercent } from './numbers'
+
+/** A command begins: what will run, and where. */
+export interface StartEvent {
+  type: 'start'
+  /** The name of the command. */
+  command: string
+  /** Version of this package. */
+  version: string
+  /** Where it computes: "cpu" or "cuda:0"; only when it does. */
+  device?: string
+  /** What trains: "torch"; only when something computes. */
+  engine?: string
+  /** CPU threads of one operation; only when something computes. */
+  threads?: number
+  /** Numbers that the network learns; only when there is a network. */
+  parameters?: number
+  /** Samples in the training set; only when it is used. */
+  trainSamples?: number
+  /** Samples in the test set; only when it is used. */
+  testSamples?: number
+  /** The options as resolved, by their names in the API. */
+  options: Readonly<Record<string, unknown>>
+  /** The folder of the run; only when training. */
+  run?: string
+  /** The file of the model; only when one was read. */
+  model?: string
+}
+
+/** A model was measured on the test set. */
+export interface EvaluationEvent extends Evaluation {
+  type: 'evaluation'
+  dataset: 'test'
+}
+
+/** The model, as it is now, is safe in a file. */
+export interface CheckpointEvent {
+  type: 'checkpoint'
+  /** Whole epochs that it was trained for in this run. */
+  epoch: number
+  file: string
+}
+
+/** Something to know that does not stop the command. */
+export interface WarningEvent {
+  type: 'warning'
+  message: string
+}
+
+/** Why a command failed. */
+export interface ErrorEvent {
+  type: 'error'
+  /**
+   * A code of TorchRnnError, `ERR_USAGE` for a wrong command line, `ERR_INTERRUPTED` after a signal,
+   * `ERR_CHECK_FAILED` when `doctor` found something broken, else `ERR_INTERNAL`.
+   */
+  code: string
+  message: string
+}
+
+/** A command has done all that it was asked for. */
+export interface DoneEvent {
+  type: 'done'
+  /** Only when the test set was measured. */
+  testAccuracy?: number
+  /** Only when the test set was measured. */
+  testLoss?: number
+  /** From the start of the command. */
+  seconds: number
+  /** The folder of the run; only when training. */
+  run?: string
+}
+
+/** Makes the event that a command begins with. */
+export function startOf(command: string, facts: Omit<StartEvent, 'type' | 'command' | 'version'>): StartEvent {
+  return { type: 'start', command, version: PACKAGE_VERSION, ...facts }
+}
+
+/** Makes the event that a command ends with. @param started - When it began, by `performance.now()`. */
+export function doneSince(started: number, measured: Pick<DoneEvent, 'testAccuracy' | 'testLoss'> = {}): DoneEvent {
+  return { type: 'done', ...measured, seconds: (performance.now() - started) / 1000 }
+}
+
+/** The network that a command uses, and where it computes. */
+export function describeNetwork({ options, parameters, device, engine, threads }: StartEvent): string {
+  const { numLayers, hiddenSize, nonlinearity } = options
+  const network = `${numLayers} x ${hiddenSize} ${nonlinearity} neurons, ${parameters} parameters`
+  return `Network: ${network}\nDevice: ${device}, ${threads} ${threads === 1 ? 'thread' : 'threads'}, engine ${engine}\n`
+}
+
+/** Loss and accuracy, in the tutorial's words. */
+export function describeEvaluation({ loss, accuracy }: EvaluationEvent): string {
+  return `Test Loss : ${loss.toFixed(4)} | Test Accuracy : ${toPercent(accuracy)} %\n`
+}
