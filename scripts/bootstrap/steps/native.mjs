@@ -7,6 +7,8 @@ import { filesBelow, hashFiles } from '../stamps.mjs'
 import { libtorchFolder } from './libtorch.mjs'
 
 const TOOLS = ['cmake', 'compiler', 'make']
+/** The npm packages that the addon is built with. Others are no reason to build it anew. */
+const PACKAGES = ['cmake-js', 'node-addon-api', 'node-api-headers'].map((name) => join(ROOT, 'node_modules', name, 'package.json'))
 const CONFIGURATIONS = join(CACHE, 'configurations')
 const ADVICE = 'If the message does not help: `rm -rf build .cache/native-tests*` and the same command again build from the start.'
 
@@ -64,7 +66,7 @@ export const addon = {
   title: 'building the native addon',
   advice: ADVICE,
   needs: () => TOOLS,
-  fingerprint: () => `${configuration()}\n${hashFiles(ROOT, [...sources(['native', 'cmake']), join(ROOT, 'package-lock.json')])}`,
+  fingerprint: () => `${configuration()}\n${hashFiles(ROOT, [...sources(['native', 'cmake']), ...PACKAGES])}`,
   outputs: () => ADDON_FILES,
   async run({ tool, detail, killedBefore }) {
     prepareFolder('addon', BUILD, killedBefore)
