@@ -64,12 +64,9 @@ function endOf(child, signal) {
     }
     signal.addEventListener('abort', end)
     child.on('error', reject)
-    child.on('exit', () => {
-      clearTimeout(timer)
-      // Children that outlive the command must not keep writing: a compiler, for example, whose build tool ended first.
-      if (signal.aborted) signalFamily(child, 'SIGKILL')
-    })
+    // Not "exit": children that outlive the command must end, too. They hold its output.
     child.on('close', (code) => {
+      clearTimeout(timer)
       signal.removeEventListener('abort', end)
       resolve(code)
     })
