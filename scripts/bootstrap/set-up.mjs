@@ -16,7 +16,7 @@ import { runTool } from './tool.mjs'
  * @property {string} name - Names its stamp and its log.
  * @property {string} title - What it does: "installing packages".
  * @property {() => string[]} needs - The requirements it has when it must run (see requirements.mjs).
- * @property {() => string | undefined} fingerprint - Of everything it is made from; undefined when it must always run.
+ * @property {() => string} fingerprint - Of everything it is made from.
  * @property {() => string[]} outputs - The files that must be there afterwards.
  * @property {(work: StepWork) => Promise<void>} run
  * @property {string} advice - What to do when it fails.
@@ -29,24 +29,25 @@ import { runTool } from './tool.mjs'
  */
 
 /**
- * Runs those of the steps that are out of date. Does nothing, not even lock, when none is.
+ * Runs the steps that are out of date, under the clone's lock. When there are none, it does not take the lock either.
  *
  * @param {Step[]} steps
  * @throws {SetUpError} With a message for the user.
  */
 export async function setUp(steps) {
   const stamps = new Stamps(STAMPS, ROOT)
-  const outOfDate = () => steps.filter((step) => !isCurrent(step, stamps))
+  const isCurrent = (step) => stamps.isCurrent(step.name, step.fingerprint())
+  const outOfDate = () => steps.filter((step) => !isCurrent(step))
   if (outOfDate().length === 0) return
   requireWritableFolder()
   const interruption = watchForInterruption()
   try {
     const lock = await takeLock(lockAddress(ROOT), (message) => console.error(`set-up: ${message}`), interruption.signal)
     try {
-      // All that is missing, for all steps, is told before the first one starts.
+      // Whatever the machine lacks, for any step, is reported before the first step starts.
       requireTools(new Set(outOfDate().flatMap((step) => step.needs())))
       for (const step of steps) {
-        if (isCurrent(step, stamps)) continue // perhaps by the set-up that was waited for
+        if (isCurrent(step)) continue // The set-up that was waited for may have done it.
         lock.announce(step.title)
         await runStep(step, stamps, interruption.signal)
       }
@@ -56,11 +57,6 @@ export async function setUp(steps) {
   } finally {
     interruption.stop()
   }
-}
-
-function isCurrent(step, stamps) {
-  const fingerprint = step.fingerprint()
-  return fingerprint !== undefined && stamps.isCurrent(step.name, fingerprint)
 }
 
 function requireWritableFolder() {
@@ -88,8 +84,8 @@ async function runStep(step, stamps, signal) {
   try {
     await step.run(work)
     signal.throwIfAborted()
-    // The inputs may have been changed by the step itself (a lock file), never by its outputs: what counts is what is there now.
-    stamps.finish(step.name, step.fingerprint() ?? '', existingOutputs(step))
+    // Once more, because a step may change its own inputs: npm writes the lock file.
+    stamps.finish(step.name, step.fingerprint(), existingOutputs(step))
     progress.end('done')
   } catch (error) {
     progress.end(signal.aborted ? 'interrupted' : 'failed')
@@ -113,6 +109,6 @@ function accessible(file) {
     accessSync(file)
     return true
   } catch {
-    return false // Why does not matter here: the step is told to have failed.
+    return false // The reason does not matter: the step has failed.
   }
 }

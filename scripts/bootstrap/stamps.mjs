@@ -1,8 +1,11 @@
 /**
  * Remembers what each step was made from, so that it is skipped while that is unchanged.
  *
- * A step's stamp says "running" while it runs and is completed only once its outputs exist. Whatever kills it in between leaves a stamp
- * that matches nothing, and the step is done again.
+ * A step's stamp says "running" while it runs, and is completed only when its outputs exist. If the step is killed, its stamp matches
+ * nothing, and the step runs again.
+ *
+ * tsc and CMake have stamps as well, although they know by themselves what is stale: tsc writes every file of dist/ anew, which another
+ * program may be loading at that moment, and both would have to be started, under the lock, before each training.
  */
 import { createHash } from 'node:crypto'
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'

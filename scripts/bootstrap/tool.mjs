@@ -35,7 +35,7 @@ export async function runTool({ command, args, cwd, log, env = {}, signal, onLin
     detached: process.platform !== 'win32', // A group of its own: it can be ended as a whole.
     stdio: ['pipe', 'pipe', 'pipe'],
   })
-  child.stdin.on('error', () => {}) // Nothing is written to it: it only shows the command that this process lives.
+  child.stdin.on('error', () => {}) // Nothing is written to it. It ends when this process dies, which the tether notices.
   for (const stream of [child.stdout, child.stderr]) {
     createInterface({ input: stream }).on('line', (line) => {
       file.write(`${line}\n`)
@@ -64,12 +64,9 @@ function endOf(child, signal) {
     }
     signal.addEventListener('abort', end)
     child.on('error', reject)
-    child.on('exit', () => {
-      clearTimeout(timer)
-      // What outlives the command, such as a compiler whose build tool ended first, must not keep writing.
-      if (signal.aborted) signalFamily(child, 'SIGKILL')
-    })
+    // Not "exit": children that outlive the command must end, too. They hold its output.
     child.on('close', (code) => {
+      clearTimeout(timer)
       signal.removeEventListener('abort', end)
       resolve(code)
     })
@@ -84,6 +81,6 @@ function signalFamily(child, name) {
   try {
     process.kill(-child.pid, name)
   } catch (error) {
-    if (error.code !== 'ESRCH') throw error // Gone by itself.
+    if (error.code !== 'ESRCH') throw error // It has ended already.
   }
 }

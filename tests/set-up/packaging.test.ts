@@ -1,7 +1,7 @@
 /** What is checked before anything is packed; npm run test:packages proves the packages themselves. */
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { basename, join } from 'node:path'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { basename, join, relative, sep } from 'node:path'
 import { libraryNames } from '../../lib/addon/platform'
 import { runModule } from '../support/bootstrap-modules'
 import { REPOSITORY } from '../support/run-program'
@@ -75,6 +75,18 @@ describe('package.json', () => {
 })
 
 describe('the files of a package', () => {
+  test('of the main package may be those of this clone', async () => {
+    const parts = ['native', 'cmake', 'CMakeLists.txt', 'docs/errors.md', 'CHANGELOG.md', 'binding.gyp.md', 'README.md', 'LICENSE']
+    const tracked = execFileSync('git', ['ls-files', ...parts], { cwd: REPOSITORY, encoding: 'utf8' })
+      .trim()
+      .split('\n')
+    const built = readdirSync(join(REPOSITORY, 'dist'), { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map((entry) => relative(REPOSITORY, join(entry.parentPath, entry.name)).split(sep).join('/'))
+    const files = [...tracked, ...built, 'package.json', 'SHA256SUMS']
+    expect(await call('contents', 'contentProblems(CONTENT_RULES.main, JSON.parse(args[0]), 1000)', files)).toEqual([])
+  })
+
   const GOOD = ['package.json', 'README.md', 'LICENSE', 'SHA256SUMS', 'THIRD-PARTY-LICENSES', 'torch_rnn_mnist.node', 'loader.node']
   const problems = (files: readonly string[], bytes = 1000) =>
     call('contents', 'contentProblems(CONTENT_RULES.addon, ...args.map((text) => JSON.parse(text)))', files, bytes)

@@ -41,6 +41,14 @@ const holds = () => `
     .then(() => { console.log('holds'); setInterval(() => {}, 1000) })
 `
 
+/** As Ninja does it: its compiler has a process group of its own, and is ended by nobody else. */
+const buildTool = () => `
+  const { spawn } = require('node:child_process')
+  const compiler = spawn(process.execPath, ['--eval', ${JSON.stringify(holds())}], { detached: true, stdio: 'inherit' })
+  compiler.on('exit', () => process.exit(1))
+  process.on('SIGTERM', () => compiler.kill())
+`
+
 beforeEach(() => {
   copyClone(path(), 'scripts')
 })
@@ -104,6 +112,14 @@ test('a folder that cannot be written to is named', async () => {
   expect(stderr).toContain(`Expected a folder that can be written to, but ${path()} gave: `)
 })
 
+testWithSignals('a set-up that is killed leaves no compiler of its build tool behind', async () => {
+  const program = setUp(buildTool())
+  await program.line(/^tool: holds$/)
+  const watcher = await waitForTool()
+  await program.kill()
+  expect(await watcher.ended).toMatchObject({ code: 0, stdout: 'waiting\nthe tool is gone\n' })
+})
+
 testWithSignals('two at once: the second waits, and does the work of the first when that is killed with its tool', async () => {
   const first = setUp(holds())
   await first.line(/^tool: holds$/)
@@ -133,8 +149,11 @@ describe.each([
   ['SIGTERM', 143],
   ['SIGHUP', 129],
 ] as const)('%s', (name, code) => {
-  testWithSignals('ends the tool and the set-up, which goes on at the next start', async () => {
-    const program = setUp(holds())
+  testWithSignals.each([
+    ['the tool', holds],
+    ['a build tool with its compiler', buildTool],
+  ])('ends %s and the set-up, which goes on at the next start', async (_, tool) => {
+    const program = setUp(tool())
     await program.line(/^tool: holds$/)
     const watcher = await waitForTool()
     program.signal(name)

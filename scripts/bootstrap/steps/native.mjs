@@ -1,12 +1,14 @@
 /** Builds the C++ parts: the addon with its loader, by cmake-js, and the C++ tests, by CMake alone. */
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ADDON_FILES, BUILD, CACHE, LIBTORCH_CONTENTS, PLATFORM, ROOT } from '../places.mjs'
 import { filesBelow, hashFiles } from '../stamps.mjs'
 import { libtorchFolder } from './libtorch.mjs'
 
 const TOOLS = ['cmake', 'compiler', 'make']
+/** The npm packages that the addon is built with. Others are no reason to build it anew. */
+const PACKAGES = ['cmake-js', 'node-addon-api', 'node-api-headers'].map((name) => join(ROOT, 'node_modules', name, 'package.json'))
 const CONFIGURATIONS = join(CACHE, 'configurations')
 const ADVICE = 'If the message does not help: `rm -rf build .cache/native-tests*` and the same command again build from the start.'
 
@@ -32,11 +34,15 @@ function sources(folders) {
   return [join(ROOT, 'CMakeLists.txt'), ...found]
 }
 
-/** Empties a build folder that cannot be continued: other configuration, or a compiler that was killed while it wrote. */
+/**
+ * Removes a build folder that cannot be continued: one of another configuration, or one in which a build was killed. Only Ninja then knows
+ * which files are half-written; and without its build.ninja, not even CMake came to its end.
+ */
 function prepareFolder(name, folder, killedBefore) {
   const file = join(CONFIGURATIONS, name)
   const wanted = configuration()
-  if (killedBefore || readIfThere(file) !== wanted) rmSync(folder, { recursive: true, force: true })
+  const isTorn = killedBefore && !existsSync(join(folder, 'build.ninja'))
+  if (isTorn || readIfThere(file) !== wanted) rmSync(folder, { recursive: true, force: true })
   mkdirSync(CONFIGURATIONS, { recursive: true })
   writeFileSync(file, wanted)
 }
@@ -64,7 +70,7 @@ export const addon = {
   title: 'building the native addon',
   advice: ADVICE,
   needs: () => TOOLS,
-  fingerprint: () => `${configuration()}\n${hashFiles(ROOT, [...sources(['native', 'cmake']), join(ROOT, 'package-lock.json')])}`,
+  fingerprint: () => `${configuration()}\n${hashFiles(ROOT, [...sources(['native', 'cmake']), ...PACKAGES])}`,
   outputs: () => ADDON_FILES,
   async run({ tool, detail, killedBefore }) {
     prepareFolder('addon', BUILD, killedBefore)
