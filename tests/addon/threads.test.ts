@@ -1,0 +1,77 @@
+/**
+ * Only a model's own thread enters the parallel regions of libtorch: libgomp keeps a pool for every thread that ever did, and as soon as all
+ * pools together have more threads than there are cores, every training step takes twice as long. On Linux a thread has the name of the one
+ * that started it, and models name theirs, so whose threads there are can be counted.
+ */
+import { runScript, WELL_ENDED } from '../support/child-script'
+
+const linux = process.platform === 'linux' ? test : test.skip
+
+/** More samples than libtorch computes without starting threads: its grain is 32,768 elements. */
+const MANY = 40_000
+
+const COUNT = `
+  const { existsSync, readdirSync, readFileSync } = require('node:fs')
+  const nameOf = (id) => {
+    const file = '/proc/self/task/' + id + '/comm'
+    try {
+      return [readFileSync(file, 'utf8').trim()]
+    } catch (error) {
+      if (existsSync(file)) throw error
+      return [] // The thread ended meanwhile.
+    }
+  }
+  const names = () => readdirSync('/proc/self/task').flatMap(nameOf)
+  const count = (isCounted) => names().filter(isCounted).length
+  const othersThreads = () => count((name) => name !== 'rnn-mnist-model')
+  const modelThreads = () => count((name) => name === 'rnn-mnist-model')
+  /** Starts the threads that Node itself starts late: those of libuv. */
+  const warmUp = () => Promise.all(Array.from({ length: 8 }, () => require('node:fs/promises').stat('/')))
+  const manyImages = new Float32Array(${MANY} * 20).map((_, index) => (index % 7) / 7)
+  const many = () => new ImageDataset({ images: manyImages, shape: [${MANY}, 4, 5], labels: new Uint8Array(${MANY}) })
+`
+
+linux('no thread of libtorch belongs to the JavaScript thread, whatever crosses to the addon', async () => {
+  const body = `${COUNT}
+    await warmUp()
+    const before = othersThreads()
+    const model = new ImageRNN({ ...options, hiddenSize: 16, threads: 2 })
+    const data = many()
+    const [part, rest] = data.randomSplit([0.1, 0.9])
+    await model.train(part.slice(0, 2000), { epochs: 1, validationData: part.slice(0, 1000), onBatch: () => {} })
+    await model.evaluate(rest.slice(0, 1000))
+    const hook = model.registerForwardHook('', () => {})
+    await model.forward({ data: manyImages.subarray(0, 4000 * 20), shape: [4000, 4, 5] })
+    hook.remove()
+    await model.predict({ data: manyImages, shape: [${MANY}, 4, 5] })
+    await model.evaluate(data)
+    const large = new ImageRNN({ ...options, hiddenSize: 512, threads: 2 }) // Its matrices have more elements than a grain.
+    await large.loadStateDict(await large.stateDict())
+    await large.to('cpu')
+    console.log(othersThreads() - before, modelThreads() > 2)
+  `
+  const outcome = await runScript(body)
+  expect(outcome).toMatchObject(WELL_ENDED)
+  expect(outcome.stdout).toBe('0 true\n')
+})
+
+linux('a model that does nothing keeps no threads of libtorch, and computes as before when it is used again', async () => {
+  const body = `${COUNT}
+    const { setImmediate } = require('node:timers/promises')
+    const model = new ImageRNN({ ...options, hiddenSize: 256, threads: 3 })
+    const data = many()
+    const first = await model.evaluate(data.slice(0, 2000))
+    const atWork = modelThreads()
+    // Its threads end soon after its last call, and then stay away.
+    let idle = atWork
+    while (idle > atWork - 2) {
+      await setImmediate()
+      idle = modelThreads()
+    }
+    const second = await model.evaluate(data.slice(0, 2000))
+    console.log(second.loss === first.loss, modelThreads() - idle)
+  `
+  const outcome = await runScript(body)
+  expect(outcome).toMatchObject(WELL_ENDED)
+  expect(outcome.stdout).toBe('true 2\n')
+})
