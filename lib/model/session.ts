@@ -76,6 +76,12 @@ export class ModelSession {
    */
   async run<Result>(call: NativeCallMaker<Result>, caller: Caller, signal?: AbortSignal): Promise<Result> {
     signal?.throwIfAborted()
+    const result = await this.#runUnlessStopped(call, caller, signal)
+    signal?.throwIfAborted() // The abort may have come during the last batch.
+    return result
+  }
+
+  async #runUnlessStopped<Result>(call: NativeCallMaker<Result>, caller: Caller, signal: AbortSignal | undefined): Promise<Result> {
     this.#calls += 1
     const number = this.#calls
     const stop = () => this.native.stop({ call: number })

@@ -46,7 +46,6 @@ async function trainEpoch(training: Training, report: ((progress: NativeProgress
     caller,
     options.signal,
   )
-  options.signal?.throwIfAborted()
   if (!result.completed) throw new TorchRnnError('ERR_DISPOSED', 'The model was disposed while it was being trained.')
   return result
 }

@@ -1,10 +1,11 @@
 import type { Command } from 'commander'
-import type { ClassMetrics, Evaluation } from '../../model/evaluation'
+import type { ImageDataset } from '../../data/dataset'
+import { type ClassMetrics, combineEvaluations, type Evaluation } from '../../model/evaluation'
+import type { ImageRNN } from '../../model/image-rnn'
 import { OPTIONS } from '../../options/options'
 import type { Resolved } from '../../options/specs'
 import { drawColumns, TABLE_COLUMNS } from '../../text/table'
 import { defineCommand, SHARED_OPTIONS } from '../define-command'
-import { evaluateParts } from '../evaluate-parts'
 import { type DoneEvent, describeEvaluation, doneSince, type EvaluationEvent } from '../events'
 import { formatDuration, toPercent } from '../numbers'
 import { modelOption, withModel } from '../open-model'
@@ -65,16 +66,33 @@ export function evaluateCommand(): Command {
 async function evaluate(flags: Resolved<typeof EVALUATE_OPTIONS>, reporter: Reporter, stop: AbortSignal): Promise<void> {
   const started = performance.now()
   await withModel(flags, { command: 'evaluate', withoutModel: 'refuse' }, reporter, async ({ model, test }) => {
-    const onPart = ({ samples, accuracy, loss }: Evaluation, index: number, batches: number) => {
-      const event: EvaluationBatchEvent = { type: 'evaluationBatch', dataset: 'test', batch: index + 1, batches, samples, accuracy, loss }
-      reporter.step(event, describeBatch)
-    }
-    const evaluation = await evaluateParts(model, test, flags.verbose ? { stop, size: VERBOSE_BATCH, onPart } : { stop })
+    const evaluation = await (flags.verbose
+      ? evaluateByBatch(model, test, stop, (event) => reporter.step(event, describeBatch))
+      : model.evaluate(test, { signal: stop }))
     const describe = (event: EvaluationEvent) => describeInDetail(event, flags.verbose)
     reporter.result({ type: 'evaluation', dataset: 'test', ...evaluation }, flags.quiet ? describeEvaluation : describe)
     const { accuracy: testAccuracy, loss: testLoss } = evaluation
     reporter.step(doneSince(started, { testAccuracy, testLoss }), describeDone)
   })
+}
+
+/** Measures one batch after the other. The result is that of all of them. */
+async function evaluateByBatch(
+  model: ImageRNN,
+  dataset: ImageDataset,
+  signal: AbortSignal,
+  report: (event: EvaluationBatchEvent) => void,
+): Promise<Evaluation> {
+  const batches = Math.ceil(dataset.length / VERBOSE_BATCH)
+  const parts: Evaluation[] = []
+  while (parts.length < batches) {
+    const first = parts.length * VERBOSE_BATCH
+    const part = await model.evaluate(dataset.slice(first, Math.min(first + VERBOSE_BATCH, dataset.length)), { signal })
+    const { samples, accuracy, loss } = part
+    parts.push(part)
+    report({ type: 'evaluationBatch', dataset: 'test', batch: parts.length, batches, samples, accuracy, loss })
+  }
+  return combineEvaluations(parts)
 }
 
 /** The tutorial's line: it counts batches from 0. */

@@ -1,7 +1,9 @@
 import type { Command } from 'commander'
+import type { ImageBatch } from '../../data/image-batch'
 import { describeShape } from '../../errors'
 import type { Architecture } from '../../model/architecture'
 import type { ModuleName } from '../../model/forward-hooks'
+import type { ImageRNN } from '../../model/image-rnn'
 import { SaveFeatures } from '../../model/save-features'
 import { type StepStatistics, statisticsByStep } from '../../model/state-statistics'
 import { OPTIONS } from '../../options/options'
@@ -10,7 +12,7 @@ import { drawColumns } from '../../text/table'
 import { defineCommand, SHARED_OPTIONS } from '../define-command'
 import { doneSince } from '../events'
 import { toPercent } from '../numbers'
-import { modelOption, type OpenModel, withModel } from '../open-model'
+import { modelOption, withModel } from '../open-model'
 import type { Reporter } from '../reporter'
 
 /** What a module put out for a batch of test images, as SaveFeatures keeps it. */
@@ -79,9 +81,8 @@ export function hookCommand(): Command {
 async function hook(flags: Resolved<typeof HOOK_OPTIONS>, reporter: Reporter, stop: AbortSignal): Promise<void> {
   const started = performance.now()
   await withModel(flags, { command: 'hook', withoutModel: 'fresh' }, reporter, async ({ model, test, trained }) => {
-    stop.throwIfAborted()
     const module = flags.module as ModuleName // The pattern of the option allows nothing else.
-    const features = await featuresOf({ model, test, trained }, module, flags.batchSize)
+    const features = await featuresOf(model, test.images(0, Math.min(flags.batchSize, test.length)), module, stop)
     const { nonlinearity } = model.options
     const shapes = features.map(({ shape }) => shape)
     const [states] = features
@@ -92,9 +93,9 @@ async function hook(flags: Resolved<typeof HOOK_OPTIONS>, reporter: Reporter, st
   })
 }
 
-async function featuresOf({ model, test }: OpenModel, module: ModuleName, batchSize: number): Promise<SaveFeatures['features']> {
+async function featuresOf(model: ImageRNN, images: ImageBatch, module: ModuleName, signal: AbortSignal): Promise<SaveFeatures['features']> {
   using activations = new SaveFeatures(model, module)
-  await model.forward(test.images(0, Math.min(batchSize, test.length)))
+  await model.forward(images, { signal })
   return activations.features
 }
 

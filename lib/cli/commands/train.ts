@@ -18,7 +18,6 @@ import { drawBox } from '../../text/table'
 import type { EpochEvent } from '../../training/events'
 import { PACKAGE_VERSION } from '../../version'
 import { defineCommand, SHARED_OPTIONS } from '../define-command'
-import { evaluateParts } from '../evaluate-parts'
 import { type CheckpointEvent, type DoneEvent, describeEvaluation, describeNetwork, doneSince, type StartEvent, startOf } from '../events'
 import { CommandFailure } from '../exit'
 import { flushOutput } from '../interruption'
@@ -155,7 +154,7 @@ async function trainAndMeasure(training: Training): Promise<Evaluation> {
       onEpoch,
     })
     if (flags.output !== undefined) await save(training, saved, flags.output)
-    const evaluation = await evaluateParts(model, data.test, { stop })
+    const evaluation = await model.evaluate(data.test, { signal: stop })
     reporter.result({ type: 'evaluation', dataset: 'test', ...evaluation }, describeEvaluation)
     await run.addEvaluation('test', evaluation)
     await flushOutput()
