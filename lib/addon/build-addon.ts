@@ -10,32 +10,33 @@ import { type BuildRecord, buildRecord, findPyTorch, REQUIRED_TORCH_VERSION } fr
 import { isClone, resolvePackage } from './packages'
 import { runTrial } from './trial'
 
-/** What compiles, besides CMake and a compiler. Not dependencies: who has a prebuilt addon needs neither. */
+/** The npm packages that a build needs, besides CMake and a compiler. They are no dependencies: a prebuilt addon needs neither. */
 export const BUILD_TOOLS = { 'cmake-js': '8.0.0', 'node-addon-api': '8.9.2' } as const
 
 const HEADER = join('include', 'torch', 'headeronly', 'version.h')
 
-/** What to build, and how it gets on. */
+/** How to build the addon. */
 export interface BuildSettings {
-  /** The folder with include/ and lib/; by default what LIBTORCH or LIBTORCH_USE_PYTORCH=1 name. */
+  /** The folder of libtorch, with include/ and lib/. Default: the one that LIBTORCH or LIBTORCH_USE_PYTORCH=1 names. */
   readonly libtorch?: string
-  /** Where the addon goes, and its sources are. */
+  /** The folder of this package: it has the C++ sources and gets the addon. */
   readonly packageRoot: string
-  /** Gets what the compiler prints, in pieces. */
+  /** Called with what the compiler prints, piece by piece. */
   readonly onOutput: (text: string) => void
-  /** Ends the build. */
+  /** Aborts the build. */
   readonly signal: AbortSignal
 }
 
-/** What was built. */
+/** A finished build. */
 export interface Build {
   /** The folder of the addon. */
   readonly folder: string
+  /** The folder of the libtorch that it was built with. */
   readonly libtorch: string
 }
 
 /**
- * Compiles in the temporary folder, and puts the addon into the package only when it is whole and has worked once.
+ * Compiles the addon in a temporary folder, moves it into the package and tries it there. An addon that does not work is removed again.
  *
  * @throws TorchRnnError `ERR_LIBRARY_LOAD` for a missing tool or libtorch and a build that fails, `ERR_FILE_SYSTEM`.
  */
@@ -72,7 +73,7 @@ function pyTorchFolder(): string {
   throw cannotBuild(`${description}: ${problem}`, `Install PyTorch ${REQUIRED_TORCH_VERSION} where python3 finds it.`)
 }
 
-/** The folders of the tools: beside the package, or in the current folder. */
+/** The folders of {@link BUILD_TOOLS}. They are looked for from the package's folder and from the current one. */
 function requireTools(packageRoot: string): Record<keyof typeof BUILD_TOOLS, string> {
   const names = Object.keys(BUILD_TOOLS) as (keyof typeof BUILD_TOOLS)[]
   const found = names.map((name) => [name, resolvePackage(name, packageRoot) ?? resolvePackage(name, process.cwd())] as const)
@@ -103,7 +104,7 @@ function run(command: string, args: readonly string[], onOutput: (text: string) 
   })
 }
 
-/** Puts the addon in its place, tries it there, and takes it away again when it does not work. */
+/** Moves the addon into the package and tries it there. Removes it again when it does not work. */
 function install(built: string, packageRoot: string, libtorch: string): string {
   const folder = join(packageRoot, 'build', 'Release')
   try {
@@ -120,7 +121,7 @@ function install(built: string, packageRoot: string, libtorch: string): string {
   const problem = trial?.report === undefined ? trial?.death : trial.report.problem
   if (problem === undefined) return folder
   rmSync(join(packageRoot, 'build'), { recursive: true, force: true })
-  throw cannotBuild(`it was compiled, but does not work: ${problem}`, 'Nothing was changed.')
+  throw cannotBuild(`it was compiled, but does not work: ${problem}`, 'It was removed again.')
 }
 
 function cannotBuild(problem: string, advice: string): TorchRnnError {

@@ -1,4 +1,4 @@
-/** Finds the compiled addon, and tells why there is none. */
+/** Finds the compiled addon, or the reason why there is none. */
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { familySync, MUSL, versionSync } from 'detect-libc'
@@ -7,32 +7,32 @@ import { OLD_SYSTEM_ADVICE } from './load-error'
 import { resolvePackage, type TriedPlace } from './packages'
 import { isAtLeast, PLATFORM } from './platform'
 
-/** The addon, and the library that opens libtorch before it. */
+/** The files of the addon: itself, and the loader, which opens libtorch first. */
 export const ADDON_FILES = { addon: 'torch_rnn_mnist.node', loader: 'loader.node' } as const
 
 /** The package with the addon for the running platform. */
 export const ADDON_PACKAGE = `@torch-rnn-mnist/addon-${PLATFORM}`
 
-/** A place where the addon was looked for; `folder` where it is good. */
+/** A place where the addon was looked for. `folder` is set when it can be used from there. */
 export interface AddonPlace extends TriedPlace {
   readonly folder?: string
-  /** What helps against `problem`, where that is not just to install. */
+  /** What to do about `problem`, when installing is not enough. */
   readonly advice?: string
 }
 
-/** What the package of an addon says about itself, measured when it was packed. */
+/** What is read from the package.json of an addon package. */
 interface AddonManifest {
   readonly version: string
   readonly torchRnnMnist?: {
-    /** The oldest GNU C library that has all that addon and libtorch need. */
+    /** The oldest glibc that the addon and libtorch run on, as found out when the package was made. */
     readonly glibc?: string
   }
 }
 
 /**
- * Looks for the addon and returns every place it looked at, the one to use last.
+ * Looks for the addon. Returns the places that it looked at; if one has a usable addon, it is the last.
  *
- * What was built here on purpose, in a clone or by `rnn-mnist-train build`, goes before what npm installed.
+ * An addon that was built here, in a clone or by `rnn-mnist-train build`, comes before one that npm installed.
  */
 export function searchAddon(packageRoot: string): AddonPlace[] {
   const folder = join(packageRoot, 'build', 'Release')
@@ -70,6 +70,6 @@ function cLibraryProblem(floor: string): { problem: string; advice: string } | u
   return { problem: `it needs glibc ${floor}, and this system has glibc ${version}`, advice: OLD_SYSTEM_ADVICE }
 }
 
-/** What helps where the C library is another one. */
+/** What to do on a system with musl. */
 export const MUSL_ADVICE =
   'PyTorch itself is made for glibc only, and so is this package: use a system with glibc, such as the image node:22-slim instead of node:22-alpine.'

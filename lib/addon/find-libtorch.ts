@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 import { isClone, resolvePackage, type TriedPlace } from './packages'
 import { LIBRARY_NAMES, PLATFORM } from './platform'
 
-/** The libtorch that the addon is made for; its C++ ABI is stable within one version only. */
+/** The version of libtorch that the addon is built for. The C++ ABI of another version differs. */
 export const REQUIRED_TORCH_VERSION = '2.15.0'
 
 /** The package with libtorch for the running platform. */
@@ -12,19 +12,19 @@ export const LIBTORCH_PACKAGE = `@torch-rnn-mnist/libtorch-${PLATFORM}`
 
 /** A place where libtorch was looked for: "LIBTORCH=/opt/libtorch". */
 export interface LibtorchPlace extends TriedPlace {
-  /** The folder with the libraries themselves; absent when there is none, and then `problem` says why. */
+  /** The folder with the libraries. Absent when it cannot be used; `problem` then says why. */
   readonly libraries?: string
-  /** Whether somebody chose it: then nobody has tried it with this addon yet. */
+  /** Whether the user named it. Nobody has tried it with this addon yet, then. */
   readonly isNamed?: boolean
 }
 
 /**
- * Looks for libtorch in the documented order and returns every place it looked at, the one to use last.
+ * Looks for libtorch in the documented order. Returns the places that it looked at; if one has a usable libtorch, it is the last.
  *
- * A place that the user named (`LIBTORCH`, `LIBTORCH_USE_PYTORCH`, or for a build) ends the search even when it is no good: something else
- * than what was asked for would be a surprise.
+ * A place that the user named (`LIBTORCH`, `LIBTORCH_USE_PYTORCH`, or for a build) ends the search even when it cannot be used: a libtorch
+ * that nobody asked for would be a surprise.
  *
- * @param addonFolder - Where the addon is: its package depends on the one with libtorch.
+ * @param addonFolder - The folder of the addon, whose package depends on the one with libtorch.
  */
 export function searchLibtorch(packageRoot: string, addonFolder: string): LibtorchPlace[] {
   const named = findNamed(packageRoot)
@@ -47,13 +47,13 @@ function findNamed(packageRoot: string): LibtorchPlace | undefined {
   return checkPlace(`the libtorch that the addon was built with, ${libtorch}`, join(libtorch, 'lib'))
 }
 
-/** What `rnn-mnist-train build` remembers: it is used with the libtorch that it was built with. */
+/** What `rnn-mnist-train build` writes down, so that the addon is loaded with the libtorch that it was built with. */
 export interface BuildRecord {
   /** The folder with include/ and lib/. */
   readonly libtorch: string
 }
 
-/** Where the {@link BuildRecord} of a package is. */
+/** The file with the {@link BuildRecord} of a package. */
 export function buildRecord(packageRoot: string): string {
   return join(packageRoot, 'build', 'libtorch.json')
 }
@@ -66,7 +66,7 @@ function checkPlace(description: string, libraries: string): LibtorchPlace {
   return { description, libraries }
 }
 
-/** The version that libtorch's folder states in a file; undefined when it states none. */
+/** The version that a file in libtorch's folder states; undefined when there is no such file. */
 function writtenVersion(libraries: string): string | undefined {
   const root = dirname(libraries)
   const buildVersion = join(root, 'build-version') // as in libtorch's own archives
@@ -83,13 +83,13 @@ export function isRequiredVersion(version: string): boolean {
 
 /** Why a version is refused. */
 export function versionProblem(version: string): string {
-  return `it holds libtorch ${version}, but ${REQUIRED_TORCH_VERSION} is needed (LIBTORCH_BYPASS_VERSION_CHECK=1 tries it all the same)`
+  return `it holds libtorch ${version}, but ${REQUIRED_TORCH_VERSION} is needed (LIBTORCH_BYPASS_VERSION_CHECK=1 tries it anyway)`
 }
 
 // find_spec does not import torch, which would take seconds.
 const FIND_TORCH = "import importlib.util as u; s = u.find_spec('torch'); print(s.submodule_search_locations[0] if s else '')"
 
-/** Also for `rnn-mnist-train build`, which needs the headers beside the libraries. */
+/** The libtorch in the PyTorch that python3 finds. `rnn-mnist-train build` uses it too: PyTorch brings the headers. */
 export function findPyTorch(): LibtorchPlace {
   const description = 'the PyTorch of python3 (LIBTORCH_USE_PYTORCH=1)'
   try {
@@ -101,7 +101,7 @@ export function findPyTorch(): LibtorchPlace {
   }
 }
 
-/** From the addon's folder first: package managers such as pnpm show a package only what it depends on itself. */
+/** Looks from the addon's folder first: with pnpm, only the addon package sees libtorch's, on which it depends. */
 function findPlatformPackage(from: readonly string[]): LibtorchPlace {
   for (const folder of from) {
     const found = resolvePackage(LIBTORCH_PACKAGE, folder)

@@ -49,7 +49,7 @@ export function loadAddon<Binding>(packageRoot: string): LoadedAddon<Binding> {
   debug('libtorch: %s', libraries)
   openLibtorch(loader, libraries, place, advice)
   const cudaProblem = trial.cudaProblem ?? tryToOpenCuda(loader, libraries)
-  debug('CUDA: %s', cudaProblem) // The CPU works all the same.
+  debug('CUDA: %s', cudaProblem) // The CPU works without it.
   return { binding: requireAddon<Binding>(join(addon.folder, ADDON_FILES.addon), addon, advice), libraries, cudaProblem }
 }
 
@@ -96,8 +96,8 @@ function doesNotLoad({ description }: LibtorchPlace, problem: string, advice: st
 }
 
 /**
- * Opens what CUDA needs, and tells why there may still be no device. CUDA's libraries must be there before the first tensor: libtorch
- * decides only once whether there is CUDA.
+ * Opens libtorch's CUDA libraries where they can be used. Returns why there may be no CUDA device. They must be open before the first
+ * tensor: libtorch decides only once whether there is CUDA.
  */
 function tryToOpenCuda(loader: NativeLoader, libraries: string): string {
   const wish = process.env['TORCH_RNN_MNIST_CUDA']

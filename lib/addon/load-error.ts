@@ -1,4 +1,4 @@
-/** The one error of everything that can go wrong before the addon is there. */
+/** The error for everything that can go wrong while the addon is loaded. */
 import { TorchRnnError } from '../errors'
 import { REQUIRED_TORCH_VERSION } from './find-libtorch'
 import type { TriedPlace } from './packages'
@@ -20,7 +20,7 @@ export function loadError({ problem, places, advice, cause }: LoadFailure): Torc
   return new TorchRnnError('ERR_LIBRARY_LOAD', message, cause === undefined ? {} : { cause })
 }
 
-/** The system's reason for not loading a library: what its words mean where they are hard to read, and what helps then. */
+/** Explains the system's message about a library that does not load, and what to do about it. Clear messages come back as they are. */
 export function explainLoadFailure(message: string): { readonly problem: string; readonly advice?: string } {
   const [, lacking] = /version `((?:GLIBCXX|GLIBC|CXXABI)_[\d.]+)' not found/.exec(message) ?? []
   if (/LoadLibraryEx failed with error 126$|The specified module could not be found/.test(message)) {
@@ -32,10 +32,10 @@ export function explainLoadFailure(message: string): { readonly problem: string;
 }
 
 const VISUAL_CPP_ADVICE =
-  'Mostly it is one of the Visual C++ runtime: install the newest Microsoft Visual C++ Redistributable for x64 (of Visual Studio 2022 17.8 or newer).'
+  'Usually it belongs to the Visual C++ runtime: install the newest Microsoft Visual C++ Redistributable for x64 (of Visual Studio 2022 17.8 or newer).'
 
-/** How the addon is compiled where no package has it. */
+/** How to compile the addon where no package fits; the second half of a sentence. */
 export const BUILD_ADVICE = 'set LIBTORCH to a folder with libtorch and run `npx rnn-mnist-train build`.'
 
-/** What helps where the system is older than what the addon was built for. */
+/** What to do on a system that is too old for the addon. */
 export const OLD_SYSTEM_ADVICE = `Use a newer system, such as the image node:22-slim, or compile for this one: ${BUILD_ADVICE}`

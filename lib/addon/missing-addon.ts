@@ -1,4 +1,4 @@
-/** Tells why npm did not install the addon for this platform, and the one command that does. */
+/** Finds out why npm did not install the addon for this platform, and which command installs it. */
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { familySync, MUSL } from 'detect-libc'
@@ -7,7 +7,7 @@ import { BUILD_ADVICE } from './load-error'
 import { isClone, resolvePackage } from './packages'
 import { PLATFORM } from './platform'
 
-/** What the lock file of each package manager is called, and how that one installs what is missing. */
+/** The lock files of package managers, and the command with which each of them installs what is missing. */
 const LOCK_FILES = {
   'package-lock.json': 'npm install --include=optional',
   'npm-shrinkwrap.json': 'npm install --include=optional',
@@ -40,7 +40,7 @@ export function explainMissingAddon(packageRoot: string): string {
   return `Optional dependencies were left out (--omit=optional, --no-optional). Run \`${install}\`.`
 }
 
-/** The addons that this version was published with: name to version. */
+/** The addon packages that this version was published with, by name, with their versions. */
 function listedPackages(packageRoot: string): ReadonlyMap<string, string> {
   const manifest = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as { optionalDependencies?: Record<string, string> }
   return new Map(Object.entries(manifest.optionalDependencies ?? {}).filter(([name]) => name.startsWith('@torch-rnn-mnist/addon-')))
@@ -64,7 +64,7 @@ function findProject(packageRoot: string): Project | undefined {
   return undefined
 }
 
-/** Whether an npm lock file does not know the addon: npm then never installs it, however often it is asked to. */
+/** Whether npm's lock file lacks the addon. npm then never installs it, however often `npm install` runs. */
 function lacksAddon({ folder, lockFile }: Project): boolean {
   if (!LOCK_FILES[lockFile].startsWith('npm')) return false
   return !readFileSync(join(folder, lockFile), 'utf8').includes(`"node_modules/${ADDON_PACKAGE}"`)

@@ -14,11 +14,11 @@ export function resolvePackage(name: string, from: string): string | undefined {
   try {
     return dirname(createRequire(join(from, 'package.json')).resolve(`${name}/package.json`))
   } catch {
-    return undefined // Not installed, which is what was asked.
+    return undefined // It is not installed.
   }
 }
 
-/** Whether this is a clone, which fetches libtorch and builds the addon itself, and no installed package. */
+/** Whether this is a clone of the repository, which fetches libtorch and builds the addon itself, and not an installed package. */
 export function isClone(packageRoot: string): boolean {
   return existsSync(join(packageRoot, 'scripts', 'bootstrap'))
 }

@@ -1,15 +1,15 @@
 /** The running platform: what its packages and libraries are called. */
 
-/** "linux-x64": ends the names of the packages made for a platform. */
+/** The running platform, as the names of its packages end: "linux-x64". */
 export const PLATFORM = `${process.platform}-${process.arch}`
 
 /** File names of libtorch's libraries on one platform. */
 interface LibraryNames {
-  /** In the order in which they must be opened, where they lie beside each other; those that are not there are passed over. */
+  /** What libtorch needs beside itself, in the order in which it must be opened. What is not there is skipped. */
   readonly dependencies: readonly string[]
   readonly cpu: string
   readonly cuda: readonly string[]
-  /** The driver's library; without it there is no use in opening the CUDA ones. */
+  /** The library of NVIDIA's driver. Without it, the CUDA libraries are not opened. */
   readonly cudaDriver: string
 }
 
@@ -24,7 +24,7 @@ const LINUX_ARM64: LibraryNames = {
   dependencies: [
     ...LINUX.dependencies,
     ...['libarm_compute.so', 'libarm_compute_graph.so'],
-    // LAPACK's core takes BLAS from the library that brings it, so it does not open alone: it comes after that one, which finds it beside.
+    // The core of LAPACK does not open by itself, because it lacks BLAS. The library before it opens both, and finds them beside itself.
     ...['libnvpl_blas_core.so.0', 'libnvpl_blas_lp64_gomp.so.0', 'libnvpl_lapack_lp64_gomp.so.0', 'libnvpl_lapack_core.so.0'],
   ],
 }

@@ -1,4 +1,4 @@
-/** Remembers trials in the temporary folder, so that they are forgotten when the machine starts anew, perhaps with another driver. */
+/** Remembers the results of trials in the temporary folder: most systems empty it at a restart, after which the driver may be another. */
 import { createHash } from 'node:crypto'
 import { lstatSync, mkdirSync, readFileSync, realpathSync, renameSync, statSync, writeFileSync } from 'node:fs'
 import { cpus, tmpdir } from 'node:os'
@@ -7,11 +7,11 @@ import { PACKAGE_VERSION } from '../version'
 import { ADDON_FILES } from './find-addon'
 import { LIBRARY_NAMES } from './platform'
 
-/** CUDA that did not work may work again, as soon as somebody has mended the driver. */
+/** How long a failure of CUDA is remembered: somebody may repair the driver. */
 const CUDA_PROBLEM_MS = 3_600_000
-/** What the kernel's part of NVIDIA's driver says of itself. */
+/** Where NVIDIA's kernel driver states its version. */
 const DRIVER_VERSION = '/proc/driver/nvidia/version'
-/** Everything in the environment that can change how a trial ends. */
+/** The environment variables that can change the result of a trial. */
 const VARIABLES = ['TORCH_RNN_MNIST_CUDA', 'CUDA_VISIBLE_DEVICES', 'LD_LIBRARY_PATH', 'LD_PRELOAD', 'ATEN_CPU_CAPABILITY'] as const
 const OWNER_ONLY = 0o700
 
@@ -19,9 +19,9 @@ const OWNER_ONLY = 0o700
 export interface TrialResult {
   /** Why this libtorch cannot be used; absent when it can. */
   readonly problem?: string
-  /** The whole message of the error that loading it failed with, where it failed without a crash. */
+  /** The whole message of the error, when loading it failed without a crash. */
   readonly loadError?: string
-  /** Why its CUDA libraries must be left alone, while its CPU ones work. */
+  /** Why its CUDA libraries must not be opened, although it works on the CPU. */
   readonly cudaProblem?: string
 }
 
@@ -31,7 +31,7 @@ interface Entry {
   readonly time: number
 }
 
-/** What is remembered about one libtorch with one addon, on this machine as it is now. */
+/** The remembered result for one libtorch with one addon, on this machine in its present state. */
 export class TrialCache {
   readonly #file: string
 
@@ -43,7 +43,7 @@ export class TrialCache {
     this.#file = join(cacheFolder(), `${name}.json`)
   }
 
-  /** The result of an earlier trial; undefined where there was none, or it can be trusted no longer. */
+  /** The result of an earlier trial; undefined when there is none, or it is too old. */
   read(): TrialResult | undefined {
     try {
       requireOwnFolder()
@@ -51,7 +51,7 @@ export class TrialCache {
       const isFresh = result.cudaProblem === undefined || Date.now() - time < CUDA_PROBLEM_MS
       return isFresh ? result : undefined
     } catch {
-      return undefined // Nothing remembered, or nothing that can be read: then it is tried once more, which only takes time.
+      return undefined // Nothing is there, or nothing readable: the trial is made again.
     }
   }
 
@@ -64,7 +64,7 @@ export class TrialCache {
       writeFileSync(temporary, JSON.stringify({ result, time: Date.now() } satisfies Entry))
       renameSync(temporary, this.#file)
     } catch {
-      // A full or read-only disk: the next process tries again.
+      // A full or read-only disk: the next process makes the trial again.
     }
   }
 }
@@ -73,14 +73,14 @@ function cacheFolder(): string {
   return join(tmpdir(), `torch-rnn-mnist-${process.getuid?.() ?? 'user'}`)
 }
 
-/** Temporary folders are shared: what another user put there is not to be believed. */
+/** Other users may write into the temporary folder, too: only a folder of this user's own is trusted. */
 function requireOwnFolder(): void {
   const stats = lstatSync(cacheFolder())
   const isOwn = process.getuid === undefined || (stats.uid === process.getuid() && (stats.mode & 0o077) === 0)
   if (!stats.isDirectory() || !isOwn) throw new Error('not a folder of this user alone')
 }
 
-/** Tells whether a file is still the one that was tried. */
+/** A text that changes when a file is replaced. */
 function identify(file: string): string {
   try {
     const { size, mtimeMs, ino } = statSync(file)

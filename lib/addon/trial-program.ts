@@ -11,7 +11,7 @@ import type { LoadedFacts, TrialReport } from './trial'
 
 const SAMPLES = 128
 const TRAINING_MS = 1000
-/** Rows, columns and classes of the images that are made up here: a column is bright, and which one is the class. */
+/** Rows and columns of the images that are made up here. One column is bright; which one tells the class. */
 const SIDE = 28
 const CLASSES = 4
 
@@ -24,7 +24,7 @@ function makeDataset(): ImageDataset {
   return new ImageDataset({ images, shape: [SAMPLES, SIDE, SIDE], labels, numClasses: CLASSES })
 }
 
-/** Where a GPU is, on the GPU: what fails must fail here. */
+/** Computes on the GPU where there is one: what fails there must fail here, not in the user's program. */
 async function compute(train: boolean): Promise<Pick<LoadedFacts, 'threads' | 'training'>> {
   const model = new ImageRNN({ numClasses: CLASSES, hiddenSize: train ? 150 : 16, device: 'auto' })
   try {
@@ -67,5 +67,5 @@ async function tryAll(): Promise<TrialReport> {
   }
 }
 
-// At once, not through a stream: a crash at the exit must not lose it, and whoever reads it sees the crash, too.
+// Written at once, not through a stream, so that a crash at the exit does not lose it. The reader sees such a crash as well.
 tryAll().then((report) => writeSync(1, `${JSON.stringify(report)}\n`))

@@ -1,8 +1,8 @@
 /**
- * Tries a libtorch in a process of its own before this one opens it: what a driver, a processor or a damaged library does when it is
- * opened or first used (it may kill the process) must not happen to the program that uses this package.
+ * Tries a libtorch in a process of its own before this one opens it. A faulty driver, an unfit processor or a damaged library can kill the
+ * process that opens or first uses it; that must not happen to the user's program.
  *
- * Only a libtorch that somebody named is tried, which includes every one with CUDA; the packages of npm were tried before they were
+ * Only a libtorch that the user named is tried, which includes every one with CUDA; the packages on npm were tested before they were
  * published. A trial takes about a second, with CUDA several; its result is remembered (see trial-cache.ts).
  */
 import { spawnSync } from 'node:child_process'
@@ -13,7 +13,7 @@ import { TrialCache, type TrialResult } from './trial-cache'
 
 /** What the program of the trial prints. */
 export type TrialReport =
-  /** A `loadError` is whole sentences for the user; other problems come in the middle of one. */
+  /** With `isLoadError`, `problem` is a whole message for the user; without, a part of a sentence. */
   { readonly problem: string; readonly isLoadError: boolean } | { readonly problem?: undefined; readonly facts: LoadedFacts }
 
 /** What is known once libtorch and the addon are loaded. */
@@ -33,10 +33,10 @@ export interface LoadedFacts {
   readonly training?: { readonly samplesPerSecond: number; readonly firstLoss: number; readonly lastLoss: number }
 }
 
-/** Set in the process of a trial, which then loads without trying first. */
+/** Set in the process of a trial, which then loads libtorch without another trial. */
 const IN_TRIAL = 'TORCH_RNN_MNIST_TRIAL'
 const LIMIT_MS = 120_000
-/** Only the compiled one can be started. */
+/** Always the compiled file: Node cannot start the TypeScript one. */
 const PROGRAM = join(PACKAGE_ROOT, 'dist', 'addon', 'trial-program.js')
 const debug = debuglog('torch-rnn-mnist')
 
@@ -46,9 +46,9 @@ export function isTrial(): boolean {
 }
 
 /**
- * Tries the libtorch that this process would load, or remembers how that went. Blocks until it is known.
+ * Tries the libtorch that this process would load, or returns the remembered result of an earlier trial. Blocks until that is known.
  *
- * @param libraries - The folder of its libraries, which tells trials apart.
+ * @param libraries - The folder of its libraries, by which results are told apart.
  */
 export function tryLibtorch(libraries: string, addonFolder: string): TrialResult {
   const cache = new TrialCache(libraries, addonFolder)
@@ -64,32 +64,32 @@ export function tryLibtorch(libraries: string, addonFolder: string): TrialResult
 }
 
 function judge(trial: Trial | undefined): TrialResult {
-  if (trial === undefined) return {} // Nothing can be tried, so it is believed.
+  if (trial === undefined) return {} // No trial was possible, so libtorch is used without one.
   if (trial.report === undefined) return { problem: `a process that tried it ${trial.death}` }
   const { report } = trial
   if (report.problem !== undefined) return report.isLoadError ? { loadError: report.problem } : { problem: report.problem }
   return trial.cudaDeath === undefined ? {} : { cudaProblem: describeCudaDeath(trial.cudaDeath) }
 }
 
-/** Why CUDA is left alone after such an end. */
+/** Why CUDA is not used after a trial that ended like this. */
 export function describeCudaDeath(death: string): string {
   return `a process that tried libtorch's CUDA libraries ${death}`
 }
 
-/** How the process of a trial ended: with its report, or in another way. */
+/** How a trial ended: with a report, or with the death of its process. */
 export interface Trial {
   readonly report?: TrialReport
   /** "was killed by SIGILL". */
   readonly death?: string
-  /** How the process ended while it used CUDA, where the report is of one that did without. */
+  /** How the process with CUDA ended, when the report comes from a second process without CUDA. */
   readonly cudaDeath?: string
 }
 
 /**
- * Runs the program of the trial, and where that does not end well once more without CUDA.
+ * Runs the program of a trial. When it dies, it is run once more without CUDA.
  *
  * @param args - `train`, or nothing.
- * @returns undefined where this process may not start others.
+ * @returns undefined when this process may not start another one.
  */
 export function runTrial(args: readonly string[]): Trial | undefined {
   const first = runProgram(args, {})
@@ -105,7 +105,7 @@ function runProgram(args: readonly string[], env: NodeJS.ProcessEnv): Trial | un
     timeout: LIMIT_MS,
     killSignal: 'SIGKILL',
     windowsHide: true,
-    // In an Electron app, the first makes a Node of the app's program. A debugger would wait for a person.
+    // ELECTRON_RUN_AS_NODE makes the program of an Electron app behave like Node. A debugger would wait for somebody to attach.
     env: { ...process.env, ELECTRON_RUN_AS_NODE: '1', [IN_TRIAL]: '1', NODE_OPTIONS: withoutDebugger(process.env['NODE_OPTIONS']), ...env },
   })
   if (isTimeout(error)) return { death: `did not end within ${LIMIT_MS / 1000} s` }

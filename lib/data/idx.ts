@@ -26,8 +26,8 @@ const MAX_SIDE = MODEL_OPTIONS.inputSize.max
 /** One compressed byte becomes 1032 bytes at most (zlib's documentation). A file that promises more is truncated or lies. */
 const MAX_DEFLATE_RATIO = 1032
 /**
- * How large the content of a compressed file may be: this many bytes whatever the size of the file, or a ratio that images reach (MNIST has 5,
- * drawings of thin lines have 50). What exceeds both is taken for a bomb: a few megabytes that would take gigabytes of memory.
+ * How large the content of a compressed file may be: this many bytes whatever the size of the file, or a ratio that images reach (MNIST
+ * has 5, drawings of thin lines have 50). What exceeds both is taken for a bomb: a few megabytes that would take gigabytes of memory.
  */
 const MAX_FREE_INFLATION_BYTES = 256 * 1024 ** 2
 const MAX_PLAUSIBLE_RATIO = 100
@@ -66,8 +66,8 @@ const IMAGES: IdxKind = { name: 'images', rank: 3 }
 const LABELS: IdxKind = { name: 'labels', rank: 1 }
 
 /**
- * Reads an IDX file of images (unsigned bytes, three dimensions), plain or gzip-compressed. The first bytes decide which, not the name: some
- * download tools decompress a file and keep `.gz`.
+ * Reads an IDX file of images (unsigned bytes, three dimensions), plain or gzip-compressed. The first bytes tell which it is, not the name:
+ * some download tools decompress a file and keep `.gz`.
  *
  * @throws TorchRnnError `ERR_INVALID_FILE` for content that is not exactly that, `ERR_FILE_SYSTEM` when the system refuses,
  *   `ERR_OUT_OF_MEMORY`.

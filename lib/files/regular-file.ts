@@ -2,7 +2,7 @@ import { constants } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { TorchRnnError } from '../errors'
 
-/** Bytes asked for in one read: large enough to be fast, small enough that work between two reads stays unnoticeable. */
+/** Bytes of one read: enough to be fast, and few enough that hashing or copying them does not hold up the event loop. */
 const READ_CHUNK_BYTES = 4 * 1024 * 1024
 
 // Without O_NONBLOCK, opening a FIFO that has no writer would never return. Windows knows neither flag.
@@ -140,7 +140,7 @@ function changedWhileRead(file: OpenFile, actual: string): TorchRnnError {
 const CHECK_PATH = 'Check the path.'
 const CHECK_RIGHTS = 'Check its owner and permissions, and those of its folder.'
 
-/** Reason and advice for the errors that users meet; those that mean something else when writing are in explain. */
+/** Reason and advice for the errors that users meet. One of them means something else when writing: see explain. */
 const REASONS: Readonly<Record<string, readonly [reason: string, advice: string]>> = {
   EACCES: ['permission denied', CHECK_RIGHTS],
   EPERM: ['permission denied', CHECK_RIGHTS],

@@ -8,7 +8,7 @@ import { parseJsonObject } from './strict-json'
  * for MAX_TENSORS tensors.
  */
 const MAX_HEADER_BYTES = 16 * 1024 * 1024
-/** Far above the 200 tensors of the deepest network here; bounds what a small hostile file can make us build. */
+/** Far above the 200 tensors of the deepest network here. It limits the memory that a small hostile file can take. */
 const MAX_TENSORS = 65_536
 const MAX_DIMENSIONS = 16
 const LENGTH_BYTES = 8
@@ -79,7 +79,7 @@ export function encodeSafetensors(
 
 /**
  * Reads the safetensors format. F32 comes as it is; F64, F16 and BF16 are converted to float32 (F64 is rounded, and becomes
- * infinite beyond the range of float32). Values are not judged: NaN and infinities come through.
+ * infinite beyond the range of float32). NaN and infinities are values like others.
  *
  * @param bytes - A whole file. Copied; safe to reuse afterwards.
  * @param file - The name that errors show.

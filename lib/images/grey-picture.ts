@@ -22,7 +22,7 @@ export function gridSize(count: number, image: Pick<GreyPicture, 'width' | 'heig
  * Draws images of one size side by side, row after row.
  *
  * @param images - At least one.
- * @param columns - Images in a row; fewer where there are not so many.
+ * @param columns - The most images in a row.
  */
 export function drawGrid(images: readonly [GreyPicture, ...GreyPicture[]], columns: number): GreyPicture {
   const [{ width, height }] = images
@@ -38,7 +38,7 @@ export function drawGrid(images: readonly [GreyPicture, ...GreyPicture[]], colum
   return { ...size, pixels }
 }
 
-/** Makes a picture smaller: each pixel is the mean of a square of `factor` x `factor`, less at the right and lower edge. */
+/** Makes a picture smaller: each pixel is the mean of a square of `factor` x `factor` pixels, or of its part inside the picture. */
 export function shrink({ width, height, pixels }: GreyPicture, factor: number): GreyPicture {
   const small = { width: Math.ceil(width / factor), height: Math.ceil(height / factor) }
   const sums = new Float64Array(small.width * small.height)

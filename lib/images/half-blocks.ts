@@ -1,15 +1,15 @@
 /** Draws pictures as text: a character shows two pixels, one above the other. */
 import { type GreyPicture, shrink } from './grey-picture'
 
-/** Without shades, a pixel from here on is ink. Below the middle: the strokes of shrunk digits are mostly half covered. */
+/** From this grey value on, a pixel counts as ink where there are no shades. It is low because shrinking makes thin strokes pale. */
 const INK = 64
 const RESET = '\u001b[0m'
 
-/** What is shown at most: a glance, not a gallery. */
+/** The largest preview. */
 const MAX_COLUMNS = 100
 const MAX_IMAGE_LINES = 14
 const IMAGE_ROWS = 2
-/** As many images stand side by side at least, if there are as many; they shrink for that. */
+/** Images are shrunk until this many fit side by side. */
 const IMAGES_PER_ROW = 4
 
 /** The lines of a picture, two of its rows each. */
@@ -33,7 +33,7 @@ export function drawPreview(images: readonly [GreyPicture, ...GreyPicture[]], co
 /** How many pixels become one, in each direction. */
 function previewFactor(count: number, image: GreyPicture, columns: number): number {
   const wanted = Math.min(count, IMAGES_PER_ROW)
-  // Between two images is one column. In a window too narrow even for single columns, one image at a time is shrunk to fit.
+  // One column stays free between two images. Where a terminal is too narrow for that, each line shows one image, shrunk to fit.
   const share = Math.floor((columns + 1) / wanted) - 1
   const imageColumns = share >= 1 ? share : columns
   return Math.max(Math.ceil(image.width / imageColumns), Math.ceil(image.height / (2 * MAX_IMAGE_LINES)))
@@ -51,7 +51,7 @@ function plainLine({ width, height, pixels }: GreyPicture, top: number): string 
   }).join('')
 }
 
-/** The foreground colours the upper half of a block, the background the lower one. */
+/** A block shows the upper pixel in its foreground colour and the lower one in its background colour. */
 function shadedLine({ width, height, pixels }: GreyPicture, top: number): string {
   let colours = ''
   const cells = Array.from({ length: width }, (_, column) => {

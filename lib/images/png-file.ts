@@ -2,7 +2,7 @@ import { TorchRnnError } from '../errors'
 import { writeFileDurably } from '../files/durable-file'
 import type { GreyPicture } from './grey-picture'
 
-/** What libvips draws at most, by its default: 16383 x 16383. */
+/** The most pixels that libvips draws by default: 16383 x 16383. */
 export const MAX_PIXELS = 0x3fff * 0x3fff
 
 /**
@@ -16,7 +16,7 @@ export async function writePng(path: string, { width, height, pixels }: GreyPict
   await writeFileDurably(path, await image.png().toBuffer())
 }
 
-/** Only where a picture is drawn: other commands work where sharp has no binary, and start without it. */
+/** Loads sharp when a picture is drawn, not before: other commands start faster, and work where sharp has no binary. */
 async function loadSharp() {
   try {
     return (await import('sharp')).default

@@ -71,7 +71,7 @@ const COMMANDS = {
     await makePackages(parsePackageOptions(args))
   },
   async 'test:packages'(args) {
-    // A release proves the tarballs that other machines made.
+    // A release tests tarballs that other machines made.
     const isPacked = args[0] === '--packed'
     if (!isPacked) await makePackages(parsePackageOptions([]))
     await setUp([packages, packageTestTools])
@@ -122,7 +122,7 @@ function ctest({ folder }, args = []) {
   return { command: 'ctest', args: ['--test-dir', folder, '--output-on-failure', '--parallel', String(cpus().length), ...args] }
 }
 
-/** Runs each to its end, so that one run tells all that is wrong. */
+/** Runs all of them, even after a failure, so that one run shows everything that is wrong. */
 async function runAll(runs) {
   const failed = []
   for (const [title, { command, args }] of runs) {
@@ -133,7 +133,7 @@ async function runAll(runs) {
         `${title}: ${code === 0 ? 'ok' : `failed (exit code ${code})`} after ${((performance.now() - started) / 1000).toFixed(1)} s`,
       )
     if (code !== 0) failed.push(title)
-    if (code > 128) break // Ended by a signal: the user wants no more.
+    if (code > 128) break // Ended by a signal: the user wants to stop.
   }
   if (failed.length === 0) return
   process.exitCode = 1
@@ -143,7 +143,7 @@ async function runAll(runs) {
 function runInForeground(command, args) {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { cwd: ROOT, stdio: 'inherit' })
-    // A terminal signals the child as well; a signal to this process alone is passed on. Its end ends this.
+    // A terminal sends its signals to the child as well. Those sent to this process alone are passed on; it ends when the child does.
     const listeners = ['SIGINT', 'SIGTERM'].map((name) => [name, () => child.kill(name)])
     for (const [name, listener] of listeners) process.on(name, listener)
     child.on('error', reject)

@@ -1,7 +1,7 @@
 /**
  * One set-up at a time for each clone.
  *
- * The lock is something that the kernel frees when its holder dies, however it dies: a listening socket. On Linux its name is in the
+ * The lock is a listening socket, which the kernel frees when its holder dies, however it dies. On Linux its name is in the
  * abstract namespace and on Windows it is a named pipe, so no file stays behind. macOS has neither; there it is a TCP port of the loopback
  * interface, derived from the clone's path. Whoever waits is connected to the holder, which says what it is doing; when the connection
  * ends, the lock is free. Containers that share a clone but not their network are not kept apart.
@@ -11,7 +11,7 @@ import { realpathSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import { createInterface } from 'node:readline'
 
-/** A holder that says nothing within this time is another program that happens to use the port. */
+/** Whoever says nothing within this time is no set-up, but another program that happens to use the port. */
 const GREETING_MS = 5000
 
 /** The address of a clone's lock. */
@@ -23,7 +23,7 @@ export function lockAddress(root, platform = process.platform) {
   return { host: '127.0.0.1', port: 20_000 + (digest.readUInt16BE(12) % 10_000) } // below the ports that systems hand out
 }
 
-/** The lock in the hands of its holder. */
+/** A lock that this process holds. */
 class HeldLock {
   #server
   #waiting = new Set()
@@ -39,7 +39,7 @@ class HeldLock {
     })
   }
 
-  /** Tells those who wait what is being done. */
+  /** Tells the waiting processes what is being done. */
   announce(activity) {
     this.#activity = activity
     for (const socket of this.#waiting) this.#tell(socket)
@@ -59,7 +59,7 @@ class HeldLock {
  * Takes the lock, waiting for it where another process holds it.
  *
  * @param address - From {@link lockAddress}.
- * @param {(message: string) => void} onWait - Told what is waited for, whenever that changes.
+ * @param {(message: string) => void} onWait - Called with what is waited for, whenever that changes.
  * @param {AbortSignal} [signal] - Ends the waiting; the promise then rejects with its reason.
  */
 export async function takeLock(address, onWait, signal) {

@@ -1,4 +1,4 @@
-/** How npm is run. */
+/** The command that runs npm. */
 
 /** The npm that runs this script, or else the one on PATH. @param {string[]} args */
 export function npmCommand(args) {

@@ -8,7 +8,7 @@ export const CACHE = join(ROOT, '.cache')
 export const LOGS = join(CACHE, 'logs')
 export const STAMPS = join(CACHE, 'stamps')
 export const BUILD = join(ROOT, 'build')
-/** What cmake-js makes of native/: the addon, and what opens libtorch before it. */
+/** What cmake-js builds from native/: the addon, and its loader, which opens libtorch first. */
 export const ADDON_FILES = ['torch_rnn_mnist.node', 'loader.node'].map((name) => join(BUILD, 'Release', name))
 export const DIST = join(ROOT, 'dist')
 export const LIBTORCH_SCRIPTS = join(ROOT, 'scripts', 'libtorch')

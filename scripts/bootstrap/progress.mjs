@@ -1,7 +1,6 @@
-/** Tells on stderr how a step is getting on: one line that changes on a terminal, a plain line now and then elsewhere. */
+/** Shows the progress of a step on stderr: on a terminal in one line that changes, elsewhere in a plain line every few seconds. */
 
 const TERMINAL_MS = 200
-/** Nothing is silent for longer than this. */
 const PLAIN_MS = 5000
 
 /** Bytes as people read them: "312 MB". */

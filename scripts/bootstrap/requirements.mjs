@@ -1,4 +1,4 @@
-/** What a machine must have before a step runs. All that is missing is told at once, with the command that installs it. */
+/** What a machine must have before a step runs. Whatever is missing is reported at once, with the command that installs it. */
 import { spawnSync } from 'node:child_process'
 import { statfsSync } from 'node:fs'
 import { LIBTORCH_CONTENTS, PLATFORM, PYTHON, ROOT } from './places.mjs'
@@ -59,7 +59,7 @@ const PACKAGES = {
   },
 }
 
-/** Each check returns what is wrong, and which package (a key of PACKAGES' entries) or other advice helps; undefined when all is well. */
+/** Each check returns a message, and the package (a key of PACKAGES' entries) or other advice that helps; undefined when all is well. */
 const CHECKS = {
   python: checkPython,
   cmake: checkCmake,
@@ -72,7 +72,7 @@ const CHECKS = {
 
 /**
  * @param {Set<string>} names - Keys of CHECKS.
- * @throws {SetUpError} Which lists all that is missing.
+ * @throws {SetUpError} Lists everything that is missing.
  */
 export function requireTools(names) {
   const problems = Object.entries(CHECKS)
@@ -120,7 +120,7 @@ function checkCmake() {
 }
 
 function checkCompiler() {
-  if (process.platform === 'win32') return undefined // CMake looks for Visual Studio by itself, and says so when there is none.
+  if (process.platform === 'win32') return undefined // CMake itself looks for Visual Studio, and reports when there is none.
   const compilers = [process.env.CXX, 'c++', 'g++', 'clang++'].filter((name) => name !== undefined && name !== '')
   const compiler = compilers.find((name) => found(name, ['--version']))
   if (compiler === undefined) {
@@ -142,7 +142,7 @@ function checkMake() {
 
 function checkStrip() {
   if (found('strip', ['--version'])) return undefined
-  return { message: 'binutils (strip was not found): makes what is packed smaller', package: 'strip' }
+  return { message: 'binutils (strip was not found): makes the packages smaller', package: 'strip' }
 }
 
 /** Wheels exist for few platforms; elsewhere users bring their own libtorch. */

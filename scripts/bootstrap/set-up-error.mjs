@@ -1,6 +1,6 @@
 /** Why the set-up ended early. */
 
-/** A failure that the user can act upon: printed without a stack, exit code 1. */
+/** A failure that the user can do something about: printed without a stack, exit code 1. */
 export class SetUpError extends Error {
   exitCode = 1
 }
@@ -18,7 +18,7 @@ export class Interrupted extends SetUpError {
 }
 
 /**
- * Turns Ctrl-C, SIGTERM and SIGHUP into an abort, so that children can be ended first.
+ * Turns Ctrl-C, SIGTERM and SIGHUP into an abort, so that the running tools can be ended first.
  *
  * @returns `signal`, aborted with an {@link Interrupted} as reason, and `stop()`, which gives the signals back their usual meaning.
  */

@@ -1,4 +1,4 @@
-/** Checks the binaries of a package: nothing that only the build machine has, nothing that is missing, no system newer than promised. */
+/** Checks that the binaries of a package load on every machine: what they need is there, and they hold no path of the build machine. */
 import { execFile } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
@@ -11,7 +11,7 @@ import { floorsOf } from './floors.mjs'
 const READER = join(import.meta.dirname, 'binaries.py')
 
 /**
- * What a binary asks of the system that loads it.
+ * What a binary needs of the system that loads it.
  *
  * @typedef {object} Binary
  * @property {string} file
@@ -41,7 +41,7 @@ export function binaryProblems(binaries, packaged, system, maxGlibc) {
 
 function problemsOf({ needed, runPaths, floors, isSigned }, files, { name, has, fileOf, pathsName, here, wantsSignature }, maxGlibc) {
   const missing = needed.filter((library) => !has(library) && !files.has(fileOf(library)))
-  // A path that is relative to the library may lead to nothing; one of a machine may lead to something else there.
+  // A path relative to the library does no harm, even to a missing folder. An absolute one may lead to another library on a user's machine.
   const foreign = runPaths.filter((path) => path !== here && !path.startsWith(`${here}/`))
   const isTooNew = maxGlibc !== undefined && floors.GLIBC !== undefined && isOlder(maxGlibc, floors.GLIBC)
   return [
@@ -52,7 +52,7 @@ function problemsOf({ needed, runPaths, floors, isSigned }, files, { name, has, 
   ]
 }
 
-/** The build machine's folder in what was compiled there. @param {string[]} files */
+/** Finds the path of this clone in what was compiled in it. @param {string[]} files */
 export async function buildFolderProblems(files, folder = ROOT) {
   const contents = await Promise.all(files.map((file) => readFile(file)))
   return files
@@ -60,7 +60,7 @@ export async function buildFolderProblems(files, folder = ROOT) {
     .map((file) => `${basename(file)} holds the path ${folder} of this machine`)
 }
 
-/** Where the binaries look for libraries, in words. @param {Binary[]} binaries @param {import('./systems.mjs').System} system */
+/** Describes where the binaries look for libraries. @param {Binary[]} binaries @param {import('./systems.mjs').System} system */
 export function describeRunPaths(binaries, { pathsName }) {
   const found = binaries.filter(({ runPaths }) => runPaths.length > 0)
   if (found.length === 0) return `no ${pathsName}`

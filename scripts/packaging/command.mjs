@@ -1,4 +1,4 @@
-/** `npm run package`: brings the packages in npm/ up to date, and tells about them. */
+/** `npm run package`: brings the packages in npm/ up to date, and prints their sizes and what they need. */
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -54,19 +54,19 @@ export async function makePackages({ maxGlibc, platformOnly, addons }) {
     requirePackablePlatform()
     await setUp([packages, libtorch, addon, lief, ...platformSteps({ maxGlibc })])
   }
-  // Only now is it known which addons there are.
+  // Last, because the main package names the addons that exist by now.
   if (!platformOnly) await setUp([packages, typescript, ...mainSteps(await existingAddons(addons))])
   await report(made)
 }
 
-/** @throws {SetUpError} Where there is none: without, nobody could use the main package. */
+/** @throws {SetUpError} When there is none: nobody could use the main package. */
 async function existingAddons(folder = TARBALLS) {
   const found = existsSync(folder) ? await addonsIn(folder, MAIN.version) : {}
   if (Object.keys(found).length > 0) return found
   throw new SetUpError(`Expected tarballs of addon packages of version ${MAIN.version} in ${folder}, but there is none.`)
 }
 
-/** @throws {SetUpError} Where packages cannot be made. */
+/** @throws {SetUpError} When packages cannot be made here. */
 function requirePackablePlatform() {
   if (!hasLicenses(PLATFORM)) {
     throw new SetUpError(`There is no package for ${PLATFORM}: scripts/packaging/licenses.mjs knows no licences of a libtorch for it.`)
@@ -76,7 +76,7 @@ function requirePackablePlatform() {
   }
 }
 
-/** Tells of each package how large it is, and what it asks of a system. */
+/** Prints the size of each package, and what it needs of a system. */
 async function report(made) {
   const system = systemOf(PLATFORM)
   for (const package_ of made) {

@@ -1,9 +1,9 @@
 /** Which files each package may and must hold, and how large it may be. */
 
-/** The registry's limit for a package is some 200 MB. */
+/** npm's registry takes packages of some 200 MB. */
 export const MAX_PACKED_BYTES = 190e6
 
-/** Of every package. */
+/** The files that every package has. */
 const COMMON = ['package.json', 'README.md', 'LICENSE', 'SHA256SUMS']
 
 /**

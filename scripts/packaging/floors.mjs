@@ -1,7 +1,7 @@
-/** The oldest system on which binaries load: of each library with versions, and of macOS itself, the newest one that they need. */
+/** The oldest system that binaries load on: the newest version that they need of each versioned library, or of macOS. */
 import { isOlder } from '../bootstrap/versions.mjs'
 
-/** Not a version of the C library, but a promise of its loader that came with one. */
+/** Marks that are no versions: features of the loader, with the version of glibc that brought them. */
 const ABI_MARKS = { GLIBC_ABI_DT_RELR: 'GLIBC_2.36' }
 
 /**

@@ -1,4 +1,4 @@
-/** The licences of what the packages hold and is not ours. */
+/** The licences of the parts of the packages that others wrote. */
 import { existsSync } from 'node:fs'
 import { cp, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -19,8 +19,9 @@ const CUDA = [
 ]
 
 /**
- * What lies in libtorch's folder `lib` on each platform, and the folder below `licenses` with the texts of it: from PyTorch's wheels, where
- * it ends in a version, or added here (licenses/README.md). Nothing is packed for a platform that has not been looked through.
+ * What libtorch's folder `lib` holds on each platform: files, what they are, licence, and the folder with the licence's text. That folder
+ * comes from PyTorch's wheels, where its name ends in a version, or from licenses/ here (see its README.md). A platform without an entry
+ * cannot be packed: somebody has to look through its libraries first.
  */
 const PARTS = {
   'linux-x64': [
@@ -68,8 +69,9 @@ export async function writeLibtorchLicenses(stage, platform, wheels = WHEELS) {
   }
   const folders = await readdir(target)
   const lines = PARTS[platform].map(([file, what, license, part]) => `- ${file}: ${what}. ${license}, in licenses/${find(part)}.`)
-  const stripped = platform.startsWith('linux-') ? "but for symbols stripped from PyTorch's they" : 'they'
-  const text = `This package holds libraries of several owners, each under its own terms; ${stripped} are unchanged:\n\n${lines.join('\n')}\n`
+  const stripped = platform.startsWith('linux-') ? ", except that symbols were stripped from PyTorch's" : ''
+  const intro = `This package holds libraries of several owners, each under its own terms. They are unchanged${stripped}.`
+  const text = `${intro}\n\n${lines.join('\n')}\n`
   await writeFile(join(stage, 'LICENSE'), text)
 
   /** The folder of a part, whose first name may have a version: "torch/third_party/x". */
@@ -97,7 +99,7 @@ export async function writeAddonLicenses(stage) {
   const parts = await Promise.all(
     texts.map(async ([title, file]) => `${title}\n${'='.repeat(title.length)}\n\n${await readFile(file, 'utf8')}`),
   )
-  const intro = 'Code of the following is compiled into these files, out of its headers.\n\n'
+  const intro = 'These files hold code from the headers of the following.\n\n'
   await writeFile(
     join(stage, 'THIRD-PARTY-LICENSES'),
     intro +

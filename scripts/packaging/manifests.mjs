@@ -12,7 +12,7 @@ function pick(object, keys) {
   return Object.fromEntries(keys.filter((key) => object[key] !== undefined).map((key) => [key, object[key]]))
 }
 
-/** What keeps a package from being installed elsewhere. */
+/** The keys that keep a package from being installed on another platform. */
 function platformKeys(platform) {
   const [os, cpu] = platform.split('-')
   // The libraries need the GNU C library; Alpine has another one.
@@ -20,7 +20,7 @@ function platformKeys(platform) {
 }
 
 /**
- * The repository as npm's provenance compares it with where the workflow ran; its address is in no file.
+ * Adds the repository, which npm compares with the one whose workflow publishes. Its address is in no file.
  *
  * @param {Record<string, string | undefined>} env - Of a GitHub workflow.
  */
@@ -52,7 +52,7 @@ export function commandManifest(root, name) {
  * @param {Record<string, string>} floors - From highestFloors, over the addon and libtorch.
  */
 export function addonManifest(root, name, platform, libtorch, floors) {
-  const [torchVersion] = libtorch.version.split('-') // A package that had to be made anew has a suffix; the library has not.
+  const [torchVersion] = libtorch.version.split('-') // A package that was made again has a suffix, the library has none.
   return {
     name,
     description: `The native part of ${root.name} for ${platform}`,
@@ -60,7 +60,7 @@ export function addonManifest(root, name, platform, libtorch, floors) {
     ...platformKeys(platform),
     preferUnplugged: true, // Yarn's Plug'n'Play: a library cannot be loaded out of an archive.
     dependencies: { [libtorch.name]: libtorch.version },
-    // What is undefined is not written.
+    // Undefined values are not written.
     torchRnnMnist: { libtorch: torchVersion, glibc: floors.GLIBC, glibcxx: floors.GLIBCXX, macos: floors.macOS },
   }
 }

@@ -1,8 +1,8 @@
 /**
  * Publishes a folder of tarballs: publish.mjs <folder> [arguments of npm publish].
  *
- * Whoever installs while this runs must find all that a package asks for, so what others depend on goes first. A version that is there
- * already is skipped: libtorch's stays when only the addon changes, and a release that broke off is started again.
+ * Packages that others depend on go first, so that whoever installs meanwhile finds everything. A version that is published already is
+ * skipped: libtorch's stays when only the addon changes, and a release that broke off can be started again.
  */
 import { execFileSync, spawnSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
@@ -11,7 +11,7 @@ import { npmCommand } from '../bootstrap/npm.mjs'
 import { ADDON_PREFIX, COMMAND, LIBTORCH_PREFIX, MAIN } from './places.mjs'
 import { manifestOf } from './tarballs.mjs'
 
-/** Which packages go when. */
+/** The packages in the order in which they are published. */
 const ORDER = [
   (name) => name.startsWith(LIBTORCH_PREFIX),
   (name) => name.startsWith(ADDON_PREFIX),
@@ -33,8 +33,8 @@ async function readTarballs(folder) {
 }
 
 /**
- * A prerelease must not become what everybody gets, and npm wants to be told what it becomes instead. "2.15.0-1" of libtorch's package is
- * none: libtorch's version, packed once more.
+ * A prerelease must not become the version that everybody gets, so npm wants another tag for it. "2.15.0-1" of libtorch's package is none,
+ * but the same libtorch packed again.
  */
 function tagOf({ name, version }) {
   if (!version.includes('-')) return []

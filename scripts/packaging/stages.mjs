@@ -1,4 +1,4 @@
-/** Lays out each package in a folder, as it is packed. */
+/** Fills a folder for each package with the files that it is packed from. */
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
@@ -20,7 +20,7 @@ const MAIN_FILES = ['dist', 'native', 'cmake', 'CMakeLists.txt', 'docs/errors.md
 const root = () => withRepository(ROOT_MANIFEST, process.env)
 
 /**
- * Makes a package's folder: under its name there is a whole one or none.
+ * Makes a package's folder. It is renamed last: it is complete or does not exist.
  *
  * @param {import('./places.mjs').PackageName} package_
  * @param {object} manifest - Its package.json.
@@ -38,7 +38,7 @@ async function stage(package_, manifest, fill) {
   await rename(unfinished, folder)
 }
 
-/** Of all files but package.json, which registries and package managers may touch. In the format of `sha256sum --check`. */
+/** The checksums of all files but package.json, which registries and package managers may change. In the format of `sha256sum --check`. */
 async function checksums(folder) {
   const files = packagedFiles(folder)
   const sums = await Promise.all(files.map(async (file) => `${await sha256(join(folder, file))}  ${file}\n`))
@@ -92,7 +92,7 @@ export async function stageLibtorch() {
   })
 }
 
-/** Needs the stage of libtorch: the package states what it and libtorch need together. */
+/** Needs the folder of libtorch's package: this one states what both need of a system. */
 export async function stageAddon() {
   const files = [...ADDON_FILES, ...(await stagedLibraries())]
   const floors = highestFloors((await readBinaries(files)).map((binary) => binary.floors))
@@ -103,7 +103,7 @@ export async function stageAddon() {
   })
 }
 
-/** The staged libraries of libtorch. */
+/** The libraries in the folder of libtorch's package. */
 export async function stagedLibraries() {
   const folder = join(stageOf(LIBTORCH), 'lib')
   return (await readdir(folder)).map((name) => join(folder, name))
@@ -115,7 +115,7 @@ async function strip(from, to) {
   await promisify(execFile)('strip', ['--strip-unneeded', '-o', to, from])
 }
 
-/** No package may bring it, and Windows may lack it. */
+/** What Windows may lack. No package can bring it. */
 const WINDOWS_NEEDS =
   process.platform === 'win32'
     ? `

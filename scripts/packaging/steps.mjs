@@ -1,4 +1,4 @@
-/** The packages as steps of the set-up: one that is packed from the same things is not packed again. */
+/** The packages as steps of the set-up: a package whose inputs have not changed is not packed again. */
 import { rmSync, statSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { ADDON_FILES, DIST, FETCHED_LIBTORCH, LIBTORCH_SCRIPTS, PLATFORM, ROOT } from '../bootstrap/places.mjs'
@@ -10,9 +10,9 @@ import { stageAddon, stageCommand, stagedLibraries, stageLibtorch, stageMain } f
 import { systemOf } from './systems.mjs'
 import { pack, refuse } from './tarballs.mjs'
 
-const ADVICE = 'The lines above tell what to mend.'
+const ADVICE = 'The lines above say what is wrong.'
 const SOURCES = [PACKAGING, join(ROOT, 'package.json'), join(ROOT, 'LICENSE')]
-/** They decide the field "repository". */
+/** The variables that the field "repository" is made from. */
 const VARIABLES = ['GITHUB_SERVER_URL', 'GITHUB_REPOSITORY']
 
 /** @param {string[]} paths - Files and folders. */
@@ -22,7 +22,7 @@ function fingerprint(...paths) {
 }
 
 function isFolder(path) {
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false // hashFiles tells what is missing.
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false // A missing path is left to hashFiles.
 }
 
 /**
@@ -32,7 +32,7 @@ function isFolder(path) {
  * @param {object} parts
  * @param {() => string} parts.fingerprint
  * @param {() => Promise<void>} parts.stage
- * @param {() => Promise<string[]>} [parts.check] - Returns what is wrong with the stage.
+ * @param {() => Promise<string[]>} [parts.check] - Returns what is wrong with the folder.
  * @param {string[]} [parts.needs]
  * @returns {import('../bootstrap/set-up.mjs').Step}
  */
@@ -45,7 +45,7 @@ function packageStep(name, package_, kind, { fingerprint, stage, check = async (
     fingerprint,
     outputs: () => [tarballOf(package_), join(stageOf(package_), 'package.json'), join(stageOf(package_), 'SHA256SUMS')],
     async run({ tool, detail }) {
-      rmSync(tarballOf(package_), { force: true }) // What fails now must not be published in its earlier form.
+      rmSync(tarballOf(package_), { force: true }) // If this run fails, the earlier tarball must not be published.
       detail('laying it out')
       await stage()
       detail('checking')
@@ -74,7 +74,7 @@ export function platformSteps({ maxGlibc }) {
       stage: stageAddon,
       async check() {
         const files = ADDON_FILES.map((file) => join(stageOf(ADDON), basename(file)))
-        // The limit is for both, as are the floors that the package states.
+        // The limit applies to libtorch as well, as do the versions that the package states.
         return [...(await checkFiles([...files, ...(await stagedLibraries())], maxGlibc)), ...(await buildFolderProblems(files))]
       },
     }),

@@ -1,4 +1,4 @@
-/** What each system brings, and where binaries may look for what it does not bring. */
+/** The libraries that each system has, and where binaries may look for the others. */
 
 /** What every Linux with glibc has; libstdc++ and libgcc_s are there wherever Node runs. */
 const LINUX_LIBRARIES = new Set([
@@ -12,7 +12,7 @@ const WINDOWS_LIBRARIES = new Set([
   // The Visual C++ runtime, which users may have to install; what it is called stands in the package's README.
   ...['msvcp140.dll', 'msvcp140_1.dll', 'msvcp140_atomic_wait.dll'],
   ...['vcruntime140.dll', 'vcruntime140_1.dll', 'vcruntime140_threads.dll'],
-  // The program that loads an addon; a hook in the addon finds it under any other name.
+  // The program that loads an addon. A hook in the addon finds it even when it has another name.
   'node.exe',
 ])
 
@@ -42,7 +42,7 @@ const SYSTEMS = {
     name: 'every macOS',
     library: /\.dylib$/,
     has: (needed) => /^\/(usr\/lib|System\/Library\/Frameworks)\//.test(needed),
-    // Any other path is kept, and so it is in no package.
+    // Any other path stays as it is, and is then found in no package.
     fileOf: (needed) => needed.replace(/^@(rpath|loader_path)\//, ''),
     pathsName: 'LC_RPATH',
     here: '@loader_path',

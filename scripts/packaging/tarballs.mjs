@@ -1,4 +1,4 @@
-/** Packs the staged packages, and checks what came out. */
+/** Packs the folders of the packages, and checks the tarballs. */
 import { execFile } from 'node:child_process'
 import { mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
@@ -9,14 +9,14 @@ import { contentProblems } from './contents.mjs'
 import { ADDON_PREFIX, stageOf, TARBALLS, tarballOf } from './places.mjs'
 import { packagedFiles } from './stages.mjs'
 
-/** @throws {SetUpError} Which lists all that is wrong with a package. */
+/** @throws {SetUpError} When something is wrong with a package; lists all of it. */
 export function refuse(package_, problems) {
   if (problems.length === 0) return
   throw new SetUpError(`${package_.name} is not fit to publish:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`)
 }
 
 /**
- * Packs a staged package. Under its name there is a tarball that was checked, or none.
+ * Packs the folder of a package. The tarball is renamed last: it was checked or does not exist.
  *
  * @param {import('../bootstrap/set-up.mjs').StepWork['tool']} tool
  * @param {import('./places.mjs').PackageName} package_
@@ -38,7 +38,7 @@ export async function pack(tool, package_, rule) {
   }
 }
 
-/** npm leaves out what its ignore rules say: nothing may get lost that way. */
+/** The files that npm left out because of its ignore rules. */
 function unlike(files, folder) {
   return packagedFiles(folder)
     .filter((file) => !files.includes(file))
@@ -56,7 +56,7 @@ export async function manifestOf(tarball) {
   return JSON.parse(await tar('-xzOf', tarball, 'package/package.json'))
 }
 
-/** In the tarball's folder: GNU's tar takes the "C:" of a path for the name of a machine. */
+/** Runs in the tarball's folder: GNU's tar takes the "C:" of a path for the name of a machine. */
 async function tar(flags, tarball, ...members) {
   const { stdout } = await promisify(execFile)('tar', [flags, basename(tarball), ...members], { cwd: dirname(tarball) })
   return stdout
@@ -74,7 +74,7 @@ export async function addonsIn(folder, version) {
   return Object.fromEntries(manifests.filter((manifest) => manifest.version === version).map(({ name }) => [name, version]))
 }
 
-/** Removes tarballs that another version left: all that lies in the folder is published. @param {import('./places.mjs').PackageName[]} made */
+/** Removes tarballs of other versions: everything in the folder gets published. @param {import('./places.mjs').PackageName[]} made */
 export function removeOtherVersions(made) {
   mkdirSync(TARBALLS, { recursive: true })
   for (const { name, version } of made) {

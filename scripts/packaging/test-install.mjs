@@ -1,7 +1,7 @@
 /**
  * `npm run test:install`: installs the packages in npm/ that this platform needs into an empty folder, and uses them there.
  *
- * The short form of `npm run test:packages`, for platforms where that one does not run: it decides whether a package is released.
+ * A short form of `npm run test:packages` for platforms on which that does not run. A platform that fails it is not released.
  */
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -11,13 +11,13 @@ import { npmCommand } from '../bootstrap/npm.mjs'
 import { SetUpError } from '../bootstrap/set-up-error.mjs'
 import { ADDON, LIBTORCH, MAIN, tarballOf } from './places.mjs'
 
-/** A network that one epoch of MNIST takes seconds for. */
+/** A network so small that an epoch of MNIST takes seconds. */
 const TRAINING = ['train', '--epochs', '1', '--num-layers', '1', '--hidden-size', '8', '--batch-size', '512', '--device', 'cpu', '--quiet']
 
-/** What could lead the packages to another libtorch. */
+/** The variables that could lead the packages to another libtorch. */
 const ELSEWHERE = ['LIBTORCH', 'LIBTORCH_USE_PYTORCH', 'NODE_PATH', 'LD_LIBRARY_PATH', 'DYLD_LIBRARY_PATH']
 
-/** @throws {SetUpError} Which tells the step that failed; its output was printed. */
+/** @throws {SetUpError} Names the step that failed; its output was printed. */
 export function testInstall() {
   const tarballs = [MAIN, ADDON, LIBTORCH].map(tarballOf)
   const missing = tarballs.filter((tarball) => !existsSync(tarball))

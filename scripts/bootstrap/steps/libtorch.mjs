@@ -10,7 +10,7 @@ import { hashFiles } from '../stamps.mjs'
 const CONTENTS = join(LIBTORCH_SCRIPTS, 'contents.json')
 const REQUIREMENTS = join(LIBTORCH_SCRIPTS, `requirements-${PLATFORM}.txt`)
 const EXTRACT = join(LIBTORCH_SCRIPTS, 'extract.py')
-/** The wheels are for this Python, whichever runs pip: it does not matter for the libraries. */
+/** Wheels for this version of Python are fetched, whichever runs pip: the libraries in them are the same. */
 const WHEEL_PYTHON = '3.12'
 const POLL_MS = 1000
 
@@ -55,7 +55,7 @@ export const libtorch = {
       await download(tool, detail, wheels, scratch)
       detail('unpacking')
       await tool({ command: PYTHON, args: [EXTRACT, CONTENTS, PLATFORM, wheels, unpacked] })
-      // Under its name there is a whole libtorch or none.
+      // Renamed last: the folder holds a complete libtorch or does not exist.
       rmSync(FETCHED_LIBTORCH, { recursive: true, force: true })
       mkdirSync(dirname(FETCHED_LIBTORCH), { recursive: true })
       renameSync(unpacked, FETCHED_LIBTORCH)
@@ -68,9 +68,9 @@ export const libtorch = {
 async function download(tool, detail, wheels, scratch) {
   const { pip, megabytes: expected } = LIBTORCH_CONTENTS.platforms[PLATFORM]
   const platforms = pip.flatMap((name) => ['--platform', name])
-  // pip shows its own progress on terminals only, so the growing files are watched.
+  // pip shows its progress on terminals only, so the size of its files is watched.
   const watch = setInterval(() => {
-    // pip copies a finished wheel from one folder to the other, so there are moments when both have it.
+    // While pip copies a finished wheel from one folder to the other, both have it.
     const size = Math.min(folderSize(wheels) + folderSize(scratch), expected.download * 1e6)
     detail(`${megabytes(size)} of ${expected.download} MB`)
   }, POLL_MS)
@@ -90,7 +90,7 @@ async function download(tool, detail, wheels, scratch) {
         ],
         ...['--python-version', WHEEL_PYTHON, '--implementation', 'cp', ...platforms, '--dest', wheels, '--requirement', REQUIREMENTS],
       ],
-      // pip downloads into its temporary folder, which by default is too small on some machines. Without cache it needs no memory for it.
+      // pip downloads into its temporary folder, and the default one is too small on some machines.
       env: { TMPDIR: scratch, TEMP: scratch, TMP: scratch },
     })
   } finally {
@@ -101,7 +101,7 @@ async function download(tool, detail, wheels, scratch) {
 function folderSize(folder) {
   let size = 0
   for (const entry of readdirSync(folder, { withFileTypes: true, recursive: true })) {
-    if (entry.isFile()) size += statSync(join(entry.parentPath, entry.name), { throwIfNoEntry: false })?.size ?? 0 // pip moves files meanwhile
+    if (entry.isFile()) size += statSync(join(entry.parentPath, entry.name), { throwIfNoEntry: false })?.size ?? 0 // pip may have moved it.
   }
   return size
 }

@@ -1,4 +1,4 @@
-/** Installs LIEF, the library that reads binaries, into the cache: pip downloads and checks it, the system's Python keeps as it is. */
+/** Installs LIEF, a library that reads binaries, into the cache: the system's Python stays as it is. */
 import { spawnSync } from 'node:child_process'
 import { renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
@@ -16,7 +16,7 @@ export const lief = {
   title: 'installing LIEF, which reads binaries',
   advice: 'Check the network and pip’s index setting, then run the same command again.',
   needs: () => ['python'],
-  // A wheel is for one Python, so another Python installs anew.
+  // A wheel is made for one version of Python.
   fingerprint: () => `${hashFiles(ROOT, [REQUIREMENTS])} ${spawnSync(PYTHON, ['-VV'], { encoding: 'utf8' }).stdout}`,
   outputs: () => [join(LIEF, 'lief', '__init__.py')],
   async run({ tool }) {

@@ -10,7 +10,8 @@ const TOOLS = ['cmake', 'compiler', 'make']
 /** The npm packages that the addon is built with. Others are no reason to build it anew. */
 const PACKAGES = ['cmake-js', 'node-addon-api', 'node-api-headers'].map((name) => join(ROOT, 'node_modules', name, 'package.json'))
 const CONFIGURATIONS = join(CACHE, 'configurations')
-const ADVICE = 'If the message does not help: `rm -rf build .cache/native-tests*` and the same command again build from the start.'
+const ADVICE =
+  'If the message does not help, run `rm -rf build .cache/native-tests*` and the same command again: that builds from the start.'
 
 /** The variables that change what CMake does. */
 const VARIABLES = [
@@ -23,7 +24,7 @@ function generator() {
   return spawnSync('ninja', ['--version'], { stdio: 'ignore' }).status === 0 ? 'Ninja' : 'Unix Makefiles'
 }
 
-/** What a build folder was configured with. Another configuration needs a new folder: CMake keeps what it once found. */
+/** What a build folder is configured with. Another configuration needs a new folder: CMake keeps what it has found once. */
 function configuration() {
   const variables = VARIABLES.map((name) => `${name}=${process.env[name] ?? ''}`)
   return [PLATFORM, libtorchFolder(), LIBTORCH_CONTENTS.version, ...variables].join('\n')
@@ -85,9 +86,9 @@ export const addon = {
 }
 
 /**
- * The C++ tests in one of their builds.
+ * A step that builds the C++ tests in one variant.
  *
- * @param {string} name - Names the build folder as well.
+ * @param {string} name - Of the step and of its build folder.
  * @param {string[]} options - Of CMake.
  * @returns {import('../set-up.mjs').Step & { folder: string }}
  */
@@ -117,7 +118,7 @@ export const addressTests = nativeTestsStep('native-tests-address', 'building th
   '-DTORCH_RNN_MNIST_SANITIZE=address,undefined',
 ])
 
-/** Without libtorch, whose own threads ThreadSanitizer cannot see through: only what is made of plain threads and locks. */
+/** Without libtorch, whose threads ThreadSanitizer does not understand: only the tests of what consists of plain threads and locks. */
 export const threadTests = nativeTestsStep('native-tests-thread', 'building the C++ tests with ThreadSanitizer', [
   '-DTORCH_RNN_MNIST_SANITIZE=thread',
   '-DTORCH_RNN_MNIST_TORCH=OFF',

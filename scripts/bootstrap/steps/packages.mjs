@@ -22,8 +22,8 @@ function packagesStep(name, title, folder) {
     title,
     advice: 'Check the network and npm’s registry setting, then run the same command again.',
     needs: () => [],
-    // Some packages bring a binary for one platform, so a clone that moves between machines installs anew. Of package.json only the
-    // dependencies count: a new script is no reason to install.
+    // The platform counts, because some packages bring a binary for one. Of package.json only the dependencies count: a new script is no
+    // reason to install.
     fingerprint: () => `${PLATFORM} ${JSON.stringify(readDependencies())} ${hashFiles(ROOT, inputs)}`,
     outputs: () => Object.keys(readDependencies()).map((dependency) => join(folder, 'node_modules', dependency, 'package.json')),
     async run({ tool }) {

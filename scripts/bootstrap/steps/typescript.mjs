@@ -20,10 +20,10 @@ export const typescript = {
       return [`${target}js`, `${target}js.map`, target.endsWith('.m') ? `${target.slice(0, -2)}.d.mts` : `${target}d.ts`]
     }),
   async run({ tool }) {
-    // With errors nothing is written: what worked before still does.
+    // With errors nothing is written: the previous build keeps working.
     await tool({ command: process.execPath, args: [join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc'), '--noEmitOnError'] })
     const expected = new Set(this.outputs())
-    for (const file of filesBelow(DIST)) if (!expected.has(file)) rmSync(file) // of a source that is gone
+    for (const file of filesBelow(DIST)) if (!expected.has(file)) rmSync(file) // Its source is gone.
     chmodSync(PROGRAM, 0o755)
   },
 }
