@@ -7,6 +7,7 @@
 #include "native/core/inference/evaluation.h"
 #include "native/core/inference/prediction.h"
 #include "native/core/runtime/job_queue.h"
+#include "native/core/runtime/reusing_allocator.h"
 #include "native/core/runtime/threads.h"
 #include "native/core/runtime/torch_error.h"
 #include "native/core/training/torch_engine.h"
@@ -52,6 +53,8 @@ ModelSession::ModelSession(const ModelOptions& options, torch::Device device, in
 void ModelSession::Open() noexcept {
   try {
     PrepareComputeThread(threads_);
+    InstallReusingAllocator();
+    ReuseMemoryOnThisThread();
     PrepareForExit();
     model_ = std::make_unique<ImageRnn>(options_, hooks_);
     model_->MoveTo(first_device_);

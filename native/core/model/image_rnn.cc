@@ -87,7 +87,9 @@ torch::Tensor ImageRnn::Forward(const torch::Tensor& images, const std::shared_p
   if (hooks_->Has(HookedModule::kBasicRnn)) {
     hooks_->Run({HookedModule::kBasicRnn, is_training(), {sequences, initial}, {output, final_state}, stop});
   }
-  const torch::Tensor last = output[-1];
+  // The top layer's final state is output[-1], as in the tutorial. Taken from there, the backward pass would make gradients of zeros for
+  // all other steps and add them up.
+  const torch::Tensor last = final_state[-1];
   const torch::Tensor logits = FC->forward(last);
   if (hooks_->Has(HookedModule::kFc)) hooks_->Run({HookedModule::kFc, is_training(), {last}, {logits}, stop});
   if (hooks_->Has(HookedModule::kModel)) hooks_->Run({HookedModule::kModel, is_training(), {images}, {logits}, stop});
