@@ -31,13 +31,13 @@ export interface ImageDatasetInit {
 /** Which samples of a storage a data set shows, and in which order. */
 export type Samples = { readonly first: number; readonly count: number } | Uint32Array
 
-/** What a data set is: some samples of a storage that it may share with others. For this package only, never handed to users. */
+/** The content of a data set: some samples of a storage, which other data sets may share. For this package only, never handed to users. */
 export interface DatasetView {
   readonly storage: ImageStorage
   readonly samples: Samples
 }
 
-/** Outside the class, so that users cannot reach arrays that a native training run is reading. */
+/** Kept outside the class, so that users cannot reach arrays that the addon is reading. */
 const views = new WeakMap<ImageDataset, DatasetView>()
 
 /**

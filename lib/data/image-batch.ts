@@ -1,4 +1,4 @@
-/** Images without labels: what a data set gives out and a model reads. */
+/** Images without labels: the output of a data set and the input of a model. */
 import type { NativeInput } from '../addon/binding'
 import { describeShape, TorchRnnError, unexpected } from '../errors'
 

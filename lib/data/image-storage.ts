@@ -1,9 +1,9 @@
-/** The arrays that data sets share, and the checks that nothing else ever gets into one. */
+/** The arrays that data sets share, and the checks of what goes into them. */
 import { types } from 'node:util'
 import { describeShape, TorchRnnError, unexpected } from '../errors'
 import { MODEL_OPTIONS } from '../options/options'
 
-/** The most classes that a label, one byte, can tell apart; the bound of a model's `numClasses`. */
+/** How many classes a label can tell apart, which is one byte: the bound of a model's `numClasses`. */
 export const CLASSES = MODEL_OPTIONS.numClasses
 
 /** Images with labels, checked and unchangeable. For this package only, never handed to users. */
@@ -109,7 +109,7 @@ function wrongLabelCount(expected: number, actual: number): TorchRnnError {
   return new TorchRnnError('ERR_INVALID_SHAPE', message, { expected: `${expected} labels`, actual: `${actual} labels` })
 }
 
-/** An array without memory looks empty; saying so beats a riddle about its length. */
+/** An array whose buffer is gone has the length 0. The error should tell the cause, not that length. */
 function refuseDetached(name: string, array: NodeJS.TypedArray): void {
   if (array.length > 0) return
   try {

@@ -2,42 +2,42 @@ import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks'
 import type { NativeCallback } from '../addon/binding'
 import { TorchRnnError } from '../errors'
 
-/** A number that stands for a failure that native code cannot have numbered: no memory for the event. */
+/** The number of a failure outside any callback: there was no memory for the event, so the callback was never called. */
 const UNKNOWN_FAILURE = 0xffffffff
 
 /** One call of a user's function by the computing thread of a model. */
 interface CallbackCall {
   readonly model: object
-  /** Until the function is done, the thread waits for it. */
+  /** True until the function is done. Until then the thread waits for it. */
   running: boolean
 }
 
 /**
- * The user's functions that the computing thread calls: it waits for them, so a call to the same model from inside one would wait for
- * itself. This remembers, through every `await`, of which calls the running code is a part, also of some that are over: what a callback
- * leaves behind, such as a timer, still runs in its context.
+ * The callbacks that the running code is a part of, remembered through every `await`. The computing thread waits for a callback, so a call
+ * of the same model from inside one would wait for itself. Some of these callbacks may be over: a timer that one has set still runs in its
+ * context.
  */
 const enclosingCalls = new AsyncLocalStorage<readonly CallbackCall[]>()
 
-/** A native call that has not settled. */
+/** A call of the addon that has not settled. */
 interface PendingCall {
   readonly model: object
-  /** The callbacks that it was made in, from the outermost on. */
+  /** The callbacks inside which it was made, the outermost first. */
   readonly madeIn: readonly CallbackCall[]
 }
 
-/** Those of all models of this thread. */
+/** The pending calls of all models of this thread. */
 const pendingCalls = new Set<PendingCall>()
 
 /**
- * Whether a call of `model` by the running code would wait for itself: `model` waits for a callback that the running code is a part of, or
- * for one that made a call of another model that does, and so on.
+ * Whether a call of `model` by the running code would wait for itself. It would if `model` waits for a callback that the running code is a
+ * part of. It also would if `model` waits for a callback that has called another model, and that one waits for such a callback, and so on.
  */
 export function wouldWaitForItself(model: object): boolean {
   const waitForUs = new Set(runningCalls().map((call) => call.model))
   if (waitForUs.size === 0) return false
   const mustEndBefore = new Set([model])
-  // A set visits also what is added meanwhile.
+  // A loop over a set also visits what the loop adds.
   for (const other of mustEndBefore) {
     if (waitForUs.has(other)) return true
     for (const { model: next, madeIn } of pendingCalls) {
@@ -54,7 +54,7 @@ function runningCalls(): CallbackCall[] {
 /** Wraps the callbacks of one model and keeps what they throw until the call they belong to rejects. */
 export class Callbacks {
   readonly #model: object
-  /** The native calls that have not settled, in their order, which is the one in which they run. */
+  /** The calls of this model that have not settled, in the order in which they run. */
   readonly #pending = new Set<PendingCall>()
   readonly #failures = new Map<number, unknown>()
   #lastFailure = 0
@@ -63,7 +63,7 @@ export class Callbacks {
     this.#model = model
   }
 
-  /** Makes a native call of the model, whose callbacks then run, as this code does, inside the callbacks that wait for it. */
+  /** Calls the addon. The callbacks of that call then count as running inside the same callbacks as this code. */
   async call<Result>(call: () => Promise<Result>): Promise<Result> {
     const entry = { model: this.#model, madeIn: runningCalls() }
     this.#pending.add(entry)
@@ -76,7 +76,7 @@ export class Callbacks {
     }
   }
 
-  /** A native callback that runs `handle`, waits for it and never throws. */
+  /** Makes a callback for the addon: it runs `handle`, waits for it, and never throws. */
   wrap<Event>(handle: (event: Event) => unknown): NativeCallback<Event> {
     return (event, settle) => {
       const call = { model: this.#model, running: true }
@@ -95,8 +95,8 @@ export class Callbacks {
   }
 
   /**
-   * Ties a user's function to the asynchronous context in which it was given to us, as an event emitter would: its callers are native
-   * messages, which have no context of their own. Use this, not AsyncResource.bind, which forgets inside which calls the function runs.
+   * Makes a user's function run in the asynchronous context in which the user gave it to us, as an event emitter does: the addon calls it
+   * without any context. AsyncResource.bind would not do: it forgets which callbacks the function runs inside of.
    */
   bind<Event, Result>(userFunction: (event: Event) => Result): (event: Event) => Result {
     const context = new AsyncResource('torch-rnn-mnist')
@@ -106,7 +106,7 @@ export class Callbacks {
     }
   }
 
-  /** What a callback threw, if that is why a native call rejected with `error`. Each failure can be taken once. */
+  /** What a callback threw, if that is why a call of the addon rejected with `error`. Each failure can be taken once. */
   takeThrown(error: unknown): { readonly thrown: unknown } | undefined {
     const { code, failure } = error as { code?: string; failure?: number }
     if (code !== 'ERR_CALLBACK_FAILED' || failure === undefined) return undefined

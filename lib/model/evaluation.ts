@@ -5,9 +5,9 @@ import type { NativeEvaluation } from '../addon/binding'
 export interface ClassMetrics {
   /** The class, 0 to C - 1. */
   label: number
-  /** Of the samples that were given this answer, the share for which it is right. */
+  /** Share of the samples with this answer for which the answer is right, 0 to 1. */
   precision: number
-  /** Of the samples of this class, the share that was given this answer. */
+  /** Share of the samples of this class that got this answer, 0 to 1. */
   recall: number
   /** Harmonic mean of precision and recall. */
   f1: number
@@ -31,14 +31,14 @@ export interface Evaluation {
   seconds: number
 }
 
-/** Completes what the addon measured with all that follows from the confusion matrix. */
+/** Adds to what the addon measured everything that follows from the confusion matrix. */
 export function toEvaluation({ loss, samples, seconds, confusionMatrix }: NativeEvaluation): Evaluation {
   const perClass = confusionMatrix.map((_, label) => classMetrics(confusionMatrix, label))
   const hits = confusionMatrix.reduce((sum, row, label) => sum + (row[label] ?? 0), 0)
   return { accuracy: hits / samples, loss, samples, confusionMatrix, perClass, seconds }
 }
 
-/** What the evaluations of the parts of a data set, all for the same model, say about the whole: every mean is over samples, not parts. */
+/** Joins the evaluations of one model on the parts of a data set to that of the whole data set. Every mean is over samples, not over parts. */
 export function combineEvaluations(parts: readonly Evaluation[]): Evaluation {
   const samples = sum(parts.map((part) => part.samples))
   const loss = sum(parts.map((part) => part.loss * part.samples)) / samples

@@ -3,7 +3,7 @@ import { unexpected } from '../errors'
 import type { Tensor } from '../tensor'
 import type { Callbacks } from './callbacks'
 
-/** What can be hooked: the whole model (`''`), its recurrent layers, or its linear layer; PyTorch's names. */
+/** The modules that can be hooked, by PyTorch's names: the whole model (`''`), its recurrent layers, or its linear layer. */
 export type ModuleName = '' | 'basic_rnn' | 'FC'
 
 const MODULE_NAMES: readonly ModuleName[] = ['', 'basic_rnn', 'FC']
@@ -18,7 +18,7 @@ const MODULE_NAMES: readonly ModuleName[] = ['', 'basic_rnn', 'FC']
  * | `'FC'` | the top layer's last state `[N, H]` | logits `[N, C]` |
  */
 export interface ForwardHookEvent {
-  /** Whose pass it is. */
+  /** The module that computed. */
   readonly module: ModuleName
   /** True during training, false in forward and evaluate. */
   readonly training: boolean
@@ -72,7 +72,7 @@ export class ForwardHooks {
   async #run(event: NativeForwardEvent): Promise<void> {
     const registered = this.#hooks.get(event.module) ?? new Set()
     for (const entry of [...registered]) {
-      // A hook that an earlier one removed does not run any more.
+      // An earlier hook may have removed this one.
       if (registered.has(entry)) await entry.hook(event)
     }
   }

@@ -3,7 +3,7 @@ import type { HookHandle, ModuleName } from './forward-hooks'
 import type { ImageRNN } from './image-rnn'
 
 /**
- * Keeps what a module put out in the latest forward pass, by a forward hook: the tutorial's class of this name.
+ * Keeps the outputs of a module in its latest forward pass, by a forward hook: the tutorial's class of this name.
  *
  * @example
  * const activations = new SaveFeatures(model, 'basic_rnn')

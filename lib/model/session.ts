@@ -1,4 +1,4 @@
-/** What stands behind a model: the addon's part of it, and the rules by which calls are made. */
+/** The part of a model that users do not see: its object in the addon, and the rules for calling that. */
 import type { NativeImageRnn } from '../addon/binding'
 import { native } from '../addon/native'
 import { type Caller, toPublicError, translated } from '../addon/native-errors'
@@ -6,10 +6,10 @@ import { TorchRnnError } from '../errors'
 import type { ModelOptions } from '../options/options'
 import { Callbacks, wouldWaitForItself } from './callbacks'
 
-/** A native call, made with the number by which it can be stopped. */
+/** Makes a call of the addon with the number by which it can be stopped. */
 export type NativeCallMaker<Result> = (call: number) => Promise<Result>
 
-/** One model of the addon, whether it may be called now, and the errors of its calls. */
+/** One model of the addon: whether it may be called now, and what its calls reject with. */
 export class ModelSession {
   readonly native: NativeImageRnn
   readonly callbacks: Callbacks
@@ -54,7 +54,7 @@ export class ModelSession {
     if (this.#isDisposed) throw new TorchRnnError('ERR_DISPOSED', 'The model was disposed and cannot be used any more.')
   }
 
-  /** Until `train` settles, calls that change the model are refused. */
+  /** Runs a training. Until it settles, calls that change the model are refused. */
   async whileTraining<Result>(train: () => Promise<Result>): Promise<Result> {
     this.#isTraining = true
     try {
@@ -71,7 +71,7 @@ export class ModelSession {
   }
 
   /**
-   * Makes a native call. Its errors become {@link TorchRnnError}s with the stack of the public method's caller; a callback's error comes
+   * Calls the addon. Its errors become {@link TorchRnnError}s with the stack of the public method's caller; a callback's error comes
    * through as it is; an aborted call rejects with the reason of its signal.
    */
   async run<Result>(call: NativeCallMaker<Result>, caller: Caller, signal?: AbortSignal): Promise<Result> {

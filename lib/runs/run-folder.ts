@@ -12,13 +12,13 @@ const CONFIG = 'config.json'
 const MODEL = 'model.safetensors'
 
 /**
- * What a training run leaves behind: `config.json`, `metrics.jsonl` and `metrics.csv` (values that the same seed repeats), `timing.jsonl`
- * (those that it does not) and `model.safetensors`.
+ * The folder of a training run: `config.json`, `metrics.jsonl` and `metrics.csv` (values that are the same for the same seed), `timing.jsonl`
+ * (values that differ from run to run) and `model.safetensors`.
  */
 export class RunFolder {
   readonly path: string
 
-  /** Whether this run made it. */
+  /** Whether this run made the folder. */
   readonly #isNew: boolean
 
   private constructor(path: string, isNew: boolean) {
@@ -47,7 +47,7 @@ export class RunFolder {
     return join(this.path, MODEL)
   }
 
-  /** Writes what was asked for, and with which versions and device. When that fails, a folder that was made for it goes again. */
+  /** Writes the options as resolved, the versions and the device. When that fails, a folder that this run made is removed again. */
   async writeConfig(config: Readonly<Record<string, unknown>>): Promise<void> {
     try {
       await writeFileDurably(join(this.path, CONFIG), Buffer.from(`${JSON.stringify(config, undefined, 2)}\n`))
@@ -106,13 +106,13 @@ async function makeNewFolder(): Promise<string> {
       await mkdir(path)
       return path
     } catch (error) {
-      // Another run began in this very second.
+      // EEXIST: another run began in the same second.
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw toFileSystemError('write', path, error)
     }
   }
 }
 
-/** Makes a folder and those above it. Not by mkdir's `recursive`: in a folder such as /proc, which takes none, that never ends in Node 20. */
+/** Makes a folder and those above it. Node 20's mkdir with `recursive` never returns in a place that takes no folders, such as /proc. */
 async function makeFolder(path: string): Promise<void> {
   try {
     await mkdir(path)
@@ -126,7 +126,7 @@ async function makeFolder(path: string): Promise<void> {
   }
 }
 
-/** Adds text completely or not at all: on a full disk, a part of it would fit. */
+/** Adds text completely or not at all. On a full disk, an ordinary write may add a part of it. */
 async function appendWhole(file: string, text: string): Promise<void> {
   const handle = await open(file, 'a')
   try {

@@ -2,7 +2,7 @@
 
 /** Progress within an epoch, every `logInterval` batches and after the last one. */
 export interface BatchEvent {
-  /** Tells the events apart. */
+  /** The kind of event. */
   type: 'batch'
   /** Running epoch, from 1. */
   epoch: number
@@ -28,7 +28,7 @@ export interface BatchEvent {
 
 /** An epoch is over. */
 export interface EpochEvent {
-  /** Tells the events apart. */
+  /** The kind of event. */
   type: 'epoch'
   /** The epoch, from 1. */
   epoch: number

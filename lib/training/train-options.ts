@@ -1,4 +1,4 @@
-/** What a training is asked for, and the data it divides. */
+/** The options of a training, and how they divide the data. */
 import type { NativeDataset } from '../addon/binding'
 import { type ImageDataset, viewOf } from '../data/dataset'
 import { toNativeDataset } from '../data/native-data'
@@ -7,13 +7,13 @@ import { checkSignal } from '../model/abort'
 import type { TrainHyperparameters } from '../options/options'
 import type { BatchEvent, EpochEvent } from './events'
 
-/** How to train, and whom to tell. */
+/** How to train, when to stop, and what to call meanwhile. */
 export interface TrainOptions extends TrainHyperparameters {
   /** Samples to measure the model on after every epoch; it does not learn from them. Not together with `validationSplit`. */
   validationData?: ImageDataset
   /**
-   * Sets part of the training set aside for validation: so many samples (an integer from 1), or such a share (between 0 and 1). Which ones
-   * follows from the model's seed alone, so that a second training of the model sets the same ones aside.
+   * Sets a part of the training set aside for validation: a number of samples (an integer from 1), or a share of them (between 0 and 1). The
+   * model's seed alone decides which samples, so a second training of the model sets the same ones aside.
    */
   validationSplit?: number
   /**

@@ -25,12 +25,9 @@ namespace {
 constexpr int64_t kMaxThreads = 1024;
 
 // Bytes of a network with its gradients and Adam's two moments.
-int64_t EstimateBytes(const ModelOptions& o) {
-  const double hidden = static_cast<double>(o.hidden_size);
-  const double first = hidden * (static_cast<double>(o.input_size) + hidden + 2);
-  const double others = static_cast<double>(o.num_layers - 1) * hidden * (2 * hidden + 2);
-  const double parameters = first + others + static_cast<double>(o.num_classes) * (hidden + 1);
-  return static_cast<int64_t>(parameters * 4 * sizeof(float));
+int64_t BytesOf(const ModelOptions& options) {
+  constexpr int64_t kBuffers = 4;
+  return LayOut(options).size * kBuffers * static_cast<int64_t>(sizeof(float));
 }
 
 // Options of a call that may be stopped: its number, and the samples that are computed at once (0: the default).
@@ -79,7 +76,7 @@ ImageRnnWrap::ImageRnnWrap(const Napi::CallbackInfo& info) : ObjectWrap(info) {
     queue_ = std::make_shared<JobQueue>(
         ThreadHooks{[session = session_] { session->Open(); }, ReleaseThreadPool, [session = session_] { session->Close(); }});
     Environment::Of(env).AddQueue(queue_);
-    ReportMemory(env, EstimateBytes(options));
+    ReportMemory(env, BytesOf(options));
   });
 }
 
