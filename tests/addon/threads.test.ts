@@ -75,3 +75,23 @@ linux('a model that does nothing keeps no threads of libtorch, and computes as b
   expect(outcome).toMatchObject(WELL_ENDED)
   expect(outcome.stdout).toBe('true 2\n')
 })
+
+/** libgomp prints its settings when it is opened, as this variable asks it to. */
+const SHOW_SETTINGS = { OMP_DISPLAY_ENV: 'verbose' }
+
+linux.each([
+  ['1500 by default', {}, "'1500'"],
+  ['as the user sets it', { GOMP_SPINCOUNT: '77' }, "'77'"],
+  ["by the user's policy", { OMP_WAIT_POLICY: 'PASSIVE' }, "'0'"],
+])('a thread that waits for work spins %s, so that programs can share the cores', async (_, set, expected) => {
+  const body = `
+    const before = JSON.stringify(process.env)
+    await new ImageRNN(options).threadCount()
+    const { execFileSync } = require('node:child_process')
+    const child = JSON.parse(execFileSync(process.execPath, ['-p', 'JSON.stringify(process.env)'], { encoding: 'utf8' }))
+    console.log(before === JSON.stringify(process.env), child.GOMP_SPINCOUNT)
+  `
+  const { stdout, stderr } = await runScript(body, { env: { ...SHOW_SETTINGS, ...set } })
+  expect(stderr).toContain(`GOMP_SPINCOUNT = ${expected}`)
+  expect(stdout).toBe(`true ${'GOMP_SPINCOUNT' in set ? set.GOMP_SPINCOUNT : undefined}\n`)
+})
