@@ -93,8 +93,8 @@ class ReusingAllocator : public c10::Allocator {
 
  private:
   static void* Allocate(size_t size) {
-    // A size so large that the sum would wrap around: libtorch's own function refuses it.
-    const bool fits = size <= std::numeric_limits<size_t>::max() - kHeader;
+    // With the header, the largest sizes would be none any more: libtorch's own function refuses them as they are.
+    const bool fits = size <= static_cast<size_t>(std::numeric_limits<ptrdiff_t>::max()) - kHeader;
     void* const start = c10::alloc_cpu(fits ? size + kHeader : size);
     *static_cast<size_t*>(start) = size;
     return static_cast<std::byte*>(start) + kHeader;
