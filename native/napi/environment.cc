@@ -25,12 +25,12 @@ Napi::Error CurrentException(Napi::Env env) {
 }
 
 Environment::Environment(Napi::Env env) : env_(env), dispatcher_(std::make_shared<Dispatcher>(env)) {
-  // Registered after the dispatcher's thread-safe function: cleanup runs in reverse order, so ours runs while that still lives.
+  // Registered after the dispatcher's thread-safe function: cleanup runs in reverse order, so the function still exists when this runs.
   env.AddCleanupHook(Teardown, this);
 }
 
 void Environment::Teardown(Environment* self) {
-  self->dispatcher_->Close();  // First, so that whatever the jobs still post is dropped instead of run.
+  self->dispatcher_->Close();  // First, so that tasks the jobs still post are dropped instead of run.
   for (const std::shared_ptr<JobQueue>& queue : self->queues_) queue->Close();
   for (const std::shared_ptr<JobQueue>& queue : self->queues_) queue->Join();
   self->queues_.clear();

@@ -56,7 +56,9 @@ TEST(ZerosAreZerosInAReusedBlock) {
 
 TEST(ReleaseGivesAllBlocksBack) {
   OnKeepingThread([] {
-    { const std::vector<torch::Tensor> several = {torch::zeros({kLarge}), torch::zeros({kLarge}), torch::zeros({kLarge * 2})}; }
+    {
+      const std::vector<torch::Tensor> several = {torch::zeros({kLarge}), torch::zeros({kLarge}), torch::zeros({kLarge * 2})};
+    }
     REQUIRE_EQ(KeptBytes(), 4 * kLargeBytes);
     ReleaseKeptMemory();
     REQUIRE_EQ(KeptBytes(), 0);
