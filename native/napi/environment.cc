@@ -55,8 +55,8 @@ napi_deferred Environment::Take(uint64_t id) {
   return deferred;
 }
 
-// The C functions, because the C++ ones would throw while a worker is being terminated (process-exit.test.ts, "is no obstacle to the
-// exit of the process").
+// The C functions, because the C++ ones would throw while a worker is being terminated (process-exit.test.ts, "does not stop the process
+// from exiting").
 void Environment::Resolve(uint64_t id, Napi::Value value) {
   if (const napi_deferred deferred = Take(id)) napi_resolve_deferred(env_, deferred, value);
 }
