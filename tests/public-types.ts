@@ -1,6 +1,6 @@
 /**
- * What TypeScript lets users write, and what not. Nothing here runs: `tsc` checks it with the types of the tests, and an expected error that
- * does not come is an error.
+ * What TypeScript accepts and refuses. Nothing here runs: `tsc` checks it together with the tests, and an expected error that does not occur
+ * is an error.
  */
 import {
   type EpochEvent,

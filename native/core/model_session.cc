@@ -15,7 +15,7 @@
 namespace torch_rnn_mnist {
 namespace {
 
-// The smallest training and evaluation there is.
+// The smallest possible training and evaluation.
 void UseEverythingOnce() {
   ModelOptions options;
   options.input_size = options.hidden_size = options.num_layers = 1;
@@ -33,10 +33,10 @@ void UseEverythingOnce() {
   Predict(model, engine, torch::zeros({1, 1, 1}), /*batch_size=*/0, stop);
 }
 
-// When the process exits, static objects are destroyed in the reverse order in which they were made, and exit handlers run in between.
-// libtorch makes many of its own when they are first used, autograd's for instance. So they are all used before the handler that stops
-// the queues is registered: it then runs before they are destroyed, and no thread computes with dead ones (process-exit.test.ts, "when
-// the exit listeners of the package were removed").
+// At process exit, static objects are destroyed and exit handlers run in the reverse order of their creation. libtorch creates many of its
+// static objects at first use, autograd's for instance. So this code uses them all before it registers the handler that stops the queues.
+// The handler then runs before they are destroyed, and no thread computes with destroyed objects (process-exit.test.ts, "when the exit
+// listeners of the package were removed").
 void PrepareForExit() {
   static std::once_flag once;
   std::call_once(once, [] {
@@ -89,13 +89,13 @@ Trainer& ModelSession::trainer() {
 
 void ModelSession::StartTraining() {
   ImageRnn& network = model();
-  trainer_.reset();  // Before the new one takes memory of its own.
+  trainer_.reset();  // Frees its memory before the new one is made.
   trainer_ = std::make_unique<Trainer>(network, *engine_);
 }
 
 void ModelSession::MoveTo(torch::Device device) {
   ImageRnn& network = model();
-  trainer_.reset();  // Its moments lie on the device that is left.
+  trainer_.reset();  // Its moments are on the old device.
   network.MoveTo(device);
 }
 

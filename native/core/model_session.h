@@ -10,27 +10,27 @@
 
 namespace torch_rnn_mnist {
 
-// What belongs to one model's computing thread: the network, what computes it, and the training under way. It only holds them; jobs call
-// the functions. Only `hooks` may be touched from other threads.
+// What belongs to one model's computing thread: the network, its engine and the current training. It only holds them; the work is in the
+// functions that jobs call. Only `hooks` may be used from other threads.
 class ModelSession {
  public:
   // Cheap: the network itself is built by Open, on the computing thread.
   ModelSession(const ModelOptions& options, torch::Device device, int threads);
 
-  // Prepares the computing thread and builds the network. Never throws: a failure is kept, and model() throws it.
+  // Prepares the computing thread and builds the network. Never throws: model() throws a failure later.
   void Open() noexcept;
   // Frees the network, on the computing thread.
   void Close() noexcept;
 
-  // These throw why the network could not be built, and ERR_DISPOSED when it was freed.
+  // These throw the error of a failed Open, or ERR_DISPOSED once the network is freed.
   ImageRnn& model();
   Engine& engine();
-  // Throws ERR_INVALID_ARGUMENT before StartTraining.
+  // Throws ERR_INVALID_ARGUMENT when StartTraining was not called.
   Trainer& trainer();
 
   // A fresh optimizer for a new training.
   void StartTraining();
-  // Moves the network; the optimizer's state is dropped. On failure the network stays where it was.
+  // Moves the network and drops the optimizer's state. On failure the network stays where it was.
   void MoveTo(torch::Device device);
 
   // Thread-safe.

@@ -1,5 +1,5 @@
-// Opens shared libraries by absolute path, so that the addon, which names libtorch by SONAME only, binds to exactly those.
-// RPATH cannot express a search order that is decided at run time. Links no libtorch, so it always loads itself.
+// Opens shared libraries by absolute path. The addon names libtorch by SONAME only, so it then binds to exactly these libraries.
+// An RPATH cannot do this, because the search order is decided at run time. Does not link libtorch, so it can always be loaded.
 
 #include <napi.h>
 
@@ -16,7 +16,7 @@
 
 namespace {
 
-// An open library, which stays open for good.
+// An open library. It is never closed.
 #ifdef _WIN32
 void* Open(const std::string& path) {
   return reinterpret_cast<void*>(LoadLibraryExA(path.c_str(), nullptr, LOAD_WITH_ALTERED_SEARCH_PATH));
@@ -95,7 +95,7 @@ Napi::Value TorchVersion(const Napi::CallbackInfo& info) {
   return Napi::String::New(info.Env(), part(56) + "." + part(48) + "." + part(40));
 }
 
-// claim(folder): the first folder that any environment of this process claimed. Two libtorches in one process would not get along.
+// claim(folder): returns the first folder that any environment of this process claimed, because one process can use only one libtorch.
 Napi::Value ClaimFolder(const Napi::CallbackInfo& info) {
   static std::mutex mutex;
   static std::string claimed;

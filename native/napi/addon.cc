@@ -12,9 +12,9 @@
 namespace torch_rnn_mnist {
 namespace {
 
-// The process is about to exit: no environment cleanup runs then, but static destructors do, libtorch's too, and a thread that still
-// computes would crash. lib/addon/native.ts calls it from the 'exit' event; for programs that remove its listeners, ModelSession has
-// another way.
+// Called when the process is about to exit. Environment cleanup does not run then, but static destructors do, libtorch's too, and a thread
+// that still computes would crash. lib/addon/native.ts calls it from the 'exit' event. For programs that remove that listener, ModelSession
+// registers an exit handler.
 void StopEverything(const Napi::CallbackInfo&) { JobQueue::StopAll(); }
 
 Napi::Value CudaDevices(const Napi::CallbackInfo& info) {

@@ -14,7 +14,7 @@ namespace torch_rnn_mnist {
 
 inline constexpr int64_t kMaxSafeInteger = 9007199254740991;  // Number.MAX_SAFE_INTEGER
 
-// Readers of JavaScript values. TypeScript has checked them before; here a wrong one still gives ERR_INVALID_ARGUMENT, never a crash.
+// Readers of JavaScript values. TypeScript has already checked them; here a wrong value still gives ERR_INVALID_ARGUMENT, never a crash.
 // All throw Error.
 
 Napi::Object RequireObject(const Napi::Value& value, const char* name);
@@ -26,7 +26,7 @@ std::string RequireString(const Napi::Object& object, const char* key);
 // The values of a Float64Array, each finite.
 std::vector<double> RequireNumbers(const Napi::Object& object, const char* key);
 
-// The value that belongs to a name.
+// The value for a name in a table.
 template <typename Value>
 Value RequireChoice(const Napi::Object& object, const char* key, std::initializer_list<std::pair<const char*, Value>> choices) {
   const std::string name = RequireString(object, key);

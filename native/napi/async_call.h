@@ -16,14 +16,14 @@
 
 namespace torch_rnn_mnist {
 
-// The result of work that has none: the promise resolves to undefined.
+// The result of work without a result: the promise resolves to undefined.
 struct Nothing {};
 inline Napi::Value NothingToJavaScript(Napi::Env env, const Nothing&) { return env.Undefined(); }
 
 // The one way to do slow work: `work` runs on the model's thread, `convert` on the JavaScript thread, and the promise settles.
 //
-// `work` holds C++ values only (captures by value or by move; shared_ptr for what it borrows): no Napi::* may be created, copied or
-// destroyed on a computing thread. What either of them throws rejects the promise, with a stable code.
+// `work` holds C++ values only (captured by value or by move; shared_ptr for what it borrows): no Napi::* may be created, copied or
+// destroyed on a computing thread. An exception from either rejects the promise, with a stable code.
 template <typename Result>
 class CallJob : public Job {
  public:
@@ -35,7 +35,7 @@ class CallJob : public Job {
 
   void Run() noexcept override {
     try {
-      ThrowIfStopped(*stop());  // The stop may have come before the turn.
+      ThrowIfStopped(*stop());  // A stop may have been requested before this job ran.
       PostResult(std::make_shared<const Result>(work_(stop())));
     } catch (const CallbackFailed& failed) {
       PostError([failed](Napi::Env env) { return ToJavaScript(env, failed); });
@@ -88,7 +88,7 @@ Napi::Promise QueueCall(JobQueue& queue, uint64_t id, Napi::Object keep_alive, t
   return pending.promise;
 }
 
-// Runs the body of a synchronous method so that no C++ exception gets out: every one becomes a JavaScript error.
+// Runs the body of a synchronous method and turns every C++ exception into a JavaScript error.
 template <typename Body>
 auto Guarded(Napi::Env env, Body body) -> decltype(body()) {
   try {

@@ -41,7 +41,7 @@ std::shared_ptr<CallbackCall> Callback::Call(MakeEvent make_event, const std::sh
   dispatcher_->Post([call, function_id = function_, make_event = std::move(make_event)](Napi::Env env) {
     try {
       const Napi::Function function = Environment::Of(env).FindFunction(function_id);
-      if (function.IsEmpty()) return call->Settle(0);  // Removed meanwhile: nobody wants the event.
+      if (function.IsEmpty()) return call->Settle(0);  // The function was removed in the meantime.
       const auto settle = Napi::Function::New(env, [call](const Napi::CallbackInfo& info) { call->Settle(info[0].ToNumber()); });
       function.Call({make_event(env), settle});
     } catch (...) {

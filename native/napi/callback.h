@@ -15,7 +15,7 @@
 
 namespace torch_rnn_mnist {
 
-// A JavaScript function failed. lib/model/callbacks.ts knows the error by the failure's number.
+// A JavaScript function failed. lib/model/callbacks.ts finds its error by the number.
 class CallbackFailed : public Error {
  public:
   explicit CallbackFailed(uint32_t failure) : Error("ERR_CALLBACK_FAILED", "A callback failed."), failure_(failure) {}
@@ -26,19 +26,19 @@ class CallbackFailed : public Error {
   uint32_t failure_;
 };
 
-// With the number as `failure`.
+// Passes the number on as `failure`.
 Napi::Error ToJavaScript(Napi::Env env, const CallbackFailed& failed);
 
-// A call of a JavaScript function that is under way. For the computing thread.
+// A pending call of a JavaScript function. For the computing thread.
 class CallbackCall {
  public:
   explicit CallbackCall(std::shared_ptr<StopSignal> stop) : stop_(std::move(stop)) {}
 
-  // Blocks until JavaScript has settled the call or the job is asked to stop. Throws CallbackFailed when the function failed, and what
-  // StoppedError tells when the wait was ended by a stop.
+  // Blocks until JavaScript has settled the call or the job is asked to stop. Throws CallbackFailed when the function failed, and the
+  // StoppedError when a stop ended the wait.
   void Wait();
 
-  // JavaScript thread: the function is done (0), or has failed (a number that tells JavaScript which error it was).
+  // On the JavaScript thread: the function is done (0), or has failed (the number by which JavaScript finds the error).
   // Only the first call counts.
   void Settle(uint32_t failure);
 
@@ -48,9 +48,9 @@ class CallbackCall {
 };
 
 // A JavaScript function that a computing thread calls: function(event, settle), where `settle(failure)` must be called exactly
-// once, when the event has been dealt with. It must not throw; lib/model/callbacks.ts wraps the user's functions that way.
+// once, when the event has been handled. It must not throw; lib/model/callbacks.ts wraps the user's functions accordingly.
 //
-// Created on the JavaScript thread; may be called and destroyed on any thread, also after the environment has ended.
+// Created on the JavaScript thread; may be called and destroyed on any thread, even after the environment has ended.
 class Callback {
  public:
   using MakeEvent = std::function<Napi::Value(Napi::Env)>;

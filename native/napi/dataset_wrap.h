@@ -8,11 +8,12 @@
 
 namespace torch_rnn_mnist {
 
-// new ImageStorage({ data, shape }, labels: { data: Uint8Array, shape }): borrows the arrays, which nobody may change or transfer any more.
+// new ImageStorage({ data, shape }, labels: { data: Uint8Array, shape }): borrows the arrays, which must not be changed or transferred
+// afterwards.
 class StorageWrap : public Napi::ObjectWrap<StorageWrap> {
  public:
   static Napi::Function Define(Napi::Env env);
-  // Throws Error ERR_INVALID_ARGUMENT when `value` is no ImageStorage of this environment.
+  // Throws Error ERR_INVALID_ARGUMENT when `value` is not an ImageStorage of this environment.
   static std::shared_ptr<const ImageStorage> Read(const Napi::Value& value);
 
   explicit StorageWrap(const Napi::CallbackInfo& info);
@@ -25,7 +26,7 @@ class StorageWrap : public Napi::ObjectWrap<StorageWrap> {
 class DatasetWrap : public Napi::ObjectWrap<DatasetWrap> {
  public:
   static Napi::Function Define(Napi::Env env);
-  // Throws Error ERR_INVALID_ARGUMENT when `value` is no Dataset of this environment.
+  // Throws Error ERR_INVALID_ARGUMENT when `value` is not a Dataset of this environment.
   static std::shared_ptr<const Dataset> Read(const Napi::Value& value);
 
   explicit DatasetWrap(const Napi::CallbackInfo& info);

@@ -16,11 +16,11 @@ void RunTask(napi_env env, napi_value /*function*/, void* /*context*/, void* dat
     try {
       (*task)(env);
     } catch (...) {
-      // Tasks settle promises and report errors through them; what still escapes is made as visible as any uncaught exception.
+      // Tasks report errors through promises. Any other exception is raised as an uncaught one, so that it is seen.
       napi_fatal_exception(env, CurrentException(env).Value());
     }
   } catch (...) {
-    // JavaScript may not run any more, or there is no memory for an error: nobody can be told.
+    // JavaScript can no longer run, or there is no memory for an error: it cannot be reported.
   }
 }
 

@@ -7,13 +7,13 @@
 
 namespace torch_rnn_mnist {
 
-// Runs tasks on the JavaScript thread of one environment: the only thread-safe function there is, and the only way from a
+// Runs tasks on the JavaScript thread of one environment. It holds the environment's only thread-safe function, and is the only way from a
 // computing thread to JavaScript.
 //
 // Rules:
 // 1. A task holds C++ values only. Napi::* are created, copied and destroyed on the JavaScript thread alone.
-// 2. After Close no task runs any more, and posting drops the task. So nobody touches the environment while it ends.
-// 3. The dispatcher keeps the process alive only while it is held: while a promise of ours is pending.
+// 2. After Close no task runs, and posted tasks are dropped. So nothing uses the environment while it ends.
+// 3. The dispatcher keeps the process alive only while it is held: while a promise of the addon is pending.
 class Dispatcher {
  public:
   using Task = std::function<void(Napi::Env)>;
@@ -22,7 +22,7 @@ class Dispatcher {
   Dispatcher(const Dispatcher&) = delete;
   Dispatcher& operator=(const Dispatcher&) = delete;
 
-  // Any thread. Tasks run in the order in which they were posted, each with microtasks drained behind it.
+  // Any thread. Tasks run in the order in which they were posted; microtasks run after each.
   void Post(Task task);
 
   // JavaScript thread: as long as there are more holds than releases, the event loop stays alive.

@@ -25,12 +25,12 @@ Napi::Error CurrentException(Napi::Env env) {
 }
 
 Environment::Environment(Napi::Env env) : env_(env), dispatcher_(std::make_shared<Dispatcher>(env)) {
-  // Registered after the dispatcher's thread-safe function: cleanup runs in reverse order, so ours runs while that still lives.
+  // Registered after the dispatcher's thread-safe function: cleanup runs in reverse order, so the function still exists when this runs.
   env.AddCleanupHook(Teardown, this);
 }
 
 void Environment::Teardown(Environment* self) {
-  self->dispatcher_->Close();  // First, so that whatever the jobs still post is dropped instead of run.
+  self->dispatcher_->Close();  // First, so that tasks the jobs still post are dropped instead of run.
   for (const std::shared_ptr<JobQueue>& queue : self->queues_) queue->Close();
   for (const std::shared_ptr<JobQueue>& queue : self->queues_) queue->Join();
   self->queues_.clear();
@@ -55,8 +55,8 @@ napi_deferred Environment::Take(uint64_t id) {
   return deferred;
 }
 
-// The C functions, because the C++ ones would throw while a worker is being terminated (process-exit.test.ts, "is no obstacle to the
-// exit of the process").
+// The C functions, because the C++ ones would throw while a worker is being terminated (process-exit.test.ts, "does not stop the process
+// from exiting").
 void Environment::Resolve(uint64_t id, Napi::Value value) {
   if (const napi_deferred deferred = Take(id)) napi_resolve_deferred(env_, deferred, value);
 }

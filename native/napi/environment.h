@@ -13,14 +13,14 @@
 
 namespace torch_rnn_mnist {
 
-// The JavaScript error for an Error: with `code`, and `detail` where there is some.
+// The JavaScript error for an Error: with `code`, and with `detail` unless it is empty.
 Napi::Error ToJavaScript(Napi::Env env, const Error& error);
 
-// The JavaScript error for the exception that is being handled: a JavaScript error as it is, everything else by its translation.
+// The JavaScript error for the exception being handled: a JavaScript error unchanged, any other exception translated.
 Napi::Error CurrentException(Napi::Env env);
 
-// Everything that the addon knows about one Node environment (the main thread or a worker_thread). Nothing is static, so the addon
-// can be loaded several times. JavaScript thread only, but for `dispatcher`.
+// The addon's state for one Node environment (the main thread or a worker_thread). Nothing is static, so the addon can be loaded several
+// times. JavaScript thread only, except for `dispatcher`.
 class Environment {
  public:
   explicit Environment(Napi::Env env);
@@ -29,25 +29,25 @@ class Environment {
 
   const std::shared_ptr<Dispatcher>& dispatcher() const { return dispatcher_; }
 
-  // A promise that a computing thread will settle by its number. `keep_alive` is not collected before.
+  // A promise that a computing thread will settle by its number. `keep_alive` is not garbage-collected before that.
   struct PendingPromise {
     uint64_t id;
     Napi::Promise promise;
   };
   PendingPromise AddPromise(Napi::Object keep_alive);
-  // Each promise is settled once; a second time does nothing. Where JavaScript may not run any more (a worker is being terminated), it
-  // stays as it is: nobody waits.
+  // Each promise is settled once; a second call does nothing. When JavaScript can no longer run (a worker is being terminated), the promise
+  // stays pending: no code waits for it.
   void Resolve(uint64_t id, Napi::Value value);
   void Reject(uint64_t id, Napi::Value error);
 
-  // A JavaScript function that a computing thread knows by its number. A weak one is not kept alive by that.
+  // A JavaScript function that a computing thread calls by its number. A weak one may be garbage-collected.
   enum class Hold { kStrong, kWeak };
   uint64_t AddFunction(Napi::Function function, Hold hold);
   void RemoveFunction(uint64_t id) { functions_.erase(id); }
-  // Empty when the function was removed or collected meanwhile.
+  // Empty when the function was removed or garbage-collected.
   Napi::Function FindFunction(uint64_t id);
 
-  // Keeps a JavaScript object from being collected until the last copy of the result is gone, on whatever thread that happens.
+  // Keeps a JavaScript object alive until the last copy of the result is destroyed, on any thread.
   std::shared_ptr<void> KeepAlive(Napi::Object object);
 
   // Queues are stopped and joined when the environment ends.
@@ -59,7 +59,7 @@ class Environment {
 
  private:
   struct Pending {
-    napi_deferred deferred;  // Freed by being settled.
+    napi_deferred deferred;  // Freed when settled.
     Napi::ObjectReference keep_alive;
   };
 
@@ -68,7 +68,7 @@ class Environment {
   napi_deferred Take(uint64_t id);
 
   const Napi::Env env_;
-  std::shared_ptr<Dispatcher> dispatcher_;  // Shared with computing threads, which may outlive this object for a moment.
+  std::shared_ptr<Dispatcher> dispatcher_;  // Shared with computing threads, which may briefly outlive this object.
   uint64_t next_id_ = 1;
   std::unordered_map<uint64_t, Pending> promises_;
   std::unordered_map<uint64_t, Napi::FunctionReference> functions_;

@@ -10,7 +10,7 @@
 namespace torch_rnn_mnist {
 namespace {
 
-// Copies of tensors, which the hook may keep and change.
+// Copies of the tensors, so that the hook may keep and change them.
 std::vector<torch::Tensor> CopyAll(const std::vector<torch::Tensor>& tensors) {
   std::vector<torch::Tensor> copies;
   for (const torch::Tensor& tensor : tensors) copies.push_back(CopyForJavaScript(tensor));

@@ -24,13 +24,13 @@ namespace {
 
 constexpr int64_t kMaxThreads = 1024;
 
-// Bytes of a network with its gradients and Adam's two moments.
+// Bytes for a network, its gradients and Adam's two moments.
 int64_t BytesOf(const ModelOptions& options) {
   constexpr int64_t kBuffers = 4;
   return LayOut(options).size * kBuffers * static_cast<int64_t>(sizeof(float));
 }
 
-// Options of a call that may be stopped: its number, and the samples that are computed at once (0: the default).
+// Options of a call that can be stopped: its number, and how many samples are computed together (0: the default).
 struct CallOptions {
   uint64_t call;
   int64_t batch_size;
@@ -82,7 +82,7 @@ ImageRnnWrap::ImageRnnWrap(const Napi::CallbackInfo& info) : ObjectWrap(info) {
 
 void ImageRnnWrap::Finalize(Napi::BasicEnv env) {
   if (!queue_) return;  // The constructor threw.
-  // No job is waiting or running: each keeps this object alive. So the thread is idle and ends at once.
+  // No job is waiting or running, because each would keep this object alive. So the thread is idle and ends at once.
   queue_->Close();
   queue_->Join();
   ReportMemory(env, 0);
@@ -217,7 +217,7 @@ Napi::Value ImageRnnWrap::MoveTo(const Napi::CallbackInfo& info) {
 Napi::Value ImageRnnWrap::ThreadCount(const Napi::CallbackInfo& info) {
   return Guarded(info.Env(), [&] {
     const auto work = [](ModelSession& session, const std::shared_ptr<StopSignal>&) {
-      session.model();  // Throws where there is none.
+      session.model();  // Throws when there is none.
       return at::get_num_threads();
     };
     return Queue(info, work, [](Napi::Env env, int threads) { return Napi::Number::New(env, threads); });
@@ -234,8 +234,8 @@ void ImageRnnWrap::Stop(const Napi::CallbackInfo& info) {
 void ImageRnnWrap::SetForwardHook(const Napi::CallbackInfo& info) {
   Guarded(info.Env(), [&] {
     const HookedModule module = ReadModule(info[0]);
-    // The hook is kept alive by this object alone, as its property. It refers back to the model, so a reference from native code would
-    // keep both for ever (memory.stress.ts, "left to the garbage collector").
+    // Only a property of this object keeps the hook alive. The hook refers back to the model, so a reference from native code would keep
+    // both for ever (memory.stress.ts, "left to the garbage collector").
     const std::string property = "hook " + std::string(kHookedModuleNames[static_cast<size_t>(module)]);
     info.This().As<Napi::Object>().Set(property, info[1]);
     ForwardHook hook;

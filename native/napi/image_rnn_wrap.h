@@ -11,8 +11,8 @@
 
 namespace torch_rnn_mnist {
 
-// One network and its thread. Every method that computes returns a promise and is queued on that thread, first in, first out. Those that
-// take long have a number, `call` in their options, by which `stop` ends them. lib/addon/binding.ts holds the typed interface.
+// One network and its thread. Every method that computes returns a promise and is queued on that thread, first in, first out. Long ones
+// take a number, `call` in their options, by which `stop` ends them. lib/addon/binding.ts has the typed interface.
 class ImageRnnWrap : public Napi::ObjectWrap<ImageRnnWrap> {
  public:
   static Napi::Function Define(Napi::Env env);
@@ -37,8 +37,8 @@ class ImageRnnWrap : public Napi::ObjectWrap<ImageRnnWrap> {
   Napi::Value Dispose(const Napi::CallbackInfo& info);
   Napi::Value Device(const Napi::CallbackInfo& info);
 
-  // Queues `work(session, stop)` on the model's thread and returns the promise of what `convert(env, result)` makes of its result;
-  // undefined where the work has none. `call` is the number by which it can be stopped.
+  // Queues `work(session, stop)` on the model's thread and returns a promise of its result, converted by `convert(env, result)`; undefined
+  // for work without a result. `call` is the number by which it can be stopped.
   template <typename Work, typename Convert>
   Napi::Value Queue(const Napi::CallbackInfo& info, Work work, Convert convert, uint64_t call = 0);
   template <typename Work>
@@ -49,7 +49,7 @@ class ImageRnnWrap : public Napi::ObjectWrap<ImageRnnWrap> {
   std::shared_ptr<ModelSession> session_;  // Shared with the jobs and the queue's thread.
   std::shared_ptr<JobQueue> queue_;        // Shared with the environment, which stops it at its end.
   int64_t input_size_ = 0;
-  std::string device_;          // As resolved at the start, such as "cuda:0".
+  std::string device_;          // The device in use, such as "cuda:0".
   int64_t reported_bytes_ = 0;  // What V8 was told; undone in dispose and in the finalizer.
 };
 

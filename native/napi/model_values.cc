@@ -9,7 +9,7 @@
 namespace torch_rnn_mnist {
 namespace {
 
-constexpr int64_t kMaxEpoch = (int64_t{1} << 48) - 1;  // The random order of an epoch has so many bits for its number.
+constexpr int64_t kMaxEpoch = (int64_t{1} << 48) - 1;  // The random order of an epoch leaves 48 bits for the epoch's number.
 
 }  // namespace
 

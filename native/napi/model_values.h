@@ -12,11 +12,11 @@
 
 namespace torch_rnn_mnist {
 
-// What crosses for a model. lib/addon/binding.ts has the types of the JavaScript side.
+// Conversion of a model's values from and to JavaScript. lib/addon/binding.ts has their TypeScript types.
 
 inline constexpr int64_t kMaxSize = 1 << 24;  // Bound of every size option: no product of two of them overflows.
 
-// In. All throw Error.
+// From JavaScript. All throw Error.
 ModelOptions ReadModelOptions(const Napi::Object& object);
 BatchRange ReadBatchRange(const Napi::Object& object);
 torch::Tensor ReadImages(const Napi::Value& value, int64_t input_size);
@@ -24,7 +24,7 @@ HookedModule ReadModule(const Napi::Value& value);
 StateDict ReadState(const Napi::Object& object);
 TrainingSnapshot ReadTraining(const Napi::Object& object);
 
-// Out.
+// To JavaScript.
 Napi::Object ProgressToJavaScript(Napi::Env env, const TrainProgress& progress);
 Napi::Value RangeToJavaScript(Napi::Env env, const RangeResult& result);
 Napi::Value EvaluationToJavaScript(Napi::Env env, const Evaluation& evaluation);

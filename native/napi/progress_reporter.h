@@ -7,15 +7,15 @@
 
 namespace torch_rnn_mnist {
 
-// Tells JavaScript about progress without making training wait: one callback may be under way while the next batches run. When it is
-// still not done at the next report, training waits, so that events cannot pile up. For the computing thread.
+// Reports progress to JavaScript without making training wait: one callback may run while the next batches are computed. If it is not done
+// at the next report, training waits, so that events cannot pile up. For the computing thread.
 class ProgressReporter {
  public:
   ProgressReporter(std::shared_ptr<Callback> callback, std::shared_ptr<StopSignal> stop);
 
-  // Throws CallbackFailed when the callback before this one failed.
+  // Throws CallbackFailed when the previous callback failed.
   void Report(const TrainProgress& progress);
-  // Waits for the callback that is under way; after a stop it does not wait. Throws as Report.
+  // Waits for the pending callback; after a stop it does not wait. Throws like Report.
   void Finish();
 
  private:

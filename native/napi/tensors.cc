@@ -22,7 +22,7 @@ Napi::ArrayBuffer OwnTensorMemory(Napi::Env env, const torch::Tensor& tensor) {
   const napi_status status = napi_create_external_arraybuffer(
       env, tensor.data_ptr(), bytes, [](napi_env, void*, void* hint) { delete static_cast<torch::Tensor*>(hint); }, owner.get(), &buffer);
   if (status == napi_ok) {
-    owner.release();  // The finalizer has it now.
+    owner.release();  // The finalizer owns it now.
     return Napi::ArrayBuffer(env, buffer);
   }
   Napi::ArrayBuffer copy = Napi::ArrayBuffer::New(env, bytes);
@@ -79,14 +79,14 @@ torch::Tensor BorrowFromJavaScript(const Napi::Value& value, const std::string& 
     throw Error(kInvalidArgument, "Expected a Uint8Array or a Float32Array for the data of " + name + ".");
   }
   const int64_t elements = std::accumulate(shape.begin(), shape.end(), int64_t{1}, std::multiplies<>());
-  if (static_cast<size_t>(elements) != length) {  // Before anything is allocated by a wrong shape.
+  if (static_cast<size_t>(elements) != length) {  // Checked before anything is allocated for a wrong shape.
     throw Error(kInvalidShape, "Expected " + std::to_string(elements) + " values for " + name + " by its shape but received " +
                                    std::to_string(length) + ".");
   }
   return torch::from_blob(bytes, shape, is_bytes ? torch::kUInt8 : torch::kFloat32);
 }
 
-// Not by clone(), which starts threads for large tensors (see threads.h).
+// Does not use clone(), which starts threads for large tensors (see threads.h).
 torch::Tensor TensorFromJavaScript(const Napi::Value& value, const std::string& name) {
   const torch::Tensor borrowed = BorrowFromJavaScript(value, name);
   torch::Tensor tensor = torch::empty(borrowed.sizes(), borrowed.options());

@@ -7,21 +7,21 @@
 
 namespace torch_rnn_mnist {
 
-// { data: Float32Array, shape: number[] } over a float32 tensor on the CPU, which the array then owns: nothing large is copied on the
-// JavaScript thread (unless the runtime forbids external memory). The caller must not write to the tensor any more.
+// { data: Float32Array, shape: number[] } over the memory of a float32 tensor on the CPU. The array then owns the tensor, so nothing large
+// is copied on the JavaScript thread (unless the runtime forbids external memory). The caller must not write to the tensor afterwards.
 Napi::Object TensorToJavaScript(Napi::Env env, const torch::Tensor& tensor);
 
-// Uint8Array over a uint8 tensor on the CPU, owned likewise.
+// A Uint8Array over a uint8 tensor on the CPU, owned in the same way.
 Napi::Uint8Array BytesToJavaScript(Napi::Env env, const torch::Tensor& tensor);
 
 // A tensor with a copy of { data: Uint8Array | Float32Array, shape: number[] }. Throws Error ERR_INVALID_SHAPE when the shape does not
-// fit the data, ERR_INVALID_ARGUMENT when it is something else. `name` is for the message.
+// fit the data, and ERR_INVALID_ARGUMENT for any other value. `name` is for the message.
 torch::Tensor TensorFromJavaScript(const Napi::Value& value, const std::string& name);
 
-// As TensorFromJavaScript, but without the copy: the array must stay alive and unchanged as long as the tensor is used.
+// Like TensorFromJavaScript, but without the copy: the array must stay alive and unchanged while the tensor is used.
 torch::Tensor BorrowFromJavaScript(const Napi::Value& value, const std::string& name);
 
-// Float32, contiguous, on the CPU, and sharing memory with nobody: what a hook may keep and change.
+// A copy that a hook may keep and change: float32, contiguous, on the CPU, and with memory of its own.
 torch::Tensor CopyForJavaScript(const torch::Tensor& tensor);
 
 }  // namespace torch_rnn_mnist

@@ -1,5 +1,5 @@
 /**
- * Trains a model for `{ "steps": N }`, a line on stdin, and answers with a line; ends with stdin. A process or a worker thread.
+ * Trains a model for each line `{ "steps": N }` on stdin, and answers with a line; ends with stdin. Runs as a process or a worker thread.
  * The argument is JSON: `{ samples, batchSize, threads, engine }`.
  */
 import { createInterface } from 'node:readline'

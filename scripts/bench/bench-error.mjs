@@ -1,2 +1,2 @@
-/** Why a benchmark cannot run or its figures mean nothing, in words for whoever started it. */
+/** The reason why a benchmark cannot run or its figures mean nothing, as a message for the user. */
 export class BenchError extends Error {}

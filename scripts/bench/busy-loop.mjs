@@ -6,4 +6,4 @@ for await (const _ of createInterface({ input: process.stdin })) {
   const worker = new Worker('require("node:worker_threads").parentPort.postMessage("running"); for (;;);', { eval: true })
   worker.once('message', () => console.log('true'))
 }
-process.exit() // The loop has no other end.
+process.exit() // Nothing else ends the loop.

@@ -1,6 +1,6 @@
 /**
- * How late the event loop is while a model trains on another thread: percentiles of the delay of a 1 ms timer, in turns with the same time
- * without training. The promise is a 99th percentile of at most 10 ms, with progress events every ten batches.
+ * How late the event loop is while a model trains on another thread: percentiles of the delay of a 1 ms timer, alternating with equally long
+ * times without training. The promise is a 99th percentile of at most 10 ms, with progress events every ten batches.
  */
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -28,7 +28,7 @@ function show(name, { p50, p99, max }) {
   return `${name}: median ${p50.toFixed(2)} ms, p99 ${p99.toFixed(2)} ms, largest ${max.toFixed(1)} ms`
 }
 
-/** Trains once over the data, and tells how late the loop was and how many progress events came. */
+/** Trains once over the data. Returns how late the loop was and how many progress events came. */
 async function measureTraining(model, data) {
   let events = 0
   const onBatch = () => {

@@ -1,12 +1,12 @@
-/** Another native library with a thread pool of its own that computes in this process: onnxruntime-node, which the stress tests install. */
+/** Another native library that computes in this process with its own thread pool: onnxruntime-node, which the stress tests install. */
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 
 const PACKAGES = join(import.meta.dirname, '..', '..', 'tests', 'stress', 'neighbours', 'node_modules')
-/** Rows and columns of the matrix: a product takes some milliseconds, and all of the library's threads. */
+/** Rows and columns of the matrix: a product takes some milliseconds and uses all of the library's threads. */
 const SIZE = 512
 
-/** An ONNX model of one MatMul node, y = x x, written as the protocol buffer that it is: fields are [number, value]. */
+/** An ONNX model of one MatMul node, y = x x, encoded as a protocol buffer: fields are [number, value]. */
 function squareModel() {
   const field = (number, value) => {
     if (typeof value === 'number') return [number << 3, value]
@@ -20,7 +20,7 @@ function squareModel() {
   return Uint8Array.from([field(1, 8), field(7, graph), field(8, [field(2, 13)])].flat())
 }
 
-/** Computes again and again, from the first result on. Returns what ends it. */
+/** Computes again and again. Returns, after the first result, a function that ends it. */
 export async function startInference() {
   const ort = createRequire(import.meta.url)(join(PACKAGES, 'onnxruntime-node'))
   const session = await ort.InferenceSession.create(squareModel())

@@ -38,9 +38,9 @@ export async function describeMachine() {
   return machine
 }
 
-/** libtorch's version, instruction set and threads, as `doctor` tells them. */
+/** libtorch's version, instruction set and threads, as `doctor` reports them. */
 async function describeAddon() {
-  // With a broken part doctor fails, and its lines tell which.
+  // When something is broken, doctor fails, and its lines say what.
   const { stdout } = await promisify(execFile)(process.execPath, [PROGRAM, 'doctor', '--json']).catch((error) => error)
   const events = (stdout ?? '').split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line)]))
   const check = events.find(({ type, name }) => type === 'check' && name === 'CPU')

@@ -1,6 +1,6 @@
 /**
- * How the benchmarks measure. Machines are noisy, so what is compared takes turns within one run, A B A B, and what counts is the median of
- * the rounds' ratios.
+ * How the benchmarks measure. Machines are noisy, so contestants take turns within one run, A B A B, and the median of the rounds' ratios
+ * counts.
  */
 import { Progress } from './report.mjs'
 
@@ -15,20 +15,20 @@ export function spread(values) {
   return { median: median(values), low: Math.min(...values), high: Math.max(...values) }
 }
 
-/** How many times the other's value each value is, round by round, and what {@link spread} says of these ratios. */
+/** The ratios of the values to the others' values, round by round, and their {@link spread}. */
 export function ratios(values, others) {
   const rounds = values.map((value, round) => value / others[round])
   return { rounds, ...spread(rounds) }
 }
 
 /**
- * Measures in turns: each contestant once, then each once more, until every round is done.
+ * Measures in turns: in each round, every contestant once.
  *
  * @template Result
  * @param {number} rounds
  * @param {{ name: string, warmUp?: () => Promise<unknown>, measure: (detail: (text: string) => void) => Promise<Result> }[]} contestants -
- *   `warmUp` runs once, before the first round. `detail` shows on stderr how far a measurement is.
- * @param {(round: number, results: Result[]) => void} [onRound] - Told each round, from 1, with one result for each contestant.
+ *   `warmUp` runs once, before the first round. `detail` shows the progress of a measurement on stderr.
+ * @param {(round: number, results: Result[]) => void} [onRound] - Called after each round, from 1, with one result for each contestant.
  * @returns {Promise<Result[][]>} One list for each contestant, with its result of each round.
  */
 export async function inTurns(rounds, contestants, onRound = () => {}) {

@@ -1,6 +1,6 @@
 /**
- * One measurement of neighbours.mjs: a model with a neighbour, in a process of its own. `node neighbour-case.mjs <scenario> <JSON>` prints
- * what trainSteps() tells, and the model's threads, as a line of JSON.
+ * One measurement of neighbours.mjs: a model with a neighbour, in its own process. `node neighbour-case.mjs <scenario> <JSON>` prints
+ * the result of trainSteps() and the model's threads as a line of JSON.
  */
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
@@ -16,7 +16,7 @@ const ADDON_LOOP = join(import.meta.dirname, 'addon-loop.mjs')
 
 const [scenario, { threads, steps, engine, batchSize }] = [process.argv[2], JSON.parse(process.argv[3])]
 
-/** A model on this thread, warm. Its interface is that of a {@link Responder}. */
+/** A warmed-up model on this thread, with the interface of a {@link Responder}. */
 async function modelHere() {
   const { train } = await loadMnist()
   const model = new ImageRNN({ device: 'cpu', seed: 1, threads, engine })
@@ -44,7 +44,7 @@ function modelInProcess() {
   return warm(new Responder('The process', startResponder(process.execPath, [ADDON_LOOP, loopSetting])))
 }
 
-/** Trains all of them at once, and ends them. Returns the answer of the slowest one. */
+/** Trains all of them at once, then ends them. Returns the answer of the slowest one. */
 async function measureTogether(models) {
   const answers = await Promise.all(models.map((model) => model.ask({ steps })))
   await Promise.all(models.map((model) => model.end()))

@@ -1,8 +1,8 @@
 /**
- * The time of a training step beside something else: other models, threads and processes, and other libraries with threads of their own,
- * in turns with a model that is alone.
+ * The time of a training step while something else runs: other models, threads, processes, or libraries with threads of their own. Takes
+ * turns with a model that runs alone.
  *
- * Each measurement is a process of its own (neighbour-case.mjs), since what a neighbour leaves in a process must not spoil the next case.
+ * Each measurement has its own process (neighbour-case.mjs), so that nothing a neighbour leaves behind affects the next case.
  */
 import { once } from 'node:events'
 import { join } from 'node:path'
@@ -20,12 +20,12 @@ import { msPerStep } from './train-steps.mjs'
 
 const BATCH_SIZE = 128
 const DIGITS = 2
-/** As libtorch chooses. */
+/** The number that libtorch chooses. */
 const DEFAULT = 0
 
 /**
- * What is measured. `threads` are those of each model; `beside` counts what wants cores at the same time, apart from the measured model:
- * `models` want as many threads as that one, `cores` one each, `pools` as many as libtorch chooses.
+ * The cases. `threads`: of each model. `beside` counts what else uses cores at the same time: each of `models` as many threads as the measured
+ * model, each of `cores` one, each of `pools` as many as libtorch chooses.
  */
 const CASES = [
   { name: 'alone', text: 'a model alone', scenario: 'alone', threads: DEFAULT },
@@ -44,7 +44,7 @@ const CASES = [
 
 const NAMES = CASES.map(({ name }) => name)
 
-/** The case without a neighbour that a case is compared with. */
+/** The case without a neighbour to compare a case with. */
 function baseOf({ threads }) {
   return CASES.find((one) => one.scenario === 'alone' && one.threads === threads)
 }
@@ -59,8 +59,8 @@ async function measureCase({ name, scenario, threads }, { steps, engine }) {
 }
 
 /**
- * The ratio to the time alone if the cores were shared fairly and nothing was lost: what wants them at the same time, by how much there is.
- * libtorch's own number of threads counts as the cores, since a core's second hardware thread does not make it two.
+ * The ratio to the time alone if the cores were shared fairly and without loss: threads wanted divided by cores. The number of threads that
+ * libtorch chooses counts as the number of cores, since a core's second hardware thread does not make it two cores.
  */
 function idealRatio({ threads, beside = {} }, cores) {
   const own = threads === DEFAULT ? cores : threads
@@ -90,9 +90,7 @@ async function run(options) {
   const cores = results[NAMES.indexOf('alone')][0].threads
   const summary = summarize(cases, results, cores)
   console.log(`\nSteps: ${options.steps} over all of MNIST; batch size: ${BATCH_SIZE}; threads that libtorch chooses: ${cores}.`)
-  console.log(
-    'Where two train at once, the time is that until both are done. The ideal ratio is that of cores that are shared without loss.',
-  )
+  console.log('When two train at once, the time runs until both are done. The ideal ratio assumes that cores are shared without loss.')
   console.log(`Rounds: ${options.rounds}; median (smallest to largest).\n`)
   const rows = summary.map(({ text, msPerStep, ratio, ideal }) => [
     text,

@@ -1,4 +1,4 @@
-/** The options that benchmarks have, checked by commander, which explains what is wrong and ends with exit code 2 (see run.mjs). */
+/** The options of the benchmarks. commander checks them, explains what is wrong and exits with code 2 (see run.mjs). */
 import { InvalidArgumentError, Option } from 'commander'
 
 const LARGEST = 1_000_000
@@ -38,7 +38,7 @@ export function namesOption(name, summary, names) {
 
 function textOption(flags, summary) {
   return new Option(flags, summary).argParser((text) => {
-    if (text === '') throw new InvalidArgumentError('Expected a text that is not empty.')
+    if (text === '') throw new InvalidArgumentError('Expected a non-empty text.')
     return text
   })
 }

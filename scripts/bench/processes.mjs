@@ -1,4 +1,4 @@
-/** Programs that a benchmark starts. None outlives it. */
+/** The programs that a benchmark starts. None outlives the benchmark. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { constants } from 'node:os'
@@ -14,7 +14,7 @@ function endAll() {
   for (const child of running) child.kill()
 }
 
-/** Ends what is running. What waits for it then fails, and cleans up. */
+/** Ends the running programs. The code that waits for them then fails and cleans up. */
 function interrupt(signal) {
   process.exitCode = 128 + constants.signals[signal]
   if (running.size === 0) process.exit()
@@ -25,7 +25,7 @@ function interrupt(signal) {
 process.once('exit', endAll)
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, interrupt)
 
-/** Starts a program that is ended when this process is. */
+/** Starts a program that is ended when this process ends. */
 export function start(command, args, options) {
   const child = spawn(command, args, options)
   running.add(child)
@@ -55,11 +55,11 @@ export class Responder {
     this.#program = program
     this.#lines = createInterface({ input: program.stdout })[Symbol.asyncIterator]()
     this.#ended = once(program, 'exit')
-    this.#ended.catch(() => {}) // A program that cannot be started; ask() tells.
-    program.stdin.on('error', () => {}) // It ended before it read; ask() tells.
+    this.#ended.catch(() => {}) // The program cannot be started; ask() reports it.
+    program.stdin.on('error', () => {}) // The program ended before it read; ask() reports it.
   }
 
-  /** Asks, and waits for the answer. */
+  /** Sends a question and waits for the answer. */
   async ask(request) {
     this.#program.stdin.write(`${JSON.stringify(request)}\n`)
     const { value, done } = await this.#lines.next()
@@ -67,7 +67,7 @@ export class Responder {
     return JSON.parse(value)
   }
 
-  /** Ends the program, and waits until it has. */
+  /** Ends the program and waits for its end. */
   async end() {
     this.#program.stdin.end()
     await this.#ended

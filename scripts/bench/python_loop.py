@@ -1,6 +1,6 @@
 """
-The other half of steps.mjs: what addon-loop.mjs does, in Python. Trains a model for {"steps": N}, a line on stdin, and answers with a line;
-ends with stdin. The argument is JSON: { samples, batchSize, threads }.
+The Python counterpart of addon-loop.mjs, for steps.mjs. Trains a model for each line {"steps": N} on stdin, and answers with a line; ends
+with stdin. The argument is JSON: { samples, batchSize, threads }.
 """
 import json
 import sys
@@ -21,7 +21,7 @@ model = ImageRNN()
 
 
 def train(steps):
-    """Trains for so many batches, over as many epochs as they take. Returns the images, and the mean loss of the last epoch."""
+    """Trains for a number of batches, over as many epochs as needed. Returns the images, and the mean loss of the last epoch."""
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
     seen = 0
     while steps > 0:

@@ -1,9 +1,9 @@
-/** What the benchmarks say: progress on stderr, tables on stdout, results in a file. */
+/** The output of the benchmarks: progress on stderr, tables on stdout, results in a file. */
 import { closeSync, openSync, writeFileSync } from 'node:fs'
 import { BenchError } from './bench-error.mjs'
 
 const TERMINAL_MS = 1000
-/** Time between two lines where lines cannot be overwritten. */
+/** Time between two lines when lines cannot be overwritten. */
 const PLAIN_MS = 5000
 
 /** Shows on stderr what is being done, and for how long: one line that changes on a terminal, a line now and then elsewhere. */
@@ -13,7 +13,7 @@ export class Progress {
   #printed = Number.NEGATIVE_INFINITY
   #timer = setInterval(() => this.#tick(), process.stderr.isTTY ? TERMINAL_MS : PLAIN_MS)
 
-  /** @param {string} text - What is being done from now on. */
+  /** @param {string} text - What is done from now on. */
   show(text) {
     if (text === this.#text) return
     this.#text = text
@@ -21,7 +21,7 @@ export class Progress {
     if (process.stderr.isTTY || this.#since - this.#printed >= PLAIN_MS) this.#print(text)
   }
 
-  /** Makes room for other lines. */
+  /** Clears the progress line, so that other lines can be printed. */
   clear() {
     this.#text = ''
     if (process.stderr.isTTY) process.stderr.write('\r\x1b[K')
@@ -56,7 +56,7 @@ export async function withProgress(text, action) {
 }
 
 /**
- * Lines of equal columns: the first one to the left, numbers to the right.
+ * Lines with aligned columns: the first to the left, numbers to the right.
  *
  * @param {string[][]} rows - The first one is the head.
  */
@@ -71,7 +71,7 @@ export function showSpread({ median, low, high }, digits) {
   return `${median.toFixed(digits)} (${low.toFixed(digits)} to ${high.toFixed(digits)})`
 }
 
-/** Finds out before the measurements, not after them, that their results cannot be written. */
+/** Checks before the measurements that their results can be written. */
 export function checkResultsFile(file) {
   if (file === undefined) return
   try {

@@ -34,7 +34,7 @@ try {
   await benchProgram().parseAsync()
 } catch (error) {
   if (process.exitCode !== undefined) {
-    // Interrupted: what failed after that is no news.
+    // After an interruption, failures are expected and not reported.
   } else if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : EXIT_USAGE
   else if (error instanceof BenchError || error instanceof SetUpError) {
     console.error(error.message)

@@ -1,7 +1,7 @@
 /**
- * How long a user waits before anything happens: from the start of a process until it has printed something, in turns with an empty one
- * (`node -e`), which is what no program can do without. The promise is `--version` within 100 ms and a first model within
- * 400 ms, on a machine that does nothing else and starts an empty process in some 40 ms.
+ * How long a user waits before anything happens: from the start of a process until it has printed something. Takes turns with an empty
+ * process (`node -e`), the least that any program needs. The promise is `--version` within 100 ms and a first model within
+ * 400 ms, on an otherwise idle machine that starts an empty process in some 40 ms.
  */
 import { once } from 'node:events'
 import { join } from 'node:path'
@@ -16,7 +16,7 @@ const PACKAGE = join(import.meta.dirname, '..', '..', 'dist', 'index.js')
 const IMPORT = `const { ImageRNN } = require(${JSON.stringify(PACKAGE)})`
 const SAY_SO = "require('node:fs').writeSync(1, 'ready')"
 
-/** What is started, and within how many milliseconds it is promised to end. */
+/** What is started, and the promised number of milliseconds in which it ends. */
 const CASES = [
   { name: 'an empty process', args: ['-e', SAY_SO] },
   { name: 'rnn-mnist-train --version', args: [PROGRAM, '--version'], promisedMs: 100 },
@@ -40,7 +40,7 @@ async function measure(args) {
 async function run({ rounds }) {
   const contestants = CASES.map(({ name, args }) => ({
     name,
-    warmUp: () => measure(args), // Into the file cache.
+    warmUp: () => measure(args), // Fills the file cache.
     measure: () => measure(args),
   }))
   const times = await inTurns(rounds, contestants)

@@ -1,9 +1,8 @@
 /**
- * The time of a training step over data sets of different sizes, of this package and of the same loop in Python, in turns. A step does the
- * same whatever the size of the data set: where its time grows with it, something is wrong.
+ * The time of a training step with data sets of different sizes, in this package and in the same loop in Python, in turns. A step does the
+ * same work whatever the size of the data set: if its time grows with the size, something is wrong.
  *
- * Each size has a process of its own on each side, which stays alive for all rounds: what a large data set does to a process must not
- * spoil the small ones.
+ * Each size has its own process on each side, which lives through all rounds, so that a large data set does not affect the small ones.
  */
 import { join } from 'node:path'
 import { Command } from 'commander'
@@ -20,7 +19,7 @@ const ALL_IMAGES = 60_000
 const WARM_UP_STEPS = 20
 const DIGITS = 2
 
-/** The programs that take turns: for each size this package, then Python, where there is one. */
+/** The programs that take turns: for each size this package, then Python if there is one. */
 function programs({ sizes, batchSize, threads, engine }, python) {
   return sizes.flatMap((samples) => {
     const setting = JSON.stringify({ samples, batchSize, threads, engine })
@@ -51,7 +50,7 @@ async function measure(options, python) {
   }
 }
 
-/** For each size: the time a step on both sides, their ratio, and the ratio of this package's time to that of the first size. */
+/** For each size: the time per step on both sides, their ratio, and the ratio of this package's time to that for the first size. */
 function summarize(measured, { sizes, batchSize }) {
   const times = (side, samples) =>
     measured.find((one) => one.side === side && one.samples === samples)?.answers.map((answer) => msPerStep(answer, batchSize))

@@ -1,12 +1,12 @@
-/** Trains for a number of steps, which the package's API does not count itself. */
+/** Trains for a number of steps. The package's API counts epochs only. */
 
 /**
- * Trains for `steps` batches, over as many epochs as they take, and measures from the call of `train` until the last of them is done.
+ * Trains for `steps` batches, over as many epochs as needed, and measures from the call of `train` until the last batch is done.
  *
  * @param {import('../../dist/index.mjs').ImageRNN} model
  * @param {import('../../dist/index.mjs').ImageDataset} dataset
- * @returns {Promise<{ seconds: number, images: number, loss: number }>} `images` were trained on; `loss` is the mean of the last epoch, as
- *   far as it went.
+ * @returns {Promise<{ seconds: number, images: number, loss: number }>} `images` were trained on; `loss` is the mean over the
+ *   batches that ran in the last epoch.
  */
 export async function trainSteps(model, dataset, steps, batchSize) {
   const batches = Math.ceil(dataset.length / batchSize)
@@ -29,7 +29,7 @@ export async function trainSteps(model, dataset, steps, batchSize) {
   return result
 }
 
-/** Milliseconds a full batch. The last batch of an epoch is smaller, so images are counted, not batches. */
+/** Milliseconds per full batch. The last batch of an epoch may be smaller, so images are counted, not batches. */
 export function msPerStep({ seconds, images }, batchSize) {
   return (seconds * 1000 * batchSize) / images
 }

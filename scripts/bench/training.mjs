@@ -1,6 +1,6 @@
 /**
- * The whole work, as a user waits for it: `rnn-mnist-train` from the start of its process to its exit, on all of MNIST, against the tutorial
- * as one Python script, in turns. The command also saves the model after each epoch and writes the files of its run; the script does not.
+ * A whole training, as a user waits for it: `rnn-mnist-train` from the start of its process to its exit, on all of MNIST, in turns with the
+ * tutorial as one Python script. The command also saves the model after each epoch and writes the files of its run; the script does not.
  */
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -19,7 +19,7 @@ import { checkResultsFile, showSpread, table, writeResults } from './report.mjs'
 const FOLDER = import.meta.dirname
 const NAMES = ['torch-rnn-mnist', 'PyTorch']
 
-/** What is compared: a value of a result, and how it is shown. */
+/** The values of a result that are compared, and how they are shown. */
 const MEASURES = [
   { title: 'wall time, s', value: ({ wallSeconds }) => wallSeconds, digits: 2, isCost: true },
   { title: 'of that, training, s', value: ({ epochs }) => epochs.reduce((sum, { seconds }) => sum + seconds, 0), digits: 2, isCost: true },
@@ -34,7 +34,7 @@ const MEASURES = [
 /**
  * Runs a program to its end through measured_process.py.
  *
- * @param {(line: string) => void} onLine - Told each line of its stdout.
+ * @param {(line: string) => void} onLine - Called with each line of its stdout.
  * @returns {Promise<{ wallSeconds: number, cpuSeconds: number, peakBytes: number }>}
  */
 async function runMeasured(python, name, command, onLine) {
@@ -87,7 +87,7 @@ async function runTutorial({ python, epochs, batchSize, threads, device }, seed,
   return { ...measured, ...JSON.parse(lines.at(-1)) }
 }
 
-/** Nobody should compare different work. */
+/** Throws unless both sides did the same work. */
 function checkSameWork([ours, theirs]) {
   const work = ({ device, trainSamples, testSamples, epochs }) =>
     `${epochs.length} epochs of ${trainSamples} images and ${testSamples} test images on ${device}`
@@ -117,7 +117,7 @@ function showSetting({ epochs, batchSize, rounds }, [[ours], [theirs]], { torch 
   console.log(`Threads: ${NAMES[0]} ${ours.threads}, ${NAMES[1]} ${theirs.threads}; --threads gives both the same number.`)
   if (ours.device === 'cpu' && torch.includes('+cu')) {
     console.log(
-      'This PyTorch is built for CUDA. It loads those libraries on the CPU, too: one built for the CPU starts faster and takes less memory.',
+      'This PyTorch is built for CUDA and loads the CUDA libraries even on the CPU. One built for the CPU starts faster and takes less memory.',
     )
   }
   console.log(`Rounds: ${rounds}; median (smallest to largest).\n`)
@@ -125,11 +125,11 @@ function showSetting({ epochs, batchSize, rounds }, [[ours], [theirs]], { torch 
 
 async function run(options) {
   checkResultsFile(options.json)
-  if (process.platform === 'win32') throw new BenchError('Expected Linux or macOS: Windows does not tell a process what another one took.')
+  if (process.platform === 'win32') throw new BenchError('Expected Linux or macOS: on Windows a process cannot read what another one used.')
   const found = findPython(options.python)
   const machine = await describeMachine()
   const setting = { ...options, python: found.python }
-  const rounds = { ours: 0, theirs: 0 } // A round's seed is its number, on both sides.
+  const rounds = { ours: 0, theirs: 0 } // On both sides, a round's number is its seed.
   const contestants = [
     { name: NAMES[0], measure: (detail) => runAddon(setting, ++rounds.ours, detail) },
     { name: NAMES[1], measure: (detail) => runTutorial(setting, ++rounds.theirs, detail) },

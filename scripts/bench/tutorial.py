@@ -18,7 +18,7 @@ DATA = pathlib.Path(__file__).resolve().parents[2] / "node_modules" / "mnist-dat
 
 
 def read_mnist(name):
-    """The images, bytes [N, 28, 28], and labels [N] of "train" or "t10k", from IDX files: a header, then the values."""
+    """Images (bytes [N, 28, 28]) and labels [N] of "train" or "t10k", from IDX files: a header, then the values."""
     images = numpy.fromfile(DATA / f"{name}-images-idx3-ubyte", numpy.uint8, offset=16).reshape(-1, INPUTS, INPUTS)
     labels = numpy.fromfile(DATA / f"{name}-labels-idx1-ubyte", numpy.uint8, offset=8)
     return torch.from_numpy(images), torch.from_numpy(labels).long()

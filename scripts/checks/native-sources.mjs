@@ -1,7 +1,8 @@
 /**
- * Checks the C++ sources: the format (.clang-format), and that only the seam knows JavaScript. `--write` formats them instead.
+ * Checks the C++ sources: their format (.clang-format), and that only native/napi and native/loader use Node-API. `--write` formats them
+ * instead.
  *
- * clang-format is the one of the npm package, so that every machine has the same version of it.
+ * clang-format comes from an npm package, so that every machine has the same version.
  */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, relative, sep } from 'node:path'
@@ -10,7 +11,7 @@ import { format } from '@wasm-fmt/clang-format'
 const ROOT = join(import.meta.dirname, '..', '..')
 const STYLE = readFileSync(join(ROOT, '.clang-format'), 'utf8')
 const SOURCE = /\.(?:cc|h)$/
-/** Where Node-API may be used; everything else is plain C++ that is tested without JavaScript. */
+/** The folders that may use Node-API; all other code is plain C++, tested without JavaScript. */
 const SEAM = ['native/napi/', 'native/loader/']
 const NODE_API = /^\s*#\s*include\s*[<"](?:napi|node_api|js_native_api|uv|v8|node)\b[^>"]*[>"]/m
 

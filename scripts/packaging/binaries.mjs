@@ -11,7 +11,7 @@ import { floorsOf } from './floors.mjs'
 const READER = join(import.meta.dirname, 'binaries.py')
 
 /**
- * What a binary needs of the system that loads it.
+ * What a binary needs from the system that loads it.
  *
  * @typedef {object} Binary
  * @property {string} file
@@ -41,7 +41,7 @@ export function binaryProblems(binaries, packaged, system, maxGlibc) {
 
 function problemsOf({ needed, runPaths, floors, isSigned }, files, { name, has, fileOf, pathsName, here, wantsSignature }, maxGlibc) {
   const missing = needed.filter((library) => !has(library) && !files.has(fileOf(library)))
-  // A path relative to the library does no harm, even to a missing folder. An absolute one may lead to another library on a user's machine.
+  // A path relative to the library is harmless, even if the folder is missing. An absolute one may find another library on a user's machine.
   const foreign = runPaths.filter((path) => path !== here && !path.startsWith(`${here}/`))
   const isTooNew = maxGlibc !== undefined && floors.GLIBC !== undefined && isOlder(maxGlibc, floors.GLIBC)
   return [
@@ -52,7 +52,7 @@ function problemsOf({ needed, runPaths, floors, isSigned }, files, { name, has, 
   ]
 }
 
-/** Finds the path of this clone in what was compiled in it. @param {string[]} files */
+/** Finds this clone's path in the files that were compiled in it. @param {string[]} files */
 export async function buildFolderProblems(files, folder = ROOT) {
   const contents = await Promise.all(files.map((file) => readFile(file)))
   return files

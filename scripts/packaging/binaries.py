@@ -1,4 +1,4 @@
-"""Tells as JSON what shared libraries ask of the system that loads them: binaries.py <folder with LIEF> <file>...
+"""Prints as JSON what shared libraries need from the system that loads them: binaries.py <folder with LIEF> <file>...
 
 For each file: the libraries it needs, the folders in which it looks for them, the versions that it asks of libraries ("GLIBC_2.34") or of
 macOS ("macOS_14.0"), and whether it is signed.
@@ -22,7 +22,7 @@ def read_elf(binary: lief.ELF.Binary) -> dict:
 
 
 def read_macho(binary: lief.MachO.Binary) -> dict:
-    # The first one of `libraries` may be the library's own name, which is no dependency.
+    # The first of `libraries` may be the library's own name, which is not a dependency.
     own = lief.MachO.LoadCommand.TYPE.ID_DYLIB
     oldest = binary.build_version.minos if binary.has_build_version else binary.version_min.version
     return {
@@ -34,7 +34,7 @@ def read_macho(binary: lief.MachO.Binary) -> dict:
 
 
 def read_pe(binary: lief.PE.Binary) -> dict:
-    # A delayed one is looked for at its first use, but it is needed all the same.
+    # A delay-loaded library is searched for at first use only, but it is still needed.
     return {"needed": [library.name for library in (*binary.imports, *binary.delay_imports)], "runPaths": [], "versions": []}
 
 

@@ -8,7 +8,7 @@ const COMMON = ['package.json', 'README.md', 'LICENSE', 'SHA256SUMS']
 
 /**
  * @typedef {object} ContentRule
- * @property {RegExp} allowed - Matches every file but the common ones.
+ * @property {RegExp} allowed - Matches every file except the common ones.
  * @property {string[]} required - In addition to the common ones.
  */
 

@@ -1,7 +1,7 @@
 /** The oldest system that binaries load on: the newest version that they need of each versioned library, or of macOS. */
 import { isOlder } from '../bootstrap/versions.mjs'
 
-/** Marks that are no versions: features of the loader, with the version of glibc that brought them. */
+/** Symbol versions that name a feature of the loader, with the glibc version that introduced it. */
 const ABI_MARKS = { GLIBC_ABI_DT_RELR: 'GLIBC_2.36' }
 
 /**

@@ -1,4 +1,4 @@
-/** The licences of the parts of the packages that others wrote. */
+/** The licences of the third-party parts of the packages. */
 import { existsSync } from 'node:fs'
 import { cp, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -19,9 +19,9 @@ const CUDA = [
 ]
 
 /**
- * What libtorch's folder `lib` holds on each platform: files, what they are, licence, and the folder with the licence's text. That folder
- * comes from PyTorch's wheels, where its name ends in a version, or from licenses/ here (see its README.md). A platform without an entry
- * cannot be packed: somebody has to look through its libraries first.
+ * The contents of libtorch's folder `lib` on each platform: files, what they are, their licence, and the folder with the licence's text.
+ * That folder comes from PyTorch's wheels, where its name ends in a version, or from licenses/ here (see its README.md). A platform without
+ * an entry cannot be packed: its libraries and their licences must be listed here first.
  */
 const PARTS = {
   'linux-x64': [

@@ -1,6 +1,6 @@
 /** The package.json of each package, generated from the repository's. */
 
-/** Keys of the repository's package.json that users of the library need; its scripts and tools are of no use to them. */
+/** Keys of the repository's package.json that users of the library need. They do not need its scripts and tools. */
 const MAIN_KEYS = [
   ...['name', 'version', 'description', 'keywords', 'license', 'repository', 'type', 'main', 'types', 'exports', 'bin', 'engines'],
   ...['binary', 'dependencies'],
@@ -20,7 +20,7 @@ function platformKeys(platform) {
 }
 
 /**
- * Adds the repository, which npm compares with the one whose workflow publishes. Its address is in no file.
+ * Adds the repository: npm compares it with the repository whose workflow publishes. Its address comes from the environment, not from a file.
  *
  * @param {Record<string, string | undefined>} env - Of a GitHub workflow.
  */
@@ -52,13 +52,13 @@ export function commandManifest(root, name) {
  * @param {Record<string, string>} floors - From highestFloors, over the addon and libtorch.
  */
 export function addonManifest(root, name, platform, libtorch, floors) {
-  const [torchVersion] = libtorch.version.split('-') // A package that was made again has a suffix, the library has none.
+  const [torchVersion] = libtorch.version.split('-') // A package that was packed again has a suffix; the library's version has none.
   return {
     name,
     description: `The native part of ${root.name} for ${platform}`,
     ...pick(root, SHARED_KEYS),
     ...platformKeys(platform),
-    preferUnplugged: true, // Yarn's Plug'n'Play: a library cannot be loaded out of an archive.
+    preferUnplugged: true, // For Yarn's Plug'n'Play: a library cannot be loaded from an archive.
     dependencies: { [libtorch.name]: libtorch.version },
     // Undefined values are not written.
     torchRnnMnist: { libtorch: torchVersion, glibc: floors.GLIBC, glibcxx: floors.GLIBCXX, macos: floors.macOS },

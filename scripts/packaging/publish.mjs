@@ -1,8 +1,8 @@
 /**
  * Publishes a folder of tarballs: publish.mjs <folder> [arguments of npm publish].
  *
- * Packages that others depend on go first, so that whoever installs meanwhile finds everything. A version that is published already is
- * skipped: libtorch's stays when only the addon changes, and a release that broke off can be started again.
+ * Packages that others depend on go first, so that users who install meanwhile find everything. A version that is already published is
+ * skipped: libtorch's package may be unchanged, and an interrupted release can be started again.
  */
 import { execFileSync, spawnSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
@@ -33,7 +33,7 @@ async function readTarballs(folder) {
 }
 
 /**
- * A prerelease must not become the version that everybody gets, so npm wants another tag for it. "2.15.0-1" of libtorch's package is none,
+ * A prerelease must not become the default version, so npm wants another tag for it. "2.15.0-1" of libtorch's package is not a prerelease,
  * but the same libtorch packed again.
  */
 function tagOf({ name, version }) {

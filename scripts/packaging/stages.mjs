@@ -14,13 +14,13 @@ import { writeAddonLicenses, writeLibtorchLicenses } from './licenses.mjs'
 import { addonManifest, commandManifest, libtorchManifest, mainManifest, withRepository } from './manifests.mjs'
 import { ADDON, COMMAND, LIBTORCH, MAIN, PACKAGING, packedLibraries, ROOT_MANIFEST, stageOf } from './places.mjs'
 
-/** What the main package takes from the repository as it is. Source maps and sources serve debuggers and `rnn-mnist-train build`. */
+/** The files that the main package takes unchanged from the repository. Debuggers and `rnn-mnist-train build` need the sources. */
 const MAIN_FILES = ['dist', 'native', 'cmake', 'CMakeLists.txt', 'docs/errors.md', 'binding.gyp.md', 'README.md', 'CHANGELOG.md', 'LICENSE']
 
 const root = () => withRepository(ROOT_MANIFEST, process.env)
 
 /**
- * Makes a package's folder. It is renamed last: it is complete or does not exist.
+ * Makes a package's folder. It gets its name last, so that it is complete or does not exist.
  *
  * @param {import('./places.mjs').PackageName} package_
  * @param {object} manifest - Its package.json.
@@ -74,8 +74,8 @@ export async function stageCommand() {
 }
 
 /**
- * On Linux, PyTorch's libraries without the symbols that only debuggers use, a fifth of their size; NVIDIA's as they came, as all are
- * elsewhere: on macOS it would break their signatures.
+ * Copies libtorch's libraries. On Linux, PyTorch's lose the symbols that only debuggers use, a fifth of their size. All others stay unchanged:
+ * NVIDIA's, and those of other systems, where stripping would break signatures (macOS).
  */
 export async function stageLibtorch() {
   await stage(LIBTORCH, libtorchManifest(root(), LIBTORCH, PLATFORM), async (folder) => {
@@ -92,7 +92,7 @@ export async function stageLibtorch() {
   })
 }
 
-/** Needs the folder of libtorch's package: this one states what both need of a system. */
+/** Needs the folder of libtorch's package, because the addon's package states what both need from a system. */
 export async function stageAddon() {
   const files = [...ADDON_FILES, ...(await stagedLibraries())]
   const floors = highestFloors((await readBinaries(files)).map((binary) => binary.floors))
@@ -109,7 +109,7 @@ export async function stagedLibraries() {
   return (await readdir(folder)).map((name) => join(folder, name))
 }
 
-/** Copies a binary, on Linux without the symbols that only debuggers use. */
+/** Copies a binary; on Linux without the symbols that only debuggers use. */
 async function strip(from, to) {
   if (process.platform !== 'linux') return copyFile(from, to)
   await promisify(execFile)('strip', ['--strip-unneeded', '-o', to, from])

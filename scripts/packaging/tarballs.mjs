@@ -16,7 +16,7 @@ export function refuse(package_, problems) {
 }
 
 /**
- * Packs the folder of a package. The tarball is renamed last: it was checked or does not exist.
+ * Packs the folder of a package. The tarball gets its name last, so that it is checked or does not exist.
  *
  * @param {import('../bootstrap/set-up.mjs').StepWork['tool']} tool
  * @param {import('./places.mjs').PackageName} package_
@@ -56,7 +56,7 @@ export async function manifestOf(tarball) {
   return JSON.parse(await tar('-xzOf', tarball, 'package/package.json'))
 }
 
-/** Runs in the tarball's folder: GNU's tar takes the "C:" of a path for the name of a machine. */
+/** Runs in the tarball's folder, because GNU tar takes the "C:" of a path for the name of a machine. */
 async function tar(flags, tarball, ...members) {
   const { stdout } = await promisify(execFile)('tar', [flags, basename(tarball), ...members], { cwd: dirname(tarball) })
   return stdout
@@ -74,7 +74,7 @@ export async function addonsIn(folder, version) {
   return Object.fromEntries(manifests.filter((manifest) => manifest.version === version).map(({ name }) => [name, version]))
 }
 
-/** Removes tarballs of other versions: everything in the folder gets published. @param {import('./places.mjs').PackageName[]} made */
+/** Removes tarballs of other versions, because everything in the folder is published. @param {import('./places.mjs').PackageName[]} made */
 export function removeOtherVersions(made) {
   mkdirSync(TARBALLS, { recursive: true })
   for (const { name, version } of made) {

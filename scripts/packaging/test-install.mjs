@@ -14,7 +14,7 @@ import { ADDON, LIBTORCH, MAIN, tarballOf } from './places.mjs'
 /** A network so small that an epoch of MNIST takes seconds. */
 const TRAINING = ['train', '--epochs', '1', '--num-layers', '1', '--hidden-size', '8', '--batch-size', '512', '--device', 'cpu', '--quiet']
 
-/** The variables that could lead the packages to another libtorch. */
+/** The variables that could make the packages use another libtorch. */
 const ELSEWHERE = ['LIBTORCH', 'LIBTORCH_USE_PYTORCH', 'NODE_PATH', 'LD_LIBRARY_PATH', 'DYLD_LIBRARY_PATH']
 
 /** @throws {SetUpError} Names the step that failed; its output was printed. */

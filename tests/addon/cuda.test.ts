@@ -1,8 +1,8 @@
 /**
- * CUDA: on a machine with a GPU, that it computes what the CPU computes; on any machine, what is said where there is none.
+ * CUDA: a GPU computes what the CPU computes; on any machine, the error message when there is no GPU.
  *
- * The GPU's tests need a libtorch with CUDA (LIBTORCH, LIBTORCH_USE_PYTORCH=1) and are skipped where it finds no device. With
- * TEST_CUDA_LIBTORCH=<a PyTorch with CUDA> its libraries are tried on a machine without a GPU as well.
+ * The GPU tests need a libtorch with CUDA (LIBTORCH, LIBTORCH_USE_PYTORCH=1) and are skipped when it finds no device. With
+ * TEST_CUDA_LIBTORCH=<a PyTorch with CUDA> its libraries are also tried on a machine without a GPU.
  */
 import { ImageRNN } from '../../lib'
 import { native } from '../../lib/addon/native'
@@ -20,7 +20,7 @@ const testWithCudaLibraries = CUDA_LIBTORCH === undefined ? test.skip : test
 const createModel = useModels()
 const DATA = smallDataset(40)
 
-/** Sums in another order: float32's rounding, carried through ten updates. */
+/** Sums in another order differ by float32 rounding, carried through ten updates. */
 const LOGITS = { atol: 1e-5 }
 const LOSSES = { rtol: 1e-4 }
 
@@ -31,7 +31,7 @@ async function lossesOf(model: ImageRNN): Promise<number[]> {
 }
 
 describeWithGpu('a GPU', () => {
-  test.each(DEVICES)('%s computes and learns what the CPU does', async (device) => {
+  test.each(DEVICES)('%s computes and learns the same as the CPU', async (device) => {
     const [cpu, gpu] = [createModel(), createModel({ device })]
     expect(gpu.device).toBe(device)
     expectClose((await gpu.forward(smallImages(9))).data, (await cpu.forward(smallImages(9))).data, LOGITS)
@@ -40,7 +40,7 @@ describeWithGpu('a GPU', () => {
     expectClose([onGpu.loss], [onCpu.loss], LOSSES)
   })
 
-  test.each(DEVICES)('a model moves to %s and back without a change, and learns on', async (device) => {
+  test.each(DEVICES)('a model moves to %s and back unchanged, and keeps learning', async (device) => {
     const model = createModel()
     const state = await model.stateDict()
     const logits = await model.forward(smallImages(3))
@@ -58,7 +58,7 @@ describeWithGpu('a GPU', () => {
     expect(createModel({ device: 'auto' }).device).toBe('cuda:0')
   })
 
-  test('too large a network is one clear error, and the device works on', async () => {
+  test('too large a network gives one clear error, and the device still works', async () => {
     // Some 250 GB of parameters.
     const model = new ImageRNN({ hiddenSize: 16384, numLayers: 64, device: 'cuda' })
     await expectError(() => model.forward({ data: new Uint8Array(784), shape: [28, 28] }), 'ERR_OUT_OF_MEMORY', 'memory')
@@ -66,14 +66,14 @@ describeWithGpu('a GPU', () => {
     await createModel({ device: 'cuda' }).forward(smallImages(1))
   }, 120_000)
 
-  test('one number too high is refused, with what there is', async () => {
+  test('a number one too high is refused, with the available devices', async () => {
     const device = `cuda:${DEVICES.length}`
     await expectError(() => new ImageRNN({ device }), 'ERR_DEVICE_UNAVAILABLE', device, `${DEVICES.length} CUDA device`)
   })
 })
 
 describeWithoutGpu('without a GPU', () => {
-  test('the error says what was asked, what there is, and why', async () => {
+  test('the error says what was requested, what is available, and why', async () => {
     for (const device of ['cuda', 'cuda:0', 'cuda:7']) {
       await expectError(
         () => new ImageRNN(smallOptions({ device })),
@@ -89,7 +89,7 @@ describeWithoutGpu('without a GPU', () => {
     expect(createModel({ device: 'auto' }).device).toBe('cpu')
   })
 
-  test('CUDA that was switched off is named as the reason', async () => {
+  test('the error says that CUDA was switched off', async () => {
     const body = "try { new ImageRNN({ device: 'cuda' }) } catch ({ code, message }) { console.log(code, message) }"
     const { stdout } = await runScript(body, { env: { TORCH_RNN_MNIST_CUDA: '0' } })
     expect(stdout).toContain('ERR_DEVICE_UNAVAILABLE cuda was asked for')
@@ -104,7 +104,7 @@ describeWithoutGpu('without a GPU', () => {
       console.log(require('node:fs').readFileSync('/proc/self/maps', 'utf8').includes('libtorch_cuda.so'))
       try { new ImageRNN({ device: 'cuda' }) } catch ({ code, message }) { console.log(code, message) }
     `
-    // 1: opened although there is no driver that would ask for it.
+    // 1: opened although no driver asks for it.
     const outcome = await runScript(body, { env: { LIBTORCH: CUDA_LIBTORCH, TORCH_RNN_MNIST_CUDA: '1' } })
     expect(outcome).toMatchObject(WELL_ENDED)
     expect(outcome.stdout).toContain('cpu 1\ntrue\nERR_DEVICE_UNAVAILABLE cuda was asked for')

@@ -1,9 +1,9 @@
-/** A good guest: what else a program does goes on as before once libtorch is loaded. */
+/** The rest of a program still works once libtorch is loaded. */
 import { runScript, WELL_ENDED } from '../support/child-script'
 
 test('https, crypto and zlib work after libtorch is loaded', async () => {
-  // libtorch brings libraries of its own (OpenMP, the CUDA runtime); none of them may shadow what Node uses. Keys that both sides know
-  // stand in for a certificate.
+  // libtorch brings libraries of its own (OpenMP, the CUDA runtime); none of them may replace those of Node. Pre-shared keys
+  // replace a certificate.
   const body = `
     const https = require('node:https')
     const { createHash, generateKeyPairSync, sign, verify } = require('node:crypto')

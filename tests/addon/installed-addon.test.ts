@@ -1,4 +1,4 @@
-/** How an installed package finds its addon among the packages of npm, and what it says when it does not. */
+/** How an installed package finds its addon among the npm packages, and its message when it does not. */
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { REQUIRED_TORCH_VERSION } from '../../lib/addon/find-libtorch'
@@ -25,15 +25,15 @@ describe('with its packages', () => {
     installAddon()
     installLibtorch()
     for (const empty of [undefined, '']) {
-      // Empty text counts as not set.
+      // An empty value counts as not set.
       const { stderr } = await expectLoads({ ...env, LIBTORCH: empty, NODE_DEBUG: 'torch-rnn-mnist' })
       expect(stderr).toContain(`addon: ${modules(ADDON)}`)
       expect(stderr).toContain(`libtorch: ${modules(LIBTORCH, 'lib')}`)
-      expect(stderr).not.toContain('trial') // Nobody named this libtorch: it was tried before it was published.
+      expect(stderr).not.toContain('trial') // Only a libtorch that the user names is tried; this one was tested before publication.
     }
   })
 
-  test('it finds libtorch where only the addon can see it, as pnpm installs', async () => {
+  test('it finds libtorch when only the addon can resolve it, as with pnpm', async () => {
     const env = installMain()
     const store = path('store', 'node_modules')
     installAddon({}, join(store, ADDON))
@@ -44,7 +44,7 @@ describe('with its packages', () => {
     expect(stderr).toContain(`libtorch: ${join(store, LIBTORCH, 'lib')}`)
   })
 
-  test('an addon that was built there goes before the package, and is used with the libtorch of its build', async () => {
+  test('an addon built locally is preferred to the package, and uses the libtorch it was built with', async () => {
     const env = installMain()
     symlinkSync(join(REPOSITORY, 'build'), path('build'))
     mkdirSync(main('build'))
@@ -57,7 +57,7 @@ describe('with its packages', () => {
   })
 })
 
-describe('says what is wrong and the one thing to do, when', () => {
+describe('says what is wrong and what to do, when', () => {
   test('optional dependencies were left out', async () => {
     const env = installMain()
     writeLockFile([ADDON])
@@ -101,7 +101,7 @@ describe('says what is wrong and the one thing to do, when', () => {
     expect(message).toContain('npx rnn-mnist-train build')
   })
 
-  test('libtorch is missing, and it knows nothing of a clone', async () => {
+  test('libtorch is missing; it does not mention a clone', async () => {
     const env = installMain()
     installAddon()
     const message = await loadFailure(env)
@@ -135,7 +135,7 @@ describe('says what is wrong and the one thing to do, when', () => {
     expect(message).toContain('npx rnn-mnist-train build')
   })
 
-  /** Stands in for what detect-libc finds out on Alpine. */
+  /** Replaces detect-libc by one that reports Alpine's C library. */
   const PRETEND_MUSL = `require(${JSON.stringify(require.resolve('detect-libc'))}).familySync = () => 'musl'`
 
   onGlibc('the system has musl, with and without the addon', async () => {

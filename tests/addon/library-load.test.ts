@@ -1,4 +1,4 @@
-/** How libtorch is found and loaded, and what is said when it is not. */
+/** How libtorch is found and loaded, and the messages when it is not. */
 import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { REQUIRED_TORCH_VERSION, searchLibtorch } from '../../lib/addon/find-libtorch'
@@ -26,7 +26,7 @@ function makeLibtorch(folder: string, versionFile: string, version: string): str
   return folder
 }
 
-/** Makes a python3 out of a line of shell, and gives the PATH that finds it, and nothing else. */
+/** Makes a python3 from a line of shell. Returns a PATH that finds it and nothing else. */
 function makePython(line: string): string {
   mkdirSync(path('bin'))
   writeFileSync(path('bin', 'python3'), `#!/bin/sh\n${line}\n`)
@@ -35,20 +35,20 @@ function makePython(line: string): string {
 }
 
 describe('LIBTORCH', () => {
-  test('that holds nothing: the place, what is missing and the remedy are told', async () => {
+  test('without libtorch: the error names the folder, what is missing and the remedy', async () => {
     mkdirSync(path('empty'))
     const message = await loadFailure({ LIBTORCH: path('empty') })
     expect(message).toContain(`LIBTORCH=${path('empty')}: ${path('empty', 'lib', LIBRARY_NAMES.cpu)} does not exist`)
     expect(message).toContain(`needs libtorch ${REQUIRED_TORCH_VERSION}`)
     expect(message).toMatch(/Set LIBTORCH to a folder .* or unset it/)
-    // Somewhere else than where the user said would be a surprise.
+    // No other folder is searched: users would not expect it.
     expect(message.match(/^ {2}- /gm)).toHaveLength(1)
   })
 
   test.each([
     ['build-version', `${OTHER_VERSION}+cpu\n`],
     ['version.py', `debug = False\n__version__ = '${OTHER_VERSION}+cpu'\n`],
-  ])('of another version, by its %s: both versions and the way around the check are told', async (file, version) => {
+  ])('of another version, by its %s: the error names both versions and how to bypass the check', async (file, version) => {
     const folder = makeLibtorch(path('other'), file, version)
     const message = await loadFailure({ LIBTORCH: folder })
     expect(message).toContain(`LIBTORCH=${folder}`)
@@ -58,18 +58,18 @@ describe('LIBTORCH', () => {
     await expectLoads({ LIBTORCH: folder, LIBTORCH_BYPASS_VERSION_CHECK: '1' })
   })
 
-  test('of the right version is used, whatever it was built for', async () => {
+  test('of the right version is used, whatever its build variant', async () => {
     const folder = makeLibtorch(path('right'), 'build-version', `${REQUIRED_TORCH_VERSION}+cu999`)
     const { stderr } = await expectLoads({ LIBTORCH: folder, NODE_DEBUG: 'torch-rnn-mnist' })
     expect(stderr).toContain(`libtorch: ${join(folder, 'lib')}`)
   })
 
-  test("with a damaged library: the system's reason is told", async () => {
+  test("with a damaged library: the error gives the system's reason", async () => {
     mkdirSync(path('damaged', 'lib'), { recursive: true })
     writeFileSync(path('damaged', 'lib', LIBRARY_NAMES.cpu), 'not a library')
     const message = await loadFailure({ LIBTORCH: path('damaged') })
     expect(message).toContain('does not load')
-    expect(message.match(/Could not load/g)).toHaveLength(1) // Not once more for the process that tried it.
+    expect(message.match(/Could not load/g)).toHaveLength(1) // Not repeated for the process that tried it.
     expect(message).toContain(`LIBTORCH=${path('damaged')}: `)
     expect(message).toContain(path('damaged', 'lib', LIBRARY_NAMES.cpu))
     expect(message).toMatch(/Set LIBTORCH to a folder/)
@@ -91,7 +91,7 @@ describe('LIBTORCH', () => {
 describe('LIBTORCH_USE_PYTORCH=1', () => {
   const env = { LIBTORCH_USE_PYTORCH: '1' }
 
-  test('uses the libraries of the PyTorch that python3 has', async () => {
+  test('uses the libraries of the PyTorch installed for python3', async () => {
     const folder = makeLibtorch(path('torch'), 'version.py', `__version__ = '${REQUIRED_TORCH_VERSION}+cu132'`)
     const { stderr } = await expectLoads({ ...env, PATH: makePython(`echo '${folder}'`), NODE_DEBUG: 'torch-rnn-mnist' })
     expect(stderr).toContain(`libtorch: ${join(folder, 'lib')}`)
@@ -124,7 +124,7 @@ describe('loading', () => {
     expect(message).toContain(`the processor (${process.arch}) is big-endian`)
   })
 
-  test('happens at the first use: neither import nor data load anything', async () => {
+  test('happens at first use: importing the package and reading data load nothing', async () => {
     const body = `
       const loaded = () => process.report.getReport().sharedObjects.filter((file) => /torch_rnn_mnist|torch_cpu/.test(file)).length
       const before = loaded()

@@ -1,4 +1,4 @@
-/** A libtorch that somebody named is tried in another process first: what kills that one must not kill the program. */
+/** A libtorch that the user names is first tried in another process, so that a crash does not end the program. */
 import { execFileSync } from 'node:child_process'
 import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -12,7 +12,7 @@ const path = useTemporaryFolder()
 const { libraries: LIBRARIES } = searchLibtorch(REPOSITORY, REPOSITORY).at(-1) as { libraries: string }
 const onLinux = process.platform === 'linux' ? describe : describe.skip
 
-/** Every test remembers trials in a folder of its own. */
+/** Every test has its own folder for remembered trials. */
 const env = (more: Readonly<Record<string, string>> = {}) => ({
   LIBTORCH: path('libtorch'),
   TMPDIR: path('tmp'),
@@ -20,7 +20,7 @@ const env = (more: Readonly<Record<string, string>> = {}) => ({
   ...more,
 })
 
-/** A libtorch with the real libraries but these, which end the process by a signal as soon as they are opened. */
+/** A libtorch whose libraries are real except these, which end the process by a signal when they are opened. */
 function makeLibtorch(deadly: Readonly<Record<string, string>> = {}): void {
   mkdirSync(path('tmp'))
   mkdirSync(path('libtorch', 'lib'), { recursive: true })
@@ -33,7 +33,7 @@ function makeLibtorch(deadly: Readonly<Record<string, string>> = {}): void {
   }
 }
 
-/** The same program, asked for its devices. */
+/** The same program; prints its devices. */
 const DEVICES = `
   const model = new ImageRNN({ ...options, device: 'auto' })
   await model.train(dataset(), { epochs: 1 })
@@ -42,16 +42,16 @@ const DEVICES = `
 `
 
 onLinux('a trial', () => {
-  test('that dies leaves the program alive, and the error says how', async () => {
+  test('that crashes leaves the program alive, and the error says how it crashed', async () => {
     makeLibtorch({ 'libtorch_cpu.so': 'SIGILL' })
     const message = await loadFailure({ ...env(), NODE_DEBUG: undefined })
     expect(message).toContain(`LIBTORCH=${path('libtorch')}: a process that tried it was killed by SIGILL`)
     expect(message).toContain('or unset it')
-    // A failure is not remembered: the user will mend it and try again.
+    // A failure is not remembered: the user will repair it and try again.
     expect(readdirSync(path('tmp'))).toEqual([])
   })
 
-  test('that dies by its CUDA libraries leaves the CPU, and tells who asks for CUDA', async () => {
+  test('that crashes in its CUDA libraries leaves the CPU usable, and the error for CUDA says so', async () => {
     makeLibtorch({ 'libc10_cuda.so': 'SIGSEGV', 'libtorch_cuda.so': 'SIGSEGV' })
     const settings = { env: { ...env({ TORCH_RNN_MNIST_CUDA: '1' }), NODE_DEBUG: undefined } }
     for (let attempt = 0; attempt < 2; attempt += 1) {
@@ -73,7 +73,7 @@ onLinux('a trial', () => {
     expect((await expectLoads(env({ ATEN_CPU_CAPABILITY: 'default' }))).stderr).not.toContain('remembered')
   })
 
-  test('is remembered in a folder of the user alone, and another one is not believed', async () => {
+  test('is remembered in a folder of the user alone, and a folder of others is not trusted', async () => {
     makeLibtorch()
     await expectLoads(env())
     const [folder] = readdirSync(path('tmp')) as [string]
@@ -82,7 +82,7 @@ onLinux('a trial', () => {
     expect((await expectLoads(env())).stderr).not.toContain('remembered')
   })
 
-  test('remembered in a damaged file is done again', async () => {
+  test('is repeated when the file that remembers it is damaged', async () => {
     makeLibtorch()
     await expectLoads(env())
     const [folder] = readdirSync(path('tmp')) as [string]
@@ -92,9 +92,9 @@ onLinux('a trial', () => {
     expect((await expectLoads(env())).stderr).not.toContain('remembered')
   })
 
-  test('waits for no debugger', async () => {
+  test('does not wait for a debugger', async () => {
     makeLibtorch()
-    // The program itself is not to wait either: only what it starts inherits the option.
+    // The program itself must not wait either: only the processes it starts inherit the option.
     const body = `process.env.NODE_OPTIONS = '--inspect-brk=0'; console.log(new ImageRNN(options).device)`
     expect(await runScript(body, { env: { ...env(), NODE_DEBUG: undefined } })).toMatchObject({ ...WELL_ENDED, stdout: 'cpu\n' })
   })

@@ -1,4 +1,4 @@
-/** The interfaces in lib/addon and the addon have the same members: TypeScript alone would believe what is written there. */
+/** The interfaces in lib/addon have the same members as the addon. TypeScript alone cannot check this. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { native } from '../../lib/addon/native'

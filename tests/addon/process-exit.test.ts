@@ -1,8 +1,8 @@
-/** How processes and worker threads end that have used the addon: by themselves, at once, and without a crash. */
+/** Processes and worker threads that used the addon end by themselves, at once, and without a crash. */
 import { runScript, scriptText, WELL_ENDED } from '../support/child-script'
 import { REPOSITORY } from '../support/run-program'
 
-/** Text that makes a script start a worker with another script. Its `threw` is an error that ended it, its `exited` the exit code. */
+/** Code by which a script starts a worker with another script. `threw`: the error that ended the worker; `exited`: its exit code. */
 function startWorker(body: string): string {
   return `
     const worker = new Worker(${JSON.stringify(scriptText(body, false))}, { eval: true })
@@ -12,7 +12,7 @@ function startWorker(body: string): string {
   `
 }
 
-/** A worker that tells when its training, which has no end, is under way. */
+/** A worker that reports when its endless training has started. */
 const TRAINING_WORKER = startWorker(`
   await startTraining(new ImageRNN(options))
   require('node:worker_threads').parentPort.postMessage('training')
@@ -66,7 +66,7 @@ describe('a process ends by itself', () => {
     expect(await runScript(body)).toMatchObject({ ...WELL_ENDED, stdout: expect.stringMatching(/^3\n/) })
   })
 
-  test('when models are garbage that was collected', async () => {
+  test('when its models were garbage-collected', async () => {
     const body = `
       for (let seed = 0; seed < 20; seed += 1) await new ImageRNN({ ...options, seed }).forward(dataset().images(0, 2))
       gc()
@@ -107,7 +107,7 @@ describe('a process can be ended during a training', () => {
     expect(outcome.stderr).toContain('Error: deliberate')
   })
 
-  test('by a rejection that nobody handles: a callback that throws', async () => {
+  test('by an unhandled rejection: a callback that throws', async () => {
     const body = "await new ImageRNN(options).train(dataset(), { onBatch: () => { throw new Error('deliberate') } })"
     const outcome = await runScript(body)
     expect(outcome).toMatchObject({ code: 1, signal: null })
@@ -164,7 +164,7 @@ describe('a worker thread', () => {
     expect(await runScript(body)).toMatchObject({ ...WELL_ENDED, stdout: expect.stringContaining('5 1') })
   })
 
-  test('can be terminated with calls that wait for their turn', async () => {
+  test('can be terminated while calls wait in the queue', async () => {
     const body = `
       ${startWorker(`
         const model = new ImageRNN(options)
@@ -209,7 +209,7 @@ describe('a worker thread', () => {
     }
   })
 
-  test('that calls process.exit during a training ends alone', async () => {
+  test('that calls process.exit during a training ends only itself', async () => {
     const body = `
       ${startWorker('await startTraining(new ImageRNN(options)); process.exit(3)')}
       const [code] = await exited
@@ -218,7 +218,7 @@ describe('a worker thread', () => {
     expect(await runScript(body)).toMatchObject({ ...WELL_ENDED, stdout: expect.stringContaining('3 [ 2, 3 ]') })
   })
 
-  test('is no obstacle to the exit of the process, even while it trains', async () => {
+  test('does not stop the process from exiting, even while it trains', async () => {
     const body = `
       ${TRAINING_WORKER}
       await once(worker, 'message')
@@ -228,7 +228,7 @@ describe('a worker thread', () => {
     expect(await runScript(body)).toMatchObject({ code: 5, signal: null, stderr: '' })
   })
 
-  test('after another may use the addon again and again', async () => {
+  test('can use the addon after another worker has ended, repeatedly', async () => {
     const body = `
       for (let round = 0; round < 3; round += 1) {
         ${startWorker('await new ImageRNN(options).train(dataset(), { epochs: 1 })')}

@@ -1,13 +1,13 @@
 /**
- * Only a model's own thread enters the parallel regions of libtorch: libgomp keeps a pool for every thread that ever did, and as soon as all
- * pools together have more threads than there are cores, every training step takes twice as long. On Linux a thread has the name of the one
- * that started it, and models name theirs, so whose threads there are can be counted.
+ * Only a model's own thread enters the parallel regions of libtorch: libgomp keeps a pool for every thread that ever entered one, and when all
+ * pools together have more threads than there are cores, every training step takes twice as long. On Linux a thread inherits the name of the
+ * one that started it, and models name theirs, so their threads can be counted.
  */
 import { runScript, WELL_ENDED } from '../support/child-script'
 
 const linux = process.platform === 'linux' ? test : test.skip
 
-/** More samples than libtorch computes without starting threads: its grain is 32,768 elements. */
+/** So many samples that libtorch would start threads: its grain is 32,768 elements. */
 const MANY = 40_000
 
 const COUNT = `
@@ -62,7 +62,7 @@ linux('a model that does nothing keeps no threads of libtorch, and computes as b
     const data = many()
     const first = await model.evaluate(data.slice(0, 2000))
     const atWork = modelThreads()
-    // Its threads end soon after its last call, and then stay away.
+    // Its threads end soon after its last call, and no new ones start.
     let idle = atWork
     while (idle > atWork - 2) {
       await setImmediate()

@@ -1,4 +1,4 @@
-/** `build`: what it asks for before it compiles. That it compiles is tested with the packages of npm, which takes minutes. */
+/** `build`: what it requires before it compiles. Compiling takes minutes and is tested with the npm packages. */
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { BUILD_TOOLS } from '../../lib/addon/build-addon'
@@ -9,7 +9,7 @@ import { type ProgramSettings, REPOSITORY, runNode } from '../support/run-progra
 const { path, run } = useCommandLine()
 const { main, modules, installMain } = packagesIn(path)
 
-/** Fails to build in an installed package; what it says. */
+/** Fails to build in an installed package. Returns the message. */
 async function buildFailure(args: readonly string[], env: ProgramSettings['env'] = {}): Promise<string> {
   const clean = { LIBTORCH: undefined, LIBTORCH_USE_PYTORCH: undefined }
   const { code, stdout, stderr } = await runNode([main('dist', 'cli', 'main.js'), 'build', ...args], {
@@ -31,7 +31,7 @@ function installTools(): void {
   for (const name of Object.keys(BUILD_TOOLS)) symlinkSync(join(REPOSITORY, 'node_modules', name), modules(name))
 }
 
-test('in a clone sends to the set-up, which knows what is stale', async () => {
+test('in a clone points to the set-up, which knows what is out of date', async () => {
   const { code, stdout } = await run(['build', '--json'])
   expect(code).toBe(1)
   expect(lastEvent(stdout, 'error')).toMatchObject({ code: 'ERR_LIBRARY_LOAD', message: expect.stringContaining('Run `npm run build`.') })
@@ -66,7 +66,7 @@ test('without CMake says what to install', async () => {
   expect(message).toContain('there is no cmake on PATH')
 })
 
-test('names the versions that the addon is built with here', () => {
+test('names the versions that this addon is built with', () => {
   const { devDependencies } = JSON.parse(readFileSync(join(REPOSITORY, 'package.json'), 'utf8')) as { devDependencies: object }
   expect(devDependencies).toMatchObject(BUILD_TOOLS)
 })

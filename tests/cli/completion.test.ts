@@ -1,4 +1,4 @@
-/** `completion`: the scripts, asked by the shells themselves. Shells that this machine lacks are left out. */
+/** `completion`: the scripts, used by real shells. Shells that this machine lacks are left out. */
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -12,7 +12,7 @@ const COMMANDS = ['train', 'evaluate', 'explore', 'summary', 'forward', 'hook', 
 const isHere = (shell: string) => process.platform !== 'win32' && spawnSync(shell, ['-c', 'exit']).status === 0
 const inShell = (shell: string) => (isHere(shell) ? describe : describe.skip)
 
-/** Types lines into a shell, each when it asks for one, and tells what was on the screen. */
+/** Types lines into a shell, each at its prompt. Returns what was on the screen. */
 const TYPE = `
 import os, pty, sys
 _, ready, *lines, shell = sys.argv
@@ -30,7 +30,7 @@ os.waitpid(pid, 0)
 sys.stdout.buffer.write(shown)
 `
 
-/** What the program would be given when these lines, with tabs in them, are typed. */
+/** The arguments that the program gets when these lines, with tabs in them, are typed. */
 async function typed(shell: string, script: string, setUp: readonly string[], lines: readonly string[]): Promise<string[]> {
   writeFileSync(path('script'), script)
   const echo = "rnn-mnist-train() { printf 'given'; printf ' <%s>' \"$@\"; echo; }"
@@ -43,7 +43,7 @@ async function typed(shell: string, script: string, setUp: readonly string[], li
   return Array.from(stdout.matchAll(/^given (.*?)\s*$/gm), (match) => (match[1] as string).replaceAll('/>', '>')) // zsh takes the slash back.
 }
 
-/** Lines with a Tab, and what the program must be given then. */
+/** Lines with a Tab, and the arguments that the program must get. */
 const TYPED: readonly [string, string][] = [
   ['rnn-mnist-train eval\t', '<evaluate>'],
   ['rnn-mnist-train --nonlinearity re\t', '<--nonlinearity> <relu>'],
@@ -97,12 +97,12 @@ inShell('bash')('bash', () => {
     },
   )
 
-  test('offers choices, and nothing where only the user knows', async () => {
+  test('offers choices, and nothing for free values', async () => {
     expect(await offered('--nonlinearity', '')).toEqual(['tanh', 'relu'])
     expect(await offered('train', '--engine', '=', '')).toEqual(['auto', 'torch'])
     expect(await offered('train', '--epochs', '')).toEqual([''])
     expect(await offered('completion', '')).toEqual(expect.arrayContaining(['bash', 'zsh', 'fish']))
-    expect(await offered('--json', 'eval')).toEqual(['']) // A command goes before its options.
+    expect(await offered('--json', 'eval')).toEqual(['']) // A command comes before its options.
   })
 })
 
@@ -118,7 +118,7 @@ inShell('zsh')('zsh', () => {
     expect(given).toEqual(TYPED.map(([, words]) => words))
   })
 
-  test('takes the script as a file of fpath, too', async () => {
+  test('also loads the script as a file on fpath', async () => {
     mkdirSync(path('functions'))
     writeFileSync(path('functions', '_rnn-mnist-train'), await succeed(['completion', 'zsh']))
     const setUp = ['fpath=($PWD/functions $fpath)', 'autoload -Uz compinit', 'compinit -u -D', 'unsetopt prompt_sp prompt_cr']

@@ -1,4 +1,4 @@
-/** `doctor`: what it finds in an installation that works, and in ones that are broken in every way that can be made here. */
+/** `doctor`: what it finds in a working installation, and in installations broken in every way that a test can produce. */
 import { createHash } from 'node:crypto'
 import { appendFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -19,7 +19,7 @@ function runInstalled(args: readonly string[] = []): Promise<Outcome> {
   return runNode([main('dist', 'cli', 'main.js'), 'doctor', ...TINY_DATA, ...args], { cwd: path(), env })
 }
 
-/** The checks of an installation that is broken, all of them and those that failed. */
+/** The checks of a broken installation: all, and the failed ones. */
 async function findBroken(outcome: Promise<Outcome>): Promise<{ checks: CheckEvent[]; broken: CheckEvent[] }> {
   const { code, stdout } = await outcome
   expect(code).toBe(1)
@@ -81,8 +81,8 @@ describe('where everything works', () => {
   })
 })
 
-describe('it finds, and says what helps against', () => {
-  test('a LIBTORCH that is none: what needs no libtorch is checked all the same', async () => {
+describe('it finds, and says how to repair', () => {
+  test('a LIBTORCH without libtorch: what needs no libtorch is still checked', async () => {
     const { code, stdout } = await run(['doctor', ...TINY_DATA], { env: { LIBTORCH: path('nowhere') } })
     expect(code).toBe(1)
     expect(stdout).toMatch(/^FAILED {3}libtorch: LIBTORCH=.*nowhere: .* does not exist\n {9}Set LIBTORCH to/m)

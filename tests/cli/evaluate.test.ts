@@ -73,7 +73,7 @@ describe('the tables', () => {
     expect(counts).toEqual([980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009])
   })
 
-  test('stay away with --quiet', async () => {
+  test('are not printed with --quiet', async () => {
     await saveModel()
     expect(linesOf(await succeed([...EVALUATE, '--quiet', '--verbose']))).toEqual([expect.stringMatching(RESULT)])
   })
@@ -92,7 +92,7 @@ describe('--verbose', () => {
   test('measures batches of 128 in order, the last one smaller, and weighs each by its images', async () => {
     const { model } = await createModel(path('data'), path(FILE))
     const { test: mnist } = await loadMnist()
-    // The bundled test set: its 79 batches tell a mean over images from one over batches.
+    // The bundled test set has 79 batches, so a mean over images differs from one over batches.
     const stdout = await succeed(['evaluate', ...SAME_PLACE, '--model', FILE, '--verbose', '--json'])
     const batches = eventsOfType(stdout, 'evaluationBatch')
     expect(batches.map(({ batch }) => batch)).toEqual(Array.from({ length: 79 }, (_, index) => index + 1))
@@ -108,7 +108,7 @@ describe('--verbose', () => {
     const meanOf = (key: 'accuracy' | 'loss') => batches.reduce((sum, batch) => sum + batch[key] * batch.samples, 0) / 10_000
     expectClose([evaluation?.accuracy ?? 0, evaluation?.loss ?? 0], [meanOf('accuracy'), meanOf('loss')], { rtol: 1e-12 })
     const whole = await model.evaluate(mnist)
-    // Another size of batch rounds otherwise: in the sixth digit of the loss at most.
+    // Another batch size rounds differently: at most in the sixth digit of the loss.
     expectClose([evaluation?.loss ?? 0], [whole.loss], { rtol: 1e-5 })
     expect(evaluation?.samples).toBe(whole.samples)
     const byBatch = batches.reduce((sum, { accuracy }) => sum + accuracy, 0) / batches.length

@@ -1,4 +1,4 @@
-/** `explore`: the picture, the numbers and the preview, against the files of the data set itself. */
+/** `explore`: the picture, the numbers and the preview, compared with the files of the data set. */
 import { mkdirSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
@@ -63,7 +63,7 @@ describe('the picture', () => {
     expect(picture.pixels.equals(expected)).toBe(true)
   })
 
-  test('follows from the seed, and replaces the one that is there', async () => {
+  test('depends on the seed, and replaces an existing one', async () => {
     await succeed([...EXPLORE, '--output', 'first.png'])
     await succeed([...EXPLORE, '--output', 'second.png', '--seed', '1'])
     await succeed([...EXPLORE, '--output', 'other.png', '--seed', '2'])
@@ -79,7 +79,7 @@ describe('the picture', () => {
     expect(readdirSync(path()).sort()).toEqual(['data', 'first.png', 'other.png', 'second.png'])
   })
 
-  test('has the asked number of images and columns, and no more than there are', async () => {
+  test('has the requested number of images and columns, but no more than exist', async () => {
     const few = lastEvent(await succeed([...EXPLORE, '--batch-size', '3', '--json']), 'explore')
     expect([few.samples.length, few.width, few.height]).toEqual([3, 3 * 30 + 2, 30 + 2])
     const all = lastEvent(await succeed([...EXPLORE, '--batch-size', '5000', '--columns', '20', '--json']), 'explore')
@@ -87,7 +87,7 @@ describe('the picture', () => {
     expect([all.width, all.height]).toEqual([20 * 30 + 2, 15 * 30 + 2])
   })
 
-  test('shows images of another size; the numbers know other classes', async () => {
+  test('shows images of another size; the numbers cover other classes', async () => {
     const train = Uint8Array.from({ length: 5 * 3 * 4 }, (_, index) => 10 + index)
     writeIdx('train-images-idx3-ubyte', [5, 3, 4], train)
     writeIdx('train-labels-idx1-ubyte', [5], Uint8Array.of(0, 2, 2, 0, 2))
@@ -143,7 +143,7 @@ describe('the numbers', () => {
     }
   })
 
-  test('of the bundled MNIST are known, and readable at 60 columns; libtorch is not needed', async () => {
+  test('of the bundled MNIST are the known ones, and readable at 60 columns; libtorch is not needed', async () => {
     const stdout = await succeed(['explore'], { env: { LIBTORCH: join(__dirname, 'no-such-folder') } })
     for (const line of linesOf(stdout)) expect(line.length).toBeLessThanOrEqual(60)
     expect(stdout).toMatch(/^Mean +0\.1307 +0\.1325$/m)
@@ -208,7 +208,7 @@ describe('the preview', () => {
   inUnix('in a terminal', () => {
     const TRUE_COLOUR = { COLORTERM: 'truecolor', TERM: 'xterm-256color' }
 
-    test('is grey where the terminal shows all colours, and never wider', async () => {
+    test('is grey when the terminal shows all colours, and never wider', async () => {
       const stdout = await inTerminal([], TRUE_COLOUR)
       expect(stdout).toMatch(new RegExp(`${ESCAPE}\\[38;2;\\d+;\\d+;\\d+;48;2;\\d+;\\d+;\\d+m▀`))
       for (const line of linesOf(stdout)) expect(line.replaceAll(ANSI, '').length).toBeLessThanOrEqual(60)
@@ -247,7 +247,7 @@ describe('ends with one line and nothing written', () => {
     expect(readdirSync(path())).toEqual(['data'])
   })
 
-  test('a picture of more pixels than libraries draw', async () => {
+  test('a picture with too many pixels for image libraries', async () => {
     const [count, side] = [1400, 65536] // As a column with margins: 65540 x 4202 pixels, above 16383 x 16383.
     writeIdx('train-images-idx3-ubyte', [count, 1, side], new Uint8Array())
     truncateSync(path('other', 'train-images-idx3-ubyte'), 16 + count * side)

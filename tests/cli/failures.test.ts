@@ -10,7 +10,7 @@ const { path, run, succeed } = useCommandLine()
 const EPOCH = [...TINY_RUN, '--epochs', '1', '--run', 'run']
 const MODEL = join('run', 'model.safetensors')
 
-/** Nothing that points into our files. */
+/** Matches a stack trace or a position in a source file. */
 const STACK = /^\s+at |node:internal|\.js:\d+/m
 
 describe('a wrong command line ends with 2 and says what is expected', () => {
@@ -77,7 +77,7 @@ describe('a wrong command line ends with 2 and says what is expected', () => {
   })
 })
 
-/** Checks that a command fails before it has done anything, with one line on stderr; and with --json, with one event on stdout. */
+/** Checks that a command fails before it does anything: with one line on stderr, and with --json also with one event on stdout. */
 async function expectFailure(args: readonly string[], code: string, parts: readonly string[]): Promise<void> {
   const { stdout, stderr, ...outcome } = await run(args)
   expect(outcome).toEqual({ code: 1, signal: null })
@@ -150,7 +150,7 @@ describe('a run that cannot be written ends with 1', () => {
     await expectFailure(EPOCH, 'ERR_FILE_SYSTEM', ['Cannot write run: it exists already, and is no folder'])
   })
 
-  test('its folder holds a run already, which stays as it is', async () => {
+  test('its folder already holds a run, which stays unchanged', async () => {
     await succeed(EPOCH)
     const before = ['config.json', 'metrics.csv', 'model.safetensors'].map((name) => readFileSync(path('run', name)))
     await expectFailure([...EPOCH, '--seed', '2'], 'ERR_FILE_SYSTEM', ['run holds a run already'])
@@ -173,8 +173,8 @@ describe('a run that cannot be written ends with 1', () => {
     expect(readFileSync(path('run', 'copy')).equals(readFileSync(path(MODEL)))).toBe(true)
   })
 
-  test('the --output becomes a folder meanwhile; the model of the run is safe all the same', async () => {
-    symlinkSync('run', path('link')) // To what is free before the training, and the folder of the run after it.
+  test('the --output becomes a folder during the training; the model of the run is still saved', async () => {
+    symlinkSync('run', path('link')) // Points to nothing before the training, and to the folder of the run after it.
     const { stderr, code } = await run([...EPOCH, '--output', 'link'])
     expect(code).toBe(1)
     expect(linesOf(stderr)).toEqual([
@@ -185,12 +185,12 @@ describe('a run that cannot be written ends with 1', () => {
   })
 })
 
-test('CUDA where there is none ends with 1', async () => {
+test('CUDA on a machine without it ends with 1', async () => {
   await expectFailure([...EPOCH, '--device', 'cuda'], 'ERR_DEVICE_UNAVAILABLE', ['cuda was asked for but this machine has no CUDA device'])
 })
 
 describe('without libtorch', () => {
-  // The command line says what it can do on a machine where the rest does not work yet.
+  // The command line gives help even on a machine where nothing else works yet.
   const env = { LIBTORCH: join(__dirname, 'no-such-folder') }
   const SHARED_FLAGS = ['--data', '--seed', '--device', '--engine', '--threads', '--json', '--quiet', '--help']
   const TRAIN_FLAGS = ['--epochs', '--batch-size', '--learning-rate', '--no-shuffle', '--log-interval', '--run', '--output']
@@ -229,7 +229,7 @@ describe('without libtorch', () => {
     expect(await succeed(['help', command], { env })).toBe(await succeed([command, '--help'], { env }))
   })
 
-  test('train --help tells what every option means, allows and defaults to', async () => {
+  test('train --help gives the meaning, range and default of every option', async () => {
     const help = (await succeed(['train', '--help'], { env })).replaceAll(/\s+/g, ' ')
     const specs: AnyOptionSpec[] = Object.values({ ...NETWORK_CHOICES, ...OPTIONS.placement, ...OPTIONS.training })
     for (const spec of specs) {
@@ -242,7 +242,7 @@ describe('without libtorch', () => {
     expect(help).toContain('Ctrl-C finishes the running batch and saves the model.')
   })
 
-  test('--version tells the version of the package', async () => {
+  test('--version prints the version of the package', async () => {
     const { version } = JSON.parse(readFileSync(join(__dirname, '..', '..', 'package.json'), 'utf8'))
     expect(await succeed(['--version'], { env })).toBe(`${version}\n`)
   })
@@ -255,7 +255,7 @@ describe('without libtorch', () => {
     expect(readdirSync(path())).toEqual(['data'])
   })
 
-  test('--json tells so in an event', async () => {
+  test('--json reports it as an event', async () => {
     const { stdout, code } = await run([...EPOCH, '--json'], { env })
     expect(code).toBe(1)
     expect(lastEvent(stdout, 'error').code).toBe('ERR_LIBRARY_LOAD')

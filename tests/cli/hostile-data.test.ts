@@ -1,6 +1,6 @@
 /**
- * Files of a data set that are not what they should be, met by the program: one line with file, expected and found, exit code 1, nothing
- * written, and no memory taken for what a file only promises.
+ * Wrong files in a data set, read by the program: one line with file, expected and found, exit code 1, nothing written, and no memory
+ * allocated for sizes that a file only claims.
  */
 import { spawnSync } from 'node:child_process'
 import { appendFileSync, chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
@@ -17,7 +17,7 @@ const { path, run, succeed } = useCommandLine()
 const modelFolder = useSharedTemporaryFolder()
 const MODEL = () => modelFolder('model.safetensors')
 
-/** Only read: trained once, on data whose labels go up to 9. */
+/** Trained once and only read, on data with labels up to 9. */
 beforeAll(async () => {
   const outcome = await runNode([MAIN, ...TINY_NETWORK, '--epochs', '1', '--run', 'run', '--output', 'model.safetensors', '--quiet'], {
     cwd: modelFolder(),
@@ -40,7 +40,7 @@ function change(name: string, changed: (content: Buffer) => Uint8Array): void {
   writeFileSync(path('data', name), changed(readFileSync(path('data', name))))
 }
 
-/** Writes a number where the header of an IDX file has one: 0 is the magic number, then come the dimensions. */
+/** Replaces a number in the header of an IDX file: 0 is the magic number, then come the dimensions. */
 const withField = (field: number, value: number) => (content: Buffer) => {
   content.writeUInt32BE(value, 4 * field)
   return content
@@ -49,7 +49,7 @@ const withField = (field: number, value: number) => (content: Buffer) => {
 /** Changes what is in a gzip file. */
 const inside = (changed: (content: Buffer) => Uint8Array) => (content: Buffer) => gzipSync(changed(gunzipSync(content)))
 
-/** What is done to the tiny data, the file that the error names, and what it says. */
+/** How the tiny data is damaged, the file that the error names, and what the error says. */
 const HOSTILE: [name: string, spoil: () => void, file: string, expected: string, found: string][] = [
   ['truncated', () => truncateSync(path('data', IMAGES), 5000), IMAGES, '235216 bytes for 300 x 28 x 28 images', '5000 bytes'],
   ['empty', () => truncateSync(path('data', TEST_LABELS), 0), TEST_LABELS, 'an IDX file of labels', 'an empty file'],
@@ -97,13 +97,13 @@ describe.each(COMMANDS)('%s refuses', (_, args) => {
     await expectRefusal(args(), `${join('data', file)}: expected `, expected, ' but found ', found)
   })
 
-  test('a folder in the place of a file', async () => {
+  test('a folder in place of a file', async () => {
     rmSync(path('data', TEST_LABELS))
     mkdirSync(path('data', TEST_LABELS))
     await expectRefusal(args(), 'No t10k-labels file in data. Looked for t10k-labels-idx1-ubyte, ')
   })
 
-  test('a file in the place of the folder', async () => {
+  test('a file in place of the folder', async () => {
     await expectRefusal([...args(), '--data', join('data', IMAGES)], `No train-images file in ${join('data', IMAGES)}.`)
   })
 
@@ -126,7 +126,7 @@ describe.each(COMMANDS)('%s refuses', (_, args) => {
 
   testAsOrdinaryUser('a file without permission', async () => {
     chmodSync(path('data', IMAGES), 0)
-    chmodSync(path(), 0o777) // So explore gets as far as its data.
+    chmodSync(path(), 0o777) // So that explore gets as far as its data.
     const before = readdirSync(path(), { recursive: true })
     const { stderr, ...outcome } = await run(args(), ORDINARY_USER)
     expect(outcome).toEqual({ code: 1, signal: null, stdout: '' })
@@ -135,7 +135,7 @@ describe.each(COMMANDS)('%s refuses', (_, args) => {
   })
 })
 
-/** One line of stderr, none of stdout, exit code 1, and no file more than before. */
+/** Checks: one line on stderr, none on stdout, exit code 1, and no new files. */
 async function expectRefusal(args: readonly string[], ...parts: readonly string[]): Promise<void> {
   const before = readdirSync(path(), { recursive: true })
   const { stderr, ...outcome } = await run(args)
@@ -145,14 +145,14 @@ async function expectRefusal(args: readonly string[], ...parts: readonly string[
   expect(readdirSync(path(), { recursive: true })).toEqual(before)
 }
 
-/** The files tell how many classes there are; a label is out of range where something else has told it before. */
+/** The files determine the number of classes; a label is out of range when it was already determined by something else. */
 describe('a label beyond the others', () => {
   const LAST = -1
   function raise(label: number): void {
     change(TEST_LABELS, (content) => content.fill(label, content.length + LAST))
   }
 
-  test('of the test set is no label that train can teach', async () => {
+  test('of the test set only is refused by train', async () => {
     raise(11)
     const file = join('data', TEST_LABELS)
     const line = `${file}: expected labels from 0 to 9, as in the training set, but found 11 for image 99.`
@@ -183,16 +183,16 @@ describe('a label beyond the others', () => {
 
 describe('memory', () => {
   const GIGABYTE = 1024 ** 3
-  /** What Node and the program take, with room; far below what the bombs would. */
+  /** What Node and the program need, with some margin; far below what the decompression bombs would take. */
   const LIMIT_KIB = 400 * 1024
 
-  /** A gzip file of a header and very many zeros: gzip data may come in several members, and this repeats one. */
+  /** A gzip file of a header and very many zeros: gzip data may have several members, and this repeats one. */
   function bomb(header: Uint8Array, zeros: number): Buffer {
     const member = gzipSync(Buffer.alloc(2 ** 24))
     return Buffer.concat([gzipSync(header), ...Array.from({ length: Math.ceil(zeros / 2 ** 24) }, () => member)])
   }
 
-  /** Runs a command and measures the most memory that it had, in KiB. */
+  /** Runs a command and measures its peak memory, in KiB. */
   async function peakOf(args: readonly string[]): Promise<{ stderr: string; code: number | null; peak: number }> {
     const preload = path('measure.cjs')
     const measure = "require('fs').writeFileSync(process.env.PEAK_FILE, String(process.resourceUsage().maxRSS))"
@@ -219,7 +219,7 @@ describe('memory', () => {
     }
   })
 
-  test('is not taken for a plain file that promises gigabytes', async () => {
+  test('is not allocated for a plain file that claims gigabytes', async () => {
     change(IMAGES, withField(1, 5_000_000))
     for (const [, args] of COMMANDS) {
       const { stderr, code, peak } = await peakOf(args())

@@ -18,7 +18,7 @@ const FILE = 'digits.safetensors'
 const WITH_MODEL = [...TINY_DATA, ...SAME_PLACE, '--model', FILE]
 const TUTORIAL = { inputSize: 28, hiddenSize: 150, numLayers: 3, numClasses: 10, nonlinearity: 'tanh' } as const
 
-/** The network that a command makes where there is none to read. */
+/** The network that a command makes when there is none to read. */
 function freshModel(seed: number): ImageRNN {
   return createFresh({ ...TUTORIAL, seed })
 }
@@ -32,10 +32,10 @@ async function expectUsageError(args: readonly string[], part: string): Promise<
 }
 
 describe('summary', () => {
-  // What needs no libtorch must work without: on a machine where the rest does not yet.
+  // Commands that need no libtorch must work without it, on a machine where nothing else works yet.
   const env = { LIBTORCH: join(__dirname, 'no-such-folder') }
 
-  test('prints the same table for a file as its model does', async () => {
+  test('prints the same table for a file as for its model', async () => {
     const { model } = await createModel(path('data'), path(FILE), { nonlinearity: 'relu' })
     const stdout = await succeed(['summary', '--model', FILE], { env })
     expect(stdout).toBe(`Model: ${FILE}\n${model.summary()}\n`)
@@ -55,10 +55,10 @@ describe('summary', () => {
     const flags = ['--hidden-size', '7', '--num-layers', '1', '--nonlinearity', 'relu', '--input-size', '5', '--num-classes', '3']
     const network = { hiddenSize: 7, numLayers: 1, nonlinearity: 'relu', inputSize: 5, numClasses: 3 } as const
     expect(await succeed(['summary', ...flags], { env })).toBe(`Model: never trained\n${drawSummary(summarize(network))}\n`)
-    expect((await succeed(['summary', '--hidden-size', '150'], { env })).split('\n')[0]).toBe('Model: never trained') // the default, but asked for
+    expect((await succeed(['summary', '--hidden-size', '150'], { env })).split('\n')[0]).toBe('Model: never trained') // the default, but given
   })
 
-  test('tells layers, shapes and parameters with --json', async () => {
+  test('prints layers, shapes and parameters with --json', async () => {
     const { model } = await createModel(path('data'), path(FILE))
     const stdout = await succeed(['summary', '--model', FILE, '--json'], { env })
     expect(eventsOf(stdout).map(({ type }) => type)).toEqual(['start', 'summary', 'done'])
@@ -84,7 +84,7 @@ describe('summary', () => {
     ])
   })
 
-  test('refuses a file together with an architecture, and a file that is none', async () => {
+  test('refuses a file together with an architecture, and a file that is no model', async () => {
     await expectUsageError(
       ['summary', '--model', FILE, '--num-layers', '2'],
       "'--num-layers <integer>' cannot be used with option '--model <file>'",
@@ -100,7 +100,7 @@ describe('summary', () => {
 })
 
 describe('forward', () => {
-  test("tells the logits of the batch's first images, as the library computes them", async () => {
+  test("prints the logits of the batch's first images, as the library computes them", async () => {
     const { model, data } = await createModel(path('data'), path(FILE))
     const logits = await model.forward(data.test.images(0, 50))
     const stdout = await succeed(['forward', ...WITH_MODEL, '--batch-size', '50', '--rows', '3', '--json'])
@@ -146,7 +146,7 @@ describe('forward', () => {
     ])
   })
 
-  test('before the first run a fresh network answers, by its seed, and the output says so', async () => {
+  test('before the first run it uses a new network from the seed, and the output says so', async () => {
     const { test: tiny } = await loadMnist({ dir: path('data') })
     const args = ['forward', ...TINY_DATA, ...SAME_PLACE]
     for (const seed of [1, 7]) {
@@ -164,7 +164,7 @@ describe('forward', () => {
     )
   })
 
-  test('a file that is named must be there', async () => {
+  test('a named file must exist', async () => {
     expect(await run(['forward', ...TINY_DATA, '--model', 'nowhere'])).toMatchObject({
       ...{ code: 1, stdout: '' },
       stderr: 'Error: Cannot read nowhere: it does not exist (ENOENT). Check the path.\n',
@@ -193,7 +193,7 @@ describe('hook', () => {
     ])
   })
 
-  test.each(['tanh', 'relu'] as const)('tells how the states of a %s network are spread after each row', async (nonlinearity) => {
+  test.each(['tanh', 'relu'] as const)('prints the spread of the states of a %s network after each row', async (nonlinearity) => {
     const { model } = await createModel(path('data'), path(FILE), { nonlinearity, numLayers: 1 })
     const [states] = await statesOf(model, 50)
     const stdout = await succeed(['hook', ...WITH_MODEL, '--batch-size', '50', '--json'])
@@ -248,7 +248,7 @@ describe('hook', () => {
     expect(lines.filter((line) => line.length > 60)).toEqual([])
   })
 
-  test.each(['', 'FC'])("shows the shape alone of what module '%s' puts out", async (module) => {
+  test.each(['', 'FC'])("shows only the shape of the output of module '%s'", async (module) => {
     await createModel(path('data'), path(FILE))
     const args = ['hook', ...WITH_MODEL, '--module', module, '--batch-size', '9']
     expect(linesOf(await succeed([...args, '--quiet']))).toEqual(['features[0].shape = [9, 10]'])
@@ -256,13 +256,13 @@ describe('hook', () => {
     expect(event).toEqual({ type: 'features', trained: true, module, nonlinearity: 'tanh', shapes: [[9, 10]] })
   })
 
-  test('refuses a module that there is not', async () => {
+  test('refuses an unknown module', async () => {
     await expectUsageError(['hook', '--module', 'rnn'], "Expected basic_rnn, FC, or '' for the whole model.")
   })
 })
 
 test.each(['evaluate', 'summary', 'forward', 'hook'])('%s refuses an empty path', async (command) => {
-  // As an unset variable of a script leaves it.
+  // An unset variable in a script gives an empty path.
   await expectUsageError([command, '--model', ''], 'Expected the path of a file.')
 })
 

@@ -31,7 +31,7 @@ function parse(...args: string[]): Record<string, unknown> {
   return createCommand().parse(args, { from: 'user' }).opts()
 }
 
-test('without any, there are the defaults, and nothing for an optional one', () => {
+test('without flags, the defaults apply, and optional ones are absent', () => {
   expect(parse()).toStrictEqual({ betas: [0.9, 0.999], mode: 'a', slow: false, tidy: true })
 })
 
@@ -64,7 +64,7 @@ test.each([
   expect(() => parse(flag, text)).toThrow(message)
 })
 
-test('--help tells meaning, range and default', () => {
+test('--help gives meaning, range and default', () => {
   const lines = createCommand().configureHelp({ helpWidth: 200 }).helpInformation().split('\n')
   expect(lines.filter((line) => line.startsWith('  --')).map((line) => line.trim().replace(/ {2,}/, ' | '))).toEqual([
     '--weight-decay <number> | how fast weights shrink (a number above 0) (default: they do not)',

@@ -1,4 +1,4 @@
-/** stdout that ends, or that cannot be written: no crash, no stack, no model lost. */
+/** stdout that is closed or cannot be written: no crash, no stack, no model lost. */
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { linesOf, MAIN, TINY_DATA, TINY_RUN, useCommandLine } from '../support/command-line'
@@ -8,7 +8,7 @@ const { path, start, succeed } = useCommandLine()
 
 const FULL = 'Error: Cannot write the standard output: the disk is full (ENOSPC). Free some space or choose another disk.'
 
-describe('a reader that has read enough (as in `| head -n 1`) is no error', () => {
+describe('a reader that stops early (as in `| head -n 1`) is no error', () => {
   test.each([
     ['of --help', ['--help']],
     ["of a command's help", ['help', 'train']],
@@ -17,12 +17,12 @@ describe('a reader that has read enough (as in `| head -n 1`) is no error', () =
     ['of what the data holds', ['explore', ...TINY_DATA]],
   ])('%s', async (_, args) => {
     const program = start(args)
-    program.closeStdout() // Before it can have begun to write.
+    program.closeStdout() // Before it can start to write.
     expect(await program.ended).toEqual({ code: 0, signal: null, stdout: '', stderr: '' })
   })
 })
 
-/** A device of Linux: every write to it finds the disk full. */
+/** A Linux device: every write to it fails with "disk full". */
 const describeWithFullDevice = existsSync('/dev/full') ? describe : describe.skip
 
 describeWithFullDevice('stdout on a full disk is told in one line', () => {
@@ -42,7 +42,7 @@ describeWithFullDevice('stdout on a full disk is told in one line', () => {
     expect({ code, stderr }).toEqual({ code: 1, stderr: `${FULL}\n` })
   })
 
-  test('a wrong command line stays one', async () => {
+  test('a wrong command line still ends with its own exit code', async () => {
     const { code, stderr } = await run(['trian', '--json'])
     expect(code).toBe(2)
     expect(stderr).toContain('Did you mean train?')

@@ -1,4 +1,4 @@
-/** What becomes of a trained model when it cannot be saved where it should be: full disks, vanished and unwritable folders. */
+/** Where a trained model is saved when its own place fails: full disks, vanished and unwritable folders. */
 import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { eventsOfType, lastEvent, linesOf, MAIN, TINY_DATA, TINY_RUN, useCommandLine } from '../support/command-line'
@@ -14,23 +14,23 @@ const { path, run, start, succeed } = useCommandLine()
 
 beforeEach(() => mkdirSync(path('disk')))
 
-/** A model of some pages, whatever their size is. */
+/** A model of several pages, whatever the page size. */
 const LARGE_RUN = [...TINY_RUN, '--hidden-size', '200']
 const TRAIN = [...LARGE_RUN, '--epochs', '1']
 const RUN_FILES = ['config.json', 'metrics.csv', 'metrics.jsonl', 'model.safetensors', 'timing.jsonl']
 const RESCUED = /^torch-rnn-mnist-[0-9a-f]{16}\.safetensors$/
 const FULL = 'the disk is full (ENOSPC). Free some space or choose another disk.'
 
-/** What a training leaves that nothing disturbs. */
+/** The files that an undisturbed training leaves. */
 async function undisturbed(args: readonly string[]): Promise<Buffer> {
   await succeed([...args, '--run', 'undisturbed'])
   return readFileSync(path('undisturbed', 'model.safetensors'))
 }
 
-/** The pages that so many bytes take. */
+/** The number of pages for a number of bytes. */
 const pagesOf = (bytes: number) => Math.ceil(bytes / PAGE)
 
-/** Runs a command with a disk of so many pages in the folder `disk`, and tells what was on it in the end. */
+/** Runs a command with a disk of so many pages in the folder `disk`. Returns what is on the disk at the end. */
 async function withSmallDisk(pages: number, program: readonly string[], env: Readonly<Record<string, string>> = {}) {
   const [command, ...args] = onSmallDisk(path('disk'), pages, program)
   const { stderr, ...outcome } = await runCommand(command, args, { cwd: path(), env: { TORCH_RNN_MNIST_CUDA: '0', ...env } })
@@ -129,7 +129,7 @@ describe('on a disk that becomes full', () => {
     await succeed(['evaluate', ...TINY_DATA, '--model', model])
   })
 
-  describe('with all places on it', () => {
+  describe('with all places on the full disk', () => {
     const data = [...TRAIN, '--data', join('..', 'data'), '--run', 'run']
 
     /** Trains with the disk as current, temporary and home folder, unless others are given. */
@@ -138,7 +138,7 @@ describe('on a disk that becomes full', () => {
       return withSmallDisk(2, ['env', '-C', path('disk'), process.execPath, MAIN, ...data], env)
     }
 
-    testOnSmallDisk.each(['TMPDIR', 'HOME'])('but %s: that takes the model', async (name) => {
+    testOnSmallDisk.each(['TMPDIR', 'HOME'])('except %s: the model is saved there', async (name) => {
       mkdirSync(path('other'))
       const { code, messages, left } = await runInside({ [name]: path('other') })
       expect({ code, left }).toEqual({ code: 1, left: ['config.json'] })
@@ -159,7 +159,7 @@ describe('on a disk that becomes full', () => {
       )
     })
 
-    /** Trains in a terminal; the screen comes back as lines. */
+    /** Trains in a terminal. Returns the lines of the screen. */
     async function train(typed: readonly Typed[], more: readonly string[] = []) {
       const program = ['env', '-C', path('disk'), ...terminalCommand([process.execPath, MAIN, ...data, ...more], typed)]
       const { stdout, ...outcome } = await withSmallDisk(2, program, { TERM: 'dumb', HOME: path('disk'), TMPDIR: path('disk') })
@@ -257,7 +257,7 @@ describe('the folder of the run', () => {
   })
 })
 
-test('when all goes well, nothing is saved elsewhere', async () => {
+test('when nothing fails, nothing is saved elsewhere', async () => {
   mkdirSync(path('other'))
   await succeed([...TRAIN, '--run', 'run'], { env: { HOME: path('other'), TMPDIR: path('other') } })
   expect(readdirSync(path('other'))).toEqual([])

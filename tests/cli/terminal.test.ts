@@ -1,4 +1,4 @@
-/** A training in a terminal: the progress bar, its width, and Ctrl-C as it is typed. */
+/** A training in a terminal: the progress bar, its width, and a typed Ctrl-C. */
 import { existsSync } from 'node:fs'
 import { MAIN, TINY_DATA, TINY_RUN, useCommandLine } from '../support/command-line'
 import { runCommand } from '../support/run-program'
@@ -13,7 +13,7 @@ async function inTerminal(args: readonly string[], typed: readonly Typed[] = [])
   return await runCommand(command, rest, { cwd: path(), env })
 }
 
-/** What is on the screen, a line for each time that one was written anew, without the codes that move the cursor. */
+/** The output, with one line for each rewriting of a line, without the codes that move the cursor. */
 function screenLines(stdout: string): string[] {
   const codes = new RegExp(`${ESCAPE}\\[[0-9;?]*[A-Za-z]`, 'g')
   return stdout.replaceAll(codes, '\n').split(/[\r\n]+/)

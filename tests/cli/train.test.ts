@@ -24,7 +24,7 @@ function onlyRun(): string {
 }
 
 describe('a run folder', () => {
-  test('is made anew by default, is named by the UTC time and holds the files of a run', async () => {
+  test('is created by default, is named by the UTC time and holds the files of a run', async () => {
     const before = Date.now()
     await succeed([...TINY_RUN, '--epochs', '1'])
     const run = onlyRun()
@@ -42,7 +42,7 @@ describe('a run folder', () => {
     for (const run of runs) expect(readdirSync(path('runs', run)).sort()).toEqual(RUN_FILES)
   })
 
-  test('is where --run says, in folders that are not there yet', async () => {
+  test('is where --run says, in folders that do not exist yet', async () => {
     await succeed([...TINY_RUN, '--epochs', '1', '--run', join('some', 'where')])
     expect(readdirSync(path('some', 'where')).sort()).toEqual(RUN_FILES)
     expect(readdirSync(path()).sort()).toEqual(['data', 'some'])
@@ -72,7 +72,7 @@ describe('a run folder', () => {
     })
   })
 
-  test('has each epoch and the final evaluation, times apart from what a seed repeats', async () => {
+  test('has each epoch and the final evaluation; times are separate from what a seed reproduces', async () => {
     await succeed([...TINY_RUN, '--epochs', '3', '--run', 'run'])
     const metrics = records('run', 'metrics.jsonl')
     expect(metrics.map(({ type }) => type)).toEqual(['epoch', 'epoch', 'epoch', 'evaluation'])
@@ -106,7 +106,7 @@ describe('a run folder', () => {
 })
 
 test('training learns: in the end it fits most of the samples', async () => {
-  // Of a flag that is given twice, the last counts.
+  // Of a flag given twice, the last one counts.
   await succeed([...TINY_RUN, '--hidden-size', '64', '--epochs', '30', '--learning-rate', '0.003', '--run', 'run'])
   const epochs = records('run', 'metrics.jsonl').filter(({ type }) => type === 'epoch')
   expect(epochs[0]?.['trainAccuracy']).toBeLessThan(0.4)
@@ -131,7 +131,7 @@ test('--output saves the model a second time', async () => {
 })
 
 describe('text on stdout', () => {
-  test('tells network, device, data, run, and the epochs as the tutorial does: from 00, accuracies in percent', async () => {
+  test('shows network, device, data, run, and the epochs as the tutorial does: from 00, accuracies in percent', async () => {
     const lines = linesOf(await succeed([...TINY_RUN, '--epochs', '2', '--run', 'run']))
     const epochs = records('run', 'metrics.jsonl').slice(0, 2)
     const shown = epochs.map(
@@ -193,7 +193,7 @@ describe('--json', () => {
     ])
   })
 
-  test('tells options and parameters at the start, and carries the fields that programs rely on', async () => {
+  test('has options and parameters at the start, and the fields that programs rely on', async () => {
     const stdout = await succeed([...TINY_RUN, '--epochs', '2', '--run', 'run', '--json'])
     expect(eventsOfType(stdout, 'start')).toEqual([
       expect.objectContaining({
@@ -219,7 +219,7 @@ describe('--json', () => {
     expect(seconds).toBeGreaterThan(epochs.reduce((sum, epoch) => sum + epoch.seconds, 0))
   })
 
-  test('is not disturbed by --quiet', async () => {
+  test('is the same with --quiet', async () => {
     const stdout = await succeed([...TINY_RUN, '--epochs', '1', '--run', 'run', '--json', '--quiet'])
     expect(eventsOf(stdout).map(({ type }) => type)).toEqual(['start', 'batch', 'epoch', 'checkpoint', 'evaluation', 'done'])
   })
@@ -228,7 +228,7 @@ describe('--json', () => {
 describe('evaluate', () => {
   const MEASURE = ['evaluate', ...TINY_DATA, '--threads', '1', '--device', 'cpu', '--json']
 
-  test('finds the same numbers for a saved model as its training did', async () => {
+  test('gives the same numbers for a saved model as its training did', async () => {
     const trained = await succeed([...TINY_RUN, '--epochs', '3', '--run', 'run', '--json'])
     const model = join('run', 'model.safetensors')
     const evaluated = await succeed([...MEASURE, '--model', model])
@@ -248,7 +248,7 @@ describe('evaluate', () => {
     for (const [seed, run] of runs.entries()) await succeed([...TINY_RUN, '--epochs', '1', '--seed', String(seed), '--run', run])
     const models = runs.map((run) => join(run, 'model.safetensors'))
     for (const newest of models) {
-      // The order of the names says nothing.
+      // The order of the names does not matter.
       for (const model of models) utimesSync(path(model), new Date(2001, 1, 1), new Date(2001, 1, model === newest ? 3 : 2))
       expect(statSync(path(newest)).mtime).toEqual(new Date(2001, 1, 3))
       expect(eventsOfType(await succeed(MEASURE), 'start')).toMatchObject([{ model: newest }])

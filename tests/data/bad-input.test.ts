@@ -1,4 +1,4 @@
-/** Arrays that are not what they seem: each is refused with a code, and the model works on. */
+/** Arrays that cannot be used: each is refused with a code, and the model still works. */
 import { ImageDataset } from '../../lib'
 import { expectError } from '../support/expect-error'
 import { smallImages, useModels } from '../support/sample-models'
@@ -12,9 +12,9 @@ function detached<Pixels extends Uint8Array | Float32Array>(pixels: Pixels): Pix
   return pixels
 }
 
-/** A view that follows the length of its buffer, and a buffer that shrank under it. */
+/** A view that tracks the length of its buffer, after the buffer has shrunk. */
 function shrunk(): Uint8Array {
-  // Declared from ES2024 on only, but Node 20 has it.
+  // TypeScript declares it from ES2024 on, but Node 20 has it.
   const Resizable = ArrayBuffer as unknown as new (length: number, options: object) => ArrayBuffer & { resize(length: number): void }
   const buffer = new Resizable(PIXELS, { maxByteLength: 2 * PIXELS })
   const view = new Uint8Array(buffer)
@@ -22,7 +22,7 @@ function shrunk(): Uint8Array {
   return view
 }
 
-/** A view whose part of the buffer is gone: it has no length any more. */
+/** A view whose part of the buffer is gone, so that its length is 0. */
 function outOfBounds(): Uint8Array {
   const Resizable = ArrayBuffer as unknown as new (length: number, options: object) => ArrayBuffer & { resize(length: number): void }
   const buffer = new Resizable(2 * PIXELS, { maxByteLength: 2 * PIXELS })

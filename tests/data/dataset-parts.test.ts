@@ -1,4 +1,4 @@
-/** Data sets made of data sets, and of single IDX files. */
+/** Data sets made from other data sets, and from single IDX files. */
 import { writeFile } from 'node:fs/promises'
 import { ImageDataset, loadIdx } from '../../lib'
 import { expectError } from '../support/expect-error'
@@ -8,7 +8,7 @@ import { useTemporaryFolder } from '../support/temporary-folder'
 const path = useTemporaryFolder()
 const PIXELS = SMALL.rows * SMALL.inputSize
 
-/** The first pixel tells a sample of {@link numbered} from the others. */
+/** The first pixel identifies a sample of {@link numbered}. */
 function numbered(count: number): ImageDataset {
   const images = Float32Array.from({ length: count * PIXELS }, (_, index) => Math.floor(index / PIXELS))
   const labels = Uint8Array.from({ length: count }, (_, index) => index % 3)
@@ -44,7 +44,7 @@ describe('slice', () => {
 })
 
 describe('randomSplit', () => {
-  test('deals out every sample once, with its label', () => {
+  test('gives out every sample once, with its label', () => {
     const parts = numbered(100).randomSplit([60, 30, 10], { seed: 3 })
     expect(parts.map(({ length }) => length)).toEqual([60, 30, 10])
     const numbers = parts.flatMap(numbersOf)
@@ -56,14 +56,14 @@ describe('randomSplit', () => {
     }
   })
 
-  test('follows from the seed', () => {
+  test('depends on the seed', () => {
     const split = (seed?: number) => numbersOf(numbered(50).randomSplit([25, 25], seed === undefined ? {} : { seed })[0] as ImageDataset)
     expect(split(7)).toEqual(split(7))
     expect(split(7)).not.toEqual(split(8))
     expect(split()).toEqual(split(1))
   })
 
-  test('takes shares, and deals out what rounding leaves as PyTorch does', () => {
+  test('takes shares, and distributes the remainder of rounding as PyTorch does', () => {
     const sizes = (lengths: number[]) =>
       smallDataset(10)
         .randomSplit(lengths)
@@ -106,13 +106,13 @@ describe('loadIdx', () => {
     expect(Array.from(dataset.images(2, 3).data)).toEqual([12, 13, 14, 15, 16, 17])
   })
 
-  test('takes the number of classes that it is told', async () => {
+  test('takes the number of classes that it is given', async () => {
     const files = await writePair(2, [1, 0])
     expect((await loadIdx({ ...files, numClasses: 26 })).numClasses).toBe(26)
     await expectError(() => loadIdx({ ...files, numClasses: 1 }), 'ERR_INVALID_DATA', 'labels[0]')
   })
 
-  test('refuses what does not fit together', async () => {
+  test('refuses files that do not fit together', async () => {
     const files = await writePair(3, [1, 0])
     await expectError(() => loadIdx(files), 'ERR_INVALID_FILE', '3 labels', 'found 2')
     await expectError(() => loadIdx({ ...files, labels: files.images }), 'ERR_INVALID_FILE')

@@ -16,7 +16,7 @@ function small(changes: Record<string, unknown> = {}): ImageDatasetInit {
 }
 
 describe('ImageDataset', () => {
-  test('tells its size, classes, images and labels', () => {
+  test('has its size, classes, images and labels', () => {
     const dataset = new ImageDataset(small())
     expect(dataset).toMatchObject({ length: 3, shape: [3, 2, 2], rows: 2, columns: 2, numClasses: 3 })
     expect(dataset.labels).toEqual(Uint8Array.of(0, 2, 1))
@@ -26,7 +26,7 @@ describe('ImageDataset', () => {
     expect(dataset.labelsOf(1, 2)).toEqual(Uint8Array.of(2))
   })
 
-  test('takes floats, typed labels and more classes than labels show', () => {
+  test('takes floats, typed labels and more classes than occur in the labels', () => {
     const images = Float32Array.of(-1, 0.5, 1e30, 0)
     const dataset = new ImageDataset({ images, shape: [1, 2, 2], labels: Uint8Array.of(4), numClasses: 10 })
     expect(dataset.numClasses).toBe(10)
@@ -34,7 +34,7 @@ describe('ImageDataset', () => {
     expect(new ImageDataset(small({ labels: Int32Array.of(0, 1, 255) })).numClasses).toBe(256)
   })
 
-  test('owns its data: neither what went in nor what comes out is shared', () => {
+  test('owns its data: it shares neither its input nor its output arrays', () => {
     const init = small({ labels: Uint8Array.of(0, 2, 1) })
     const dataset = new ImageDataset(init)
     ;(init.images as Uint8Array).fill(99)
@@ -111,7 +111,7 @@ describe('ImageDataset', () => {
     await expectError(() => viewOf({} as ImageDataset), 'ERR_INVALID_ARGUMENT', 'an ImageDataset')
   })
 
-  test('given away arrays are not copied but checked', async () => {
+  test('transferred arrays are checked, not copied', async () => {
     const raw = { images: new Uint8Array(12), labels: Uint8Array.of(0, 2, 1), shape: [3, 2, 2], numClasses: 3 } as const
     const dataset = datasetFromOwned(raw)
     expect(dataset).toBeInstanceOf(ImageDataset)
@@ -137,7 +137,7 @@ describe('the bundled MNIST', () => {
     expect([train.numClasses, held.numClasses]).toEqual([10, 10])
     expect([...train.labelsOf(0, 10)]).toEqual([5, 0, 4, 1, 9, 2, 1, 3, 1, 4])
     expect([...held.labelsOf(0, 10)]).toEqual([7, 2, 1, 0, 4, 1, 4, 9, 5, 9])
-    // The mean that is known from everywhere: 0.1307.
+    // The well-known mean: 0.1307.
     const { data } = train.images()
     let sum = 0
     for (const value of data) sum += value
@@ -184,7 +184,7 @@ describe('a folder of IDX files', () => {
     return path()
   }
 
-  test('is loaded; both parts have the classes of either', async () => {
+  test('is loaded; both parts have the classes of both', async () => {
     const { train, test: held } = await loadMnist({ dir: folder() })
     expect(train).toMatchObject({ shape: [3, 2, 3], numClasses: 5 })
     expect(held).toMatchObject({ shape: [2, 2, 3], numClasses: 5 })
@@ -216,13 +216,13 @@ describe('a folder of IDX files', () => {
     expect([train.images().data[0], held.images().data[0]]).toEqual([1, 6])
   })
 
-  test('a folder of the same name is passed over', async () => {
+  test('a folder of the same name is ignored', async () => {
     const dir = folder({ 'train-images-idx3-ubyte': undefined, 'train-images.idx3-ubyte': images(3, 5) })
     mkdirSync(path('train-images-idx3-ubyte'))
     expect((await loadMnist({ dir })).train.images().data[0]).toBe(5)
   })
 
-  test('a missing file: all names that were looked for', async () => {
+  test('a missing file: the error has all names that were searched for', async () => {
     const dir = folder({ 't10k-labels-idx1-ubyte': undefined })
     const names = ['t10k-labels-idx1-ubyte', 't10k-labels.idx1-ubyte', 't10k-labels-idx1-ubyte.gz', 't10k-labels.idx1-ubyte.gz']
     await expectError(() => loadMnist({ dir }), 'ERR_FILE_SYSTEM', `in ${dir}`, names.join(', '))

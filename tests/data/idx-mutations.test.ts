@@ -1,6 +1,6 @@
 /**
- * Thousands of damaged IDX files, generated. Each is refused, or read as what it says: a plain file has no checksum, so a change within its
- * pixels makes it another good file, which an independent reading of its bytes tells; a compressed one gives the very same data or none.
+ * Thousands of generated, damaged IDX files. Each is refused or read correctly. A plain file has no checksum: a change in its pixels makes it
+ * another valid file, whose data an independent reader checks. A compressed file gives the original data or none.
  */
 import { writeFileSync } from 'node:fs'
 import { gunzipSync, gzipSync } from 'node:zlib'
@@ -20,7 +20,7 @@ const LABELS = Buffer.from([0, 0, 8, 1, 0, 0, 0, COUNT, 0, 1, 2, 3, 4])
 
 type Mutation = (bytes: Buffer) => Buffer
 
-/** A place in a file of any length: a share of it. The beginning, where the header is, comes up often. */
+/** A position in a file of any length, as a share of it. Often near the beginning, where the header is. */
 const place = fc.oneof(fc.double({ min: 0, max: 1, noNaN: true }), fc.double({ min: 0, max: 0.25, noNaN: true }))
 const at = (share: number, bytes: Buffer) => Math.min(Math.floor(share * bytes.length), Math.max(bytes.length - 1, 0))
 const some = fc.uint8Array({ minLength: 1, maxLength: 20 })
@@ -42,7 +42,7 @@ const mutation: fc.Arbitrary<Mutation> = fc.oneof(
     return Buffer.concat([bytes.subarray(0, start), bytes.subarray(end)])
   }),
   some.map((extra) => (bytes: Buffer) => Buffer.concat([bytes, extra])),
-  // One of the numbers in the header, at its edges too.
+  // One of the numbers in the header, including extreme values.
   fc
     .tuple(fc.nat(3), fc.oneof(fc.nat(0xffffffff), fc.constantFrom(0, 1, 0x7fffffff, 0x80000000, 0xffffffff)))
     .map(([field, value]) => (bytes: Buffer) => {
@@ -68,7 +68,7 @@ function read(bytes: Buffer, rank: number): Uint8Array | undefined {
   return size > 0 && bytes.length === header + size ? Uint8Array.from(bytes.subarray(header)) : undefined
 }
 
-/** What the package reads; undefined where it refuses in the right way. */
+/** What the package reads; undefined when it refuses with the right error. */
 async function readOrRefuse(reader: (file: string) => Promise<Uint8Array>, bytes: Buffer): Promise<Uint8Array | undefined> {
   const file = path('mutant')
   writeFileSync(file, bytes)
@@ -118,7 +118,7 @@ describe.each(READERS)('a damaged file of %s', (_, original, rank, reader) => {
         const mutant = mutate(compressed)
         if (!isCompressed(mutant)) return
         const data = await readOrRefuse(reader, mutant)
-        // Only what is well compressed and well formed may pass: the file itself, or with another name and time in its header.
+        // Only a valid file may pass: the original, or one with another name and time in its header.
         if (data !== undefined) expect(data).toEqual(read(gunzipSync(mutant), rank))
         if (data !== undefined) expect(data).toEqual(read(original, rank))
       })

@@ -48,7 +48,7 @@ describe('a good file', () => {
   })
 })
 
-describe('content that is not what it should be', () => {
+describe('wrong content', () => {
   const PROMISES_4_GIB = idx([2 ** 16, 2 ** 8, 2 ** 8], [])
   test.each<[string, Buffer, string, string]>([
     ['empty', Buffer.alloc(0), 'an IDX file of images', 'an empty file'],
@@ -113,7 +113,7 @@ function damaged(gzip: Buffer): Buffer {
 }
 
 describe('a file that changes while it is read', () => {
-  /** Does something right after the size of the file was asked. */
+  /** Runs `change` right after the size of the file was read. */
   async function afterStat(name: string, change: () => void): Promise<void> {
     const handle = await open(name)
     const prototype = Object.getPrototypeOf(handle) as FileHandle
@@ -151,7 +151,7 @@ describe('a file that changes while it is read', () => {
   })
 })
 
-describe('a path that is no readable file', () => {
+describe('a path that is not a readable file', () => {
   test('missing', async () => {
     await expectError(() => readIdxImages(path('none')), 'ERR_FILE_SYSTEM', `Cannot read ${path('none')}: it does not exist (ENOENT).`)
   })

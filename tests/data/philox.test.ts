@@ -25,7 +25,7 @@ test.each([
 
 const MAX_SEED = Number.MAX_SAFE_INTEGER
 
-/** Literal answers: every seeded split rests on them, so a change of the definition has to be noticed. */
+/** Literal answers: every seeded split depends on them, so a change of the definition must be noticed. */
 test.each([
   [0, [1, 3, 6, 8, 2, 0, 5, 7, 4, 9]],
   [1, [6, 8, 2, 3, 1, 0, 4, 7, 5, 9]],
@@ -37,7 +37,7 @@ test.each([
   expect(Array.from(randomOrder(seed, 'split', 0, order.length))).toEqual(order)
 })
 
-test('the order of an epoch is the one that tests/native/random_test.cc holds to', () => {
+test('the order of an epoch is the one in tests/native/random_test.cc', () => {
   expect(Array.from(randomOrder(1, 'shuffle', 0, 10))).toEqual([8, 4, 6, 2, 9, 0, 3, 5, 7, 1])
   expect(Array.from(randomOrder(1, 'shuffle', 1, 10))).toEqual([2, 3, 7, 0, 6, 8, 1, 4, 5, 9])
   expect(Array.from(randomOrder(2, 'shuffle', 0, 10))).toEqual([3, 5, 4, 2, 7, 6, 1, 0, 9, 8])

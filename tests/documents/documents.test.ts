@@ -1,4 +1,4 @@
-/** What README and docs say is so. */
+/** The statements in README and docs are true. */
 import { existsSync } from 'node:fs'
 import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
@@ -7,11 +7,11 @@ import { readmeExample } from '../support/readme-example'
 import { REPOSITORY, runNode } from '../support/run-program'
 import { useTemporaryFolder } from '../support/temporary-folder'
 
-/** The README's example trains an epoch of MNIST: half a minute on two cores that nobody else uses. */
+/** The README's example trains an epoch of MNIST: half a minute on two idle cores. */
 const EPOCH_LIMIT_MS = 150_000
 const path = useTemporaryFolder()
 
-/** A folder in which the package is installed, as far as Node and TypeScript can tell. */
+/** A folder in which the package seems installed to Node and TypeScript. */
 async function installedPackage(): Promise<void> {
   await mkdir(path('node_modules'))
   await symlink(REPOSITORY, path('node_modules', 'torch-rnn-mnist'), 'junction')
@@ -44,7 +44,7 @@ console.error(JSON.stringify({ epochs: history.epochs.length, accuracy, rows: co
   expect(rest).toEqual({ epochs: 1, rows: 10, perClass: 10, logits: [128, 10], classes: 128, probabilities: [128, 10], same: 150 })
 }, 180_000)
 
-test('docs/errors.md tells every code, and no other', async () => {
+test('docs/errors.md has every code, and no other', async () => {
   const codesIn = async (...file: string[]) => {
     const text = await readFile(join(REPOSITORY, ...file), 'utf8')
     return new Set(text.match(/(?<=^ {2}\| '|^\| `)ERR_[A-Z_]+/gm))

@@ -1,6 +1,6 @@
 /**
- * Every example of a command line in `--help` and in the README runs, and prints something. The shell runs them as they stand, but for the
- * data: a tiny data set takes the place of MNIST, and one epoch that of ten.
+ * Every command line example in `--help` and in the README runs and prints something. The shell runs them unchanged, except that a tiny data
+ * set replaces MNIST, and one epoch replaces ten.
  */
 import { chmodSync, copyFileSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
@@ -15,19 +15,19 @@ const PROGRAM = 'rnn-mnist-train'
 /** Those that read images. */
 const WITH_DATA = ['train', 'evaluate', 'explore', 'forward', 'hook', 'doctor']
 /**
- * But for completion, whose help has lines for the start-up files of shells (cli-completion.test.ts tries its scripts), and build, which
- * compiles (the tests of the packages try it).
+ * Except completion, whose help has lines for the start-up files of shells (completion.test.ts tests its scripts), and build, which
+ * compiles (the package tests cover it).
  */
 const COMMANDS = [...WITH_DATA, 'summary']
 const EXAMPLE = new RegExp(`^  (${PROGRAM}(?: .*?)?)(?:   .*)?$`, 'gm')
 
-/** The examples of a command's help: lines of two spaces and the program, with a remark behind three spaces or more. */
+/** The examples in a command's help: lines that start with two spaces and the program; a remark may follow after three or more spaces. */
 async function helpExamples(command: string): Promise<string[]> {
   const { stdout } = await runNode([MAIN, command, '--help'])
   return Array.from(stdout.matchAll(EXAMPLE), (match) => (match[1] as string).trimEnd())
 }
 
-/** The README's, which go through npm. */
+/** The examples in the README, which run through npm. */
 function readmeExamples(): string[] {
   const readme = readFileSync(join(REPOSITORY, 'README.md'), 'utf8')
   const lines = readme.matchAll(/^npm run (?:--silent )?train -- (.*?)(?: {2,}# .*)?$/gm)
@@ -43,7 +43,7 @@ function small(example: string): string {
   return [`${call}${data}${epochs}`, ...pipe].join(' | ')
 }
 
-/** A folder with all that the examples name: a run, saved models, folders of data, and the program by its name. */
+/** A folder with everything that the examples name: a run, saved models, data folders, and the program. */
 async function prepareFolder(): Promise<void> {
   writeTinyMnist(path('data'))
   for (const name of ['fashion', 'folder-with-idx-files']) symlinkSync('data', path(name))
@@ -56,7 +56,7 @@ async function prepareFolder(): Promise<void> {
 }
 
 async function expectToRun(example: string): Promise<void> {
-  // pipefail is no part of sh; what went wrong is on stderr in any case.
+  // sh has no pipefail, but errors appear on stderr in any case.
   const env = { PATH: `${path()}${delimiter}${process.env['PATH']}` }
   const { code, stdout, stderr } = await runCommand('sh', ['-c', small(example)], { cwd: path(), env })
   const trouble = stderr.split('\n').filter((line) => /error|warning/i.test(line))

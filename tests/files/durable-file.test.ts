@@ -28,7 +28,7 @@ afterEach(() => {
 })
 
 describe('a file is written', () => {
-  test('where none was, and over another one', async () => {
+  test('where none exists, and over another one', async () => {
     await write('file')
     expect(NEW.length).toBe(content('file').length)
     expect(Buffer.compare(content('file'), NEW)).toBe(0)
@@ -37,12 +37,12 @@ describe('a file is written', () => {
     expect(readdirSync(path())).toEqual(['file'])
   })
 
-  test('as its view of a larger buffer', async () => {
+  test('from a view of a larger buffer', async () => {
     await writeFileDurably(path('file'), NEW.subarray(5, 9))
     expect(Array.from(content('file'))).toEqual([5, 6, 7, 8])
   })
 
-  test('with the longest name that there is', async () => {
+  test('with the longest possible name', async () => {
     const name = 'x'.repeat(255)
     await write(name)
     expect(readdirSync(path())).toEqual([name])
@@ -68,7 +68,7 @@ describe('a file is written', () => {
   })
 })
 
-describe('a symbolic link stays, and what it leads to is written', () => {
+describe('a symbolic link stays, and its target is written', () => {
   beforeEach(() => {
     mkdirSync(path('folder'))
     symlinkSync('folder', path('folder-link'))
@@ -133,7 +133,7 @@ describe('nothing is written', () => {
     expect(readdirSync(path())).toEqual(['file'])
   })
 
-  test('of a file that cannot be written to its end: the old one stays, and no temporary file', async () => {
+  test('of a file that cannot be written completely: the old one stays, and no temporary file remains', async () => {
     writeFileSync(path('file'), 'old')
     const full = Object.assign(new Error('no space'), { code: 'ENOSPC', syscall: 'write' })
     jest.spyOn(await fileHandlePrototype(), 'writeFile').mockRejectedValue(full)
@@ -142,7 +142,7 @@ describe('nothing is written', () => {
     expect(readdirSync(path())).toEqual(['file'])
   })
 
-  test('by the check whether it could be', async () => {
+  test('by the check whether a file can be written', async () => {
     await checkWritable(path('file'))
     expect(readdirSync(path())).toEqual([])
   })

@@ -44,7 +44,7 @@ function file(header: unknown, data: number | Uint8Array = 0, headerLength?: big
   return Buffer.concat([length, json, typeof data === 'number' ? Buffer.alloc(data) : data])
 }
 
-/** The header's entry of a tensor. */
+/** A tensor's entry in the header. */
 function entry(shape: unknown, begin: unknown, end: unknown, dtype: unknown = 'F32'): object {
   return { dtype, shape, data_offsets: [begin, end] }
 }
@@ -56,7 +56,7 @@ describe('files of the Python package', () => {
     expect({ ...metadata }).toEqual({ format: 'pt' })
   })
 
-  test('are what our writer makes of the same content, byte for byte', () => {
+  test('equal what our writer makes from the same content, byte for byte', () => {
     expect(Buffer.from(encodeSafetensors(FLOATS, { format: 'pt' }))).toEqual(fixture('float32.safetensors'))
   })
 
@@ -139,7 +139,7 @@ describe('writing', () => {
   })
 })
 
-describe('names that mean something to JavaScript', () => {
+describe('names with a meaning in JavaScript', () => {
   test('are ordinary tensors', () => {
     const names = ['__proto__', 'constructor', 'toString', 'hasOwnProperty', '']
     const tensors = new Map(names.map((name, index) => [name, tensor([1], [index])]))
@@ -159,7 +159,7 @@ describe('names that mean something to JavaScript', () => {
     expect('text' in {}).toBe(false)
   })
 
-  test('do not lend their parts to a tensor that lacks some', async () => {
+  test('do not supply missing fields of a tensor', async () => {
     const inherited = '{"a":{"__proto__":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}}'
     await expectError(() => decodeSafetensors(file(inherited, 4), 'x'), 'ERR_INVALID_FILE', 'tensor "a" with dtype', 'nothing')
   })
@@ -167,7 +167,7 @@ describe('names that mean something to JavaScript', () => {
 
 const HALVES = { a: entry([2], 0, 8), b: entry([1], 8, 12) }
 
-describe('a file that is not what it should be', () => {
+describe('a wrong file', () => {
   test.each<[string, Buffer, string[]]>([
     ['empty', Buffer.alloc(0), ['at least 8 bytes', '0 bytes']],
     ['half a length', Buffer.alloc(7), ['at least 8 bytes', '7 bytes']],
@@ -294,13 +294,13 @@ describe('a model file', () => {
     return path('model')
   }
 
-  test('says what the network is and is read again', async () => {
+  test('describes its network and can be read again', async () => {
     const state = new Map([...STATE].map(([name, { data, shape }]) => [name, { data, shape: [...shape] }]))
     await writeModelFile(path('model'), ARCHITECTURE, state)
     expect(await readModelFile(path('model'))).toEqual({ architecture: ARCHITECTURE, state: STATE })
   })
 
-  test('of Python, without our metadata, is understood by its shapes', async () => {
+  test('of Python, without our metadata, is recognised by its shapes', async () => {
     expect(await readModelFile(write(STATE, { format: 'pt' }))).toEqual({
       architecture: { ...ARCHITECTURE, nonlinearity: 'tanh' },
       state: STATE,

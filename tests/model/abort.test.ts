@@ -1,4 +1,4 @@
-/** An AbortSignal is heard by every call that can take long: while it computes, while it waits for a hook, and while it waits for its turn. */
+/** Every call that can take long obeys an AbortSignal: while it computes, while it waits for a hook, and while it is queued. */
 import { getEventListeners } from 'node:events'
 import type { ForwardHookEvent, ImageDataset, ImageRNN, InferenceOptions } from '../../lib'
 import { deferred } from '../support/deferred'
@@ -37,7 +37,7 @@ describe.each(CALLS)('%s', (_, call) => {
     await expectUsable(model)
   })
 
-  test('ends while it waits for a hook that is never done', async () => {
+  test('ends while it waits for a hook that never finishes', async () => {
     const model = createModel()
     const controller = new AbortController()
     const hook = model.registerForwardHook('FC', () => {
@@ -49,7 +49,7 @@ describe.each(CALLS)('%s', (_, call) => {
     await expectUsable(model)
   })
 
-  test('ends at once while it waits for its turn', async () => {
+  test('ends at once while it is queued', async () => {
     const model = createModel()
     const [reached, released] = [deferred(), deferred()]
     let passes = 0
@@ -70,7 +70,7 @@ describe.each(CALLS)('%s', (_, call) => {
     expect(passes).toBe(2) // Of the first call and of expectUsable.
   })
 
-  test('computes nothing for a signal that is aborted already', async () => {
+  test('computes nothing for a signal that is already aborted', async () => {
     const model = createModel()
     let passes = 0
     model.registerForwardHook('', () => {
@@ -81,7 +81,7 @@ describe.each(CALLS)('%s', (_, call) => {
     expect(passes).toBe(1)
   })
 
-  test('leaves no listener behind, and does not hear a later abort', async () => {
+  test('leaves no listener behind, and ignores a later abort', async () => {
     const model = createModel()
     const controller = new AbortController()
     await call(model, { signal: controller.signal })
@@ -91,7 +91,7 @@ describe.each(CALLS)('%s', (_, call) => {
     await next
   })
 
-  test('refuses what is no signal, and a batch size that is none', async () => {
+  test('refuses what is no signal, and an invalid batch size', async () => {
     const model = createModel()
     await expectError(() => call(model, { signal: {} as AbortSignal }), 'ERR_INVALID_OPTION', 'an AbortSignal for signal')
     await expectError(() => call(model, { batchSize: 0 }), 'ERR_INVALID_OPTION', 'batchSize')
@@ -100,7 +100,7 @@ describe.each(CALLS)('%s', (_, call) => {
 })
 
 describe('train', () => {
-  test('hears an abort during validation: no event follows, and the last epoch does not resolve', async () => {
+  test('obeys an abort during validation: no event follows, and the last epoch does not resolve', async () => {
     const model = createModel()
     const controller = new AbortController()
     model.registerForwardHook('', ({ training }) => {
@@ -127,7 +127,7 @@ describe('train', () => {
     await expect(failed).rejects.toMatchObject({ name: 'AbortError', cause: mistake })
   })
 
-  test('says which of its data sets is none', async () => {
+  test('says which argument is not a data set', async () => {
     const model = createModel()
     await expectError(() => model.train({} as ImageDataset), 'ERR_INVALID_ARGUMENT', 'for the dataset')
     await expectError(() => model.train(TWELVE, { validationData: {} as ImageDataset }), 'ERR_INVALID_ARGUMENT', 'for validationData')

@@ -1,6 +1,6 @@
 /**
- * Whatever is called in whatever order, from outside and from inside hooks and callbacks, on one model or across several: every call
- * settles, and what it rejects with is one of ours. Programs are generated; a failing one is shrunk to its shortest form.
+ * Calls in any order, from outside and from inside hooks and callbacks, on one model or several: every call settles, and rejects only with an
+ * error of this package. Programs are generated; a failing one is shrunk to its shortest form.
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import fc from 'fast-check'
@@ -10,7 +10,7 @@ import { smallDataset, smallImages, smallOptions } from '../support/sample-model
 const MODELS = 2
 const DATA = smallDataset(12)
 const RUNS = 300
-/** A program takes some milliseconds; one that hangs takes for ever. */
+/** A program takes some milliseconds, unless it hangs. */
 const HANG_MS = 20_000
 
 type Method = 'forward' | 'predict' | 'evaluate' | 'stateDict' | 'loadStateDict' | 'train' | 'to' | 'dispose'
@@ -27,7 +27,7 @@ interface Call {
 interface Hook {
   readonly model: number
   readonly module: ModuleName
-  /** How often it acts before it removes itself: a hook that always calls would call without end. */
+  /** How often it acts before it removes itself: a hook that makes calls would otherwise never end. */
   readonly times: number
   readonly calls: readonly Call[]
 }
@@ -162,7 +162,7 @@ async function withoutHanging(work: Promise<void>): Promise<void> {
   }
 }
 
-test('every program ends, and the models work on', async () => {
+test('every program ends, and the models still work', async () => {
   const property = fc.asyncProperty(program, async (generated) => {
     const machine = new Machine()
     await withoutHanging(machine.run(generated))
@@ -171,7 +171,7 @@ test('every program ends, and the models work on', async () => {
   await fc.assert(property, { numRuns: RUNS })
 }, 300_000)
 
-test('two models whose hooks call each other, each for a caller of its own', async () => {
+test('two models whose hooks call each other, each for its own caller', async () => {
   const [first, second] = [new ImageRNN(smallOptions()), new ImageRNN(smallOptions())]
   const codes: unknown[] = []
   for (const [from, to] of [
@@ -184,7 +184,7 @@ test('two models whose hooks call each other, each for a caller of its own', asy
     })
   }
   await withoutHanging(Promise.all([first.forward(smallImages(1)), second.forward(smallImages(1))]).then(() => {}))
-  // The one that would have closed the circle.
+  // The call that would have closed the circle.
   expect(codes).toEqual(['ERR_BUSY'])
   first.dispose()
   second.dispose()

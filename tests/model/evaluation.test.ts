@@ -1,11 +1,11 @@
-/** What predict and evaluate say, against what forward says and against numbers by hand. */
+/** The results of predict and evaluate, compared with those of forward and with numbers computed by hand. */
 import { ImageDataset } from '../../lib'
 import { expectClose } from '../support/expect-close'
 import { argmaxPerRow, SMALL, smallDataset, smallImages, useModels } from '../support/sample-models'
 
 const createModel = useModels()
 
-/** A model that answers the same for every image: logits 0, 2 and 1 for the three classes. */
+/** A model with the same output for every image: logits 0, 2 and 1 for the three classes. */
 async function createConstantModel() {
   const model = createModel()
   const state = await model.stateDict()
@@ -46,7 +46,7 @@ describe('evaluate', () => {
     const { accuracy, loss, samples, confusionMatrix, perClass } = await model.evaluate(dataset)
     expect(samples).toBe(6)
     expect(accuracy).toBe(1 / 6)
-    // Rows are labels, columns answers; class 1 is always the answer.
+    // Rows are labels, columns predictions; class 1 is always predicted.
     expect(confusionMatrix).toEqual([
       [0, 3, 0],
       [0, 1, 0],
@@ -55,7 +55,7 @@ describe('evaluate', () => {
     const logSum = Math.log(1 + Math.exp(2) + Math.exp(1))
     expectClose([loss], [(3 * logSum + (logSum - 2) + 2 * (logSum - 1)) / 6], { rtol: 1e-6 }) // float32
     expect(perClass).toEqual([
-      { label: 0, precision: 0, recall: 0, f1: 0, support: 3 }, // Never the answer: a precision of nothing.
+      { label: 0, precision: 0, recall: 0, f1: 0, support: 3 }, // Never predicted: the precision is 0.
       { label: 1, precision: 1 / 6, recall: 1, f1: (2 * (1 / 6)) / (1 / 6 + 1), support: 1 },
       { label: 2, precision: 0, recall: 0, f1: 0, support: 2 },
     ])

@@ -49,12 +49,12 @@ describe('events', () => {
       ['', [[7, T, F]], [[7, C]]],
     ])
     for (const { data, shape } of events.flatMap(({ inputs, outputs }) => [...inputs, ...outputs])) {
-      expect(Object.prototype.toString.call(data)).toBe('[object Float32Array]') // Also where JavaScript gave bytes.
+      expect(Object.prototype.toString.call(data)).toBe('[object Float32Array]') // Even when JavaScript passed bytes.
       expect(data).toHaveLength(shape.reduce((product, size) => product * size, 1))
     }
   })
 
-  test('hold what flows through the modules', async () => {
+  test('hold the inputs and outputs of the modules', async () => {
     const model = createModel()
     const events = record(model, 'basic_rnn', 'FC', '')
     const images = smallImages(3)
@@ -82,7 +82,7 @@ describe('events', () => {
     expect(lastStep.some((value) => value !== 0)).toBe(true)
   })
 
-  test('tell training from forward and evaluate, also between epochs', async () => {
+  test('distinguish training from forward and evaluate, also between epochs', async () => {
     const model = createModel()
     const events = record(model, 'FC')
     await model.forward(smallImages(1))
@@ -103,7 +103,7 @@ describe('events', () => {
     expect(events.map(({ inputs }) => inputs[0]?.shape[0])).toEqual([1500, 1000, 500, 600, 600, 300])
   })
 
-  test('are copies: changing them changes nothing, and looking does not either', async () => {
+  test('are copies: neither changing nor reading them changes the result', async () => {
     const [watched, alone] = [createModel(), createModel()]
     for (const module of MODULES) {
       watched.registerForwardHook(module, ({ inputs, outputs }) => {
@@ -156,7 +156,7 @@ describe('registration', () => {
     expect(calls).toBe(4)
   })
 
-  test('of one model does not concern another', async () => {
+  test('of one model does not affect another', async () => {
     const [model, other] = [createModel(), createModel()]
     const events = record(model, ...MODULES)
     await other.forward(smallImages(1))
@@ -173,7 +173,7 @@ describe('registration', () => {
     await expectError(register, 'ERR_INVALID_ARGUMENT', 'hook', 'a function', 'an object')
   })
 
-  test('may change inside a hook: a removed one does not run any more, a new one from the next pass on', async () => {
+  test('may change inside a hook: a removed one no longer runs, a new one runs from the next pass on', async () => {
     const model = createModel()
     const steps: string[] = []
     const once = model.registerForwardHook('FC', () => {
@@ -210,7 +210,7 @@ describe('a failing hook', () => {
     ['undefined', () => undefined],
   ]
 
-  test.each(failures)('that throws %s rejects its call with just that; the model works on', async (_, makeError) => {
+  test.each(failures)('that throws %s rejects its call with exactly that; the model still works', async (_, makeError) => {
     const model = createModel()
     const expected = await model.forward(smallImages(2))
     for (const isAsync of [false, true]) {
@@ -278,7 +278,7 @@ describe('a failing hook', () => {
 })
 
 describe('inside a hook', () => {
-  /** Runs something in a hook of a model during one pass; its result, or what it throws, is that of this. */
+  /** Calls `run` in a hook of a model during one pass. Returns its result, or throws its error. */
   async function inHookOf<T>(model: ImageRNN, run: () => Promise<T>): Promise<T> {
     const results: T[] = []
     const handle = model.registerForwardHook('FC', async () => void results.push(await run()))
@@ -319,7 +319,7 @@ describe('inside a hook', () => {
     expect(epochs).toHaveLength(2)
   })
 
-  test('the same model is refused also by way of another one, whose hook knows nothing of it', async () => {
+  test('the same model is also refused when called through another model', async () => {
     const [model, other] = [createModel(), createModel()]
     other.registerForwardHook('FC', async () => void (await model.forward(smallImages(1))))
     await expectError(() => inHookOf(model, () => other.forward(smallImages(1))), 'ERR_BUSY', 'forward', 'hook')
@@ -335,7 +335,7 @@ describe('inside a hook', () => {
     await expectError(() => inHookOf(model, disposeAndStay), 'ERR_DISPOSED')
   })
 
-  test('what is left behind, such as a timer, may use the model when the hook is done', async () => {
+  test('code that outlives the hook, such as a timer, may use the model afterwards', async () => {
     const model = createModel()
     let release = () => {}
     const released = new Promise<void>((resolve) => {

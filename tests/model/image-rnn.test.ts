@@ -9,7 +9,7 @@ import { useTemporaryFolder } from '../support/temporary-folder'
 const path = useTemporaryFolder()
 const createModel = useModels()
 
-/** A value that a test gives where TypeScript would refuse it. */
+/** A value of a type that TypeScript would refuse. */
 function wrong<T>(value: unknown): T {
   return value as T
 }
@@ -23,7 +23,7 @@ describe('forward', () => {
     const size = SMALL.rows * SMALL.inputSize
     const second = await model.forward({ data: data.slice(size, 2 * size), shape: wrong([SMALL.rows, SMALL.inputSize]) })
     expect(second.shape).toEqual([1, SMALL.numClasses])
-    expectClose(second.data, three.data.subarray(3, 6), { atol: 1e-6 }) // A product of other sizes may sum in another order.
+    expectClose(second.data, three.data.subarray(3, 6), { atol: 1e-6 }) // A product of another size may sum in another order.
   })
 
   test('takes any number of rows', async () => {
@@ -32,7 +32,7 @@ describe('forward', () => {
     for (const rows of [1, 2, 12]) expect((await model.forward({ data, shape: [12 / rows, rows, 5] })).shape).toEqual([12 / rows, 3])
   })
 
-  test('divides bytes by 255 and takes floats as they are', async () => {
+  test('divides bytes by 255 and leaves floats unchanged', async () => {
     const model = createModel()
     const bytes = smallImages(4)
     const floats = { data: Float32Array.from(bytes.data, (value) => value / 255), shape: bytes.shape }
@@ -112,7 +112,7 @@ describe('datasets that do not fit the model', () => {
     expect((await model.train(smallDataset(3), { epochs: 1 })).epochs).toHaveLength(1)
   })
 
-  test('because they are none are refused', async () => {
+  test('because they are no datasets are refused', async () => {
     const model = createModel()
     for (const value of [undefined, null, smallImages(3), {}]) {
       await expectError(() => model.evaluate(wrong(value)), 'ERR_INVALID_ARGUMENT', 'an ImageDataset')
@@ -225,7 +225,7 @@ describe('calls', () => {
       ],
     ]
     for (const [where, theCaller] of failures) {
-      // Awaited only later, when no stack but the recorded one knows the caller.
+      // Awaited later, when only the recorded stack contains the caller.
       const [outcome] = await Promise.allSettled([theCaller()])
       const error = (outcome as PromiseRejectedResult).reason as TorchRnnError
       expect({ where, isOurs: error instanceof TorchRnnError, name: error.name }).toEqual({ where, isOurs: true, name: 'TorchRnnError' })
@@ -255,7 +255,7 @@ describe('dispose', () => {
     await expectError(() => call(model), 'ERR_DISPOSED', 'disposed')
   })
 
-  test('may come twice, and before any use; what describes the model stays', async () => {
+  test('may come twice, and before any use; the properties of the model stay readable', async () => {
     const model = createModel()
     model.dispose()
     model.dispose()
@@ -263,7 +263,7 @@ describe('dispose', () => {
     await expectError(() => model.forward(smallImages(1)), 'ERR_DISPOSED')
   })
 
-  test('comes at the end of a block with using', () => {
+  test('happens at the end of a block with `using`', () => {
     const models: ImageRNN[] = []
     {
       using model = new ImageRNN(smallOptions())
@@ -273,7 +273,7 @@ describe('dispose', () => {
     expect(models[0]?.disposed).toBe(true)
   })
 
-  test('ends the running call and those that wait', async () => {
+  test('ends the running call and the waiting ones', async () => {
     const model = createModel()
     const reached = new Promise<void>((resolve) => {
       const hook = () => {

@@ -1,4 +1,4 @@
-/** Looking at a model: its summary, its parameters, its features, its device, its end. */
+/** Inspection of a model: its summary, parameters, features, device, and disposal. */
 import { ImageRNN, SaveFeatures } from '../../lib'
 import { deferred } from '../support/deferred'
 import { expectError } from '../support/expect-error'
@@ -53,7 +53,7 @@ describe('SaveFeatures', () => {
     expect(states?.data.slice(-7 * H)).toEqual(last?.data.slice(-7 * H))
   })
 
-  test('looks at the module that it is told, and closes with `using`', async () => {
+  test('observes the given module, and closes with `using`', async () => {
     const model = createModel()
     let features: SaveFeatures
     {
@@ -69,7 +69,7 @@ describe('SaveFeatures', () => {
 })
 
 describe('to', () => {
-  test('gives the model itself, on the device, with the same answers', async () => {
+  test('returns the model itself, on the device, with the same results', async () => {
     const model = createModel()
     const logits = await model.forward(smallImages(3))
     expect(await model.to('cpu')).toBe(model)
@@ -85,7 +85,7 @@ describe('to', () => {
     }
   })
 
-  test('refuses a device that is not there, and says what is', async () => {
+  test('refuses a missing device, and says which there are', async () => {
     const model = createModel()
     const error = await expectError(() => model.to('cuda:999'), 'ERR_DEVICE_UNAVAILABLE', 'cuda:999 was asked for', 'this machine has')
     expect(error.stack).toContain('inspection.test.ts')
@@ -107,7 +107,7 @@ describe('asyncDispose', () => {
     const model = new ImageRNN(smallOptions())
     const settled: string[] = []
     const underWay = deferred()
-    // An epoch of seconds: only once it is under way, a call that reads is sure to wait for its end.
+    // An epoch of seconds. Once it has started, a call that reads must wait for its end.
     const training = model.train(smallDataset(20_000), { epochs: 1000, batchSize: 1, onBatch: () => underWay.resolve() })
     const failure = expectError(() => training, 'ERR_DISPOSED').then(() => settled.push('training'))
     await underWay.promise

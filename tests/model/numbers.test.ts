@@ -1,5 +1,5 @@
 /**
- * What the package computes, through its public API, against the numbers that fixtures/pytorch/make_reference.py took from PyTorch.
+ * The results of the public API, compared with the numbers that fixtures/pytorch/make_reference.py took from PyTorch.
  *
  * Tolerances: the same float32 arithmetic in another order of summation. Logits are sums of 150 products of numbers up to 1, which agree
  * to about 1e-6; norms over thousands of values and ten updates of training add up more of it. ReLU does not bound its values, so its
@@ -11,7 +11,7 @@ import { AFTER_50_UPDATES, formulaWeights, REFERENCE_BATCH, reference } from '..
 import { argmaxPerRow, SMALL, smallDataset, smallImages, useModels } from '../support/sample-models'
 import { useTemporaryFolder } from '../support/temporary-folder'
 
-jest.setTimeout(60_000) // The networks of the fixtures are the tutorial's, and a busy machine is slow.
+jest.setTimeout(60_000) // The fixtures use the tutorial's networks, and a busy machine is slow.
 
 const LOGIT_TOLERANCE = 1e-5
 const NORM_TOLERANCE = 1e-4 // Relative.
@@ -135,7 +135,7 @@ describe('the seed', () => {
 })
 
 describe('threads', () => {
-  test('is what each model computes with, also side by side', async () => {
+  test('is what each model computes with, even side by side', async () => {
     const models = [1, 2, 3].map((threads) => createModel({ threads }))
     expect(await Promise.all(models.map((model) => model.threadCount()))).toEqual([1, 2, 3])
     expect(await Promise.all(models.map((model) => model.threadCount()))).toEqual([1, 2, 3])
@@ -160,7 +160,7 @@ function tutorial(): ModelOptions {
 }
 
 describe('evaluate', () => {
-  /** What evaluate must find, from logits. */
+  /** The expected result of evaluate, computed from logits. */
   function measure(logits: Tensor, labels: Uint8Array): { confusionMatrix: number[][]; accuracy: number; loss: number } {
     const classes = logits.shape[1] ?? 0
     const confusionMatrix = Array.from({ length: classes }, () => new Array<number>(classes).fill(0))
@@ -175,11 +175,11 @@ describe('evaluate', () => {
     return { confusionMatrix, accuracy: hits / labels.length, loss: losses.reduce((sum, loss) => sum + loss, 0) / labels.length }
   }
 
-  test('agrees with what forward answers', async () => {
+  test('agrees with the result of forward', async () => {
     using model = await ImageRNN.load(AFTER_50_UPDATES, { device: 'cpu' })
     const expected = measure(await model.forward(testSet.images()), testSet.labels)
     const evaluation = await model.evaluate(testSet)
-    // A network that has learnt something, so that a matrix the wrong way round would show.
+    // A network that has learnt something, so that a transposed matrix would be noticed.
     expect(expected.accuracy).toBeGreaterThan(0.3)
     expect(expected.confusionMatrix).not.toEqual(transposed(expected.confusionMatrix))
     expect(evaluation).toMatchObject({ samples: 1000, accuracy: expected.accuracy, confusionMatrix: expected.confusionMatrix })
@@ -197,7 +197,7 @@ describe('evaluate', () => {
     expectClose([evaluation.loss], [loss], { rtol: 1e-5 })
   })
 
-  test('has a row and a column for classes that the data do not show', async () => {
+  test('has a row and a column for classes that do not occur in the data', async () => {
     const model = createModel({ numClasses: 5 })
     const { confusionMatrix } = await model.evaluate(smallDataset(9))
     expect(confusionMatrix.map((row) => row.length)).toEqual([5, 5, 5, 5, 5])
@@ -214,7 +214,7 @@ test('training learns digits', async () => {
   const before = await model.evaluate(testSet)
   const { epochs } = await model.train(train, { epochs: 5, batchSize: 32, learningRate: 3e-3 })
   const after = await model.evaluate(testSet)
-  expect(before.accuracy).toBeLessThan(0.3) // Guessing is right in one of ten cases.
+  expect(before.accuracy).toBeLessThan(0.3) // Guessing is right once in ten.
   expect(after.accuracy).toBeGreaterThan(0.5)
   expect(after.loss).toBeLessThan(before.loss)
   const losses = epochs.map(({ trainLoss }) => trainLoss)

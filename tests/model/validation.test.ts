@@ -43,7 +43,7 @@ test('sets samples aside by the seed of the model: a count or a share', async ()
   expect(await train(6, 15)).not.toEqual(epochs.map(withoutTimes))
 })
 
-test('tells nothing of validation without it', async () => {
+test('reports nothing about validation without it', async () => {
   const { epochs } = await createModel().train(DATA, OPTIONS)
   for (const event of epochs) expect(Object.keys(event)).not.toContain('validationLoss')
 })
@@ -53,7 +53,7 @@ test.each([0, 60, 61, 1.5, -1, 0.001, 0.999, Number.NaN, '5'])('refuses to set %
   await expectError(() => createModel().train(DATA, options), 'ERR_INVALID_OPTION', 'validationSplit', 'from 1 to 59')
 })
 
-test('refuses both, and what is no data set', async () => {
+test('refuses both at once, and what is no data set', async () => {
   const model = createModel()
   await expectError(() => model.train(DATA, { validationData: DATA, validationSplit: 5 }), 'ERR_INVALID_OPTION', 'both')
   await expectError(() => model.train(DATA, { validationData: {} as never }), 'ERR_INVALID_ARGUMENT', 'ImageDataset')

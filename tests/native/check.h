@@ -1,7 +1,7 @@
 #pragma once
 
 // A small test frame: TEST registers a test, the first failed REQUIRE ends it. RunTests is what main returns (see main.cc).
-// A failure is thrown, so REQUIRE belongs on the test's own thread and not into a job or another thread. (It is not named CHECK
+// A failure is thrown, so use REQUIRE only on the test's own thread, not in a job or another thread. (It is not named CHECK
 // because libtorch's logging header takes that name.)
 
 #include <sstream>
@@ -86,5 +86,5 @@ torch_rnn_mnist::Error ExpectError(const std::string& code, Body body, const cha
 // |actual - expected| <= tolerance, for single numbers.
 #define REQUIRE_NEAR(actual, expected, tolerance) check::ExpectNear(actual, expected, tolerance, __FILE__, __LINE__, #actual)
 
-// The expression throws torch_rnn_mnist::Error with this code; the value is the error.
+// Requires that the expression throws torch_rnn_mnist::Error with this code. The value is the error.
 #define REQUIRE_THROWS(code, ...) check::ExpectError(code, [&] { static_cast<void>(__VA_ARGS__); }, __FILE__, __LINE__, #__VA_ARGS__)

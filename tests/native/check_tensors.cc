@@ -30,7 +30,7 @@ void ExpectClose(const torch::Tensor& actual, const torch::Tensor& expected, dou
   const torch::Tensor want = expected.detach().to(torch::kFloat64).flatten();
   if (got.numel() == 0) return;
   const torch::Tensor difference = (got - want).abs();
-  // A NaN on either side is an excess without bound.
+  // A NaN on either side counts as an infinite excess.
   const torch::Tensor excess = (difference - (atol + rtol * want.abs())).nan_to_num(std::numeric_limits<double>::infinity());
   const int64_t worst = excess.argmax().item<int64_t>();
   if (excess[worst].item<double>() <= 0) return;

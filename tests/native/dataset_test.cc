@@ -109,10 +109,10 @@ TEST(BytesAreDividedBy255) {
   const torch::Tensor scaled = ScaleImages(bytes);
   REQUIRE_EQ(scaled.scalar_type(), torch::kFloat32);
   for (int64_t byte = 0; byte < 256; ++byte) {
-    // Exactly: as numpy and PyTorch divide.
+    // Exactly as numpy and PyTorch divide.
     REQUIRE_EQ(scaled[byte].item<float>(), static_cast<float>(byte) / 255.0F);
   }
-  REQUIRE_SAME(bytes, torch::arange(256).to(torch::kUInt8));  // The bytes stay as they were.
+  REQUIRE_SAME(bytes, torch::arange(256).to(torch::kUInt8));  // The bytes stay unchanged.
 }
 
 TEST(FloatsAreUsedAsTheyAre) {

@@ -16,7 +16,7 @@ namespace {
 constexpr int64_t kCount = 11;
 constexpr double kRounding = 1e-6;  // Losses are summed in float32 within a batch.
 
-// A network that answers the same for every image: logits 0, 2 and 1 for the three classes.
+// A network with the same output for every image: logits 0, 2 and 1 for the three classes.
 void MakeConstant(ImageRnn& model) {
   StateDict state = model.values().Copy();
   for (auto& [name, value] : state) {

@@ -10,8 +10,8 @@ namespace {
 
 constexpr int64_t kShown = 3;  // First and last values in the fixture.
 
-// Values below 1 that come from the same random numbers: only the rounding of "random * range + start" may differ, because a
-// processor may fuse it into one operation. A wrong order of drawing or a wrong bound is off by about 1e-2.
+// Values below 1 from the same random numbers: only the rounding of "random * range + start" may differ, because a processor may
+// fuse it into one operation. A wrong order of drawing or a wrong bound gives differences of about 1e-2.
 constexpr double kRounding = 1e-7;
 
 const reference::Numbers& Fixture() {
@@ -61,7 +61,7 @@ TEST(IdentityMakesEveryRecurrentMatrixTheIdentity) {
 TEST(StartDependsOnTheSeedAlone) {
   torch::manual_seed(1);
   ImageRnn first(Small());
-  torch::manual_seed(2);  // The process-wide generator has no say.
+  torch::manual_seed(2);  // The process-wide generator has no influence.
   ImageRnn second(Small());
   ModelOptions other_seed = Small();
   other_seed.seed = 2;

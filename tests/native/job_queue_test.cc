@@ -140,9 +140,9 @@ TEST(JobMayPushTheNextOne) {
   REQUIRE_EQ(second.get_future().get(), 2);
 }
 
-// A queue once held the lock that Push needs while it joined: a job that pushed then waited for Join, and Join for the job.
+// If Join held the lock that Push needs, a job that pushes would wait for Join, and Join for the job.
 TEST(JobMayPushWhileTheQueueIsJoined) {
-  constexpr int kRounds = 200;  // The order of the two threads is open, so that one round would often not meet the case.
+  constexpr int kRounds = 200;  // The order of the two threads varies, so one round would often miss the case.
   for (int round = 0; round < kRounds; ++round) {
     bool dropped = false;
     JobQueue queue(ThreadHooks{});
@@ -205,7 +205,7 @@ TEST(StopEndsTheRunningJobWithThisNumberAndNoOther) {
   });
   running.get_future().wait();
   PushJob(queue, 8, [&](TestJob& job) { next_ran = !job.stop()->Requested(); });
-  queue.Stop(9);  // Nobody has it.
+  queue.Stop(9);  // No job has this number.
   queue.Stop(7);
   Drain(queue);
   REQUIRE(reason == StopReason::kAborted);

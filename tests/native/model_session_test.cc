@@ -17,14 +17,14 @@
 namespace torch_rnn_mnist {
 namespace {
 
-constexpr int kThreads = 1;  // One thread an operation: then two models at once compute exactly what each computes alone.
+constexpr int kThreads = 1;  // One thread per operation, so that two models at once compute exactly what each computes alone.
 
 class TaskJob : public Job {
  public:
   explicit TaskJob(std::function<void(const std::shared_ptr<StopSignal>&)> work)
       : task_([this, work = std::move(work)] { work(stop()); }) {}
   std::future<void> future() { return task_.get_future(); }
-  void Run() noexcept override { task_(); }  // What it throws goes into its future.
+  void Run() noexcept override { task_(); }  // Its exceptions go into its future.
   void Drop(StopReason) noexcept override {}
 
  private:
@@ -135,7 +135,7 @@ TEST(FailureToOpenIsThrownByEveryCall) {
   REQUIRE_THROWS(kOutOfMemory, computer.Run([](ModelSession& session) { session.MoveTo(torch::kCPU); }));
 }
 
-// To every device that is there and back: the same parameters, and about the same logits.
+// To every available device and back: the same parameters, and about the same logits.
 TEST(MovedModelComputesTheSame) {
   std::vector<torch::Device> devices = {torch::Device(torch::kCPU)};
   for (int i = 0; i < CudaDeviceCount(); ++i) devices.emplace_back(torch::kCUDA, static_cast<c10::DeviceIndex>(i));
@@ -155,7 +155,7 @@ TEST(MovedModelComputesTheSame) {
     }
     session.MoveTo(torch::kCPU);
     REQUIRE_SAME(InferIn(session, sample::Images(3)), logits);
-    // The optimizer's state stays behind: training needs a new start.
+    // The optimizer's state is dropped: training needs a new start.
     REQUIRE_THROWS(kInvalidArgument, session.trainer());
   });
 }
@@ -182,7 +182,7 @@ TEST(ClosedQueueStopsAnEpochAndFreesTheNetwork) {
     result = session->trainer().Run(data, EpochOf(*data, 0), stop, [&](const TrainProgress& progress) {
       if (progress.batch > 1) return;
       first_batch.set_value();
-      stop->WaitFor([] { return false; });  // The second batch never starts: by then the stop is there.
+      stop->WaitFor([] { return false; });  // The second batch never starts, because the stop has been requested by then.
     });
   }));
   first_batch.get_future().wait();

@@ -105,7 +105,7 @@ TEST(LoadedStateGivesTheSameNetwork) {
   for (const torch::Tensor& parameter : second.parameters()) REQUIRE(parameter.requires_grad() && parameter.is_leaf());
 }
 
-// Loads a state that a change made wrong: the error has the code and the text, and the model stays as it was.
+// Loads a wrong state: the error has the code and the text, and the model stays unchanged.
 void CheckRefused(const char* code, const std::string& text, const std::function<void(StateDict&)>& spoil) {
   ImageRnn model(sample::Options(/*seed=*/1));
   const StateDict before = model.values().Copy();

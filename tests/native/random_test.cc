@@ -17,8 +17,8 @@
 namespace torch_rnn_mnist {
 namespace {
 
-// Philox4x32-10 as its authors publish it (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3"), written anew so that the
-// shuffled order does not rest on libtorch's implementation alone.
+// Philox4x32-10 as its authors publish it (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3"), written anew as a check
+// of the shuffled order that does not depend on libtorch's implementation.
 std::array<uint32_t, 4> Philox(std::array<uint32_t, 4> counter, std::array<uint32_t, 2> key) {
   for (int round = 0; round < 10; ++round) {
     const uint64_t first = uint64_t{0xD2511F53} * counter[0];
@@ -80,7 +80,7 @@ TEST(OrdersFollowTheirDefinition) {
   }
 }
 
-// Literal answers: every reproducible result rests on them, so a change of the definition has to be noticed.
+// Literal answers: every reproducible result depends on them, so a change of the definition must be noticed.
 TEST(ShuffledOrderIsFixed) {
   REQUIRE_EQ(ShuffledOrder(1, 0, 10), (std::vector<int64_t>{8, 4, 6, 2, 9, 0, 3, 5, 7, 1}));
   REQUIRE_EQ(ShuffledOrder(1, 1, 10), (std::vector<int64_t>{2, 3, 7, 0, 6, 8, 1, 4, 5, 9}));

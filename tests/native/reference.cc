@@ -37,7 +37,7 @@ torch::Tensor ReadBytes(const std::string& name, int64_t header, int64_t count) 
   return bytes;
 }
 
-// The finalizer of MurmurHash3: a formula for numbers without visible pattern, the same in any language.
+// The finalizer of MurmurHash3: a formula for numbers without visible pattern, with the same result in every language.
 uint32_t Mix(uint32_t h) {
   h ^= h >> 16;
   h *= 0x85EBCA6BU;

@@ -18,7 +18,7 @@ namespace torch_rnn_mnist {
 namespace {
 
 constexpr int64_t kBatch = 128;   // As in the script.
-constexpr int64_t kUpdates = 10;  // Training is chaotic: two correct programs are close to each other for about so long.
+constexpr int64_t kUpdates = 10;  // Training is chaotic: two correct programs stay close for about so many updates.
 constexpr double kLogitTolerance = 1e-5;
 constexpr double kNormTolerance = 1e-4;  // Relative.
 constexpr double kLossTolerance = 1e-4;  // Relative.

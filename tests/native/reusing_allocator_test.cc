@@ -18,7 +18,7 @@ namespace {
 constexpr int64_t kLarge = 1 << 20;
 constexpr int64_t kLargeBytes = kLarge * 4;
 
-// Runs on a thread that keeps its blocks, and lets an exception out.
+// Runs on a thread that keeps its blocks, and rethrows an exception.
 template <typename Body>
 void OnKeepingThread(Body body) {
   InstallReusingAllocator();

@@ -54,7 +54,7 @@ inline std::shared_ptr<const Dataset> DataOf(torch::Tensor images, torch::Tensor
 
 inline std::shared_ptr<const Dataset> Data(int64_t count) { return DataOf(Images(count), Labels(count)); }
 
-// A signal that nobody uses to stop.
+// A signal that never stops anything.
 inline std::shared_ptr<StopSignal> NoStop() { return std::make_shared<StopSignal>(); }
 
 inline torch::Tensor Forward(ImageRnn& model, const torch::Tensor& images) { return model.Forward(images, NoStop()); }

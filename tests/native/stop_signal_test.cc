@@ -26,7 +26,7 @@ TEST(WaitForTellsAStopFromTheCondition) {
   StopSignal stop;
   stop.Request(StopReason::kAborted);
   REQUIRE(!stop.WaitFor([] { return false; }));
-  REQUIRE(stop.WaitFor([] { return true; }));  // What was waited for has come: the stop does not hide it.
+  REQUIRE(stop.WaitFor([] { return true; }));  // The condition holds: the stop does not hide it.
 }
 
 TEST(NotifyWakesTheWaiter) {
@@ -34,7 +34,7 @@ TEST(NotifyWakesTheWaiter) {
   int value = 0;  // Guarded by the signal's mutex, which both functions run under.
   bool held = false;
   std::thread waiter([&] { held = stop.WaitFor([&] { return value == 2; }); });
-  stop.Notify([&] { value = 1; });  // Not yet what is waited for.
+  stop.Notify([&] { value = 1; });  // The condition does not hold yet.
   stop.Notify([&] { value = 2; });
   waiter.join();
   REQUIRE(held);

@@ -25,7 +25,7 @@ float HalfOfTheSmallest() {
   return smallest * 0.5F;
 }
 
-// Halves so many of the smallest normal number that libtorch divides the work among threads. Returns how many denormals come out.
+// Halves many copies of the smallest normal number, so that libtorch divides the work among threads. Returns the number of denormals.
 int64_t CountDenormalsOfLibtorch() {
   constexpr int64_t kMuch = 1 << 20;
   return torch::full({kMuch}, std::numeric_limits<float>::min()).mul_(0.5F).view(torch::kInt32).count_nonzero().item<int64_t>();
@@ -105,7 +105,7 @@ TEST(ReleasedPoolHasNoThreadsAndComesBack) {
     prepared = CountModelThreads();
     at_work = work();
     ReleaseThreadPool();
-    // The last threads of the pool may still be on their way out when the call returns: they are gone once the counter says so.
+    // The last threads of the pool may still be ending when the call returns: wait until the counter says that they are gone.
     while ((released = CountModelThreads()) > prepared) std::this_thread::yield();
     back_at_work = work();
   }).join();

@@ -39,7 +39,7 @@ TEST(OwnErrorsPassUnchanged) {
 TEST(LibtorchErrorsLoseTheirBacktrace) {
   const Error error = Translated([] { torch::zeros({2, 3}).matmul(torch::zeros({4, 5})); });
   CheckError(error, kNative, "libtorch: mm: mat1 and mat2 shapes cannot be multiplied (2x3 and 4x5)");
-  REQUIRE(HasBacktrace(error.detail()));  // Which still has it.
+  REQUIRE(HasBacktrace(error.detail()));  // The detail still has it.
   REQUIRE(error.detail().find("cannot be multiplied") != std::string::npos);
 }
 
@@ -50,7 +50,7 @@ TEST(OnlyTheFirstLineOfALibtorchErrorIsTheMessage) {
 }
 
 TEST(LackOfMemoryHasItsOwnCode) {
-  constexpr int64_t kPetabyte = int64_t{1} << 50;  // More than any machine maps.
+  constexpr int64_t kPetabyte = int64_t{1} << 50;  // More than any machine can map.
   const Error cpu = Translated([] { torch::empty({kPetabyte}, torch::kUInt8); });
   REQUIRE_EQ(std::string(cpu.code()), std::string(kOutOfMemory));
   REQUIRE(!HasBacktrace(cpu.what()));

@@ -247,7 +247,7 @@ TEST(RangeThatTheDataDoesNotHaveIsRefused) {
   CheckUntouched(model);
 }
 
-// Runs an epoch in pieces that end at these batches, and hands the whole state to a new training between them where asked.
+// Runs an epoch in pieces that end at these batches. On request, a new training takes over the whole state after each piece.
 RangeResult TrainInPieces(ImageRnn& model, const std::shared_ptr<const Dataset>& data, const Epoch& epoch, const std::vector<int64_t>& ends,
                           bool hand_over) {
   auto training = std::make_unique<Training>(model);
@@ -258,7 +258,7 @@ RangeResult TrainInPieces(ImageRnn& model, const std::shared_ptr<const Dataset>&
     first = end;
     if (!hand_over) continue;
     const TrainingSnapshot snapshot = training->trainer().Copy();
-    model.values().flat().zero_();  // So that nothing but the snapshot can bring the parameters back.
+    model.values().flat().zero_();  // So that only the snapshot can restore the parameters.
     training = std::make_unique<Training>(model);
     training->trainer().Load(snapshot);
   }
@@ -293,7 +293,7 @@ TEST(WrongTrainingStateIsRefusedWhole) {
   REQUIRE_EQ(good.epoch_samples, 20);
   const auto refuse = [&](const char* code, const std::function<void(TrainingSnapshot&)>& spoil) {
     TrainingSnapshot bad = good;
-    for (auto& [name, value] : bad.values) value = torch::zeros_like(value);  // Would show if it were loaded.
+    for (auto& [name, value] : bad.values) value = torch::zeros_like(value);  // Would be noticed if it were loaded.
     spoil(bad);
     REQUIRE_THROWS(code, training.trainer().Load(bad));
     const TrainingSnapshot after = training.trainer().Copy();

@@ -9,12 +9,12 @@ import { useTemporaryFolder } from '../support/temporary-folder'
 const path = useTemporaryFolder()
 const createModel = useModels()
 
-/** A value that a test gives where TypeScript would refuse it. */
+/** A value of a type that TypeScript would refuse. */
 function wrong<T>(value: unknown): T {
   return value as T
 }
 
-/** Wrong values by kind of option, each with how an error shows it. */
+/** Wrong values by kind of option, each as an error shows it. */
 const WRONG_VALUES: Record<string, [unknown, string][]> = {
   integer: [
     ['5', '"5" (string)'],
@@ -47,7 +47,7 @@ const WRONG_VALUES: Record<string, [unknown, string][]> = {
   ],
 }
 
-/** Every wrong value of every option of a table: name, value, what is right, what an error shows of the value. */
+/** Every wrong value of every option of a table: name, value, what is allowed, and how an error shows the value. */
 function wrongOptions(table: OptionTable): [string, unknown, string, string][] {
   return Object.entries(table).flatMap(([name, spec]) => {
     const values = WRONG_VALUES[spec.kind] ?? []
@@ -62,7 +62,7 @@ test('no two groups have an option of the same name', () => {
   expect(new Set(names).size).toBe(names.length)
 })
 
-test('the training data decides about the sizes of image and answer, and about nothing else', () => {
+test('the training data determines the image size and the number of classes, and nothing else', () => {
   const network = Object.keys({ ...OPTIONS.architecture, ...OPTIONS.initialisation })
   expect(network.filter((name) => !(name in NETWORK_CHOICES))).toEqual(['inputSize', 'numClasses'])
 })
@@ -87,7 +87,7 @@ describe('the options of a model', () => {
     expect(model.disposed).toBe(false)
   })
 
-  test('are kept as given, unchangeable, and undefined means the default', () => {
+  test('are kept as given and immutable, and undefined means the default', () => {
     const given = smallOptions({ nonlinearity: 'relu', recurrentInit: 'uniform', seed: Number.MAX_SAFE_INTEGER })
     using model = new ImageRNN({ ...given, engine: wrong(undefined) })
     expect(model.options).toEqual({ ...given, engine: 'auto' })
@@ -118,7 +118,7 @@ describe('the options of a model', () => {
     await expectError(() => new ImageRNN({ device: 'cuda:99' }), 'ERR_DEVICE_UNAVAILABLE', 'cuda:99')
   })
 
-  test('of load are only those that change no parameters', async () => {
+  test('of load are only those that do not affect the parameters', async () => {
     await createModel().save(path('model.safetensors'))
     const load = () => ImageRNN.load(path('model.safetensors'), wrong({ hiddenSize: 9 }))
     await expectError(load, 'ERR_INVALID_OPTION', '"hiddenSize"', 'ImageRNN.load', 'threads')

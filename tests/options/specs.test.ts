@@ -1,4 +1,4 @@
-/** What each kind of option allows, how that reads, and what becomes of an option that is not given. */
+/** What each kind of option allows, how it is described, and what happens when an option is not given. */
 import { checkOption, describeAllowed, pickOptions, resolveOptions } from '../../lib/options/checks'
 import type { AnyOptionSpec, Resolved } from '../../lib/options/specs'
 import { expectError } from '../support/expect-error'
@@ -29,14 +29,14 @@ test('options that are given are kept, in the order of the table', () => {
   expect(Object.keys(resolved)).toEqual(Object.keys(TABLE))
 })
 
-test('a pair is copied: who changes the array afterwards changes nothing', () => {
+test('a pair is copied: changing the array afterwards has no effect', () => {
   const betas = [0.5, 0.5]
   const resolved = resolveOptions(TABLE, { betas }, 'test')
   betas[0] = 7
   expect(resolved.betas).toEqual([0.5, 0.5])
 })
 
-test('the options of a table are picked out of more; absent ones stay absent', () => {
+test('the options of a table are picked from a larger object; absent ones stay absent', () => {
   const { size, decay } = TABLE
   expect(pickOptions({ size, decay }, { ...DEFAULTS, size: 4 })).toStrictEqual({ size: 4 })
   expect(pickOptions({ size, decay }, { ...DEFAULTS, decay: 2 })).toStrictEqual({ size: 3, decay: 2 })

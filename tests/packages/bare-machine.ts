@@ -1,6 +1,6 @@
 /**
- * A machine with nothing but Node and package managers: a home of its own, a PATH of its own, none of the present variables, and, where the
- * system allows it, without this repository.
+ * A machine with only Node and package managers: its own home and PATH, none of the current environment variables, and, if the system allows
+ * it, no access to this repository.
  */
 import { spawnSync } from 'node:child_process'
 import { chmodSync, copyFileSync, existsSync, linkSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
@@ -22,7 +22,7 @@ const USER_TOOLS = [
 /** Other versions of Node, by the name of their program. */
 export const OTHER_NODES = ['node-22', 'node-24', 'node-26']
 
-/** Most things here install 370 MB, and a loaded machine takes its time. */
+/** Most tests here install 370 MB, and a loaded machine is slow. */
 const LIMIT_MS = 300_000
 // The limit of a program must come before jest's: its failure tells what the program had printed.
 jest.setTimeout(3 * LIMIT_MS)
@@ -41,7 +41,7 @@ const COVERED = [systemProgram('unshare'), ...NAMESPACES, systemProgram('sh'), '
 /** Whether the repository can be hidden from the machines' programs. */
 export const isRepositoryHidden = spawnSync(COVERED[0] as string, [...COVERED.slice(1), process.execPath, '--version']).status === 0
 
-/** A folder with the machine's home, its programs, and what its user makes there. */
+/** A folder with the machine's home, its programs, and its user's files. */
 export interface BareMachine {
   /** The path of something on it. */
   path(...names: string[]): string
@@ -88,7 +88,7 @@ function variables(path: BareMachine['path']): ProgramSettings['env'] {
   return { ...unset, HOME: path('home'), PATH: path('bin') }
 }
 
-/** PATH holds only these; what is not a program of npm lies in a folder of tools. */
+/** The only programs on PATH; those that are not npm's are in a folder of tools. */
 function writePrograms(path: BareMachine['path']): void {
   const tools = path('tools', 'node_modules')
   for (const [source, name] of USER_TOOLS) linkFolder(join(source, name), join(tools, name))

@@ -9,9 +9,9 @@ import { NAME } from './uses'
 
 const machine = useBareMachine()
 
-/** The one that this clone builds with; it has the headers. */
+/** The libtorch that this clone builds with; it has the headers. */
 const LIBTORCH = join((searchLibtorch(REPOSITORY, REPOSITORY).at(-1) as { libraries: string }).libraries, '..')
-/** To compile takes minutes on two cores. */
+/** Compiling takes minutes on two cores. */
 const LIMIT_MS = 900_000
 
 test(
@@ -44,7 +44,7 @@ test(
     rmSync(built, { recursive: true })
     expect((await run('doctor')).stdout).toContain('addon: the package ')
 
-    // A build that fails leaves things as they are.
+    // A failed build changes nothing.
     writeFileSync(join(folder, 'node_modules', NAME, 'native', 'core', 'model.cc'), 'not C++\n')
     const failed = await run('build', '--libtorch', LIBTORCH, '--quiet')
     expect(failed.code).toBe(1)

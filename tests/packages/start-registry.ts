@@ -1,4 +1,4 @@
-/** Before all test files: starts the registry, and publishes what is in npm/. */
+/** Before all test files: starts the registry and publishes the tarballs in npm/. */
 import { type ChildProcess, execFileSync, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync } from 'node:fs'
@@ -37,7 +37,7 @@ async function addressOf(server: ChildProcess): Promise<string> {
   const ended = once(server, 'exit').then(([code]) => {
     throw new Error(`The registry ended with exit code ${code}.`)
   })
-  ended.catch(() => undefined) // At the end of all tests it may.
+  ended.catch(() => undefined) // Its end after all tests is no error.
   const [port] = await Promise.race([once(server, 'message'), ended])
   return `http://127.0.0.1:${port}/`
 }

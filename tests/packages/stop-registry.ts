@@ -3,10 +3,10 @@ import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { rmSync } from 'node:fs'
 
-// jest runs the start and the end in one process, but loads this module for each anew.
+// jest runs start and stop in one process, but loads this module anew for each.
 const holder = globalThis as { stopTestRegistry?: () => Promise<void> }
 
-/** Says what there is to end. */
+/** Records what must be ended. */
 export function stopWith(server: ChildProcess, folder: string): void {
   holder.stopTestRegistry = async () => {
     if (server.exitCode === null && server.signalCode === null) {

@@ -1,4 +1,4 @@
-/** The tarballs themselves: as the public checkers of packages see them, and against the sources of this clone. */
+/** The tarballs themselves: checked by public package checkers, and compared with the sources of this clone. */
 import { execFileSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -17,7 +17,7 @@ const packed = tar('-tzf', MAIN)
   .split('\n')
   .map((line) => line.replace(/^package\//, ''))
 
-test('publint finds nothing to mend', async () => {
+test('publint finds no fault', async () => {
   for (const tarball of readdirSync(TARBALLS).filter((file) => !file.includes('libtorch'))) {
     const { code, stdout, stderr } = await runNode([join(TOOLS, 'publint', 'src', 'cli.js'), join(TARBALLS, tarball), '--strict'])
     expect({ tarball, code, output: stdout + stderr }).toEqual({ tarball, code: 0, output: expect.stringContaining('All good!') })
@@ -32,7 +32,7 @@ test('the types are right for every way of importing', async () => {
   expect(problems ?? {}).toEqual({})
 })
 
-test('the main one has the compiled form of every source, and of nothing that is gone', () => {
+test('the main one has the compiled form of every source, and of no deleted one', () => {
   const sources = readdirSync(join(REPOSITORY, 'lib'), { recursive: true, encoding: 'utf8' }).filter((file) => /\.m?ts$/.test(file))
   const compiled = sources.map((file) => `dist/${file.replaceAll('\\', '/').replace(/ts$/, 'js')}`)
   expect(packed.filter((file) => /^dist\/.*\.m?js$/.test(file)).sort()).toEqual(compiled.sort())
@@ -45,7 +45,7 @@ test('the main one has all that its package.json points to', () => {
   for (const target of targets) expect(packed).toContain((target as string).replace(/^\.\//, ''))
 })
 
-test('a release that is started again publishes nothing twice, and what others need comes first', async () => {
+test('a repeated release publishes nothing twice, and dependencies come first', async () => {
   const lines = (await publishTarballs(registryAddress())).trim().split('\n')
   expect(lines).toHaveLength(readdirSync(TARBALLS).length)
   for (const line of lines) expect(line).toMatch(/: is published already$/)

@@ -19,7 +19,7 @@ function versionOf(folder: string): string {
   return (JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as { version: string }).version
 }
 
-/** Publishes a package that was packed before as the version that follows. */
+/** Publishes an already packed package as the next version. */
 async function publishNew(name: string): Promise<void> {
   const folder = machine.folder('new', name)
   const tarball = join(TARBALLS, `${name.replace('@', '').replace('/', '-')}-${OLD}.tgz`)
@@ -31,7 +31,7 @@ async function publishNew(name: string): Promise<void> {
   await npmAsMaintainer(['publish', folder, '--access', 'public'], registryAddress())
 }
 
-/** The tarballs that were asked for since the log had this size. */
+/** The tarballs that were requested since the log had this size. */
 function downloadsSince(size: number): string[] {
   const log = readFileSync(registryLog()).subarray(size).toString('utf8')
   return Array.from(new Set(log.match(/[\w.-]+\.tgz/g)))
@@ -42,7 +42,7 @@ afterAll(async () => {
   for (const name of [NAME, ADDON]) await npmAsMaintainer(['dist-tag', 'add', `${name}@${OLD}`, 'latest'], registryAddress())
 })
 
-test('an upgrade downloads what is new and not libtorch, and removal takes all of it', async () => {
+test('an upgrade downloads only the new packages, not libtorch, and removal removes everything', async () => {
   const project: Project = { machine, folder: machine.folder('project'), node: ['node'] }
   const installed = (...names: string[]) => join(project.folder, 'node_modules', ...names)
   const npm = (...args: string[]) => machine.succeed('npm', args, { cwd: project.folder })

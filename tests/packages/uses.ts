@@ -1,4 +1,4 @@
-/** What users do with the installed package: each is a file that they write into their project, and a program that runs it. */
+/** What users do with the installed package: each use is a file in their project and a program that runs it. */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { readmeExample } from '../support/readme-example'
@@ -7,7 +7,7 @@ import type { BareMachine } from './bare-machine'
 
 export const NAME = 'torch-rnn-mnist'
 
-/** A training small enough for a moment, by the public API; then what libraries the process has loaded for it. */
+/** A tiny training through the public API; then prints the libraries that the process has loaded for it. */
 const TRAIN = `
 const images = Uint8Array.from({ length: 12 * 4 * 5 }, (_, index) => index * 97)
 const labels = Uint8Array.from({ length: 12 }, (_, index) => index % 3)
@@ -46,7 +46,7 @@ async function runFile({ machine, folder, node: [command, ...args] }: Project, f
   return machine.succeed(command, [...args, file], { cwd: folder })
 }
 
-/** Runs a program that trains, and checks that it did, with libraries that are all of the machine. */
+/** Runs a program that trains. Checks that it trained, and that all loaded libraries are inside the machine. */
 async function expectToTrain(project: Project, file: string): Promise<void> {
   const [epochs, libraries = '[]'] = (await runFile(project, file)).trim().split('\n')
   expect(epochs).toBe('[[1,true],[2,true]]')
@@ -64,7 +64,7 @@ export async function expectScripts(project: Project): Promise<void> {
   }
 }
 
-/** A bundle of the user's code, from which the package stays out. */
+/** A bundle of the user's code that leaves the package external. */
 export async function expectBundle(project: Project): Promise<void> {
   write(project, 'entry.ts', USES['use-import.mts'])
   const esbuild = project.machine.path('tools', 'node_modules', 'esbuild', 'bin', 'esbuild')

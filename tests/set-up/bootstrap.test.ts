@@ -37,7 +37,7 @@ describe('a stamp', () => {
     expect(await isCurrent()).toBe(true)
     expect(await isCurrent('made from that')).toBe(false)
     expect(await finish()).toEqual({ killedBefore: false })
-    expect(readdirSync(path('stamps'))).toEqual(['step.json']) // No temporary file stays.
+    expect(readdirSync(path('stamps'))).toEqual(['step.json']) // No temporary file remains.
   })
 
   test('is not current when an output has another size or is gone', async () => {
@@ -64,7 +64,7 @@ describe('a stamp', () => {
     expect(await isCurrent()).toBe(true)
   })
 
-  test('that was cut off counts as none', async () => {
+  test('that is truncated counts as none', async () => {
     await finish()
     const stamp = path('stamps', 'step.json')
     for (const length of [Math.floor(readFileSync(stamp).length / 2), 0]) {
@@ -75,7 +75,7 @@ describe('a stamp', () => {
     }
   })
 
-  test('is gone when its step failed in an orderly way', async () => {
+  test('is removed when its step fails in an orderly way', async () => {
     await finish()
     await runModule(['stamps.mjs'], `new Stamps(args[0] + '/stamps', args[0]).forget('step'); console.log(0)`, [path()])
     expect(await isCurrent()).toBe(false)
@@ -90,7 +90,7 @@ describe('the hash of files', () => {
       ...files.map((file) => path(root, file)),
     ])
 
-  test('depends on content and names, not on order or on where the clone lies', async () => {
+  test('depends on content and names, not on order or on the location of the clone', async () => {
     write('here/a', 'content of a')
     write('here/b/c', 'content of c')
     write('there/a', 'content of a')
@@ -107,13 +107,13 @@ describe('the hash of files', () => {
     expect(await hash('there', 'a', 'b/c')).not.toBe(before)
   })
 
-  test('tells a missing file from an empty one', async () => {
+  test('distinguishes a missing file from an empty one', async () => {
     const missing = await hash('here', 'a')
     write('here/a', '')
     expect(await hash('here', 'a')).not.toBe(missing)
   })
 
-  test('is taken of all files below a folder that end as asked; of none where there is no folder', async () => {
+  test('covers all files below a folder with the given endings, and none when there is no folder', async () => {
     for (const file of ['x.ts', 'deep/er/y.mts', 'deep/z.js']) write(file, '')
     const below = (folder: string) =>
       runModule(['stamps.mjs'], `console.log(JSON.stringify(filesBelow(args[0], ['.ts', '.mts']).sort()))`, [path(folder)])
@@ -141,7 +141,7 @@ describe('the lock of a clone', () => {
     await second.line(new RegExp(`^taken by ${second.pid}$`))
   })
 
-  test('goes to a waiting process when it is released, and tells it of each activity before', async () => {
+  test('goes to a waiting process when it is released, and reports each activity to it before', async () => {
     const text = `
       const address = lockAddress(args[0])
       const first = await takeLock(address, () => {})
@@ -191,7 +191,7 @@ describe('the lock of a clone', () => {
 })
 
 describe('a fresh clone on a bare machine', () => {
-  /** Runs an npm script there. Programs are node and small shell scripts: names with what they print. */
+  /** Runs an npm script there. Its programs are node and small shell scripts, given by name and output. */
   function bootstrap(command: string[], programs: Record<string, string> = {}, libtorch?: string): Promise<Outcome> {
     const clone = copyClone(path('clone'))
     mkdirSync(path('bin'))
@@ -211,7 +211,7 @@ describe('a fresh clone on a bare machine', () => {
     expect(lines[0]).toBe('This machine lacks something that the set-up needs:')
     expect(lines.slice(1, -1)).toEqual(missing.map((pattern) => expect.stringMatching(pattern)))
     expect(lines.at(-1)).toBe(`Install with: ${installCommand}`)
-    // Nothing was begun: it would have to be done again.
+    // Nothing was started: it would have to be done again.
     expect(existsSync(path('clone', 'node_modules'))).toBe(false)
     expect(existsSync(path('clone', '.cache', 'stamps'))).toBe(false)
   }
@@ -263,15 +263,15 @@ describe('the npm scripts', () => {
     for (const [name, script] of Object.entries(scripts)) expect(script).toBe(`node scripts/bootstrap/run.mjs ${name}`)
   })
 
-  test('do nothing when nothing is stale', async () => {
-    // The first one does what has become stale since the last set-up.
+  test('do nothing when everything is up to date', async () => {
+    // The first one updates what changed since the last set-up.
     expect(await runNode([RUN, 'build'], { limitMs: 150_000 })).toMatchObject({ code: 0 })
     const { code, stdout, stderr } = await runNode([RUN, 'build'])
     expect({ code, stdout }).toEqual({ code: 0, stdout: '' })
     expect(stderr).toBe('The addon is in build/Release, the JavaScript in dist.\n')
   })
 
-  test('say which Node they need to one that is too old', async () => {
+  test('say which Node they need when Node is too old', async () => {
     const old = write('old.cjs', "Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '20.18.3' } })")
     const { engines } = JSON.parse(readFileSync(join(REPOSITORY, 'package.json'), 'utf8')) as { engines: { node: string } }
     const { code, stdout, stderr } = await runNode(['--require', old, RUN, 'train'])

@@ -17,7 +17,7 @@ const CONTENTS = {
   },
 }
 
-/** Python's own writer takes any name, also those that a good archive would not have. */
+/** Python's own writer takes any name, even one that a valid archive would not have. */
 const MAKE_WHEEL = `
 import json, sys, zipfile
 with zipfile.ZipFile(sys.argv[1], "w") as archive:
@@ -30,7 +30,7 @@ async function makeWheel(name: string, members: Record<string, string>): Promise
   expect(await runCommand(PYTHON, ['-c', MAKE_WHEEL, path('wheels', name), JSON.stringify(members)])).toMatchObject({ code: 0, stderr: '' })
 }
 
-/** So deep that what climbs out of it still lies in the folder of the test, where it is seen. */
+/** So deep that a file that escapes from it is still in the folder of the test, where it is noticed. */
 const TARGET = ['some', 'where', 'deep', 'libtorch']
 
 function extract(): Promise<Outcome> {
@@ -39,7 +39,7 @@ function extract(): Promise<Outcome> {
   return runCommand(PYTHON, [EXTRACT, path('contents.json'), 'here', path('wheels'), path(...TARGET)])
 }
 
-/** All files of the test's folder, but what the test itself made. */
+/** All files in the test's folder that the test did not make itself. */
 function extracted(): string[] {
   return readdirSync(path(), { recursive: true, encoding: 'utf8' })
     .filter((name) => statSync(path(name)).isFile() && name !== 'contents.json' && !name.startsWith('wheels'))
@@ -95,7 +95,7 @@ test.each([
   expect(extracted()).toEqual(['libtorch/build-version', ...EXTRACTED_LIBRARIES])
 })
 
-test('names the libraries that no wheel has, and leaves nothing that looks complete', async () => {
+test('names the libraries that no wheel has, and leaves no folder that looks complete', async () => {
   await makeWheel('torch-9.8.7.whl', { 'torch/lib/libc10.so': 'c10' })
   const { code, stderr } = await extract()
   expect(code).toBe(1)
@@ -103,7 +103,7 @@ test('names the libraries that no wheel has, and leaves nothing that looks compl
   expect(existsSync(path(...TARGET, 'build-version'))).toBe(false)
 })
 
-test('fails on a wheel that was damaged after it was made', async () => {
+test('fails on a damaged wheel', async () => {
   await makeWheel('torch-9.8.7.whl', LIBRARIES)
   const wheel = readFileSync(path('wheels', 'torch-9.8.7.whl'))
   const content = wheel.indexOf('cudart', wheel.indexOf('libcudart.so.13') + 'libcudart.so.13'.length)

@@ -1,4 +1,4 @@
-/** What is checked before anything is packed; npm run test:packages proves the packages themselves. */
+/** The checks before packing; npm run test:packages tests the packages themselves. */
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { basename, join, relative, sep } from 'node:path'
@@ -16,7 +16,7 @@ const RELEASE = join(REPOSITORY, 'build', 'Release')
 const CONTENTS = JSON.parse(readFileSync(join(REPOSITORY, 'scripts', 'libtorch', 'contents.json'), 'utf8'))
 const PLATFORM = `${process.platform}-${process.arch}`
 
-/** Calls what a module of scripts/packaging exports. */
+/** Calls an exported function of a module of scripts/packaging. */
 function call(module: string | readonly string[], expression: string, ...args: readonly unknown[]): Promise<unknown> {
   const texts = args.map((value) => JSON.stringify(value))
   const files = [module].flat().map((name) => `../packaging/${name}.mjs`)
@@ -33,10 +33,10 @@ describe('package.json', () => {
     expect(Object.entries(manifest['optionalDependencies'] ?? {})).toEqual(Object.entries(addons).sort())
     const { scripts, devDependencies, private: isPrivate, ...rest } = ROOT_MANIFEST
     expect({ ...manifest, optionalDependencies: undefined }).toEqual({ ...rest, optionalDependencies: undefined })
-    expect([typeof scripts, typeof devDependencies, isPrivate]).toEqual(['object', 'object', true]) // So this one cannot be published.
+    expect([typeof scripts, typeof devDependencies, isPrivate]).toEqual(['object', 'object', true]) // The repository's own cannot be published.
   })
 
-  test('of an addon names its platform, its libtorch and what both need of a system', async () => {
+  test('of an addon names its platform, its libtorch and what both need from a system', async () => {
     const floors = { GLIBC: '2.34', GLIBCXX: '3.4.30', CXXABI: '1.3.11' }
     const make = (platform: string, asked: object) =>
       call('manifests', `addonManifest(${PARSED})`, ROOT_MANIFEST, 'addon', platform, LIBTORCH, asked)
@@ -64,7 +64,7 @@ describe('package.json', () => {
     for (const manifest of [libtorch, command]) expect(manifest).not.toHaveProperty('scripts')
   })
 
-  test('tells the repository where a workflow publishes', async () => {
+  test('names the repository when a workflow publishes', async () => {
     const env = { GITHUB_SERVER_URL: 'https://git.example', GITHUB_REPOSITORY: 'someone/something' }
     expect(await call('manifests', `withRepository(${PARSED})`, { name: 'x' }, env)).toEqual({
       name: 'x',
@@ -116,7 +116,7 @@ describe('the binaries', () => {
   const CHECK = '(found) => binaryProblems(found, JSON.parse(args[1]), systemOf(JSON.parse(args[2])), JSON.parse(args[3]) ?? undefined)'
   const problems = (files: readonly string[], packaged: readonly string[], maxGlibc: string | null = null) =>
     call(['binaries', 'systems'], `readBinaries(JSON.parse(args[0])).then(${CHECK})`, files, packaged, PLATFORM, maxGlibc)
-  /** The same for binaries of another platform, as they would be read. */
+  /** The same for binaries of another platform, given as read results. */
   const problemsOf = (platform: string, packaged: readonly string[], ...binaries: readonly object[]) => {
     const found = binaries.map((binary) => ({ file: 'x', runPaths: [], floors: {}, ...binary }))
     return call(['binaries', 'systems'], `(${CHECK})(JSON.parse(args[0]))`, found, packaged, platform, null)
@@ -207,7 +207,7 @@ describe('the binaries', () => {
     expect(await problemsOf('darwin-arm64', packaged, { ...good, needed })).toEqual(needed.map(words))
   })
 
-  test('of Windows need the packages and the system, in letters of any case', async () => {
+  test('of Windows need the packages and the system, in upper or lower case', async () => {
     const needed = ['KERNEL32.dll', 'api-ms-win-crt-heap-l1-1-0.dll', 'VCRUNTIME140_THREADS.dll', 'NODE.EXE', 'C10.dll']
     expect(await problemsOf('win32-x64', ['c10.dll'], { needed })).toEqual([])
     expect(await problemsOf('win32-x64', ['c10.dll'], { needed: ['python312.dll', 'api-ms-win-crt-../x.dll'] })).toEqual([

@@ -1,4 +1,4 @@
-/** How the set-up runs its steps, tried with steps of our own in a copy of the scripts: the real ones take minutes. */
+/** How the set-up runs its steps, tested with short steps in a copy of the scripts: the real ones take minutes. */
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { copyClone, startModule } from '../support/bootstrap-modules'
 import { linesOf } from '../support/command-line'
@@ -7,7 +7,7 @@ import { useTemporaryFolder } from '../support/temporary-folder'
 
 const path = useTemporaryFolder()
 
-/** A set-up of one step, whose work is a tool that runs this text with Node. Tells what happens, line by line. */
+/** A set-up with one step, whose tool runs this text with Node. Prints what happens, line by line. */
 const SET_UP = `
   const step = {
     name: 'step',
@@ -41,7 +41,7 @@ const holds = () => `
     .then(() => { console.log('holds'); setInterval(() => {}, 1000) })
 `
 
-/** As Ninja does it: its compiler has a process group of its own, and is ended by nobody else. */
+/** Like Ninja: its compiler has its own process group, and only Ninja can end it. */
 const buildTool = () => `
   const { spawn } = require('node:child_process')
   const compiler = spawn(process.execPath, ['--eval', ${JSON.stringify(holds())}], { detached: true, stdio: 'inherit' })
@@ -68,7 +68,7 @@ async function waitForTool(): Promise<RunningProgram> {
 /** Windows cannot send a signal that the program may handle. */
 const testWithSignals = process.platform === 'win32' ? test.skip : test
 
-test('a step runs when it must, and not again while its output is there', async () => {
+test('a step runs when needed, and not again while its output exists', async () => {
   const first = await setUp(MAKES).ended
   expect(first).toMatchObject({ code: 0, stdout: 'runs\nready\n' })
   expect(linesOf(first.stderr)).toEqual([
@@ -81,7 +81,7 @@ test('a step runs when it must, and not again while its output is there', async 
   expect(readFileSync(path('output'), 'utf8')).toBe('made')
 })
 
-test('a tool that fails ends the set-up: its last lines, its log and advice are shown, no stack', async () => {
+test('a failing tool ends the set-up: its last lines, its log and advice are shown, no stack', async () => {
   const { stdout, stderr, code } = await setUp(FAILS).ended
   expect(code).toBe(1)
   expect(stdout).not.toContain('ready')
@@ -98,7 +98,7 @@ test('a tool that fails ends the set-up: its last lines, its log and advice are 
   expect(await setUp(MAKES).ended).toMatchObject({ code: 0, stdout: 'runs\nready\n' })
 })
 
-test('a tool that reports success but made nothing is not believed', async () => {
+test('a tool that reports success without output fails the step', async () => {
   const { stderr, code } = await setUp(MAKES_NOTHING).ended
   expect(code).toBe(1)
   expect(stderr).toContain('its tools reported success, but output is missing.')
@@ -128,7 +128,7 @@ testWithSignals('two at once: the second waits, and does the work of the first w
   await second.line(new RegExp(`^set-up: another set-up is running \\(pid ${first.pid}, making something\\), waiting$`))
   await first.kill()
   expect(await second.ended).toMatchObject({ code: 0, stdout: 'runs after a kill\nready\n' })
-  // An orphan would go on writing where the next set-up works.
+  // An orphan would keep writing into the folders of the next set-up.
   expect(await watcher.ended).toMatchObject({ code: 0, stdout: 'waiting\nthe tool is gone\n' })
 })
 

@@ -1,19 +1,19 @@
 /**
  * Memory stays flat, and threads end. Each script warms up, measures the process, repeats its work many times and measures again. The
- * children run with --expose-gc, so that what can be collected is.
+ * children run with --expose-gc, so that garbage is collected before each measurement.
  */
 import { runScript, WELL_ENDED } from '../support/child-script'
 
 /**
- * What an allocator and libtorch's caches may still take once warm. Blocks that one thread allocates and another frees leave gaps, so the
- * resident memory wanders: runs showed up to 11 MB, and up to 50 MB where hooks get many copies. A model that leaked would take 0.2 MB, what
- * a hook is given 0.1 MB, so that a leak of either shows as hundreds.
+ * What the allocator and libtorch's caches may still take once warm. Blocks that one thread allocates and another frees leave gaps, so the
+ * resident memory varies: runs showed up to 11 MB, and up to 50 MB when hooks get many copies. A leaked model would take 0.2 MB, and what
+ * a hook is given 0.1 MB, so a leak of either would show as hundreds of MB.
  */
 const LIMIT_MB = 60
 const HOOKS_LIMIT_MB = 150
-/** How many models V8 lets gather differs from time to time; when none was collected, they took 950 MB. */
+/** The number of models that V8 keeps before it collects them varies; when none was collected, they took 950 MB. */
 const COLLECTED_LIMIT_MB = 200
-/** V8's own heap does not wander, once it is collected. */
+/** V8's own heap does not vary once it is collected. */
 const HEAP_LIMIT_MB = 1
 const TIME_LIMIT_MS = 300_000
 
@@ -22,11 +22,11 @@ interface Growth {
   readonly resident: number
   /** Of V8's heap, in MB. */
   readonly heap: number
-  /** Of the number of threads; 0 where the system does not tell. */
+  /** Of the number of threads; 0 when the system does not report it. */
   readonly threads: number
 }
 
-/** Runs `work(rounds)` to warm up, then again; what the process has more after the second part. */
+/** Runs `work(rounds)` to warm up, then again. Returns how much the process grew in the second part. */
 async function growth(work: string, warmUp: number, rounds: number): Promise<Growth> {
   const body = `
     ${work}
@@ -110,7 +110,7 @@ test('over 1000 models and data sets that are left to the garbage collector', as
       }
     }
   `
-  // No call of gc() in between: that V8 collects at all shows that it knows what they weigh.
+  // No call of gc() in between: V8 collects only because it is told how much memory they take.
   await expectFlat(work, 1000, 1000, COLLECTED_LIMIT_MB)
 })
 

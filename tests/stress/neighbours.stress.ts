@@ -1,4 +1,4 @@
-/** Other native packages in the same process, loaded before and after this one, with what each of them computes. */
+/** Other native packages in the same process, loaded before and after this one: each still computes correctly. */
 import { join } from 'node:path'
 import { runScript, WELL_ENDED } from '../support/child-script'
 
@@ -23,7 +23,7 @@ const USES = {
 }
 const ANSWERS = { torch: 1, sharp: [200, 200, 200, 200], onnx: [3, 4] }
 
-/** An ONNX model of one Identity node, written as the protocol buffer that it is: fields are [number, value]. */
+/** An ONNX model of one Identity node, encoded as a protocol buffer: fields are [number, value]. */
 const IDENTITY_MODEL = `
   const identityModel = () => {
     const field = (number, value) => {

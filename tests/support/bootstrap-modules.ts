@@ -1,4 +1,4 @@
-/** Runs the ES modules of scripts/bootstrap, which jest cannot load into its CommonJS world, in processes of their own. */
+/** Runs the ES modules of scripts/bootstrap in processes of their own, because jest loads CommonJS only. */
 import { execFileSync } from 'node:child_process'
 import { copyFileSync, mkdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -39,7 +39,7 @@ export function copyClone(folder: string, part = '.'): string {
   return folder
 }
 
-/** The variables of a machine whose programs are only those in a folder. */
+/** The environment variables of a machine whose only programs are those in a folder. */
 export function onlyProgramsIn(folder: string): ProgramSettings['env'] {
   const unset = ['LIBTORCH', 'LIBTORCH_USE_PYTORCH', 'CXX', 'CMAKE_GENERATOR', 'npm_execpath']
   return { ...Object.fromEntries(unset.map((name) => [name, undefined])), PATH: folder }

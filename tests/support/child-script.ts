@@ -1,14 +1,14 @@
-/** Runs scripts that use the built package in processes of their own, and tells where one that hangs does so. */
+/** Runs scripts that use the built package in processes of their own, and reports where a script hangs. */
 import { join } from 'node:path'
 import { type Outcome, type ProgramSettings, REPOSITORY, RunningProgram } from './run-program'
 
-/** What `require` of the package loads. */
+/** The file that `require` of the package loads. */
 export const PACKAGE = join(REPOSITORY, 'dist', 'index.js')
 
 const WORK_DONE = '--- the work is done'
 const EXITING = '--- exiting'
 
-/** A script is plain JavaScript, the body of an async function, in which these names are known. */
+/** A script is plain JavaScript, the body of an async function with these names in scope. */
 const PROLOGUE = `
 const { ImageDataset, ImageRNN, TorchRnnError } = require(process.env.PACKAGE_UNDER_TEST)
 const { Worker } = require('node:worker_threads')
@@ -16,7 +16,7 @@ const { once } = require('node:events')
 const options = { inputSize: 5, hiddenSize: 64, numLayers: 2, numClasses: 3, device: 'cpu', threads: 1 }
 const images = new Uint8Array(400 * 20).map((_, index) => index * 97)
 const dataset = () => new ImageDataset({ images, shape: [400, 4, 5], labels: Array.from({ length: 400 }, (_, index) => index % 3) })
-/** Starts a training without end, and returns when it is under way. */
+/** Starts an endless training, and returns once it runs. */
 const startTraining = async (model) => {
   let training
   await new Promise((resolve, reject) => {
@@ -44,7 +44,7 @@ export interface ScriptOutcome extends Outcome {
 /**
  * Runs a script to its end.
  *
- * @throws Error when it is still running at its limit: in its work, because something kept its event loop alive, or while it exited.
+ * @throws Error when it still runs at its time limit: in its work, because something keeps its event loop alive, or while it exits.
  */
 export async function runScript(
   body: string,
@@ -69,5 +69,5 @@ function whereItHung(report: string): string {
   return 'The script hung in its work.'
 }
 
-/** A script that ended as a program should: by itself, with code 0 and nothing on stderr. */
+/** Runs a script that must end normally: by itself, with code 0 and nothing on stderr. */
 export const WELL_ENDED = { code: 0, signal: null, stderr: '', isWorkDone: true }

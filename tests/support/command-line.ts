@@ -1,4 +1,4 @@
-/** The command line, run as users run it: as a program, in a folder of its own. */
+/** Runs the command line as users do: as a program, in a folder of its own. */
 import { join } from 'node:path'
 import type { BuildEvent } from '../../lib/cli/commands/build'
 import type { CheckEvent } from '../../lib/cli/commands/doctor'
@@ -19,7 +19,7 @@ type RunEvent =
   | (BatchEvent | EpochEvent)
   | (BuildEvent | CheckEvent | EvaluationBatchEvent | ExploreEvent | FeaturesEvent | LogitsEvent | SummaryEvent)
 
-/** What the package installs as `rnn-mnist-train`. */
+/** The file that the package installs as `rnn-mnist-train`. */
 export const MAIN = join(REPOSITORY, 'dist', 'cli', 'main.js')
 
 /** The tiny data set is in the folder `data` of each test. */
@@ -32,7 +32,7 @@ export interface CommandLine {
   path(...names: string[]): string
   start(args: readonly string[], settings?: ProgramSettings): RunningProgram
   run(args: readonly string[], settings?: ProgramSettings): Promise<Outcome>
-  /** Runs it, checks that it ends well and without a word on stderr but progress, and returns stdout. */
+  /** Runs it, checks that it succeeds and prints only progress on stderr, and returns stdout. */
   succeed(args: readonly string[], settings?: ProgramSettings): Promise<string>
 }
 

@@ -1,4 +1,4 @@
-/** A promise that a test fulfils, to hold a callback at a known place. */
+/** A promise that a test fulfils, to hold a callback at a known point. */
 export interface Deferred {
   readonly promise: Promise<void>
   readonly resolve: () => void

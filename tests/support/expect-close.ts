@@ -7,7 +7,7 @@ export interface Tolerance {
   readonly rtol?: number
 }
 
-/** Checks numbers one by one and tells the worst: "at [3, 7]: got 0.1312, want 0.1298 (largest difference 1.4e-3 of 1280 values)". */
+/** Checks numbers one by one and reports the worst: "at [3, 7]: got 0.1312, want 0.1298 (largest difference 1.4e-3 of 1280 values)". */
 export function expectClose(
   got: Numbers,
   want: Numbers,
@@ -17,7 +17,7 @@ export function expectClose(
   if (got.length !== want.length) throw new Error(`Got ${got.length} numbers, want ${want.length}.`)
   const differences = Array.from(want, (wanted, index) => Math.abs((got[index] ?? Number.NaN) - wanted))
   const excess = (index: number): number => (differences[index] ?? 0) - atol - rtol * Math.abs(want[index] ?? 0)
-  // Anything that cannot be compared, NaN above all, is wrong.
+  // Values that cannot be compared, such as NaN, are wrong.
   const wrong = differences.map((_, index) => index).filter((index) => !(excess(index) <= 0))
   const [first] = wrong
   if (first === undefined) return

@@ -1,6 +1,6 @@
 import { type ErrorCode, TorchRnnError } from '../../lib/errors'
 
-/** Checks that something fails with a TorchRnnError of this code, in one line that has every part. Returns the error. */
+/** Checks that `attempt` fails with a TorchRnnError of this code, whose message is one line with every part. Returns the error. */
 export async function expectError(attempt: () => unknown, code: ErrorCode, ...parts: string[]): Promise<TorchRnnError> {
   const error = await failureOf(attempt)
   if (!(error instanceof TorchRnnError)) throw new Error(`Expected a TorchRnnError ${code}, got ${String(error)}`, { cause: error })

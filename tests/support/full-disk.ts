@@ -1,4 +1,4 @@
-/** A disk of a few pages of memory, which is soon full: mounted for one command only, in a user namespace of Linux. */
+/** A disk of a few pages of memory, which is soon full: mounted for one command only, in a Linux user namespace. */
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -6,7 +6,7 @@ import { join } from 'node:path'
 
 const NAMESPACE = ['--user', '--map-root-user', '--mount']
 
-/** argv: size in bytes, folder, the command. The disk is gone after it; its files are copied to a folder beside it, NAME.left. */
+/** argv: size in bytes, folder, the command. After the command the disk is removed; its files are copied to NAME.left beside it. */
 const SCRIPT = `
 mount -t tmpfs -o "size=$1" none "$2" || exit 99
 disk=$2; shift 2
@@ -15,15 +15,15 @@ cp -R "$disk" "$disk.left"
 exit $code
 `
 
-/** The least that a file takes. */
+/** The smallest space that a file takes. */
 export const PAGE = pageSize()
 
-/** The command that runs another with a disk of so many pages in place of a folder. */
+/** The command that runs another command with a disk of so many pages in place of a folder. */
 export function onSmallDisk(folder: string, pages: number, command: readonly string[]): [string, ...string[]] {
   return ['unshare', ...NAMESPACE, 'sh', '-c', SCRIPT, 'sh', String(pages * PAGE), folder, ...command]
 }
 
-/** Where such disks cannot be mounted, tests that need one are skipped, which jest shows. */
+/** If such disks cannot be mounted, tests that need one are skipped, which jest shows. */
 export const testOnSmallDisk = canMount() ? test : test.skip
 
 function canMount(): boolean {

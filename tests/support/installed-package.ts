@@ -1,4 +1,4 @@
-/** Packages as npm installs them, without npm: for tests of how they find each other, and of what is said when they do not. */
+/** Packages laid out as by npm, without npm: for tests of how they find each other, and of the messages when they do not. */
 import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { REQUIRED_TORCH_VERSION, searchLibtorch } from '../../lib/addon/find-libtorch'

@@ -1,4 +1,4 @@
-/** Uses the package in a process of its own, and tells how loading it went. */
+/** Uses the package in a process of its own, and reports how loading went. */
 import { runScript, WELL_ENDED } from './child-script'
 import type { ProgramSettings } from './run-program'
 
@@ -29,7 +29,7 @@ export async function loadFailure(env: ProgramSettings['env'], prologue = ''): P
   return message.join('\n')
 }
 
-/** Loads and computes, where that must work. */
+/** Loads and computes; both must succeed. */
 export async function expectLoads(env: ProgramSettings['env']): Promise<{ stdout: string; stderr: string }> {
   const body = 'console.log((await new ImageRNN(options).forward(dataset().images(0, 2))).shape)'
   const outcome = await runScript(body, { env: { ...CLEAN, ...env } })

@@ -1,12 +1,12 @@
-/** Runs the program as a user for whom permissions count. */
+/** Runs the program as a user to whom permissions apply. */
 import { spawnSync } from 'node:child_process'
 import { MAIN } from './command-line'
 import { NOBODY } from './temporary-folder'
 
-/** For root, no permission is ever denied. */
+/** Root is never denied a permission. */
 export const ORDINARY_USER = process.geteuid?.() === 0 ? { uid: NOBODY } : {}
 
-/** Where the user "nobody" may not even read the program, or there is none, these tests are skipped, which jest shows. */
+/** If the user "nobody" does not exist or cannot read the program, these tests are skipped, which jest shows. */
 export const testAsOrdinaryUser = isUser() ? test : test.skip
 
 function isUser(): boolean {

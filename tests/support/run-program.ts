@@ -1,4 +1,4 @@
-/** Runs programs as child processes, for tests of what only a whole process shows: exit codes, signals, what is printed where. */
+/** Runs programs as child processes, to test what only a whole process shows: exit codes, signals, and output. */
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { dirname } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -6,7 +6,7 @@ import type { Readable } from 'node:stream'
 
 export const REPOSITORY = dirname(dirname(__dirname))
 
-/** Most programs here run for about a second; a loaded machine may take its time. */
+/** Most programs here run for about a second; a loaded machine may be slower. */
 const LIMIT_MS = 60_000
 
 // The limit of a program must come before jest's: its failure tells what the program had printed.
@@ -19,7 +19,7 @@ export interface ProgramSettings {
   env?: Readonly<Record<string, string | undefined>>
   /** The user who runs it. */
   uid?: number
-  /** After this time the program is killed, and what waits for it fails. */
+  /** After this time the program is killed, and the code that waits for it fails. */
   limitMs?: number
 }
 
@@ -40,7 +40,7 @@ interface Waiter {
 
 const running = new Set<RunningProgram>()
 
-// What a failed test leaves running would keep jest from ending, or disturb the next test.
+// A program left running by a failed test would keep jest from ending, or disturb the next test.
 afterEach(async () => {
   await Promise.all(Array.from(running, (program) => program.kill()))
 })
@@ -95,7 +95,7 @@ export class RunningProgram {
     return this.#child.pid
   }
 
-  /** Waits for a line, of stdout or stderr, printed already or to come. Rejects when the program ends without it. */
+  /** Waits for a line on stdout or stderr, already printed or still to come. Rejects when the program ends without it. */
   line(pattern: RegExp): Promise<string> {
     const printed = this.#lines.find((line) => pattern.test(line))
     if (printed !== undefined) return Promise.resolve(printed)
@@ -108,7 +108,7 @@ export class RunningProgram {
     if (!this.#child.kill(name)) throw this.#failure(`could not be sent ${name}`)
   }
 
-  /** Stops reading stdout, as `head` does when it has what it wants. */
+  /** Stops reading stdout, as `head` does when it has enough. */
   closeStdout(): void {
     this.#child.stdout.destroy()
   }

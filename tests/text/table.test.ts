@@ -6,11 +6,11 @@ describe('columns', () => {
     ['100', '2'],
   ]
 
-  test('are as wide as their widest cell, and go to the right', () => {
+  test('are as wide as their widest cell, and right-aligned', () => {
     expect(drawColumns(rows)).toEqual(['  a  bcd', '100    2'])
   })
 
-  test('with words go to the left, and no line ends in spaces', () => {
+  test('with words are left-aligned, and no line ends in spaces', () => {
     expect(drawColumns(rows, { words: 1 })).toEqual(['a    bcd', '100    2'])
     expect(drawColumns(rows, { words: 2 })).toEqual(['a    bcd', '100  2'])
     expect(drawColumns([...rows, ['', '']])).toEqual(['  a  bcd', '100    2', ''])
@@ -31,7 +31,7 @@ describe('a box', () => {
     expect(drawBox(entries, 14)).toEqual(['┌────────────┐', '│ Time  31s  │', '│       more │', '└────────────┘'])
   })
 
-  test('has no frame where the terminal is too narrow for it', () => {
+  test('has no frame when the terminal is too narrow', () => {
     expect(drawBox(entries, 13)).toEqual(['Time  31s', '      more'])
   })
 })

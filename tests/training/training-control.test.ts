@@ -1,4 +1,4 @@
-/** Who may interfere with a training, and what is left then. */
+/** What can interrupt or run beside a training, and the state of the model afterwards. */
 import { getEventListeners } from 'node:events'
 import { type BatchEvent, ImageRNN, type TrainOptions } from '../../lib'
 import { deferred } from '../support/deferred'
@@ -10,15 +10,15 @@ const path = useTemporaryFolder()
 const createModel = useModels()
 
 const TWELVE = smallDataset(12)
-/** Three batches an epoch, in the order of the dataset. */
+/** Three batches per epoch, in the order of the dataset. */
 const BATCHES = { batchSize: 4, logInterval: 1, shuffle: false } as const
 
 type State = Awaited<ReturnType<ImageRNN['stateDict']>>
 
-/** A training that is held in its first onBatch. While it is, the computing thread does the next batch at most. */
+/** A training that is held in its first onBatch. Meanwhile the computing thread does at most the next batch. */
 interface HeldTraining {
   readonly training: ReturnType<ImageRNN['train']>
-  /** Lets it go on, without further stops. */
+  /** Lets it continue without further stops. */
   readonly release: () => void
 }
 
@@ -38,14 +38,14 @@ async function holdTraining(model: ImageRNN, options: TrainOptions = {}): Promis
   return { training, release: released.resolve }
 }
 
-/** The parameters after some batches of a training, by training that far and no further. */
+/** The parameters after a number of batches, from a training of exactly that length. */
 async function stateAfterBatches(count: number): Promise<State> {
   const model = createModel()
   if (count > 0) await model.train(TWELVE.slice(0, 4 * count), { ...BATCHES, epochs: 1 })
   return model.stateDict()
 }
 
-/** The model is as a training of `counts` batches would leave it, and can be used and trained. */
+/** Checks that the model is as after one of `counts` batches, and can be used and trained. */
 async function expectUsable(model: ImageRNN, ...counts: number[]): Promise<void> {
   const states = await Promise.all(counts.map(stateAfterBatches))
   expect(states).toContainEqual(await model.stateDict())
@@ -71,14 +71,14 @@ describe('a callback that throws', () => {
     ['by a promise', (error) => () => Promise.reject(error)],
   ]
 
-  test.each(throwing)('%s, onBatch, rejects train with just that', async (_, makeCallback) => {
+  test.each(throwing)('%s, onBatch, rejects train with exactly that', async (_, makeCallback) => {
     const model = createModel()
     const error = new Error('deliberate')
     expect(await reasonOf(model.train(TWELVE, { ...BATCHES, onBatch: makeCallback(error) }))).toBe(error)
     await expectUsable(model, 1, 2) // The thread may have been at its second batch.
   })
 
-  test.each(throwing)('%s, onEpoch, rejects train with just that', async (_, makeCallback) => {
+  test.each(throwing)('%s, onEpoch, rejects train with exactly that', async (_, makeCallback) => {
     const model = createModel()
     const error = new Error('deliberate')
     expect(await reasonOf(model.train(TWELVE, { ...BATCHES, epochs: 5, onEpoch: makeCallback(error) }))).toBe(error)
@@ -97,7 +97,7 @@ describe('a callback that throws', () => {
 })
 
 describe('an AbortSignal', () => {
-  test('that is aborted already: nothing is trained', async () => {
+  test('that is already aborted: nothing is trained', async () => {
     const model = createModel()
     const reason = new Error('not today')
     expect(await reasonOf(model.train(TWELVE, { signal: AbortSignal.abort(reason) }))).toBe(reason)
@@ -110,7 +110,7 @@ describe('an AbortSignal', () => {
     const controller = new AbortController()
     const { training } = await holdTraining(model, { signal: controller.signal, epochs: 1000 })
     controller.abort(reason)
-    // Although the onBatch that it waits for is never done.
+    // Although the onBatch that it waits for never finishes.
     expect(await reasonOf(training)).toBe(controller.signal.reason)
     await expectUsable(model, 1, 2)
   })
@@ -129,7 +129,7 @@ describe('an AbortSignal', () => {
     await expectUsable(model, ...(name === 'onEpoch' ? [3] : [1, 2, 3]))
   })
 
-  test('ends a training whose hook is never done', async () => {
+  test('ends a training whose hook never finishes', async () => {
     const model = createModel()
     const controller = new AbortController()
     const reached = deferred()
@@ -145,7 +145,7 @@ describe('an AbortSignal', () => {
     await expectUsable(model, 0)
   })
 
-  test('that is aborted later, or never, concerns no other training', async () => {
+  test('that is aborted later, or never, affects no other training', async () => {
     const model = createModel()
     const controller = new AbortController()
     await model.train(TWELVE, { ...BATCHES, epochs: 1, signal: controller.signal })
@@ -158,7 +158,7 @@ describe('an AbortSignal', () => {
 })
 
 describe('during a training', () => {
-  test('another one and loadStateDict are refused, and it goes on undisturbed', async () => {
+  test('another one and loadStateDict are refused, and it continues undisturbed', async () => {
     const [model, alone] = [createModel(), createModel()]
     const state = await createModel({ seed: 5 }).stateDict()
     const onEpoch = async () => {
@@ -209,7 +209,7 @@ describe('during a training', () => {
     expect(seen).toHaveLength(2)
   })
 
-  test('calls from outside have their turn between two epochs', async () => {
+  test('calls from outside run between two epochs', async () => {
     const model = createModel()
     const afterEpochs: State[] = []
     const onEpoch = async () => void afterEpochs.push(await model.stateDict())
@@ -244,7 +244,7 @@ describe('during a training', () => {
     expect(losses).toEqual(Array(3).fill(expected.loss))
   })
 
-  test('another model can be trained, and both learn as they do alone', async () => {
+  test('another model can be trained, and both learn as if alone', async () => {
     const seeds = [1, 2]
     const options = { batchSize: 4, epochs: 20 }
     const lossesOf = async (seed: number) => (await createModel({ seed }).train(TWELVE, options)).epochs.map(({ trainLoss }) => trainLoss)
@@ -262,7 +262,7 @@ describe('during a training', () => {
     expect((await training).epochs).toHaveLength(3)
   })
 
-  test('the event loop turns', async () => {
+  test('the event loop keeps running', async () => {
     const model = createModel({ hiddenSize: 200 }) // A batch of 500 takes milliseconds.
     const dataset = smallDataset(10_000)
     let turns = 0
@@ -278,7 +278,7 @@ describe('during a training', () => {
     isOver = true
     const between = turnsAtEvents.slice(1).map((at, index) => at - (turnsAtEvents[index] ?? 0))
     expect(between).toHaveLength(4)
-    // A turn takes microseconds. Were the batches computed on this thread, there would be one turn for each event.
+    // A turn takes microseconds. If the batches were computed on this thread, there would be one turn per event.
     for (const turnsBetween of between) expect(turnsBetween).toBeGreaterThan(3)
   })
 })

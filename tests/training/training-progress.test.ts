@@ -1,4 +1,4 @@
-/** What a training tells, and what it depends on. */
+/** What a training reports, and what its result depends on. */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { BatchEvent, EpochEvent, ImageRNN, TrainOptions } from '../../lib'
 import { expectClose } from '../support/expect-close'
@@ -6,7 +6,7 @@ import { smallDataset, useModels } from '../support/sample-models'
 
 const createModel = useModels()
 
-/** Ten samples in batches of four: two whole ones and a rest. */
+/** Ten samples in batches of four: two full batches and a smaller one. */
 const TEN = smallDataset(10)
 const BATCHES = { batchSize: 4, logInterval: 1 } as const
 const SIZES = [4, 4, 2]
@@ -14,7 +14,7 @@ const SIZES = [4, 4, 2]
 interface Told {
   readonly batches: BatchEvent[]
   readonly epochs: EpochEvent[]
-  /** Both, in the order in which they came. */
+  /** Batch and epoch events, in the order in which they came. */
   readonly all: (BatchEvent | EpochEvent)[]
 }
 
@@ -35,7 +35,7 @@ async function trainAndListen(model: ImageRNN, options: TrainOptions, dataset = 
   return told
 }
 
-/** The loss of each single sample in the order of training, with weights that stay as they are. */
+/** The loss of each single sample in the order of training, with constant weights. */
 async function lossesInOrder(model: ImageRNN, options: TrainOptions): Promise<number[]> {
   const { batches } = await trainAndListen(model, { batchSize: 1, logInterval: 1, learningRate: 0, ...options })
   return batches.map(({ batchLoss }) => batchLoss)
@@ -91,7 +91,7 @@ describe('batch events', () => {
     expectClose(losses.slice(0, 2), [first.loss, second.loss], { rtol: 1e-6 })
   })
 
-  test('tell time and speed since the start of the epoch', async () => {
+  test('give time and speed since the start of the epoch', async () => {
     const { batches } = await trainAndListen(createModel(), { ...BATCHES, epochs: 1 })
     const times = batches.map(({ seconds }) => seconds)
     expect(times).toEqual(sorted(times))
@@ -167,7 +167,7 @@ describe('epoch events', () => {
     expect(epochs[0]?.trainLoss).toBe(batches[0]?.batchLoss)
   })
 
-  test('have the epoch as train has it when there is no callback', async () => {
+  test('are the same in the result of train without a callback', async () => {
     const quiet = await createModel().train(TEN, { batchSize: 4, epochs: 2 })
     const { epochs } = await trainAndListen(createModel(), { ...BATCHES, epochs: 2 })
     expect(quiet.epochs.map(({ trainLoss }) => trainLoss)).toEqual(epochs.map(({ trainLoss }) => trainLoss))
@@ -194,10 +194,10 @@ describe('the order of the samples', () => {
     for (let sample = 0; sample < 10; sample += 1) expected.push((await model.evaluate(TEN.slice(sample, sample + 1))).loss)
     expectClose(losses.slice(0, 10), expected, { rtol: 1e-6 })
     expect(losses.slice(10)).toEqual(losses.slice(0, 10))
-    expect(new Set(losses).size).toBe(10) // Otherwise an order would not show.
+    expect(new Set(losses).size).toBe(10) // Otherwise the order could not be seen.
   })
 
-  test('is new in each epoch with shuffle, and every sample has its turn', async () => {
+  test('is new in each epoch with shuffle, and covers every sample', async () => {
     const plain = await lossesInOrder(createModel(), { shuffle: false, epochs: 1 })
     const losses = await lossesInOrder(createModel(), { epochs: 3 })
     const epochs = [0, 10, 20].map((start) => losses.slice(start, start + 10))
@@ -205,7 +205,7 @@ describe('the order of the samples', () => {
     expect(new Set([plain, ...epochs].map(String)).size).toBe(4)
   })
 
-  test('follows from the seed alone', async () => {
+  test('depends on the seed alone', async () => {
     const [model, same, other] = [createModel({ seed: 1 }), createModel({ seed: 1 }), createModel({ seed: 2 })]
     await other.loadStateDict(await model.stateDict())
     const [losses, again, others] = await Promise.all([model, same, other].map((each) => lossesInOrder(each, { epochs: 2 })))
@@ -224,7 +224,7 @@ describe('the result of a training', () => {
     expect(await first.stateDict()).toEqual(await second.stateDict())
   })
 
-  test('does not depend on who listens', async () => {
+  test('does not depend on callbacks', async () => {
     const [quiet, watched] = [createModel(), createModel()]
     await quiet.train(TEN, { batchSize: 4, epochs: 3 })
     await trainAndListen(watched, { ...BATCHES, epochs: 3 })
@@ -251,7 +251,7 @@ describe('the result of a training', () => {
     }
   })
 
-  test('goes on from the weights of the training before', async () => {
+  test('continues from the weights of the previous training', async () => {
     const model = createModel()
     const { epochs: first } = await model.train(TEN, { batchSize: 4, epochs: 20, learningRate: 0.01 })
     const { epochs: second } = await model.train(TEN, { batchSize: 4, epochs: 1, learningRate: 0.01 })

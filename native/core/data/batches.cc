@@ -24,7 +24,7 @@ Batch Batches::Get(int64_t index) const {
   return {ScaleImages(data.images.index_select(0, indices)), data.labels.index_select(0, indices).to(torch::kInt64)};
 }
 
-// One pass from bytes to scaled floats: libtorch's operations would take four, and start threads for little work.
+// One pass from bytes to scaled floats. libtorch's operations would take four passes, and start threads for little work.
 Batch Batches::GatherOnCpu(const std::vector<int64_t>& positions) const {
   const LabelledImages& data = dataset_.storage().cpu();
   const auto count = static_cast<int64_t>(positions.size());

@@ -10,7 +10,7 @@
 
 namespace torch_rnn_mnist {
 
-// Samples that are computed at once, on the model's device.
+// Samples that are computed together, on the model's device.
 struct Batch {
   torch::Tensor images;  // float32 [N, T, F]
   torch::Tensor labels;  // int64 [N]
@@ -18,7 +18,7 @@ struct Batch {
   int64_t size() const { return images.size(0); }
 };
 
-// A data set cut into batches, in its own order or in another one. For the computing thread.
+// A data set cut into batches, in its own order or a given one. For the computing thread only.
 class Batches {
  public:
   // In the data set's own order. `dataset` must outlive this object.
@@ -26,7 +26,7 @@ class Batches {
   // `order`: a permutation of the samples.
   Batches(const Dataset& dataset, torch::Device device, int64_t batch_size, std::vector<int64_t> order);
 
-  // The last batch may be smaller, and counts.
+  // The number of batches. A smaller last batch counts as one.
   int64_t count() const { return (dataset_.size() + batch_size_ - 1) / batch_size_; }
   // `index`: from 0 to count() - 1. The images are scaled (see ScaleImages).
   Batch Get(int64_t index) const;
@@ -37,7 +37,7 @@ class Batches {
   const Dataset& dataset_;
   const torch::Device device_;
   const int64_t batch_size_;
-  const std::vector<int64_t> order_;  // Empty: the data set's own.
+  const std::vector<int64_t> order_;  // Empty: the data set's own order.
 };
 
 }  // namespace torch_rnn_mnist

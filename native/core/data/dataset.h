@@ -10,7 +10,7 @@
 
 namespace torch_rnn_mnist {
 
-inline constexpr float kByteMax = 255.0F;  // Full ink of an 8-bit pixel.
+inline constexpr float kByteMax = 255.0F;  // The largest value of an 8-bit pixel.
 
 // Images with their labels, all on one device.
 struct LabelledImages {
@@ -18,10 +18,10 @@ struct LabelledImages {
   torch::Tensor labels;  // uint8 [N]
 };
 
-// The arrays that data sets share, immutable once made. Copied to a device once, at first use there. Thread-safe.
+// The arrays that data sets share. Immutable; copied to each other device at first use there. Thread-safe.
 class ImageStorage {
  public:
-  // Both on the CPU and contiguous, N > 0. `owner` keeps the memory alive where the tensors only borrow it.
+  // Both on the CPU and contiguous, N > 0. `owner` keeps the memory alive when the tensors only borrow it.
   // Throws ERR_INVALID_SHAPE or ERR_INVALID_ARGUMENT.
   ImageStorage(LabelledImages cpu, std::shared_ptr<void> owner = nullptr);
 
@@ -33,17 +33,17 @@ class ImageStorage {
   const std::shared_ptr<void> owner_;  // Before the tensors, so that it is released after them.
   const LabelledImages cpu_;
   mutable std::mutex mutex_;
-  mutable std::vector<LabelledImages> copies_;  // Guarded by mutex_; one for each other device that was used.
+  mutable std::vector<LabelledImages> copies_;  // Guarded by mutex_; one per device used, besides the CPU.
 };
 
-// Some samples of a storage, in an order of their own: a view, which copies no image. Immutable.
+// A view of some samples of a storage, in any order. Copies no images. Immutable.
 class Dataset {
  public:
   // All samples.
   explicit Dataset(std::shared_ptr<const ImageStorage> storage);
-  // The samples `first` to `first` + `count` - 1. Throws ERR_INVALID_ARGUMENT where the storage has no such samples, or `count` is 0.
+  // The samples `first` to `first` + `count` - 1. Throws ERR_INVALID_ARGUMENT when the storage lacks one of them, or `count` is 0.
   Dataset(std::shared_ptr<const ImageStorage> storage, int64_t first, int64_t count);
-  // The samples at these positions of the storage. Throws ERR_INVALID_ARGUMENT likewise.
+  // The samples at these positions of the storage. Throws ERR_INVALID_ARGUMENT in the same cases.
   Dataset(std::shared_ptr<const ImageStorage> storage, std::vector<int64_t> positions);
 
   int64_t size() const { return positions_ ? static_cast<int64_t>(positions_->size()) : count_; }
@@ -51,7 +51,7 @@ class Dataset {
   int64_t features() const { return storage_->cpu().images.size(2); }
   int64_t max_label() const { return max_label_; }
   const ImageStorage& storage() const { return *storage_; }
-  // Where sample `index` lies in the storage.
+  // The position of sample `index` in the storage.
   int64_t Position(int64_t index) const { return positions_ ? (*positions_)[static_cast<size_t>(index)] : first_ + index; }
 
  private:
@@ -64,7 +64,7 @@ class Dataset {
   const int64_t max_label_;
 };
 
-// Images as the network takes them: float32, where bytes are divided by 255, the only preprocessing of the tutorial.
+// Images as the network takes them: float32. Bytes are divided by 255, as in the tutorial; there is no other preprocessing.
 torch::Tensor ScaleImages(const torch::Tensor& images);
 
 // Checks that `dataset` fits a model. Throws ERR_INVALID_SHAPE or ERR_INVALID_DATA.

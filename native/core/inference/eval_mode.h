@@ -6,7 +6,7 @@
 
 namespace torch_rnn_mnist {
 
-// Eval mode without gradients, for a scope.
+// Eval mode without gradients while the object lives.
 class EvalMode {
  public:
   explicit EvalMode(ImageRnn& model) : model_(model), was_training_(model.is_training()) { model_.eval(); }

@@ -17,7 +17,7 @@ struct Evaluation {
   double seconds = 0;
 };
 
-// Evaluates in eval mode, without gradients, and restores the mode. Looks at `stop` before each batch; a stop throws (see StoppedError).
+// Evaluates in eval mode, without gradients, then restores the mode. Checks `stop` before each batch; a stop throws (see StoppedError).
 Evaluation Evaluate(ImageRnn& model, Engine& engine, const Dataset& dataset, int64_t batch_size, const std::shared_ptr<StopSignal>& stop);
 
 }  // namespace torch_rnn_mnist

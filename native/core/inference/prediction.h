@@ -9,20 +9,19 @@
 
 namespace torch_rnn_mnist {
 
-// Logits [N, C] on the CPU for images uint8 or float32 [N, T, F] from the CPU, in eval mode, without gradients; the mode is
-// restored. Throws ERR_INVALID_DATA for numbers that are not finite. Looks at `stop` before each batch; a stop throws (see StoppedError).
+// images: uint8 or float32 [N, T, F] on the CPU. Returns logits [N, C] on the CPU. Runs in eval mode, without gradients, then restores the
+// mode. Throws ERR_INVALID_DATA for numbers that are not finite. Checks `stop` before each batch; a stop throws (see StoppedError).
 //
-// `batch_size` 0: batches of a size that computes well and stops soon; but where there is a hook all images at once, so that it sees them
-// whole.
+// `batch_size` 0: batches of 1000, so that a stop takes effect soon; with a hook, all images in one batch, so that the hook sees them all.
 torch::Tensor Infer(ImageRnn& model, Engine& engine, const torch::Tensor& images, int64_t batch_size,
                     const std::shared_ptr<StopSignal>& stop);
 
 struct Prediction {
-  torch::Tensor classes;        // uint8 [N]: the most probable class; the lowest of several.
+  torch::Tensor classes;        // uint8 [N]: the most probable class; in a tie, the lowest.
   torch::Tensor probabilities;  // float32 [N, C]: the softmax of the logits.
 };
 
-// As Infer, on the CPU.
+// Like Infer; results on the CPU.
 Prediction Predict(ImageRnn& model, Engine& engine, const torch::Tensor& images, int64_t batch_size,
                    const std::shared_ptr<StopSignal>& stop);
 

@@ -13,7 +13,7 @@
 
 namespace torch_rnn_mnist {
 
-// Tensors by PyTorch's names, in PyTorch's order.
+// Named tensors, with PyTorch's names and in PyTorch's order.
 using StateDict = std::vector<std::pair<std::string, at::Tensor>>;
 
 // Where each parameter of a network lies in a flat buffer.
@@ -24,7 +24,7 @@ struct ParameterLayout {
     int64_t offset = 0;  // In values from the start of the buffer.
   };
   std::vector<Entry> entries;  // In the order of the state dict.
-  int64_t size = 0;            // Values in all.
+  int64_t size = 0;            // Total number of values.
 };
 
 // The buffer holds all recurrent matrices, then all recurrent biases, then the linear layer. That is cuDNN's order (weights first, layer
@@ -44,13 +44,13 @@ class FlatTensors {
   at::Tensor View(const ParameterLayout::Entry& entry) const;
   // Zeros for the same parameters, on the same device.
   FlatTensors ZerosLike() const { return {layout_, flat_.device()}; }
-  // The same values on another device. Throws, before anything is changed, when there is no memory for them.
+  // The same values on another device. Throws when there is not enough memory, and then changes nothing.
   FlatTensors To(c10::Device device) const;
 
   // Copies on the CPU.
   StateDict Copy() const;
-  // Replaces every value. Throws ERR_INVALID_DATA or ERR_INVALID_SHAPE, before anything is changed, when a name is missing, unknown or
-  // twice there, or a shape differs.
+  // Replaces every value. Throws ERR_INVALID_DATA when a name is missing, unknown or given twice, and ERR_INVALID_SHAPE when a shape
+  // differs; then nothing is changed.
   void Load(const StateDict& state);
 
  private:

@@ -14,24 +14,24 @@
 
 namespace torch_rnn_mnist {
 
-// The modules that can be hooked, named as PyTorch names them in a state dict; '' is the whole model.
+// The modules that can have a hook, by their names in PyTorch's state dict; '' is the whole model.
 enum class HookedModule : size_t { kModel, kBasicRnn, kFc };
 inline constexpr std::array<std::string_view, 3> kHookedModuleNames = {"", "basic_rnn", "FC"};
 
-// One forward pass through one module, as torch.nn.Module.register_forward_hook shows it.
+// One forward pass through one module: what torch.nn.Module.register_forward_hook passes to a hook.
 struct ForwardEvent {
   HookedModule module;
   bool training;                     // Whether the model was in training mode.
   std::vector<at::Tensor> inputs;    // '': images [N, T, F]. basic_rnn: sequences [T, N, F], h_0 [L, N, H]. FC: [N, H].
   std::vector<at::Tensor> outputs;   // '': logits [N, C]. basic_rnn: output [T, N, H], h_n [L, N, H]. FC: logits [N, C].
-  std::shared_ptr<StopSignal> stop;  // Of the call that the pass belongs to: ends the waiting of a hook.
+  std::shared_ptr<StopSignal> stop;  // Stop signal of the call that runs this pass; ends a hook's wait.
 };
 
-// Runs on the thread that computes. What it throws ends the forward pass.
+// Runs on the computing thread. An exception from it ends the forward pass.
 using ForwardHook = std::function<void(const ForwardEvent&)>;
 
-// C++ modules of libtorch have no forward hooks, so the model keeps them here. Thread-safe: a hook may be set or removed while a
-// forward pass runs on another thread, and counts from the next module on.
+// libtorch's C++ modules have no forward hooks, so the model keeps them here. Thread-safe: a hook may be set or removed while a
+// forward pass runs on another thread; the change applies from the next module on.
 class ForwardHooks {
  public:
   // An empty hook removes it.

@@ -39,7 +39,7 @@ ImageRnn::ImageRnn(const ModelOptions& options, std::shared_ptr<ForwardHooks> ho
 void ImageRnn::UseParametersOf(FlatTensors values) {
   const auto parameters = named_parameters();
   for (const ParameterLayout::Entry& entry : values.layout().entries) {
-    // The gradient goes first: it must lie on the same device as its parameter.
+    // Drop the gradient first: it must be on the same device as its parameter.
     torch::Tensor parameter = parameters[entry.name];
     parameter.mutable_grad() = torch::Tensor();
     parameter.set_data(values.View(entry));
@@ -87,8 +87,8 @@ torch::Tensor ImageRnn::Forward(const torch::Tensor& images, const std::shared_p
   if (hooks_->Has(HookedModule::kBasicRnn)) {
     hooks_->Run({HookedModule::kBasicRnn, is_training(), {sequences, initial}, {output, final_state}, stop});
   }
-  // The top layer's final state is output[-1], as in the tutorial. Taken from there, the backward pass would make gradients of zeros for
-  // all other steps and add them up.
+  // The top layer's final state equals output[-1], which the tutorial uses. With output[-1] the backward pass would create zero gradients
+  // for all other steps and add them up.
   const torch::Tensor last = final_state[-1];
   const torch::Tensor logits = FC->forward(last);
   if (hooks_->Has(HookedModule::kFc)) hooks_->Run({HookedModule::kFc, is_training(), {last}, {logits}, stop});

@@ -8,10 +8,10 @@ namespace torch_rnn_mnist {
 enum class Nonlinearity { kTanh, kRelu };
 enum class RecurrentInit {
   kIdentity,  // The tutorial's trick: every recurrent matrix starts as the identity.
-  kUniform,   // PyTorch's own: uniform in +-1/sqrt(H).
+  kUniform,   // PyTorch's default: uniform in +-1/sqrt(H).
 };
 
-// The defaults are the tutorial's network.
+// The defaults describe the tutorial's network.
 struct ModelOptions {
   int64_t input_size = 28;
   int64_t hidden_size = 150;

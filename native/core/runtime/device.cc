@@ -47,7 +47,7 @@ c10::Device ResolveDevice(const std::string& name) {
 }
 
 CpuBackend DescribeCpuBackend() {
-  // The only place where libtorch names its BLAS: a list of settings, "..., BLAS_INFO=mkl, ...".
+  // libtorch names its BLAS only in this list of settings: "..., BLAS_INFO=mkl, ...".
   static constexpr char kBlasKey[] = "BLAS_INFO=";
   const std::string config = at::show_config();
   const size_t key = config.find(kBlasKey);

@@ -17,7 +17,7 @@ inline constexpr const char* kOutOfMemory = "ERR_OUT_OF_MEMORY";
 inline constexpr const char* kLibraryLoad = "ERR_LIBRARY_LOAD";
 inline constexpr const char* kNative = "ERR_NATIVE";
 
-// An error with a stable code and a one-line message for people. Everything technical, such as a backtrace, goes into `detail`.
+// An error with a stable code and a one-line message. Technical details, such as a backtrace, go into `detail`.
 class Error : public std::runtime_error {
  public:
   Error(const char* code, const std::string& message, std::string detail = {})

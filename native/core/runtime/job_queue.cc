@@ -21,7 +21,7 @@ Registry& AllQueues() {
   return *registry;
 }
 
-// Longer than the pause between two calls of a program that waits for each, shorter than anybody notices.
+// Longer than the pause between the calls of a program that awaits each one, but too short to notice.
 constexpr std::chrono::milliseconds kIdleAfter{50};
 
 }  // namespace
@@ -101,7 +101,7 @@ void JobQueue::Join() {
   std::lock_guard join_lock(join_mutex_);
   std::thread thread;
   {
-    // Only the handle is taken under mutex_: the thread may still need it, and so may a running job that pushes another one.
+    // mutex_ is held only to take the handle: the thread itself, and a running job that pushes another one, still need mutex_.
     std::lock_guard lock(mutex_);
     thread.swap(thread_);
   }
@@ -136,7 +136,7 @@ void JobQueue::Loop() {
   if (hooks_.on_start) hooks_.on_start();
   while (std::unique_ptr<Job> job = Next()) {
     job->Run();
-    job.reset();  // Before the queue counts as idle: the job may own large tensors.
+    job.reset();  // Before the queue becomes idle: the job may own large tensors.
     std::lock_guard lock(mutex_);
     running_.reset();
   }

@@ -19,13 +19,13 @@ class Job {
   // `id` names the job for JobQueue::Stop; jobs that are never stopped may all have the same one.
   explicit Job(uint64_t id = 0) : id_(id) {}
   virtual ~Job() = default;
-  // On the queue's thread. Must not let an exception out.
+  // On the queue's thread. Must not throw.
   virtual void Run() noexcept = 0;
-  // On any thread: the job was stopped, or the queue closed, before its turn came.
+  // On any thread: the job was stopped, or the queue closed, before the job could run.
   virtual void Drop(StopReason reason) noexcept = 0;
 
   uint64_t id() const { return id_; }
-  // Asks this job alone to stop. Shared with whoever may want to.
+  // The signal that asks this job to stop. Shared with the code that may request it.
   const std::shared_ptr<StopSignal>& stop() const { return stop_; }
 
  private:
@@ -36,30 +36,29 @@ class Job {
 // What a queue's thread does besides its jobs. Empty functions do nothing.
 struct ThreadHooks {
   std::function<void()> on_start;  // Before the first job.
-  std::function<void()> on_idle;   // When no job has come for a moment after the last one.
+  std::function<void()> on_idle;   // A moment after the last job, if no other has come.
   std::function<void()> on_end;    // After the last job, only if the thread was started.
 };
 
 // A thread of its own that runs jobs first in, first out. The thread starts with the first job, so an unused queue costs nothing.
-// Every queue of the process is known to StopAll, which process exit needs: libtorch's static objects die while threads still run.
+// StopAll knows every queue of the process. Process exit needs it: libtorch's static objects are destroyed while threads still run.
 class JobQueue {
  public:
   explicit JobQueue(ThreadHooks hooks);
-  // Closes, and waits for the running job. Must not be called on the queue's own thread.
+  // Closes the queue and waits for the running job. Must not be called on the queue's own thread.
   ~JobQueue();
   JobQueue(const JobQueue&) = delete;
   JobQueue& operator=(const JobQueue&) = delete;
 
   // Adds a job, or drops it at once when the queue is closed. Throws std::system_error when no thread can be started.
   void Push(std::unique_ptr<Job> job);
-  // Asks the running job with this id to stop, or drops the waiting ones that have it. Does nothing when there is none.
+  // Asks the running job with this id to stop, and drops the waiting jobs with it. Does nothing when there is none.
   void Stop(uint64_t id);
   // Returns at once. Drops the waiting jobs, asks the running one to stop, then runs `on_end` and ends the thread.
   void Close();
-  // Calls `callback` once `on_end` has run, on the queue's thread; at once where there is no thread any more, or never was. Call Close
-  // first.
+  // Calls `callback` once `on_end` has run, on the queue's thread; at once when the thread has ended or never started. Call Close first.
   void WhenEnded(std::function<void()> callback);
-  // Waits until the thread has ended; call Close first. Safe from several threads.
+  // Waits until the thread has ended; call Close first. May be called from several threads.
   void Join();
 
   // Closes and joins every queue of the process.
@@ -81,7 +80,7 @@ class JobQueue {
   bool ended_ = false;                             // Guarded by mutex_; true once on_end has run.
   std::vector<std::function<void()>> when_ended_;  // Guarded by mutex_.
   std::thread thread_;                             // Guarded by mutex_.
-  std::mutex join_mutex_;                          // Makes the second of two joiners wait as well; taken before mutex_.
+  std::mutex join_mutex_;                          // Makes a second thread that joins wait as well; taken before mutex_.
 };
 
 }  // namespace torch_rnn_mnist

@@ -15,13 +15,13 @@
 namespace torch_rnn_mnist {
 namespace {
 
-// Before each block lies its size. As wide as libtorch's alignment, which the block thus keeps.
+// The size of each block is stored in front of it. As wide as libtorch's alignment, so that the block stays aligned.
 constexpr size_t kHeader = 64;
 static_assert(kHeader >= c10::gAlignment && kHeader % c10::gAlignment == 0);
 
-// Smaller blocks glibc reuses by itself.
+// glibc itself reuses smaller blocks.
 constexpr size_t kSmallestKept = 16 * 1024;
-// More than the blocks of most training steps take together; what is beyond goes back to the system, as without a cache.
+// More than most training steps use in all. Blocks beyond this bound are freed as usual.
 constexpr size_t kMostKept = size_t{1} << 30;
 
 void* BlockStart(void* data) { return static_cast<std::byte*>(data) - kHeader; }
@@ -48,7 +48,7 @@ class KeptBlocks {
     return data;
   }
 
-  // False when the block is not kept, and the caller still has it.
+  // False when the block is not kept: then the caller must free it.
   bool Keep(void* data, size_t size) noexcept {
     if (size < kSmallestKept || bytes_ + size > kMostKept) return false;
     try {

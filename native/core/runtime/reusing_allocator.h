@@ -9,10 +9,11 @@ namespace torch_rnn_mnist {
 // Process-wide, and does nothing a second time. Memory that was taken before stays good.
 void InstallReusingAllocator();
 
-// From now on the calling thread keeps the larger blocks that are freed on it, up to a bound, and reuses them for the same size.
+// From now on the calling thread keeps the larger blocks that are freed on it, up to a bound, and reuses them for requests of the same
+// size.
 void ReuseMemoryOnThisThread();
 
-// Gives the blocks that the calling thread keeps back to the system. It also happens when the thread ends.
+// Frees the blocks that the calling thread keeps. This also happens when the thread ends.
 void ReleaseKeptMemory();
 
 // Bytes that the calling thread keeps.

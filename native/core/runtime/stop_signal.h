@@ -10,13 +10,13 @@
 namespace torch_rnn_mnist {
 
 enum class StopReason {
-  kNone,      // Nobody asked.
-  kAborted,   // The caller wants no result any more.
+  kNone,      // No stop was requested.
+  kAborted,   // The caller no longer wants a result.
   kDisposed,  // The model is being freed.
 };
 
-// Asks running work to stop. Long work polls Requested() between batches; waits go through WaitFor, which a request ends.
-// Thread-safe. (std::stop_token would do, but Apple's standard library does not have it yet.)
+// Asks running work to stop. Long work polls Requested() between batches; waits use WaitFor, which a request ends.
+// Thread-safe. (Apple's standard library does not have std::stop_token yet.)
 class StopSignal {
  public:
   bool Requested() const { return reason() != StopReason::kNone; }
@@ -25,7 +25,7 @@ class StopSignal {
   // Only the first reason counts.
   void Request(StopReason reason) {
     {
-      // Under the mutex, so that a waiter between its check and its wait cannot miss it.
+      // Under the mutex, so that a thread between its check and its wait cannot miss it.
       std::lock_guard lock(mutex_);
       StopReason none = StopReason::kNone;
       reason_.compare_exchange_strong(none, reason, std::memory_order_release, std::memory_order_relaxed);
@@ -33,7 +33,7 @@ class StopSignal {
     changed_.notify_all();
   }
 
-  // Wakes the waiters so that they check their condition again. `change` runs under the mutex that guards the conditions.
+  // Runs `change` under the mutex that guards the conditions, then wakes the waiting threads to check their conditions again.
   void Notify(const std::function<void()>& change) {
     {
       std::lock_guard lock(mutex_);
@@ -55,7 +55,7 @@ class StopSignal {
   std::condition_variable changed_;
 };
 
-// The error of a call that ends because of a stop.
+// The error of a call that was stopped.
 inline Error StoppedError(StopReason reason) {
   if (reason == StopReason::kAborted) return Error(kAborted, "The call was aborted.");
   return Error(kDisposed, "The model was disposed before this call had ended.");

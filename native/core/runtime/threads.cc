@@ -6,7 +6,7 @@
 #ifndef _WIN32
 #include <pthread.h>
 
-// Of OpenMP 5.0, in the OpenMP library that libtorch brings. Weak: an older library goes without, and its pools stay.
+// A function of OpenMP 5.0, from the OpenMP library that comes with libtorch. Weak: an older library lacks it, and its pools then stay.
 extern "C" int omp_pause_resource_all(int kind) __attribute__((weak));
 #endif
 
@@ -26,9 +26,9 @@ void NameThisThread() {
 void PrepareComputeThread(int threads) {
   NameThisThread();
   at::globalContext().setFlushDenormal(true);
-  // libtorch also keeps the last count for the whole process, and a thread that asks for the first time gets that one. So the default
-  // is read before any count is set, and this thread asks before its own is set: otherwise a model would take over the count of
-  // another one (threads_test, ThreadCountBelongsToItsThread).
+  // libtorch also keeps the latest count for the whole process and gives it to each thread that asks for the first time. So the default
+  // is read before any count is set, and this thread asks before it sets its own. Otherwise a model would get the count of another one
+  // (threads_test, ThreadCountBelongsToItsThread).
   static const int default_threads = at::get_num_threads();
   at::get_num_threads();
   at::set_num_threads(threads > 0 ? threads : default_threads);
@@ -36,7 +36,7 @@ void PrepareComputeThread(int threads) {
 
 void ReleaseThreadPool() {
 #ifndef _WIN32
-  constexpr int kSoftPause = 1;  // omp_pause_soft: settings such as the thread count stay.
+  constexpr int kSoftPause = 1;  // omp_pause_soft: keeps settings such as the thread count.
   if (omp_pause_resource_all != nullptr) omp_pause_resource_all(kSoftPause);
 #endif
 }

@@ -11,7 +11,7 @@ namespace {
 
 std::string FirstLine(std::string_view text) { return std::string(text.substr(0, text.find('\n'))); }
 
-// The CPU allocator of c10 has no exception type of its own; its message is the only mark.
+// c10's CPU allocator has no exception type of its own, so only the message identifies its errors.
 bool IsCpuOutOfMemory(std::string_view message) { return message.find("DefaultCPUAllocator") != std::string_view::npos; }
 
 Error FromTorch(const c10::Error& error) {

@@ -6,7 +6,7 @@
 
 namespace torch_rnn_mnist {
 
-// Turns any exception, libtorch's included, into an Error: out of memory gets its own code, C++ backtraces move into `detail`.
+// Turns any exception, libtorch's included, into an Error. Out of memory gets its own code; C++ backtraces go into `detail`.
 Error TranslateException(const std::exception_ptr& exception);
 
 }  // namespace torch_rnn_mnist

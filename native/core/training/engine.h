@@ -11,15 +11,15 @@
 
 namespace torch_rnn_mnist {
 
-// What a batch adds to the figures of an epoch. Sums, not means, so that batches of different sizes add up; on the device, so that nobody
-// waits for it.
+// What a batch adds to the metrics of an epoch. Sums, not means, so that batches of different sizes add up. They stay on the device, so
+// that no batch waits for it.
 struct BatchSums {
   torch::Tensor loss;  // float32: the sum of the samples' cross entropies, before the update.
   torch::Tensor hits;  // int64: samples whose highest score is that of their label.
   int64_t samples = 0;
 };
 
-// Computes logits and gradients of one network, nothing else: data, update, training state and metrics are the same code for every engine.
+// Computes logits and gradients of one network, and nothing else: data, update, training state and metrics are common to all engines.
 // Belongs to the computing thread.
 class Engine {
  public:
@@ -27,9 +27,9 @@ class Engine {
 
   // images: float32 [N, T, F] on the model's device. Returns logits [N, C].
   virtual torch::Tensor Logits(const torch::Tensor& images, const std::shared_ptr<StopSignal>& stop) = 0;
-  // Adds the gradient of the SUM of the samples' losses to `gradients`, as it was given last to UseGradients.
+  // Adds the gradient of the SUM of the samples' losses to the buffer that UseGradients was last given.
   virtual BatchSums Accumulate(const Batch& batch, const std::shared_ptr<StopSignal>& stop) = 0;
-  // Where Accumulate adds. Stays alive until the next call.
+  // Sets the buffer that Accumulate adds to. It must stay alive until the next call.
   virtual void UseGradients(const FlatTensors& gradients) = 0;
 };
 

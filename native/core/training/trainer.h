@@ -16,15 +16,15 @@ namespace torch_rnn_mnist {
 
 // A range of batches of one epoch.
 struct BatchRange {
-  uint64_t epoch = 0;                  // Of the model, from 0: decides the order of the samples.
+  uint64_t epoch = 0;                  // The model's epoch, from 0: decides the order of the samples.
   int64_t first = 0;                   // First batch of the epoch to run; 0 starts the epoch's sums anew.
-  std::vector<double> learning_rates;  // One for each batch of the range, which tells its length.
+  std::vector<double> learning_rates;  // One for each batch: their number is the length of the range.
   int64_t batch_size = 128;
   bool shuffle = true;
   int64_t log_interval = 10;  // Batches between two progress reports; the last batch of the range always reports.
 };
 
-// State of an epoch after some batch. Means are over samples.
+// State of an epoch after a batch. Means are over samples.
 struct TrainProgress {
   int64_t batch = 0;      // From 1.
   int64_t batches = 0;    // In the whole epoch.
@@ -36,21 +36,21 @@ struct TrainProgress {
 };
 
 struct RangeResult {
-  bool completed = false;  // False when a stop was requested: then the figures cover the batches that ran.
+  bool completed = false;  // False when a stop was requested: then the metrics cover the batches that ran.
   TrainProgress progress;
 };
 
-// Called on the computing thread. What it throws ends the range after the running batch.
+// Called on the computing thread. An exception from it ends the range after the running batch.
 using TrainProgressCallback = std::function<void(const TrainProgress&)>;
 
-// Runs batches of a training: gradients by the engine, then an update. Belongs to the computing thread.
+// Runs the batches of a training: the engine computes gradients, then the parameters are updated. Belongs to the computing thread.
 class Trainer {
  public:
-  // A fresh start: moments, counts and sums are zero. Both must outlive the trainer.
+  // Starts with moments, counts and sums of zero. Both arguments must outlive the trainer.
   Trainer(ImageRnn& model, Engine& engine);
 
   // Trains on a range of batches, in the order of ShuffledOrder(seed, epoch) or of the dataset. An epoch may be cut into ranges at any
-  // batch: the result is the same bit for bit. Throws ERR_INVALID_ARGUMENT for a range that the data does not have.
+  // batch: the result is the same bit for bit. Throws ERR_INVALID_ARGUMENT for a range beyond the data.
   RangeResult Run(const std::shared_ptr<const Dataset>& dataset, const BatchRange& range, const std::shared_ptr<StopSignal>& stop,
                   const TrainProgressCallback& on_progress);
 
@@ -66,7 +66,7 @@ class Trainer {
   Engine& engine_;
   TrainingState state_;
 
-  // The batches of the latest range, and what they were made from: the next range mostly goes on in the same epoch.
+  // The batches of the latest range and what they were made from, kept because the next range is usually of the same epoch.
   struct Cut {
     std::shared_ptr<const Dataset> dataset;  // Declared first: the batches refer to it.
     uint64_t epoch;

@@ -36,7 +36,7 @@ void LoadTraining(const TrainingSnapshot& snapshot, FlatTensors& values, Trainin
   if (snapshot.updates < 0 || snapshot.epoch_samples < 0 || snapshot.epoch_hits < 0) {
     throw Error(kInvalidData, "Expected counts of at least 0 in a training state.");
   }
-  // All checks come before the first change: loading into copies makes them.
+  // Loading into copies does all checks before anything is changed.
   FlatTensors new_values = values.ZerosLike();
   new_values.Load(snapshot.values);
   TrainingState loaded(values);

@@ -19,7 +19,7 @@ struct EpochSums {
   int64_t samples = 0;
 };
 
-// Everything that a training goes on from, besides the parameters: all on the model's device.
+// Everything besides the parameters that a training needs to continue, on the model's device.
 struct TrainingState {
   // A fresh start for parameters of this layout.
   explicit TrainingState(const FlatTensors& values);
@@ -27,12 +27,12 @@ struct TrainingState {
   FlatTensors gradients;    // Sums over `accumulated` samples.
   FlatTensors first;        // Adam's first moment, the running mean of the gradients.
   FlatTensors second;       // Adam's second moment, the running mean of their squares.
-  int64_t updates = 0;      // Done since the start.
+  int64_t updates = 0;      // Number done since the start.
   int64_t accumulated = 0;  // Samples whose gradients are in `gradients`.
-  EpochSums epoch;          // Of the epoch that runs.
+  EpochSums epoch;          // Of the current epoch.
 };
 
-// A copy of it on the CPU, with the parameters, between two updates: what a checkpoint holds.
+// A copy of the state and the parameters on the CPU, taken between two updates: the content of a checkpoint.
 struct TrainingSnapshot {
   StateDict values;
   StateDict first;
@@ -45,7 +45,7 @@ struct TrainingSnapshot {
 
 TrainingSnapshot CopyTraining(const FlatTensors& values, const TrainingState& state);
 
-// Replaces parameters and state. Throws ERR_INVALID_DATA or ERR_INVALID_SHAPE, before anything is changed.
+// Replaces parameters and state. Throws ERR_INVALID_DATA or ERR_INVALID_SHAPE, and then changes nothing.
 void LoadTraining(const TrainingSnapshot& snapshot, FlatTensors& values, TrainingState& state);
 
 }  // namespace torch_rnn_mnist

@@ -14,7 +14,7 @@ constexpr double kEpsilon = 1e-8;
 
 void ApplyUpdate(FlatTensors& values, TrainingState& state, double learning_rate) {
   const at::Tensor& gradients = state.gradients.flat();
-  gradients.div_(static_cast<double>(state.accumulated));  // Of the sum of the losses, until here.
+  gradients.div_(static_cast<double>(state.accumulated));  // From the gradient of the sum of the losses to that of their mean.
   ++state.updates;
   const at::Tensor step = at::full({}, static_cast<double>(state.updates), gradients.options());
   at::_fused_adam_({values.flat()}, {gradients}, {state.first.flat()}, {state.second.flat()}, /*max_exp_avg_sqs=*/{}, {step}, learning_rate,

@@ -5,8 +5,8 @@
 
 namespace torch_rnn_mnist {
 
-// One step of Adam (Kingma and Ba, 2015; torch.optim.Adam with its default betas and epsilon) with the mean of the gradients that were
-// accumulated, which it leaves in their buffer: the next accumulation has to start from zero.
+// One step of Adam (Kingma and Ba, 2015; torch.optim.Adam with its default betas and epsilon) with the mean of the accumulated gradients.
+// It leaves the mean in their buffer, so the next accumulation must start from zero.
 void ApplyUpdate(FlatTensors& values, TrainingState& state, double learning_rate);
 
 }  // namespace torch_rnn_mnist
