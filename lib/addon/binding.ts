@@ -7,7 +7,7 @@ export interface NativeArray {
   shape: number[]
 }
 
-/** Images or labels on their way in; copied by the callee. */
+/** Images, labels or parameters on their way in. Copied, except by {@link NativeBinding.ImageStorage}. */
 export interface NativeInput {
   data: Uint8Array | Float32Array
   shape: readonly number[]
@@ -103,7 +103,7 @@ export interface NativeImageRnn {
   predict(images: NativeInput, options: NativeCall): Promise<{ classes: Uint8Array; probabilities: NativeArray }>
   evaluate(dataset: NativeDataset, options: NativeCall): Promise<NativeEvaluation>
   /** Checks that all the data fits, and starts a fresh optimizer. */
-  startTraining(train: NativeDataset, validation: NativeDataset | null): Promise<void>
+  startTraining(train: NativeDataset, validation: NativeDataset | null, options: NativeCall): Promise<void>
   trainBatches(dataset: NativeDataset, range: NativeBatchRange, onProgress: NativeCallback<NativeProgress> | null): Promise<NativeRange>
   /** After {@link startTraining}. */
   trainingState(): Promise<NativeTrainingState>
@@ -114,7 +114,7 @@ export interface NativeImageRnn {
   /** Resolves to the device as resolved. */
   to(options: { device: string }): Promise<string>
   threadCount(): Promise<number>
-  /** Ends a call: a running one after its batch, a waiting one at once. It rejects with `ERR_ABORTED`. */
+  /** Ends a call: a running one after its batch, a waiting one at once. It rejects with `ERR_ABORTED`; a running `trainBatches` may resolve. */
   stop(options: { call: number }): void
   setForwardHook(module: string, hook: NativeCallback<NativeForwardEvent> | null): void
   /** Stops everything at once; resolves when the thread has ended and freed the network. */

@@ -39,9 +39,6 @@ export interface InferenceOptions extends BatchingOptions {
   signal?: AbortSignal
 }
 
-/** Samples that evaluate computes at once by default: large enough to keep all cores busy, small enough to stop soon. */
-const EVALUATION_BATCH = 1000
-
 /**
  * A recurrent network that reads an image row by row: stacked plain (Elman) layers over the rows, and one linear layer that turns the top
  * layer's last state into a score for each class.
@@ -154,7 +151,7 @@ export class ImageRNN {
    *   `ERR_BUSY`, `ERR_DISPOSED`; and the signal's reason after an abort.
    */
   async evaluate(dataset: ImageDataset, options: InferenceOptions = {}): Promise<Evaluation> {
-    const { batchSize = EVALUATION_BATCH, signal } = checkInference(options, 'evaluate')
+    const { batchSize = 0, signal } = checkInference(options, 'evaluate')
     this.#session.checkUsable('evaluate')
     const data = toNativeDataset(dataset)
     const evaluate = (call: number) => this.#session.native.evaluate(data, { call, batchSize })

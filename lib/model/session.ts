@@ -4,6 +4,7 @@ import { native } from '../addon/native'
 import { type Caller, toPublicError, translated } from '../addon/native-errors'
 import { TorchRnnError } from '../errors'
 import type { ModelOptions } from '../options/options'
+import { abortReason } from './abort'
 import { Callbacks, wouldWaitForItself } from './callbacks'
 
 /** Makes a call of the addon with the number by which it can be stopped. */
@@ -90,9 +91,11 @@ export class ModelSession {
       signal?.addEventListener('abort', stop)
       return await result
     } catch (error) {
-      if ((error as { code?: unknown }).code === 'ERR_ABORTED') signal?.throwIfAborted()
+      const isStopped = (error as { code?: unknown }).code === 'ERR_ABORTED'
       const failure = this.callbacks.takeThrown(error)
-      throw failure === undefined ? toPublicError(error, caller) : failure.thrown
+      const reason = failure === undefined ? toPublicError(error, caller) : failure.thrown
+      if (signal?.aborted !== true) throw reason
+      throw isStopped ? signal.reason : abortReason(signal, reason)
     } finally {
       signal?.removeEventListener('abort', stop)
     }

@@ -8,9 +8,6 @@ import type { TrainHyperparameters } from '../options/options'
 import type { BatchEvent, EpochEvent } from './events'
 import type { TrainingData, TrainOptions } from './train-options'
 
-/** Samples that validation computes at once. */
-const VALIDATION_BATCH = 1000
-
 /** A training that is ready to begin. */
 export interface Training {
   readonly session: ModelSession
@@ -24,8 +21,9 @@ export interface Training {
 /** Trains with a fresh optimizer, and yields an event after each epoch. The next epoch begins when the reader asks for the next event. */
 export async function* trainEpochs(training: Training): AsyncGenerator<EpochEvent, void, void> {
   const { session, data, hyperparameters, options, caller } = training
-  const { epochs } = hyperparameters
-  await session.run(() => session.native.startTraining(data.train, data.validation ?? null), caller, options.signal)
+  const { epochs, batchSize } = hyperparameters
+  const start = (call: number) => session.native.startTraining(data.train, data.validation ?? null, { call, batchSize })
+  await session.run(start, caller, options.signal)
   const onBatch = options.onBatch && session.callbacks.bind(options.onBatch)
   for (let epoch = 1; epoch <= epochs; epoch += 1) {
     options.signal?.throwIfAborted()
@@ -52,7 +50,7 @@ async function trainEpoch(training: Training, report: ((progress: NativeProgress
 
 async function validate({ session, options, caller }: Training, data: NativeDataset | undefined): Promise<Evaluation | undefined> {
   if (data === undefined) return undefined
-  const evaluate = (call: number) => session.native.evaluate(data, { call, batchSize: VALIDATION_BATCH })
+  const evaluate = (call: number) => session.native.evaluate(data, { call, batchSize: 0 })
   return toEvaluation(await session.run(evaluate, caller, options.signal))
 }
 

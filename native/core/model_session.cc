@@ -48,12 +48,13 @@ void PrepareForExit() {
 }  // namespace
 
 ModelSession::ModelSession(const ModelOptions& options, torch::Device device, int threads)
-    : options_(options), first_device_(device), threads_(threads) {}
+    : options_(options), first_device_(device), threads_(threads) {
+  InstallReusingAllocator();  // Here, before the model's thread starts: other threads read the pointer that it sets.
+}
 
 void ModelSession::Open() noexcept {
   try {
     PrepareComputeThread(threads_);
-    InstallReusingAllocator();
     ReuseMemoryOnThisThread();
     PrepareForExit();
     model_ = std::make_unique<ImageRnn>(options_, hooks_);
@@ -65,10 +66,16 @@ void ModelSession::Open() noexcept {
   }
 }
 
+void ModelSession::Rest() {
+  ReleaseThreadPool();
+  ReleaseKeptMemory();
+}
+
 void ModelSession::Close() noexcept {
   trainer_.reset();
   engine_.reset();
   model_.reset();
+  ReleaseKeptMemory();
 }
 
 ImageRnn& ModelSession::model() {

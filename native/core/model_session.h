@@ -19,6 +19,8 @@ class ModelSession {
 
   // Prepares the computing thread and builds the network. Never throws: model() throws a failure later.
   void Open() noexcept;
+  // Gives the threads and the memory back that only work needs; the next job takes new ones. On the computing thread.
+  static void Rest();
   // Frees the network, on the computing thread.
   void Close() noexcept;
 

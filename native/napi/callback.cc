@@ -23,6 +23,12 @@ void CallbackCall::Wait() {
   if (*outcome != 0) throw CallbackFailed(*outcome);
 }
 
+void CallbackCall::ThrowIfFailed() {
+  uint32_t failure = 0;
+  stop_->Notify([&] { failure = outcome_.value_or(0); });  // For the mutex; nobody else waits for this call.
+  if (failure != 0) throw CallbackFailed(failure);
+}
+
 void CallbackCall::Settle(uint32_t failure) {
   stop_->Notify([&] {
     if (!outcome_) outcome_ = failure;

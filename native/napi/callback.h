@@ -37,6 +37,8 @@ class CallbackCall {
   // Blocks until JavaScript has settled the call or the job is asked to stop. Throws CallbackFailed when the function failed, and the
   // StoppedError when a stop ended the wait.
   void Wait();
+  // Throws CallbackFailed when the function has failed already. Does not wait.
+  void ThrowIfFailed();
 
   // On the JavaScript thread: the function is done (0), or has failed (the number by which JavaScript finds the error).
   // Only the first call counts.

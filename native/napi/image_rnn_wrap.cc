@@ -10,7 +10,6 @@
 #include "native/core/inference/evaluation.h"
 #include "native/core/inference/prediction.h"
 #include "native/core/runtime/device.h"
-#include "native/core/runtime/threads.h"
 #include "native/napi/arguments.h"
 #include "native/napi/async_call.h"
 #include "native/napi/dataset_wrap.h"
@@ -74,7 +73,7 @@ ImageRnnWrap::ImageRnnWrap(const Napi::CallbackInfo& info) : ObjectWrap(info) {
     input_size_ = options.input_size;
     session_ = std::make_shared<ModelSession>(options, device, threads);
     queue_ = std::make_shared<JobQueue>(
-        ThreadHooks{[session = session_] { session->Open(); }, ReleaseThreadPool, [session = session_] { session->Close(); }});
+        ThreadHooks{[session = session_] { session->Open(); }, ModelSession::Rest, [session = session_] { session->Close(); }});
     Environment::Of(env).AddQueue(queue_);
     ReportMemory(env, BytesOf(options));
   });
@@ -102,12 +101,12 @@ Napi::Value ImageRnnWrap::Queue(const Napi::CallbackInfo& info, Work work, Conve
 }
 
 template <typename Work>
-Napi::Value ImageRnnWrap::Queue(const Napi::CallbackInfo& info, Work work) {
+Napi::Value ImageRnnWrap::Queue(const Napi::CallbackInfo& info, Work work, uint64_t call) {
   auto run = [work = std::move(work)](ModelSession& session, const std::shared_ptr<StopSignal>&) {
     work(session);
     return Nothing{};
   };
-  return Queue(info, std::move(run), NothingToJavaScript);
+  return Queue(info, std::move(run), NothingToJavaScript, call);
 }
 
 Napi::Value ImageRnnWrap::Forward(const Napi::CallbackInfo& info) {
@@ -147,11 +146,12 @@ Napi::Value ImageRnnWrap::StartTraining(const Napi::CallbackInfo& info) {
   return Guarded(info.Env(), [&] {
     std::vector<std::shared_ptr<const Dataset>> datasets = {DatasetWrap::Read(info[0])};
     if (!info[1].IsNull()) datasets.push_back(DatasetWrap::Read(info[1]));
-    return Queue(info, [datasets](ModelSession& session) {
+    const auto work = [datasets](ModelSession& session) {
       const ModelOptions& options = session.model().options();
       for (const auto& dataset : datasets) CheckDatasetFits(*dataset, options.input_size, options.num_classes);
       session.StartTraining();
-    });
+    };
+    return Queue(info, work, ReadCallOptions(info[2]).call);
   });
 }
 

@@ -42,7 +42,7 @@ class ImageRnnWrap : public Napi::ObjectWrap<ImageRnnWrap> {
   template <typename Work, typename Convert>
   Napi::Value Queue(const Napi::CallbackInfo& info, Work work, Convert convert, uint64_t call = 0);
   template <typename Work>
-  Napi::Value Queue(const Napi::CallbackInfo& info, Work work);
+  Napi::Value Queue(const Napi::CallbackInfo& info, Work work, uint64_t call = 0);
 
   void ReportMemory(Napi::BasicEnv env, int64_t bytes);
 

@@ -15,7 +15,13 @@ void ProgressReporter::Report(const TrainProgress& progress) {
 }
 
 void ProgressReporter::Finish() {
-  if (const std::shared_ptr<CallbackCall> call = std::move(call_); call && !stop_->Requested()) call->Wait();
+  const std::shared_ptr<CallbackCall> call = std::move(call_);
+  if (!call) return;
+  if (stop_->Requested()) {
+    call->ThrowIfFailed();  // An error that came before the stop is not lost.
+  } else {
+    call->Wait();
+  }
 }
 
 }  // namespace torch_rnn_mnist

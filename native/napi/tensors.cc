@@ -40,7 +40,7 @@ std::vector<int64_t> ReadShape(const Napi::Object& object, const std::string& na
     const Napi::Value size = array.Get(i);
     const double number = size.IsNumber() ? size.As<Napi::Number>().DoubleValue() : -1;
     elements *= number;
-    if (!(number >= 0) || std::floor(number) != number || elements > kMaxElements) {
+    if (!(number >= 0) || std::floor(number) != number || number > kMaxElements || elements > kMaxElements) {
       throw Error(kInvalidShape, "Expected whole numbers in the shape of " + name + ".");
     }
     shape.push_back(static_cast<int64_t>(number));

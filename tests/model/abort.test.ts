@@ -115,6 +115,25 @@ describe('train', () => {
     expect(epochs).toBe(0)
   })
 
+  test('hears an abort while it waits for its turn', async () => {
+    const model = createModel()
+    const [reached, released] = [deferred(), deferred()]
+    const hook = model.registerForwardHook('', () => {
+      reached.resolve()
+      return released.promise
+    })
+    const first = model.evaluate(TWELVE)
+    await reached.promise
+    const controller = new AbortController()
+    const training = model.train(TWELVE, { epochs: 1, signal: controller.signal })
+    controller.abort()
+    await expect(training).rejects.toMatchObject({ name: 'AbortError' })
+    released.resolve()
+    await first
+    hook.remove()
+    await expectUsable(model)
+  })
+
   test('keeps an error that came with an abort as the cause of the reason', async () => {
     const model = createModel()
     const controller = new AbortController()

@@ -14,7 +14,7 @@ Evaluation Evaluate(ImageRnn& model, Engine& engine, const Dataset& dataset, int
   const int64_t classes = model.options().num_classes;
   CheckDatasetFits(dataset, model.options().input_size, classes);
   const EvalMode eval_mode(model);
-  const Batches batches(dataset, model.device(), batch_size);
+  const Batches batches(dataset, model.device(), batch_size == 0 ? kDefaultBatch : batch_size);
   const auto sum = torch::nn::functional::CrossEntropyFuncOptions().reduction(torch::kSum);
   torch::Tensor loss = torch::zeros({}, torch::dtype(torch::kFloat64).device(model.device()));
   torch::Tensor confusion = torch::zeros({classes * classes}, torch::dtype(torch::kInt64).device(model.device()));

@@ -18,6 +18,7 @@ struct Evaluation {
 };
 
 // Evaluates in eval mode, without gradients, then restores the mode. Checks `stop` before each batch; a stop throws (see StoppedError).
+// `batch_size` 0: batches of 1000.
 Evaluation Evaluate(ImageRnn& model, Engine& engine, const Dataset& dataset, int64_t batch_size, const std::shared_ptr<StopSignal>& stop);
 
 }  // namespace torch_rnn_mnist

@@ -11,8 +11,6 @@
 namespace torch_rnn_mnist {
 namespace {
 
-constexpr int64_t kDefaultBatch = 1000;  // About 0.1 s on two cores.
-
 void CheckFinite(const torch::Tensor& images) {
   if (!images.is_floating_point() || images.isfinite().all().item<bool>()) return;
   const int64_t index = images.flatten().isfinite().logical_not().to(torch::kUInt8).argmax().item<int64_t>();

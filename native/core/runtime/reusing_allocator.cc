@@ -3,10 +3,10 @@
 #include <c10/core/Allocator.h>
 #include <c10/core/CPUAllocator.h>
 #include <c10/core/impl/alloc_cpu.h>
+#include <c10/util/Exception.h>
 
 #include <cstdint>
 #include <limits>
-#include <memory>
 #include <mutex>
 #include <new>
 #include <unordered_map>
@@ -26,7 +26,13 @@ constexpr size_t kMostKept = size_t{1} << 30;
 
 void* BlockStart(void* data) { return static_cast<std::byte*>(data) - kHeader; }
 
-size_t SizeOf(void* data) { return *static_cast<size_t*>(BlockStart(data)); }
+// What lies in the header of a block.
+struct Header {
+  size_t size;
+  const void* owner;  // The blocks of the thread that took it; null where a thread keeps none.
+};
+
+Header& HeaderOf(void* data) { return *static_cast<Header*>(BlockStart(data)); }
 
 // The free blocks of one thread.
 class KeptBlocks {
@@ -73,18 +79,31 @@ class KeptBlocks {
   size_t bytes_ = 0;
 };
 
-thread_local std::unique_ptr<KeptBlocks> kept_blocks;  // Null on threads that keep none.
+thread_local KeptBlocks* kept_blocks = nullptr;  // Null on threads that keep none.
 
+// Owns the blocks of its thread. Tensors that are freed still later, while the thread ends, must not find them any more.
+class KeptBlocksOwner {
+ public:
+  ~KeptBlocksOwner() { kept_blocks = nullptr; }
+  void Use() { kept_blocks = &blocks_; }
+
+ private:
+  KeptBlocks blocks_;
+};
+
+// A thread keeps only blocks that it took itself. Those that others hand to it (the images of a call, which the JavaScript thread copies)
+// it would never use again: they would pile up.
 void Free(void* data) {
   if (data == nullptr) return;
-  if (kept_blocks && kept_blocks->Keep(data, SizeOf(data))) return;
+  const Header header = HeaderOf(data);
+  if (kept_blocks != nullptr && header.owner == kept_blocks && kept_blocks->Keep(data, header.size)) return;
   c10::free_cpu(BlockStart(data));
 }
 
 class ReusingAllocator : public c10::Allocator {
  public:
   c10::DataPtr allocate(size_t size) override {
-    void* data = kept_blocks && size >= kSmallestKept ? kept_blocks->Take(size) : nullptr;
+    void* data = kept_blocks != nullptr && size >= kSmallestKept ? kept_blocks->Take(size) : nullptr;
     if (data == nullptr && size > 0) data = Allocate(size);
     return {data, data, &Free, c10::Device(c10::DeviceType::CPU)};
   }
@@ -95,9 +114,20 @@ class ReusingAllocator : public c10::Allocator {
   static void* Allocate(size_t size) {
     // With the header, the largest sizes would be none any more: libtorch's own function refuses them as they are.
     const bool fits = size <= static_cast<size_t>(std::numeric_limits<ptrdiff_t>::max()) - kHeader;
-    void* const start = c10::alloc_cpu(fits ? size + kHeader : size);
-    *static_cast<size_t*>(start) = size;
+    void* const start = AllocateOrRelease(fits ? size + kHeader : size);
+    *static_cast<Header*>(start) = {size, kept_blocks};
     return static_cast<std::byte*>(start) + kHeader;
+  }
+
+  // What this thread keeps must not be the reason for a lack of memory.
+  static void* AllocateOrRelease(size_t size) {
+    if (KeptBytes() == 0) return c10::alloc_cpu(size);
+    try {
+      return c10::alloc_cpu(size);
+    } catch (const c10::Error&) {
+      ReleaseKeptMemory();
+      return c10::alloc_cpu(size);
+    }
   }
 };
 
@@ -110,13 +140,14 @@ void InstallReusingAllocator() {
 }
 
 void ReuseMemoryOnThisThread() {
-  if (!kept_blocks) kept_blocks = std::make_unique<KeptBlocks>();
+  thread_local KeptBlocksOwner owner;
+  owner.Use();
 }
 
 void ReleaseKeptMemory() {
-  if (kept_blocks) kept_blocks->Release();
+  if (kept_blocks != nullptr) kept_blocks->Release();
 }
 
-size_t KeptBytes() { return kept_blocks ? kept_blocks->bytes() : 0; }
+size_t KeptBytes() { return kept_blocks == nullptr ? 0 : kept_blocks->bytes(); }
 
 }  // namespace torch_rnn_mnist

@@ -82,6 +82,8 @@ RangeResult Trainer::Run(const std::shared_ptr<const Dataset>& dataset, const Ba
   ReadSums(state_.epoch, progress);  // Also waits for the device before the clock is read.
   progress.seconds = SecondsSince(start);
   result.completed = progress.batch == range.first + length;
+  // After an epoch or a stop, the data belongs to its owner alone again. The next range would cut another epoch anyway.
+  if (progress.batch == progress.batches || !result.completed) cut_.reset();
   return result;
 }
 
