@@ -1,6 +1,6 @@
 /**
  * Only a model's own thread enters the parallel regions of libtorch: libgomp keeps a pool for every thread that ever entered one, and when all
- * pools together have more threads than there are cores, every training step takes twice as long. On Linux a thread inherits the name of the
+ * pools together have more threads than there are cores, every training step takes 2.3 times as long. On Linux a thread inherits the name of the
  * one that started it, and models name theirs, so their threads can be counted.
  */
 import { runScript, WELL_ENDED } from '../support/child-script'

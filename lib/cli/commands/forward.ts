@@ -8,7 +8,7 @@ import { doneSince } from '../events'
 import { modelOption, withModel } from '../open-model'
 import type { Reporter } from '../reporter'
 
-/** The first rows of what the network says to a batch of test images. */
+/** The first rows of the logits of a batch of test images. */
 export interface LogitsEvent {
   type: 'logits'
   /** False for a network fresh from its seed. */
