@@ -38,9 +38,10 @@ void* Find(void* library, const char* symbol) { return dlsym(library, symbol); }
 
 #ifdef __linux__
 // How often a thread of libgomp looks for work before it sleeps. By default it spins for some 3 ms: where another program needs the same
-// cores, a training step then takes 9 times as long instead of twice. So few turns cost a model that is alone about 3 %, and bring two
-// trainings at once to 3.3 times (`npm run bench -- neighbours`).
-constexpr char kSpinCount[] = "1500";
+// cores, a training step then takes 9 times as long instead of twice. So few turns cost a model that is alone less than 1 %, and bring
+// two trainings at once to 3.7 times (`npm run bench -- neighbours`). With 1000 it is 2.4 times, but a model that is alone takes 10 %
+// longer.
+constexpr char kSpinCount[] = "2000";
 constexpr char kSpinVariable[] = "GOMP_SPINCOUNT";
 
 // libgomp reads its settings from the environment when it is opened. What the user set counts, and nothing stays in the environment.

@@ -80,7 +80,7 @@ linux('a model that does nothing keeps no threads of libtorch, and computes as b
 const SHOW_SETTINGS = { OMP_DISPLAY_ENV: 'verbose' }
 
 linux.each([
-  ['1500 by default', {}, "'1500'"],
+  ['2000 by default', {}, "'2000'"],
   ['as the user sets it', { GOMP_SPINCOUNT: '77' }, "'77'"],
   ["by the user's policy", { OMP_WAIT_POLICY: 'PASSIVE' }, "'0'"],
 ])('a thread that waits for work spins %s, so that programs can share the cores', async (_, set, expected) => {
