@@ -47,7 +47,6 @@ class Dataset {
   Dataset(std::shared_ptr<const ImageStorage> storage, std::vector<int64_t> positions);
 
   int64_t size() const { return positions_ ? static_cast<int64_t>(positions_->size()) : count_; }
-  int64_t rows() const { return storage_->cpu().images.size(1); }
   int64_t features() const { return storage_->cpu().images.size(2); }
   int64_t max_label() const { return max_label_; }
   const ImageStorage& storage() const { return *storage_; }
