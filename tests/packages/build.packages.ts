@@ -45,11 +45,11 @@ test(
     expect((await run('doctor')).stdout).toContain('addon: the package ')
 
     // A failed build changes nothing.
-    writeFileSync(join(folder, 'node_modules', NAME, 'native', 'core', 'model.cc'), 'not C++\n')
+    writeFileSync(join(folder, 'node_modules', NAME, 'native', 'core', 'model', 'image_rnn.cc'), 'not C++\n')
     const failed = await run('build', '--libtorch', LIBTORCH, '--quiet')
     expect(failed.code).toBe(1)
     expect(failed.stderr).toMatch(/Error: Could not build the addon: the compiler ended with exit code [1-9]/)
-    expect(failed.stderr).toContain('model.cc')
+    expect(failed.stderr).toContain('image_rnn.cc')
     expect(existsSync(built)).toBe(false)
   },
   2 * LIMIT_MS,
