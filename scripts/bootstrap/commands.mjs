@@ -8,6 +8,7 @@ import { testInstall } from '../packaging/test-install.mjs'
 import { DIST, FETCHED_LIBTORCH, ROOT } from './places.mjs'
 import { setUp } from './set-up.mjs'
 import { SetUpError } from './set-up-error.mjs'
+import { buildEnvironment, buildToolSteps } from './steps/build-tools.mjs'
 import { libtorch, libtorchFolder } from './steps/libtorch.mjs'
 import { lief } from './steps/lief.mjs'
 import { addon, addressTests, nativeTests, threadTests } from './steps/native.mjs'
@@ -53,11 +54,11 @@ const COMMANDS = {
     await runAll([['TypeScript tests', node('jest', ...args)]])
   },
   async 'test:native'(args) {
-    await setUp([packages, ...libtorchSteps(), nativeTests])
+    await setUp([packages, ...buildSteps(), nativeTests])
     await runAll([['C++ tests', ctest(nativeTests, args)]])
   },
   async 'test:sanitize'(args) {
-    await setUp([packages, ...libtorchSteps(), addressTests, threadTests])
+    await setUp([packages, ...buildSteps(), addressTests, threadTests])
     await runAll([
       ['C++ tests under AddressSanitizer and UBSan', ctest(addressTests, args)],
       ['C++ tests under ThreadSanitizer', ctest(threadTests, args)],
@@ -102,12 +103,13 @@ const COMMANDS = {
   },
 }
 
-function libtorchSteps() {
-  return libtorchFolder() === FETCHED_LIBTORCH ? [libtorch] : []
+/** What a build of C++ needs: tools and libtorch. */
+function buildSteps() {
+  return [...buildToolSteps(), ...(libtorchFolder() === FETCHED_LIBTORCH ? [libtorch] : [])]
 }
 
 function productSteps() {
-  return [packages, ...libtorchSteps(), addon, typescript]
+  return [packages, ...buildSteps(), addon, typescript]
 }
 
 function node(script, ...args) {
@@ -119,15 +121,16 @@ function typedoc(...args) {
 }
 
 function ctest({ folder }, args = []) {
-  return { command: 'ctest', args: ['--test-dir', folder, '--output-on-failure', '--parallel', String(cpus().length), ...args] }
+  const all = ['--test-dir', folder, '--output-on-failure', '--parallel', String(cpus().length), ...args]
+  return { command: 'ctest', args: all, env: buildEnvironment() }
 }
 
 /** Runs all of them, even after a failure, so that one run shows everything that is wrong. */
 async function runAll(runs) {
   const failed = []
-  for (const [title, { command, args }] of runs) {
+  for (const [title, { command, args, env }] of runs) {
     const started = performance.now()
-    const code = await runInForeground(command, args)
+    const code = await runInForeground(command, args, env)
     if (runs.length > 1)
       console.error(
         `${title}: ${code === 0 ? 'ok' : `failed (exit code ${code})`} after ${((performance.now() - started) / 1000).toFixed(1)} s`,
@@ -140,9 +143,9 @@ async function runAll(runs) {
   if (runs.length > 1) console.error(`Failed: ${failed.join(', ')}.`)
 }
 
-function runInForeground(command, args) {
+function runInForeground(command, args, env = {}) {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { cwd: ROOT, stdio: 'inherit' })
+    const child = spawn(command, args, { cwd: ROOT, stdio: 'inherit', env: { ...process.env, ...env } })
     // A terminal sends its signals to the child as well. Those sent to this process alone are passed on; it ends when the child does.
     const listeners = ['SIGINT', 'SIGTERM'].map((name) => [name, () => child.kill(name)])
     for (const [name, listener] of listeners) process.on(name, listener)

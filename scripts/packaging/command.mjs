@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util'
 import { FETCHED_LIBTORCH, PLATFORM, ROOT } from '../bootstrap/places.mjs'
 import { setUp } from '../bootstrap/set-up.mjs'
 import { SetUpError } from '../bootstrap/set-up-error.mjs'
+import { buildToolSteps } from '../bootstrap/steps/build-tools.mjs'
 import { libtorch, libtorchFolder } from '../bootstrap/steps/libtorch.mjs'
 import { lief } from '../bootstrap/steps/lief.mjs'
 import { addon } from '../bootstrap/steps/native.mjs'
@@ -52,7 +53,7 @@ export async function makePackages({ maxGlibc, platformOnly, addons }) {
   removeOtherVersions(made)
   if (addons === undefined) {
     requirePackablePlatform()
-    await setUp([packages, libtorch, addon, lief, ...platformSteps({ maxGlibc })])
+    await setUp([packages, ...buildToolSteps(), libtorch, addon, lief, ...platformSteps({ maxGlibc })])
   }
   // Last, because the main package names the addons that exist by now.
   if (!platformOnly) await setUp([packages, typescript, ...mainSteps(await existingAddons(addons))])

@@ -1,12 +1,13 @@
 /** Builds the C++ parts: the addon with its loader, by cmake-js, and the C++ tests, by CMake alone. */
-import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ADDON_FILES, BUILD, CACHE, LIBTORCH_CONTENTS, PLATFORM, ROOT } from '../places.mjs'
 import { filesBelow, hashFiles } from '../stamps.mjs'
+import { buildEnvironment, buildGenerator } from './build-tools.mjs'
 import { libtorchFolder } from './libtorch.mjs'
 
-const TOOLS = ['cmake', 'compiler', 'make']
+/** CMake and what it drives are brought by steps/build-tools.mjs where the machine lacks them. */
+const TOOLS = ['compiler']
 /** The npm packages that the addon is built with. Others are no reason to build it anew. */
 const PACKAGES = ['cmake-js', 'node-addon-api', 'node-api-headers'].map((name) => join(ROOT, 'node_modules', name, 'package.json'))
 const CONFIGURATIONS = join(CACHE, 'configurations')
@@ -18,11 +19,6 @@ const VARIABLES = [
   ...['CC', 'CXX', 'CFLAGS', 'CXXFLAGS', 'LDFLAGS', 'MACOSX_DEPLOYMENT_TARGET', 'CMAKE_GENERATOR'],
   'LIBTORCH_BYPASS_VERSION_CHECK',
 ]
-
-function generator() {
-  if (process.platform === 'win32' || process.env.CMAKE_GENERATOR !== undefined) return process.env.CMAKE_GENERATOR
-  return spawnSync('ninja', ['--version'], { stdio: 'ignore' }).status === 0 ? 'Ninja' : 'Unix Makefiles'
-}
 
 /** What a build folder is configured with. Another configuration needs a new folder: CMake keeps what it has found once. */
 function configuration() {
@@ -41,7 +37,7 @@ function sources(folders) {
  */
 function prepareFolder(name, folder, killedBefore) {
   const file = join(CONFIGURATIONS, name)
-  const wanted = configuration()
+  const wanted = `${configuration()}\n${buildGenerator() ?? ''}`
   const isTorn = killedBefore && !existsSync(join(folder, 'build.ninja'))
   if (isTorn || readIfThere(file) !== wanted) rmSync(folder, { recursive: true, force: true })
   mkdirSync(CONFIGURATIONS, { recursive: true })
@@ -76,10 +72,11 @@ export const addon = {
   async run({ tool, detail, killedBefore }) {
     prepareFolder('addon', BUILD, killedBefore)
     const cmakeJs = join(ROOT, 'node_modules', 'cmake-js', 'bin', 'cmake-js')
-    const chosen = generator()
+    const chosen = buildGenerator()
     await tool({
       command: process.execPath,
       args: [cmakeJs, 'build', `--CDLIBTORCH=${libtorchFolder()}`, '-O', BUILD, ...(chosen === undefined ? [] : ['-G', chosen])],
+      env: buildEnvironment(),
       onLine: showCounter(detail),
     })
   },
@@ -104,10 +101,11 @@ function nativeTestsStep(name, title, options) {
     outputs: () => [join(folder, 'tests', 'native', 'CTestTestfile.cmake')],
     async run({ tool, detail, killedBefore }) {
       prepareFolder(name, folder, killedBefore)
-      const chosen = generator()
+      const chosen = buildGenerator()
       const all = ['-DTORCH_RNN_MNIST_ADDON=OFF', '-DTORCH_RNN_MNIST_TESTS=ON', `-DLIBTORCH=${libtorchFolder()}`, ...options]
-      await tool({ command: 'cmake', args: ['-S', ROOT, '-B', folder, ...all, ...(chosen === undefined ? [] : ['-G', chosen])] })
-      await tool({ command: 'cmake', args: ['--build', folder, '--parallel'], onLine: showCounter(detail) })
+      const env = buildEnvironment()
+      await tool({ command: 'cmake', args: ['-S', ROOT, '-B', folder, ...all, ...(chosen === undefined ? [] : ['-G', chosen])], env })
+      await tool({ command: 'cmake', args: ['--build', folder, '--parallel'], env, onLine: showCounter(detail) })
     },
   }
 }
