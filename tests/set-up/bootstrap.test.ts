@@ -1,13 +1,14 @@
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { copyClone, onlyProgramsIn, runModule, startModule } from '../support/bootstrap-modules'
+import { testOnPosix } from '../support/needs'
 import { type Outcome, REPOSITORY, runNode, startNode } from '../support/run-program'
 import { useTemporaryFolder } from '../support/temporary-folder'
 import { TINY_NETWORK, writeTinyMnist } from '../support/tiny-mnist'
 
 const path = useTemporaryFolder()
 
-const testOnPosix = process.platform === 'win32' ? test.skip : test
+const testOnUnix = testOnPosix('a Unix shell')
 
 function write(name: string, content: string): string {
   mkdirSync(dirname(path(name)), { recursive: true })
@@ -50,7 +51,7 @@ describe('a stamp', () => {
     expect(await isCurrent()).toBe(false)
   })
 
-  testOnPosix('says "running" after a kill: not current, and the next run is told', async () => {
+  testOnUnix('says "running" after a kill: not current, and the next run is told', async () => {
     await finish()
     const killed = startModule(
       ['stamps.mjs'],
@@ -131,7 +132,7 @@ describe('the lock of a clone', () => {
   `
   const hold = () => startModule(['lock.mjs'], HOLD, [path()])
 
-  testOnPosix('lets a second process wait, tells it for whom, and goes to it when the first is killed', async () => {
+  testOnUnix('lets a second process wait, tells it for whom, and goes to it when the first is killed', async () => {
     const first = hold()
     await first.line(new RegExp(`^taken by ${first.pid}$`))
     const second = hold()
@@ -173,7 +174,7 @@ describe('the lock of a clone', () => {
     expect(await runModule(['lock.mjs'], text, [path()])).toBe('enough')
   })
 
-  testOnPosix('is one for each clone, by whatever path it is reached', async () => {
+  testOnUnix('is one for each clone, by whatever path it is reached', async () => {
     mkdirSync(path('clone'))
     mkdirSync(path('other'))
     symlinkSync(path('clone'), path('link'))
@@ -226,12 +227,12 @@ describe('a fresh clone on a bare machine', () => {
   const BUILDS = { cmake: 'cmake version 3.20.0', ninja: '1.11', 'c++': '' }
   const PIP = 'case "$*" in *pip*) echo pip 23.0.1 from somewhere;; *) echo Python 3.9.2;; esac'
 
-  testOnPosix.each([['build'], ['train'], ['test']])('%s names all missing tools at once', async (command) => {
+  testOnUnix.each([['build'], ['train'], ['test']])('%s names all missing tools at once', async (command) => {
     const advice = "your system's package manager; on Debian and Ubuntu: sudo apt-get install python3-pip g++"
     await expectMissing(bootstrap([command]), [PYTHON, COMPILER], `Install with: ${advice}`)
   })
 
-  testOnPosix.each([
+  testOnUnix.each([
     ['apt-get', 'sudo apt-get install python3-pip g++'],
     ['dnf', 'sudo dnf install python3-pip gcc-c++'],
     ['pacman', 'sudo pacman -S python-pip gcc'],
@@ -239,13 +240,13 @@ describe('a fresh clone on a bare machine', () => {
     await expectMissing(bootstrap(['build'], { [manager]: 'version 1' }), [PYTHON, COMPILER], `Install with: ${command}`)
   })
 
-  testOnPosix('a Python that is too old is named before anything is fetched, with advice that helps', async () => {
+  testOnUnix('a Python that is too old is named before anything is fetched, with advice that helps', async () => {
     const old = /^ {2}- Python 3\.9 or newer with pip \(python3 is Python 3\.6\): it fetches libtorch/
     const advice = /^Install a newer Python beside it, and put it first on PATH under the name python3/
     await expectMissing(bootstrap(['build'], { ...BUILDS, 'apt-get': '', python3: 'Python 3.6.8' }), [old], advice)
   })
 
-  testOnPosix('a pip that is too old is named', async () => {
+  testOnUnix('a pip that is too old is named', async () => {
     const programs = { ...BUILDS, python3: { script: PIP.replace('23.0.1', '20.0.2') } }
     await expectMissing(
       bootstrap(['build'], programs),
@@ -254,7 +255,7 @@ describe('a fresh clone on a bare machine', () => {
     )
   })
 
-  testOnPosix('a compiler that is too old is named, with advice that helps', async () => {
+  testOnUnix('a compiler that is too old is named, with advice that helps', async () => {
     const programs = { ...BUILDS, 'apt-get': '', python3: { script: PIP }, 'c++': { script: '[ "$1" = --version ]' } }
     await expectMissing(
       bootstrap(['build'], programs),
@@ -263,12 +264,12 @@ describe('a fresh clone on a bare machine', () => {
     )
   })
 
-  testOnPosix("with the user's own libtorch and build tools, Python is not needed", async () => {
+  testOnUnix("with the user's own libtorch and build tools, Python is not needed", async () => {
     const { cmake, ninja } = BUILDS
     await expectMissing(bootstrap(['build'], { dnf: '', cmake, ninja }, '/anywhere'), [COMPILER], 'Install with: sudo dnf install gcc-c++')
   })
 
-  testOnPosix.each([
+  testOnUnix.each([
     ['CMake is missing', { cmake: undefined }],
     ['CMake is too old', { cmake: 'cmake version 3.18.4' }],
     ['Ninja and make are missing', { ninja: undefined }],
@@ -312,7 +313,7 @@ describe('the npm scripts', () => {
     expect(stderr).toContain(`Expected Node ${engines.node.replace('>=', '')} or newer, but this is Node 20.18.3.`)
   })
 
-  testOnPosix('leave signals to the training that they start', async () => {
+  testOnUnix('leave signals to the training that they start', async () => {
     const args = [...TINY_NETWORK, '--data', writeTinyMnist(path('data')), '--epochs', '1000000', '--run', path('run')]
     const program = startNode([RUN, 'train', ...args])
     await program.line(/^Epoch : 00 /)
