@@ -19,6 +19,7 @@ const PACKAGES = {
     python: 'python3',
     pip: 'python3-pip',
     compiler: 'g++',
+    clang: 'clang',
     strip: 'binutils',
   },
   dnf: {
@@ -26,6 +27,7 @@ const PACKAGES = {
     python: 'python3',
     pip: 'python3-pip',
     compiler: 'gcc-c++',
+    clang: 'clang',
     strip: 'binutils',
   },
   pacman: {
@@ -33,6 +35,7 @@ const PACKAGES = {
     python: 'python',
     pip: 'python-pip',
     compiler: 'gcc',
+    clang: 'clang',
     strip: 'binutils',
   },
   zypper: {
@@ -40,14 +43,16 @@ const PACKAGES = {
     python: 'python3',
     pip: 'python3-pip',
     compiler: 'gcc-c++',
+    clang: 'clang',
     strip: 'binutils',
   },
-  brew: { install: 'brew install', python: 'python', pip: 'python', compiler: 'llvm' },
+  brew: { install: 'brew install', python: 'python', pip: 'python', compiler: 'llvm', clang: 'llvm' },
   winget: {
     install: 'winget install',
     python: 'Python.Python.3.12',
     pip: 'Python.Python.3.12',
     compiler: 'Microsoft.VisualStudio.2022.BuildTools',
+    clang: 'LLVM.LLVM',
   },
 }
 
@@ -55,6 +60,7 @@ const PACKAGES = {
 const CHECKS = {
   python: checkPython,
   compiler: checkCompiler,
+  clang: checkClang,
   strip: checkStrip,
   'libtorch for this platform': checkPlatform,
   'disk space for libtorch': checkDiskSpace,
@@ -129,6 +135,11 @@ function checkCompiler() {
   }
 }
 
+function checkClang() {
+  if (found('clang++', ['--version'])) return undefined
+  return { message: 'Clang (clang++ was not found): this command checks that the project builds with it', package: 'clang' }
+}
+
 function checkStrip() {
   if (found('strip', ['--version'])) return undefined
   return { message: 'binutils (strip was not found): makes the packages smaller', package: 'strip' }
@@ -144,7 +155,8 @@ function checkPlatform() {
     }
   }
   if (process.platform !== 'linux') return undefined
-  const glibc = process.report.getReport().header.glibcVersionRuntime
+  const { header } = /** @type {{ header: { glibcVersionRuntime?: string } }} */ (process.report.getReport())
+  const glibc = header.glibcVersionRuntime
   if (glibc !== undefined && !isOlder(glibc, GLIBC_VERSION)) return undefined
   const actual = glibc === undefined ? 'this Linux has another one' : `found ${glibc}`
   return { message: `the GNU C library ${GLIBC_VERSION} or newer (${actual}): PyTorch's libtorch needs it`, advice: own }

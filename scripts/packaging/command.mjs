@@ -33,10 +33,15 @@ const USAGE = `Usage: npm run package -- [--max-glibc <version>] [--platform-onl
 /** @param {string[]} args @returns {PackageOptions} @throws {SetUpError} With exit code 2. */
 export function parsePackageOptions(args) {
   try {
-    const string = { type: 'string' }
-    const boolean = { type: 'boolean', default: false }
-    const options = { 'max-glibc': string, addons: string, 'platform-only': boolean, 'main-only': boolean }
-    const { values } = parseArgs({ args, options })
+    const { values } = parseArgs({
+      args,
+      options: {
+        'max-glibc': { type: 'string' },
+        addons: { type: 'string' },
+        'platform-only': { type: 'boolean', default: false },
+        'main-only': { type: 'boolean', default: false },
+      },
+    })
     const { 'max-glibc': maxGlibc, 'platform-only': platformOnly, 'main-only': mainOnly, addons } = values
     if (maxGlibc !== undefined && !/^\d+\.\d+$/.test(maxGlibc)) throw new Error(`Expected --max-glibc like 2.28 but received ${maxGlibc}`)
     if (mainOnly !== (addons !== undefined)) throw new Error('Expected --main-only and --addons together')
