@@ -87,7 +87,7 @@ function requireTools(packageRoot: string): Record<keyof typeof BUILD_TOOLS, str
   if (spawnSync('cmake', ['--version'], { stdio: 'ignore' }).status !== 0) {
     throw cannotBuild(
       'there is no cmake on PATH',
-      'Install CMake 3.25 or newer and a compiler for C++20, with the packages of your system.',
+      'Install CMake 3.20 or newer and a compiler for C++20, with the packages of your system; `pip install cmake` brings a current CMake.',
     )
   }
   return Object.fromEntries(found) as Record<keyof typeof BUILD_TOOLS, string>

@@ -16,6 +16,8 @@ export const ADDON_PACKAGE = `@torch-rnn-mnist/addon-${PLATFORM}`
 /** A place where the addon was looked for. `folder` is set when it can be used from there. */
 export interface AddonPlace extends TriedPlace {
   readonly folder?: string
+  /** The oldest glibc that the package in `folder` runs on, measured in its binaries. Absent for an addon that was built here. */
+  readonly glibc?: string
   /** What to do about `problem`, when installing is not enough. */
   readonly advice?: string
 }
@@ -47,7 +49,9 @@ function findAddonPackage(packageRoot: string): AddonPlace {
   const description = `the package ${ADDON_PACKAGE}, ${folder}`
   const manifest = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as AddonManifest
   const problem = problemOf(manifest, folder)
-  return problem === undefined ? { description, folder } : { description, ...problem }
+  if (problem !== undefined) return { description, ...problem }
+  const glibc = manifest.torchRnnMnist?.glibc
+  return { description, folder, ...(glibc === undefined ? {} : { glibc }) }
 }
 
 function problemOf(manifest: AddonManifest, folder: string): Required<Pick<AddonPlace, 'problem' | 'advice'>> | undefined {

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { availableParallelism, release, tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { familySync, versionSync } from 'detect-libc'
-import { ADDON_PACKAGE, searchAddon } from '../addon/find-addon'
+import { ADDON_PACKAGE, type AddonPlace, searchAddon } from '../addon/find-addon'
 import { LIBTORCH_PACKAGE, searchLibtorch } from '../addon/find-libtorch'
 import { explainMissingAddon } from '../addon/missing-addon'
 import type { TriedPlace } from '../addon/packages'
@@ -23,7 +23,7 @@ export async function* runChecks(packageRoot: string, dataFolder: string | undef
   yield checkVersions()
   const addons = searchAddon(packageRoot)
   const addon = addons.at(-1)
-  yield checkPlaces('addon', addons, addon?.folder !== undefined, addon?.advice ?? explainMissingAddon(packageRoot))
+  yield checkAddon(addons, packageRoot)
   if (addon?.folder === undefined) {
     yield await checkIntegrity([{ name: 'torch-rnn-mnist', folder: packageRoot }])
   } else {
@@ -43,6 +43,12 @@ function checkVersions(): Check {
   const message = `torch-rnn-mnist ${PACKAGE_VERSION}, Node ${process.versions.node}, ${PLATFORM}, ${library}`
   if (isAtLeast(process.versions.node, NODE_FLOOR)) return ok('versions', message)
   return failed('versions', message, `Install Node ${NODE_FLOOR} or newer.`)
+}
+
+function checkAddon(places: readonly AddonPlace[], packageRoot: string): Check {
+  const { folder, glibc, advice } = places.at(-1) ?? {}
+  const check = checkPlaces('addon', places, folder !== undefined, advice ?? explainMissingAddon(packageRoot))
+  return glibc === undefined ? check : { ...check, message: `${check.message} (needs glibc ${glibc} or newer)` }
 }
 
 function checkPlaces(name: string, places: readonly TriedPlace[], isFound: boolean, remedy: string): Check {

@@ -32,6 +32,7 @@ export function ratios(values, others) {
  * @returns {Promise<Result[][]>} One list for each contestant, with its result of each round.
  */
 export async function inTurns(rounds, contestants, onRound = () => {}) {
+  /** @type {Result[][]} */
   const results = contestants.map(() => [])
   const progress = new Progress()
   try {
@@ -49,7 +50,7 @@ export async function inTurns(rounds, contestants, onRound = () => {}) {
       progress.clear()
       onRound(
         round,
-        results.map((list) => list.at(-1)),
+        results.map((list) => list[round - 1]),
       )
     }
   } finally {

@@ -1,9 +1,10 @@
 """
-Runs a command and writes to file descriptor 3, as JSON, what it used from start to exit: seconds, CPU seconds, and the largest resident set of
-the process, as the kernel counted them. Node does not report this for a child, and `time` differs between systems or lacks it.
+Runs a command and writes to file descriptor 3, as JSON, what it used from start to exit: seconds, CPU seconds, and the largest resident set
+of the process, as the kernel counted them. Node does not report this for a child, and `time` differs between systems or lacks it.
 
 Of processes that the command starts and waits for, the CPU time counts, and the largest resident set of any one.
 """
+
 import json
 import os
 import signal

@@ -62,9 +62,9 @@ async function measureCase({ name, scenario, threads }, { steps, engine }) {
  * The ratio to the time alone if the cores were shared fairly and without loss: threads wanted divided by cores. The number of threads that
  * libtorch chooses counts as the number of cores, since a core's second hardware thread does not make it two cores.
  */
-function idealRatio({ threads, beside = {} }, cores) {
+function idealRatio({ threads, beside }, cores) {
   const own = threads === DEFAULT ? cores : threads
-  const { models = 0, cores: busyCores = 0, pools = 0 } = beside
+  const { models = 0, cores: busyCores = 0, pools = 0 } = beside ?? {}
   return Math.max(1, (own * (1 + models) + busyCores + pools * cores) / cores)
 }
 

@@ -42,26 +42,28 @@ export function startResponder(command, args) {
 /** A program that answers each line of JSON on its stdin with a line of JSON on its stdout, and ends when its stdin does. */
 export class Responder {
   #name
-  #program
+  #stdin
   #lines
   #ended
 
   /**
    * @param {string} name - For errors.
-   * @param {import('node:child_process').ChildProcess | import('node:worker_threads').Worker} program - With pipes as stdin and stdout.
+   * @param {NodeJS.EventEmitter & { stdin: import('node:stream').Writable | null, stdout: import('node:stream').Readable | null }} program - With pipes as stdin and stdout.
    */
   constructor(name, program) {
     this.#name = name
-    this.#program = program
-    this.#lines = createInterface({ input: program.stdout })[Symbol.asyncIterator]()
+    const { stdin, stdout } = program
+    if (stdin === null || stdout === null) throw new Error(`Expected ${name} to have pipes as stdin and stdout.`)
+    this.#stdin = stdin
+    this.#lines = createInterface({ input: stdout })[Symbol.asyncIterator]()
     this.#ended = once(program, 'exit')
     this.#ended.catch(() => {}) // The program cannot be started; ask() reports it.
-    program.stdin.on('error', () => {}) // The program ended before it read; ask() reports it.
+    stdin.on('error', () => {}) // The program ended before it read; ask() reports it.
   }
 
   /** Sends a question and waits for the answer. */
   async ask(request) {
-    this.#program.stdin.write(`${JSON.stringify(request)}\n`)
+    this.#stdin.write(`${JSON.stringify(request)}\n`)
     const { value, done } = await this.#lines.next()
     if (done) throw new BenchError(`${this.#name} ended before it answered; its own message is above.`)
     return JSON.parse(value)
@@ -69,7 +71,7 @@ export class Responder {
 
   /** Ends the program and waits for its end. */
   async end() {
-    this.#program.stdin.end()
+    this.#stdin.end()
     await this.#ended
   }
 }

@@ -2,12 +2,12 @@
 The Python counterpart of addon-loop.mjs, for steps.mjs. Trains a model for each line {"steps": N} on stdin, and answers with a line; ends
 with stdin. The argument is JSON: { samples, batchSize, threads }.
 """
+
 import json
 import sys
 import time
 
 import torch
-
 from tutorial import ImageRNN, read_mnist
 
 options = json.loads(sys.argv[1])

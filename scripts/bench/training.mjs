@@ -41,7 +41,7 @@ async function runMeasured(python, name, command, onLine) {
   const wrapper = join(FOLDER, 'measured_process.py')
   const child = start(python, ['-S', wrapper, ...command], { stdio: ['ignore', 'pipe', 'inherit', 'pipe'] })
   createInterface({ input: child.stdout }).on('line', onLine)
-  const [answer] = await Promise.all([text(child.stdio[3]), once(child, 'close')])
+  const [answer] = await Promise.all([text(/** @type {import('node:stream').Readable} */ (child.stdio[3])), once(child, 'close')])
   if (answer === '') throw new BenchError(`${name} could not be measured; the reason is above.`)
   const { code, ...measured } = JSON.parse(answer)
   if (code !== 0) throw new BenchError(`${name} ended with ${code}; its own message is above.`)
@@ -112,7 +112,8 @@ function summarize(results) {
   })
 }
 
-function showSetting({ epochs, batchSize, rounds }, [[ours], [theirs]], { torch }) {
+function showSetting({ epochs, batchSize, rounds }, results, { torch }) {
+  const [ours, theirs] = results.map(([first]) => first)
   console.log(`\nEpochs: ${epochs}; batch size: ${batchSize}; device: ${ours.device}; engine: ${ours.engine}.`)
   console.log(`Threads: ${NAMES[0]} ${ours.threads}, ${NAMES[1]} ${theirs.threads}; --threads gives both the same number.`)
   if (ours.device === 'cpu' && torch.includes('+cu')) {

@@ -5,6 +5,7 @@ line is JSON, for training.mjs.
 The images stay bytes in memory and each batch is picked by index. This is faster than the article's DataLoader, so that the comparison is
 with what PyTorch can do. The means are over samples.
 """
+
 import argparse
 import json
 import pathlib

@@ -8,9 +8,11 @@ import { testInstall } from '../packaging/test-install.mjs'
 import { DIST, FETCHED_LIBTORCH, ROOT } from './places.mjs'
 import { setUp } from './set-up.mjs'
 import { SetUpError } from './set-up-error.mjs'
+import { buildEnvironment, buildToolSteps } from './steps/build-tools.mjs'
+import { checkTool, checkTools, HAS_SHELLCHECK } from './steps/check-tools.mjs'
 import { libtorch, libtorchFolder } from './steps/libtorch.mjs'
 import { lief } from './steps/lief.mjs'
-import { addon, addressTests, nativeTests, threadTests } from './steps/native.mjs'
+import { addon, addressTests, clangTests, nativeTests, threadTests } from './steps/native.mjs'
 import { docsPackages, neighbourPackages, packages, packageTestTools } from './steps/packages.mjs'
 import { typescript } from './steps/typescript.mjs'
 
@@ -20,6 +22,7 @@ const SCRIPTS = {
   jest: 'node_modules/jest/bin/jest.js',
   tsc: 'node_modules/typescript/bin/tsc',
   native: 'scripts/checks/native-sources.mjs',
+  shell: 'scripts/checks/shell-scripts.mjs',
   typedoc: 'scripts/docs/node_modules/typedoc/bin/typedoc',
   bench: 'scripts/bench/run.mjs',
 }
@@ -27,8 +30,14 @@ const SCRIPTS = {
 const LINT = [
   ['biome', node('biome', 'check', '--error-on-warnings')],
   ['types of the tests', node('tsc', '--project', 'tests')],
+  ['types of the scripts', node('tsc', '--project', 'scripts')],
   ['C++ sources', node('native')],
   ['API documentation', typedoc('--emit', 'none')],
+  ['Python scripts', ruff('check')],
+  ['format of the Python scripts', ruff('format', '--check')],
+  ...(HAS_SHELLCHECK ? [['shell scripts', node('shell', checkTool('shellcheck'))]] : []),
+  // Without the network: with it, zizmor would look up each action.
+  ['workflows', { command: checkTool('zizmor'), args: ['--offline', '--no-progress', '.github'] }],
 ]
 
 /** What `npm run <name> -- <args>` does. */
@@ -45,7 +54,7 @@ const COMMANDS = {
     createRequire(import.meta.url)(program)
   },
   async test(args) {
-    await setUp([...productSteps(), lief, docsPackages, nativeTests])
+    await setUp([...productSteps(), lief, docsPackages, checkTools, nativeTests])
     await runAll([...LINT, ['C++ tests', ctest(nativeTests)], ['TypeScript tests', node('jest', ...args)]])
   },
   async 'test:js'(args) {
@@ -53,15 +62,19 @@ const COMMANDS = {
     await runAll([['TypeScript tests', node('jest', ...args)]])
   },
   async 'test:native'(args) {
-    await setUp([packages, ...libtorchSteps(), nativeTests])
+    await setUp([packages, ...buildSteps(), nativeTests])
     await runAll([['C++ tests', ctest(nativeTests, args)]])
   },
   async 'test:sanitize'(args) {
-    await setUp([packages, ...libtorchSteps(), addressTests, threadTests])
+    await setUp([packages, ...buildSteps(), addressTests, threadTests])
     await runAll([
       ['C++ tests under AddressSanitizer and UBSan', ctest(addressTests, args)],
       ['C++ tests under ThreadSanitizer', ctest(threadTests, args)],
     ])
+  },
+  async 'test:clang'(args) {
+    await setUp([packages, ...buildSteps(), clangTests])
+    await runAll([['C++ tests built by Clang', ctest(clangTests, args)]])
   },
   async 'test:stress'(args) {
     await setUp([...productSteps(), neighbourPackages])
@@ -82,14 +95,16 @@ const COMMANDS = {
     testInstall()
   },
   async lint() {
-    await setUp([packages, docsPackages])
+    await setUp([packages, docsPackages, checkTools])
     await runAll(LINT)
   },
   async format() {
-    await setUp([packages])
+    await setUp([packages, checkTools])
     await runAll([
       ['biome', node('biome', 'check', '--write')],
       ['C++ sources', node('native', '--write')],
+      ['Python scripts', ruff('check', '--fix')],
+      ['format of the Python scripts', ruff('format')],
     ])
   },
   async docs() {
@@ -102,12 +117,13 @@ const COMMANDS = {
   },
 }
 
-function libtorchSteps() {
-  return libtorchFolder() === FETCHED_LIBTORCH ? [libtorch] : []
+/** What a build of C++ needs: tools and libtorch. */
+function buildSteps() {
+  return [...buildToolSteps(), ...(libtorchFolder() === FETCHED_LIBTORCH ? [libtorch] : [])]
 }
 
 function productSteps() {
-  return [packages, ...libtorchSteps(), addon, typescript]
+  return [packages, ...buildSteps(), addon, typescript]
 }
 
 function node(script, ...args) {
@@ -118,16 +134,21 @@ function typedoc(...args) {
   return node('typedoc', '--options', join(ROOT, 'scripts', 'docs', 'typedoc.json'), ...args)
 }
 
+function ruff(...args) {
+  return { command: checkTool('ruff'), args }
+}
+
 function ctest({ folder }, args = []) {
-  return { command: 'ctest', args: ['--test-dir', folder, '--output-on-failure', '--parallel', String(cpus().length), ...args] }
+  const all = ['--test-dir', folder, '--output-on-failure', '--parallel', String(cpus().length), ...args]
+  return { command: 'ctest', args: all, env: buildEnvironment() }
 }
 
 /** Runs all of them, even after a failure, so that one run shows everything that is wrong. */
 async function runAll(runs) {
   const failed = []
-  for (const [title, { command, args }] of runs) {
+  for (const [title, { command, args, env }] of runs) {
     const started = performance.now()
-    const code = await runInForeground(command, args)
+    const code = await runInForeground(command, args, env)
     if (runs.length > 1)
       console.error(
         `${title}: ${code === 0 ? 'ok' : `failed (exit code ${code})`} after ${((performance.now() - started) / 1000).toFixed(1)} s`,
@@ -140,15 +161,15 @@ async function runAll(runs) {
   if (runs.length > 1) console.error(`Failed: ${failed.join(', ')}.`)
 }
 
-function runInForeground(command, args) {
+function runInForeground(command, args, env = {}) {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { cwd: ROOT, stdio: 'inherit' })
+    const child = spawn(command, args, { cwd: ROOT, stdio: 'inherit', env: { ...process.env, ...env } })
     // A terminal sends its signals to the child as well. Those sent to this process alone are passed on; it ends when the child does.
-    const listeners = ['SIGINT', 'SIGTERM'].map((name) => [name, () => child.kill(name)])
-    for (const [name, listener] of listeners) process.on(name, listener)
+    const passOn = (name) => child.kill(name)
+    for (const name of ['SIGINT', 'SIGTERM']) process.on(name, passOn)
     child.on('error', reject)
     child.on('close', (code, signal) => {
-      for (const [name, listener] of listeners) process.removeListener(name, listener)
+      for (const name of ['SIGINT', 'SIGTERM']) process.removeListener(name, passOn)
       resolve(code ?? { SIGINT: 130, SIGTERM: 143 }[signal] ?? 129)
     })
   })

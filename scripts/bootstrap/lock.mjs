@@ -74,11 +74,12 @@ export async function takeLock(address, onWait, signal) {
 function listen(address) {
   return new Promise((resolve, reject) => {
     const server = createServer()
-    server.once('error', (error) => (error.code === 'EADDRINUSE' ? resolve(undefined) : reject(error)))
+    server.once('error', (/** @type {NodeJS.ErrnoException} */ error) => (error.code === 'EADDRINUSE' ? resolve(undefined) : reject(error)))
     server.listen({ ...address, exclusive: true }, () => resolve(server))
   })
 }
 
+/** @returns {Promise<void>} When the holder is gone. */
 function waitForHolder(address, onWait, signal) {
   return new Promise((resolve, reject) => {
     const socket = connect(address)
@@ -97,9 +98,9 @@ function waitForHolder(address, onWait, signal) {
       })
       .on('error', () => {}) // The socket's own listener below takes it.
     let failure
-    socket.on('error', (error) => {
+    socket.on('error', (/** @type {NodeJS.ErrnoException} */ error) => {
       // The holder ended between our two attempts, or was killed.
-      if (!['ECONNREFUSED', 'ECONNRESET', 'ENOENT', 'EPIPE'].includes(error.code)) failure = error
+      if (!['ECONNREFUSED', 'ECONNRESET', 'ENOENT', 'EPIPE'].includes(error.code ?? '')) failure = error
     })
     socket.on('close', () => {
       signal?.removeEventListener('abort', abort)

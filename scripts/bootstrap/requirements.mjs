@@ -5,8 +5,10 @@ import { LIBTORCH_CONTENTS, PLATFORM, PYTHON, ROOT } from './places.mjs'
 import { SetUpError } from './set-up-error.mjs'
 import { isOlder } from './versions.mjs'
 
-/** As in CMakeLists.txt. */
-const CMAKE_VERSION = '3.25'
+/** The oldest Python that the project's scripts run on (ruff.toml checks them for it), and for which there is a wheel of LIEF. */
+const PYTHON_VERSION = '3.9'
+/** The oldest pip that takes several --platform. */
+const PIP_VERSION = '20.3'
 /** The oldest GNU C library that PyTorch's wheels run on ("manylinux_2_28"). */
 const GLIBC_VERSION = '2.28'
 
@@ -16,55 +18,49 @@ const PACKAGES = {
     install: 'sudo apt-get install',
     python: 'python3',
     pip: 'python3-pip',
-    cmake: 'cmake',
     compiler: 'g++',
-    make: 'ninja-build',
+    clang: 'clang',
     strip: 'binutils',
   },
   dnf: {
     install: 'sudo dnf install',
     python: 'python3',
     pip: 'python3-pip',
-    cmake: 'cmake',
     compiler: 'gcc-c++',
-    make: 'ninja-build',
+    clang: 'clang',
     strip: 'binutils',
   },
   pacman: {
     install: 'sudo pacman -S',
     python: 'python',
     pip: 'python-pip',
-    cmake: 'cmake',
     compiler: 'gcc',
-    make: 'ninja',
+    clang: 'clang',
     strip: 'binutils',
   },
   zypper: {
     install: 'sudo zypper install',
     python: 'python3',
     pip: 'python3-pip',
-    cmake: 'cmake',
     compiler: 'gcc-c++',
-    make: 'ninja',
+    clang: 'clang',
     strip: 'binutils',
   },
-  brew: { install: 'brew install', python: 'python', pip: 'python', cmake: 'cmake', compiler: 'llvm', make: 'ninja' },
+  brew: { install: 'brew install', python: 'python', pip: 'python', compiler: 'llvm', clang: 'llvm' },
   winget: {
     install: 'winget install',
     python: 'Python.Python.3.12',
     pip: 'Python.Python.3.12',
-    cmake: 'Kitware.CMake',
     compiler: 'Microsoft.VisualStudio.2022.BuildTools',
-    make: 'Ninja-build.Ninja',
+    clang: 'LLVM.LLVM',
   },
 }
 
 /** Each check returns a message, and the package (a key of PACKAGES' entries) or other advice that helps; undefined when all is well. */
 const CHECKS = {
   python: checkPython,
-  cmake: checkCmake,
   compiler: checkCompiler,
-  make: checkMake,
+  clang: checkClang,
   strip: checkStrip,
   'libtorch for this platform': checkPlatform,
   'disk space for libtorch': checkDiskSpace,
@@ -105,18 +101,19 @@ function output(command, args) {
 }
 
 function checkPython() {
-  if (!found(PYTHON, ['--version'])) return { message: `Python 3 with pip (${PYTHON} was not found): fetches libtorch`, package: 'pip' }
-  if (!found(PYTHON, ['-m', 'pip', '--version']))
-    return { message: `pip (${PYTHON} -m pip does not run): fetches libtorch`, package: 'pip' }
-  return undefined
-}
-
-function checkCmake() {
-  const version = /version (\d+\.\d+)/.exec(output('cmake', ['--version']) ?? '')?.[1]
-  const wanted = `CMake ${CMAKE_VERSION} or newer`
-  if (version === undefined) return { message: `${wanted} (cmake was not found): builds the native addon`, package: 'cmake' }
-  if (isOlder(version, CMAKE_VERSION)) return { message: `${wanted} (found ${version})`, package: 'cmake' }
-  return undefined
+  const wanted = `Python ${PYTHON_VERSION} or newer with pip`
+  const use = 'it fetches libtorch, and CMake where that is missing'
+  const version = /^Python (\d+\.\d+)/.exec(output(PYTHON, ['--version']) ?? '')?.[1]
+  if (version === undefined) return { message: `${wanted} (${PYTHON} was not found): ${use}`, package: 'pip' }
+  if (isOlder(version, PYTHON_VERSION)) {
+    const advice = `Install a newer Python beside it, and put it first on PATH under the name ${PYTHON}: a virtual environment made with it does that.`
+    return { message: `${wanted} (${PYTHON} is Python ${version}): ${use}`, advice }
+  }
+  const pip = /^pip (\d+\.\d+)/.exec(output(PYTHON, ['-m', 'pip', '--version']) ?? '')?.[1]
+  if (pip === undefined) return { message: `pip (${PYTHON} -m pip does not run): ${use}`, package: 'pip' }
+  if (!isOlder(pip, PIP_VERSION)) return undefined
+  const advice = `Make a virtual environment with a newer pip, and run the same command in it: ${PYTHON} -m venv .cache/venv && . .cache/venv/bin/activate && pip install --upgrade pip`
+  return { message: `pip ${PIP_VERSION} or newer (${PYTHON} has pip ${pip}): ${use}`, advice }
 }
 
 function checkCompiler() {
@@ -132,12 +129,15 @@ function checkCompiler() {
     stdio: ['pipe', 'ignore', 'ignore'],
   })
   if (status === 0) return undefined
-  return { message: `a C++20 compiler (${compiler} is too old: it does not compile C++20)`, package: 'compiler' }
+  return {
+    message: `a C++20 compiler (${compiler} is too old: it does not compile C++20)`,
+    advice: 'Install a newer compiler beside it, such as the package g++-12, and name it in the variable CXX: CXX=g++-12 npm run build',
+  }
 }
 
-function checkMake() {
-  if (process.platform === 'win32' || found('ninja', ['--version']) || found('make', ['--version'])) return undefined
-  return { message: 'Ninja or make: CMake needs one of them', package: 'make' }
+function checkClang() {
+  if (found('clang++', ['--version'])) return undefined
+  return { message: 'Clang (clang++ was not found): this command checks that the project builds with it', package: 'clang' }
 }
 
 function checkStrip() {
@@ -155,7 +155,8 @@ function checkPlatform() {
     }
   }
   if (process.platform !== 'linux') return undefined
-  const glibc = process.report.getReport().header.glibcVersionRuntime
+  const { header } = /** @type {{ header: { glibcVersionRuntime?: string } }} */ (process.report.getReport())
+  const glibc = header.glibcVersionRuntime
   if (glibc !== undefined && !isOlder(glibc, GLIBC_VERSION)) return undefined
   const actual = glibc === undefined ? 'this Linux has another one' : `found ${glibc}`
   return { message: `the GNU C library ${GLIBC_VERSION} or newer (${actual}): PyTorch's libtorch needs it`, advice: own }

@@ -24,12 +24,13 @@ export class Interrupted extends SetUpError {
  */
 export function watchForInterruption() {
   const controller = new AbortController()
-  const listeners = Object.keys(EXIT_CODES).map((name) => [name, () => controller.abort(new Interrupted(name))])
-  for (const [name, listener] of listeners) process.on(name, listener)
+  const signals = Object.keys(EXIT_CODES)
+  const abort = (name) => controller.abort(new Interrupted(name))
+  for (const name of signals) process.on(name, abort)
   return {
     signal: controller.signal,
     stop() {
-      for (const [name, listener] of listeners) process.removeListener(name, listener)
+      for (const name of signals) process.removeListener(name, abort)
     },
   }
 }

@@ -2,6 +2,9 @@
 
 The result is laid out like libtorch's own archives: include/, lib/, build-version, and the licenses of all that is kept.
 """
+
+from __future__ import annotations  # Python 3.9 does not know `str | None` yet.
+
 import json
 import pathlib
 import shutil

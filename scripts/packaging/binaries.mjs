@@ -39,6 +39,7 @@ export function binaryProblems(binaries, packaged, system, maxGlibc) {
   return binaries.flatMap((binary) => problemsOf(binary, files, system, maxGlibc).map((problem) => `${basename(binary.file)} ${problem}`))
 }
 
+/** @param {Binary} binary @param {Set<string>} files @param {import('./systems.mjs').System} system @param {string} [maxGlibc] */
 function problemsOf({ needed, runPaths, floors, isSigned }, files, { name, has, fileOf, pathsName, here, wantsSignature }, maxGlibc) {
   const missing = needed.filter((library) => !has(library) && !files.has(fileOf(library)))
   // A path relative to the library is harmless, even if the folder is missing. An absolute one may find another library on a user's machine.

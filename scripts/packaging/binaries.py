@@ -3,11 +3,12 @@
 For each file: the libraries it needs, the folders in which it looks for them, the versions that it asks of libraries ("GLIBC_2.34") or of
 macOS ("macOS_14.0"), and whether it is signed.
 """
+
 import json
 import sys
 
 sys.path.insert(0, sys.argv[1])
-import lief  # noqa: E402 (found in the folder that was just added)
+import lief  # Found in the folder that was just added.
 
 
 def read_elf(binary: lief.ELF.Binary) -> dict:

@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util'
 import { FETCHED_LIBTORCH, PLATFORM, ROOT } from '../bootstrap/places.mjs'
 import { setUp } from '../bootstrap/set-up.mjs'
 import { SetUpError } from '../bootstrap/set-up-error.mjs'
+import { buildToolSteps } from '../bootstrap/steps/build-tools.mjs'
 import { libtorch, libtorchFolder } from '../bootstrap/steps/libtorch.mjs'
 import { lief } from '../bootstrap/steps/lief.mjs'
 import { addon } from '../bootstrap/steps/native.mjs'
@@ -32,10 +33,15 @@ const USAGE = `Usage: npm run package -- [--max-glibc <version>] [--platform-onl
 /** @param {string[]} args @returns {PackageOptions} @throws {SetUpError} With exit code 2. */
 export function parsePackageOptions(args) {
   try {
-    const string = { type: 'string' }
-    const boolean = { type: 'boolean', default: false }
-    const options = { 'max-glibc': string, addons: string, 'platform-only': boolean, 'main-only': boolean }
-    const { values } = parseArgs({ args, options })
+    const { values } = parseArgs({
+      args,
+      options: {
+        'max-glibc': { type: 'string' },
+        addons: { type: 'string' },
+        'platform-only': { type: 'boolean', default: false },
+        'main-only': { type: 'boolean', default: false },
+      },
+    })
     const { 'max-glibc': maxGlibc, 'platform-only': platformOnly, 'main-only': mainOnly, addons } = values
     if (maxGlibc !== undefined && !/^\d+\.\d+$/.test(maxGlibc)) throw new Error(`Expected --max-glibc like 2.28 but received ${maxGlibc}`)
     if (mainOnly !== (addons !== undefined)) throw new Error('Expected --main-only and --addons together')
@@ -52,7 +58,7 @@ export async function makePackages({ maxGlibc, platformOnly, addons }) {
   removeOtherVersions(made)
   if (addons === undefined) {
     requirePackablePlatform()
-    await setUp([packages, libtorch, addon, lief, ...platformSteps({ maxGlibc })])
+    await setUp([packages, ...buildToolSteps(), libtorch, addon, lief, ...platformSteps({ maxGlibc })])
   }
   // Last, because the main package names the addons that exist by now.
   if (!platformOnly) await setUp([packages, typescript, ...mainSteps(await existingAddons(addons))])

@@ -18,6 +18,16 @@ export function highestFloors(all) {
   return newest(all.flatMap((floors) => Object.entries(floors)))
 }
 
+/**
+ * The floors as a package states them, in its package.json and its README.
+ *
+ * @param {Record<string, string>} floors
+ * @returns {import('./manifests.mjs').SystemNeeds}
+ */
+export function describeFloors({ GLIBC: glibc, GLIBCXX: glibcxx, macOS: macos }) {
+  return { glibc, glibcxx, macos }
+}
+
 function newest(entries) {
   const floors = {}
   for (const [library, version] of entries) {

@@ -1,4 +1,22 @@
 /** The package.json of each package, generated from the repository's. */
+import { describeFloors } from './floors.mjs'
+
+/**
+ * What binaries need from a system; undefined where they need no particular version.
+ *
+ * @typedef {object} SystemNeeds
+ * @property {string} [glibc] - "2.34".
+ * @property {string} [glibcxx] - Of libstdc++'s symbols: "3.4.30".
+ * @property {string} [macos] - "14.0".
+ *
+ * @typedef {object} AddonManifest - What other modules read in it.
+ * @property {string} name
+ * @property {string} version
+ * @property {string[]} os
+ * @property {string[]} cpu
+ * @property {Record<string, string>} dependencies
+ * @property {SystemNeeds & { libtorch: string }} torchRnnMnist - Of the addon and libtorch together.
+ */
 
 /** Keys of the repository's package.json that users of the library need. They do not need its scripts and tools. */
 const MAIN_KEYS = [
@@ -50,18 +68,20 @@ export function commandManifest(root, name) {
  * @param {string} platform - "linux-x64".
  * @param {import('./places.mjs').PackageName} libtorch
  * @param {Record<string, string>} floors - From highestFloors, over the addon and libtorch.
+ * @returns {AddonManifest & Record<string, unknown>}
  */
 export function addonManifest(root, name, platform, libtorch, floors) {
   const [torchVersion] = libtorch.version.split('-') // A package that was packed again has a suffix; the library's version has none.
   return {
     name,
     description: `The native part of ${root.name} for ${platform}`,
+    version: root.version,
     ...pick(root, SHARED_KEYS),
     ...platformKeys(platform),
     preferUnplugged: true, // For Yarn's Plug'n'Play: a library cannot be loaded from an archive.
     dependencies: { [libtorch.name]: libtorch.version },
     // Undefined values are not written.
-    torchRnnMnist: { libtorch: torchVersion, glibc: floors.GLIBC, glibcxx: floors.GLIBCXX, macos: floors.macOS },
+    torchRnnMnist: { libtorch: torchVersion, ...describeFloors(floors) },
   }
 }
 

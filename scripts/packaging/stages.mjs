@@ -2,17 +2,18 @@
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { chmod, copyFile, cp, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises'
+import { chmod, copyFile, cp, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { basename, join, relative, sep } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { promisify } from 'node:util'
 import { ADDON_FILES, FETCHED_LIBTORCH, PLATFORM, ROOT } from '../bootstrap/places.mjs'
 import { filesBelow } from '../bootstrap/stamps.mjs'
 import { readBinaries } from './binaries.mjs'
-import { highestFloors } from './floors.mjs'
+import { describeFloors, highestFloors } from './floors.mjs'
 import { writeAddonLicenses, writeLibtorchLicenses } from './licenses.mjs'
 import { addonManifest, commandManifest, libtorchManifest, mainManifest, withRepository } from './manifests.mjs'
 import { ADDON, COMMAND, LIBTORCH, MAIN, PACKAGING, packedLibraries, ROOT_MANIFEST, stageOf } from './places.mjs'
+import { addonReadme, libtorchReadme, mainReadme } from './readmes.mjs'
 
 /** The files that the main package takes unchanged from the repository. Debuggers and `rnn-mnist-train build` need the sources. */
 const MAIN_FILES = ['dist', 'native', 'cmake', 'CMakeLists.txt', 'docs/errors.md', 'binding.gyp.md', 'README.md', 'CHANGELOG.md', 'LICENSE']
@@ -58,9 +59,13 @@ export function packagedFiles(folder) {
     .sort()
 }
 
+/** @param {Record<string, import('./manifests.mjs').AddonManifest>} addons - The addon packages that exist, by name. */
 export async function stageMain(addons) {
-  await stage(MAIN, mainManifest(root(), addons), async (folder) => {
+  const versions = Object.fromEntries(Object.entries(addons).map(([name, { version }]) => [name, version]))
+  await stage(MAIN, mainManifest(root(), versions), async (folder) => {
     for (const file of MAIN_FILES) await cp(join(ROOT, file), join(folder, file), { recursive: true })
+    const readme = await readFile(join(ROOT, 'README.md'), 'utf8')
+    await writeFile(join(folder, 'README.md'), mainReadme(readme, Object.values(addons)))
   })
 }
 
@@ -88,52 +93,38 @@ export async function stageLibtorch() {
     }
     await copyFile(join(FETCHED_LIBTORCH, 'build-version'), join(folder, 'build-version'))
     await writeLibtorchLicenses(folder, PLATFORM)
-    await writeFile(join(folder, 'README.md'), libtorchReadme())
+    const floors = await floorsOfFiles(await filesOfFolder(join(folder, 'lib')))
+    await writeFile(join(folder, 'README.md'), libtorchReadme(LIBTORCH, PLATFORM, describeFloors(floors)))
   })
 }
 
 /** Needs the folder of libtorch's package, because the addon's package states what both need from a system. */
 export async function stageAddon() {
-  const files = [...ADDON_FILES, ...(await stagedLibraries())]
-  const floors = highestFloors((await readBinaries(files)).map((binary) => binary.floors))
-  await stage(ADDON, addonManifest(root(), ADDON.name, PLATFORM, LIBTORCH, floors), async (folder) => {
+  const floors = await floorsOfFiles([...ADDON_FILES, ...(await stagedLibraries())])
+  const manifest = addonManifest(root(), ADDON.name, PLATFORM, LIBTORCH, floors)
+  await stage(ADDON, manifest, async (folder) => {
     for (const file of ADDON_FILES) await strip(file, join(folder, basename(file)))
     await writeAddonLicenses(folder)
-    await writeFile(join(folder, 'README.md'), addonReadme())
+    await writeFile(join(folder, 'README.md'), addonReadme(manifest))
   })
 }
 
 /** The libraries in the folder of libtorch's package. */
 export async function stagedLibraries() {
-  const folder = join(stageOf(LIBTORCH), 'lib')
+  return filesOfFolder(join(stageOf(LIBTORCH), 'lib'))
+}
+
+async function filesOfFolder(folder) {
   return (await readdir(folder)).map((name) => join(folder, name))
+}
+
+/** What all these binaries together need from a system. */
+async function floorsOfFiles(files) {
+  return highestFloors((await readBinaries(files)).map((binary) => binary.floors))
 }
 
 /** Copies a binary; on Linux without the symbols that only debuggers use. */
 async function strip(from, to) {
   if (process.platform !== 'linux') return copyFile(from, to)
   await promisify(execFile)('strip', ['--strip-unneeded', '-o', to, from])
-}
-
-/** What Windows may lack. No package can bring it. */
-const WINDOWS_NEEDS =
-  process.platform === 'win32'
-    ? `
-It needs the Microsoft Visual C++ Redistributable for x64, of Visual Studio 2022 17.8 or newer: older ones lack VCRUNTIME140_THREADS.dll.
-`
-    : ''
-
-function libtorchReadme() {
-  return `# ${LIBTORCH.name}
-
-libtorch ${LIBTORCH.version} for the CPU on ${PLATFORM}, taken out of PyTorch's own wheels${process.platform === 'linux' ? ', with its symbols stripped' : ''}. The package
-\`${MAIN.name}\` installs it where it fits; it is of no use by itself. Its owners and their terms are in LICENSE.
-${WINDOWS_NEEDS}`
-}
-
-function addonReadme() {
-  return `# ${ADDON.name}
-
-The native part of \`${MAIN.name}\` for ${PLATFORM}, which installs it where it fits; it is of no use by itself.
-${WINDOWS_NEEDS}`
 }

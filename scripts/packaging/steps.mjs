@@ -84,7 +84,7 @@ export function platformSteps({ maxGlibc }) {
 /**
  * The packages that are the same everywhere.
  *
- * @param {Record<string, string>} addons - The addon packages that exist, with their versions.
+ * @param {Record<string, import('./manifests.mjs').AddonManifest>} addons - The addon packages that exist, by name.
  */
 export function mainSteps(addons) {
   const texts = ['README.md', 'CHANGELOG.md', 'binding.gyp.md', 'CMakeLists.txt', 'docs/errors.md'].map((file) => join(ROOT, file))

@@ -65,13 +65,13 @@ async function tar(flags, tarball, ...members) {
 /**
  * The addon packages among a folder's tarballs, of one version.
  *
- * @returns {Promise<Record<string, string>>} Versions by name.
+ * @returns {Promise<Record<string, import('./manifests.mjs').AddonManifest>>} By name.
  */
 export async function addonsIn(folder, version) {
   const prefix = ADDON_PREFIX.replace('@', '').replace('/', '-')
   const tarballs = readdirSync(folder).filter((name) => name.startsWith(prefix) && name.endsWith('.tgz'))
   const manifests = await Promise.all(tarballs.map((name) => manifestOf(join(folder, name))))
-  return Object.fromEntries(manifests.filter((manifest) => manifest.version === version).map(({ name }) => [name, version]))
+  return Object.fromEntries(manifests.filter((manifest) => manifest.version === version).map((manifest) => [manifest.name, manifest]))
 }
 
 /** Removes tarballs of other versions, because everything in the folder is published. @param {import('./places.mjs').PackageName[]} made */

@@ -9,13 +9,14 @@ import { native } from '../../lib/addon/native'
 import { runScript, WELL_ENDED } from '../support/child-script'
 import { expectClose } from '../support/expect-close'
 import { expectError } from '../support/expect-error'
+import { describeWhere, testWhere } from '../support/needs'
 import { smallDataset, smallImages, smallOptions, useModels } from '../support/sample-models'
 
 const DEVICES = Array.from({ length: native().cudaDeviceCount() }, (_, index) => `cuda:${index}`)
-const describeWithGpu = DEVICES.length > 0 ? describe : describe.skip
-const describeWithoutGpu = DEVICES.length === 0 ? describe : describe.skip
+const describeWithGpu = describeWhere(DEVICES.length > 0, 'a GPU with CUDA')
+const describeWithoutGpu = describeWhere(DEVICES.length === 0, 'no GPU with CUDA')
 const CUDA_LIBTORCH = process.env['TEST_CUDA_LIBTORCH']
-const testWithCudaLibraries = CUDA_LIBTORCH === undefined ? test.skip : test
+const testWithCudaLibraries = testWhere(CUDA_LIBTORCH !== undefined, 'TEST_CUDA_LIBTORCH, a PyTorch with CUDA')
 
 const createModel = useModels()
 const DATA = smallDataset(40)

@@ -6,6 +6,7 @@ import { explainLoadFailure } from '../../lib/addon/load-error'
 import { isAtLeast, PLATFORM } from '../../lib/addon/platform'
 import { ADDON, LIBTORCH, packagesIn, VERSION, writeManifest } from '../support/installed-package'
 import { expectLoads, loadFailure } from '../support/load-failure'
+import { testWhere } from '../support/needs'
 import { REPOSITORY } from '../support/run-program'
 import { useTemporaryFolder } from '../support/temporary-folder'
 
@@ -125,7 +126,7 @@ describe('says what is wrong and what to do, when', () => {
     expect(await loadFailure(env)).toContain('torch_rnn_mnist.node is missing in it')
   })
 
-  const onGlibc = process.platform === 'linux' ? test : test.skip
+  const onGlibc = testWhere(process.platform === 'linux', 'Linux')
 
   onGlibc('the C library is too old', async () => {
     const env = installMain()

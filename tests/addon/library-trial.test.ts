@@ -5,12 +5,13 @@ import { join } from 'node:path'
 import { REQUIRED_TORCH_VERSION, searchLibtorch } from '../../lib/addon/find-libtorch'
 import { runScript, WELL_ENDED } from '../support/child-script'
 import { expectLoads, loadFailure } from '../support/load-failure'
+import { describeWhere } from '../support/needs'
 import { REPOSITORY, runNode } from '../support/run-program'
 import { useTemporaryFolder } from '../support/temporary-folder'
 
 const path = useTemporaryFolder()
 const { libraries: LIBRARIES } = searchLibtorch(REPOSITORY, REPOSITORY).at(-1) as { libraries: string }
-const onLinux = process.platform === 'linux' ? describe : describe.skip
+const onLinux = describeWhere(process.platform === 'linux', 'Linux')
 
 /** Every test has its own folder for remembered trials. */
 const env = (more: Readonly<Record<string, string>> = {}) => ({

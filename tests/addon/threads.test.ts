@@ -4,8 +4,9 @@
  * one that started it, and models name theirs, so their threads can be counted.
  */
 import { runScript, WELL_ENDED } from '../support/child-script'
+import { testWhere } from '../support/needs'
 
-const linux = process.platform === 'linux' ? test : test.skip
+const linux = testWhere(process.platform === 'linux', 'Linux')
 
 /** So many samples that libtorch would start threads: its grain is 32,768 elements. */
 const MANY = 40_000

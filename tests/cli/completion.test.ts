@@ -1,8 +1,9 @@
-/** `completion`: the scripts, used by real shells. Shells that this machine lacks are left out. */
+/** `completion`: the scripts, used by real shells. */
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { linesOf, useCommandLine } from '../support/command-line'
+import { describeWhere } from '../support/needs'
 import { runCommand } from '../support/run-program'
 
 const { path, run, succeed } = useCommandLine()
@@ -10,7 +11,7 @@ const { path, run, succeed } = useCommandLine()
 const COMMANDS = ['train', 'evaluate', 'explore', 'summary', 'forward', 'hook', 'doctor', 'build', 'completion', 'help']
 
 const isHere = (shell: string) => process.platform !== 'win32' && spawnSync(shell, ['-c', 'exit']).status === 0
-const inShell = (shell: string) => (isHere(shell) ? describe : describe.skip)
+const inShell = (shell: string) => describeWhere(isHere(shell), shell)
 
 /** Types lines into a shell, each at its prompt. Returns what was on the screen. */
 const TYPE = `

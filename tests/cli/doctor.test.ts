@@ -7,6 +7,7 @@ import { PLATFORM } from '../../lib/addon/platform'
 import type { CheckEvent } from '../../lib/cli/commands/doctor'
 import { eventsOf, eventsOfType, lastEvent, TINY_DATA, useCommandLine } from '../support/command-line'
 import { ADDON, packagesIn, VERSION } from '../support/installed-package'
+import { testWhere } from '../support/needs'
 import { type Outcome, runNode } from '../support/run-program'
 
 const { path, run, succeed } = useCommandLine()
@@ -65,6 +66,7 @@ describe('where everything works', () => {
     const { code, stdout } = await runInstalled()
     expect(code).toBe(0)
     expect(stdout).toContain('package files: 1 files of 1 packages are as they were published')
+    expect(stdout).toMatch(/^ok {7}addon: the package .* \(needs glibc 2\.0 or newer\)$/m) // As its package.json says.
 
     appendFileSync(main('dist', 'file.js'), 'more')
     appendFileSync(main('SHA256SUMS'), line)
@@ -113,7 +115,7 @@ describe('it finds, and says how to repair', () => {
     expect(broken).toMatchObject([{ name: 'data', message: expect.stringContaining('No train-images file in data') }])
   })
 
-  const onLinux = process.platform === 'linux' ? test : test.skip
+  const onLinux = testWhere(process.platform === 'linux', 'Linux')
   onLinux('folders that nothing can be written to', async () => {
     const { broken } = await findBroken(run(['doctor', '--data', path('data'), '--json'], { cwd: '/proc', env: { TMPDIR: '/proc' } }))
     expect(broken.map(({ name }) => name)).toEqual(['write access', 'write access'])

@@ -6,6 +6,7 @@ import sharp from 'sharp'
 import type { GreyPicture } from '../../lib/images/grey-picture'
 import { drawPreview, toHalfBlocks } from '../../lib/images/half-blocks'
 import { eventsOf, lastEvent, linesOf, MAIN, TINY_DATA, useCommandLine } from '../support/command-line'
+import { describeWhere } from '../support/needs'
 import { runCommand } from '../support/run-program'
 import { TINY_TEST_SAMPLES, TINY_TRAIN_SAMPLES } from '../support/tiny-mnist'
 
@@ -204,7 +205,7 @@ describe('the preview', () => {
     return stdout.replaceAll('\r', '')
   }
 
-  const inUnix = process.platform === 'win32' ? describe.skip : describe
+  const inUnix = describeWhere(process.platform !== 'win32', 'a pseudo terminal')
   inUnix('in a terminal', () => {
     const TRUE_COLOUR = { COLORTERM: 'truecolor', TERM: 'xterm-256color' }
 

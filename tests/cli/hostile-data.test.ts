@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import { eventsOf, lastEvent, linesOf, MAIN, TINY_DATA, TINY_RUN, useCommandLine } from '../support/command-line'
 import { idxFile } from '../support/idx-file'
+import { testOnPosix } from '../support/needs'
 import { ORDINARY_USER, testAsOrdinaryUser } from '../support/ordinary-user'
 import { runNode } from '../support/run-program'
 import { useSharedTemporaryFolder } from '../support/temporary-folder'
@@ -117,7 +118,7 @@ describe.each(COMMANDS)('%s refuses', (_, args) => {
     await expectRefusal(args(), `${file}: expected labels of at least 2 classes but found only the label 0.`)
   })
 
-  const testOnUnix = process.platform === 'win32' ? test.skip : test
+  const testOnUnix = testOnPosix('special files of Unix')
   testOnUnix('a FIFO, without waiting for a writer', async () => {
     rmSync(path('data', IMAGES))
     expect(spawnSync('mkfifo', [path('data', IMAGES)]).status).toBe(0)

@@ -2,6 +2,7 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { linesOf, MAIN, TINY_DATA, TINY_RUN, useCommandLine } from '../support/command-line'
+import { describeWhere } from '../support/needs'
 import { runCommand } from '../support/run-program'
 
 const { path, start, succeed } = useCommandLine()
@@ -23,7 +24,7 @@ describe('a reader that stops early (as in `| head -n 1`) is no error', () => {
 })
 
 /** A Linux device: every write to it fails with "disk full". */
-const describeWithFullDevice = existsSync('/dev/full') ? describe : describe.skip
+const describeWithFullDevice = describeWhere(existsSync('/dev/full'), '/dev/full')
 
 describeWithFullDevice('stdout on a full disk is told in one line', () => {
   function run(args: readonly string[]) {

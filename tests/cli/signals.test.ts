@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFil
 import { dirname, join } from 'node:path'
 import { eventsOf, eventsOfType, lastEvent, linesOf, TINY_DATA, TINY_RUN, useCommandLine } from '../support/command-line'
 import { idxFile } from '../support/idx-file'
+import { testOnPosix } from '../support/needs'
 import { TINY_TEST_SAMPLES } from '../support/tiny-mnist'
 
 const { path, start, succeed } = useCommandLine()
@@ -13,7 +14,7 @@ const MODEL = join('run', 'model.safetensors')
 const ECHO_MS = 500
 
 /** Windows cannot send a signal that the program may handle. */
-const testWithSignals = process.platform === 'win32' ? test.skip : test
+const testWithSignals = testOnPosix('signals that a program can handle')
 
 async function expectUsableModel(): Promise<void> {
   const [evaluation] = eventsOfType(await succeed(['evaluate', ...TINY_DATA, '--model', MODEL, '--json']), 'evaluation')

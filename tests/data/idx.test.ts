@@ -6,6 +6,7 @@ import { gzipSync } from 'node:zlib'
 import { MAX_DATASET_BYTES, readIdxImages, readIdxLabels } from '../../lib/data/idx'
 import { expectError } from '../support/expect-error'
 import { idxFile as idx } from '../support/idx-file'
+import { testOnPosix } from '../support/needs'
 import { asOrdinaryUser, openFilesBelow, useTemporaryFolder } from '../support/temporary-folder'
 
 const path = useTemporaryFolder()
@@ -175,7 +176,7 @@ describe('a path that is not a readable file', () => {
     await expectError(() => readIdxImages(path('images')), 'ERR_INVALID_FILE', 'expected a regular file but found a folder')
   })
 
-  const onPosix = process.platform === 'win32' ? test.skip : test
+  const onPosix = testOnPosix('special files of Unix')
   onPosix('a FIFO without a writer does not block', async () => {
     execFileSync('mkfifo', [path('fifo')])
     await expectError(() => readIdxImages(path('fifo')), 'ERR_INVALID_FILE', 'expected a regular file but found a FIFO (named pipe)')

@@ -4,12 +4,13 @@ import { type FileHandle, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { checkWritable, writeFileDurably } from '../../lib/files/durable-file'
 import { expectError } from '../support/expect-error'
+import { testOnPosix } from '../support/needs'
 import { ORDINARY_USER, testAsOrdinaryUser } from '../support/ordinary-user'
 import { REPOSITORY, runNode } from '../support/run-program'
 import { asOrdinaryUser, openFilesBelow, useTemporaryFolder } from '../support/temporary-folder'
 
 const path = useTemporaryFolder()
-const testOnPosix = process.platform === 'win32' ? test.skip : test
+const testOnUnix = testOnPosix('permissions of Unix')
 
 const NEW = Uint8Array.from({ length: 3 * 2 ** 20 }, (_, index) => index % 251)
 const write = (name: string) => writeFileDurably(path(name), NEW)
@@ -48,7 +49,7 @@ describe('a file is written', () => {
     expect(readdirSync(path())).toEqual([name])
   })
 
-  testOnPosix('with the permissions of the old one, whatever the umask', async () => {
+  testOnUnix('with the permissions of the old one, whatever the umask', async () => {
     writeFileSync(path('file'), 'old')
     chmodSync(path('file'), 0o666)
     const before = process.umask(0o077)
@@ -76,7 +77,7 @@ describe('a symbolic link stays, and its target is written', () => {
     symlinkSync('folder-link/second', path('first'))
   })
 
-  testOnPosix.each([
+  testOnUnix.each([
     ['that is there', () => writeFileSync(path('folder', 'target'), 'old')],
     ['that is not there yet', () => undefined],
   ])('%s', async (_, prepare) => {
@@ -87,7 +88,7 @@ describe('a symbolic link stays, and its target is written', () => {
     expect(readdirSync(path('folder')).sort()).toEqual(['second', 'target'])
   })
 
-  testOnPosix('but not a circle of links', async () => {
+  testOnUnix('but not a circle of links', async () => {
     symlinkSync('two', path('one'))
     symlinkSync('one', path('two'))
     await expectError(() => write('one'), 'ERR_FILE_SYSTEM', path('one'), 'ELOOP')
@@ -105,13 +106,13 @@ describe('nothing is written', () => {
     expect(readdirSync(path())).toEqual([])
   })
 
-  testOnPosix('in place of a FIFO', async () => {
+  testOnUnix('in place of a FIFO', async () => {
     execFileSync('mkfifo', [path('fifo')])
     await expectError(() => write('fifo'), 'ERR_FILE_SYSTEM', 'it is a FIFO (named pipe)')
     expect(lstatSync(path('fifo')).isFIFO()).toBe(true)
   })
 
-  testOnPosix('into a folder without permission', async () => {
+  testOnUnix('into a folder without permission', async () => {
     mkdirSync(path('folder'), { mode: 0o555 })
     await asOrdinaryUser(async () => {
       for (const attempt of [() => write('folder/file'), () => checkWritable(path('folder', 'file'))]) {

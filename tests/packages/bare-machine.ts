@@ -5,6 +5,7 @@
 import { spawnSync } from 'node:child_process'
 import { chmodSync, copyFileSync, existsSync, linkSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { delimiter, dirname, join, relative } from 'node:path'
+import { MAY_SKIP } from '../support/needs'
 import { type Outcome, type ProgramSettings, REPOSITORY, runCommand } from '../support/run-program'
 import { useSharedTemporaryFolder } from '../support/temporary-folder'
 import { NPM_PROGRAMS, npmrc, registryAddress } from './registry'
@@ -57,8 +58,11 @@ export interface BareMachine {
 export function useBareMachine(): BareMachine {
   const path = useSharedTemporaryFolder()
   beforeAll(() => {
-    if (!isRepositoryHidden)
-      console.warn('This system has no unprivileged namespaces, so the repository stays within reach of these tests.')
+    if (!isRepositoryHidden) {
+      const problem = 'This system has no unprivileged namespaces, so the repository stays within reach of these tests.'
+      if (!MAY_SKIP) throw new Error(`${problem} TEST_NO_SKIPS=1 forbids that.`)
+      console.warn(problem)
+    }
     mkdirSync(path('home'))
     writeFileSync(path('home', '.npmrc'), npmrc(registryAddress()))
     writePrograms(path)

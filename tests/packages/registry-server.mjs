@@ -26,4 +26,4 @@ process.on('disconnect', () => {
   rmSync(folder, { recursive: true, force: true })
   process.exit()
 })
-server.listen(0, '127.0.0.1', () => process.send(server.address().port))
+server.listen(0, '127.0.0.1', () => process.send?.(server.address().port))

@@ -45,6 +45,19 @@ test('the main one has all that its package.json points to', () => {
   for (const target of targets) expect(packed).toContain((target as string).replace(/^\.\//, ''))
 })
 
+test('the READMEs promise what package.json says of the binaries, and no older system', () => {
+  const [addon] = readdirSync(TARBALLS).filter((file) => file.startsWith('torch-rnn-mnist-addon-'))
+  const addonTarball = join(TARBALLS, addon as string)
+  const { glibc } = JSON.parse(tar('-xzOf', addonTarball, 'package/package.json')).torchRnnMnist
+  for (const tarball of [addonTarball, MAIN]) {
+    const readme = tar('-xzOf', tarball, 'package/README.md')
+    expect({ tarball, promised: Array.from(readme.matchAll(/glibc (\d[\d.]*\d)/g), ([, version]) => version) }).toEqual({
+      tarball,
+      promised: [glibc],
+    })
+  }
+})
+
 test('a repeated release publishes nothing twice, and dependencies come first', async () => {
   const lines = (await publishTarballs(registryAddress())).trim().split('\n')
   expect(lines).toHaveLength(readdirSync(TARBALLS).length)

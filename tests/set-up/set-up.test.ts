@@ -2,6 +2,7 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { copyClone, startModule } from '../support/bootstrap-modules'
 import { linesOf } from '../support/command-line'
+import { testOnPosix } from '../support/needs'
 import type { RunningProgram } from '../support/run-program'
 import { useTemporaryFolder } from '../support/temporary-folder'
 
@@ -65,8 +66,7 @@ async function waitForTool(): Promise<RunningProgram> {
   return watcher
 }
 
-/** Windows cannot send a signal that the program may handle. */
-const testWithSignals = process.platform === 'win32' ? test.skip : test
+const testWithSignals = testOnPosix('signals that a program can handle')
 
 test('a step runs when needed, and not again while its output exists', async () => {
   const first = await setUp(MAKES).ended

@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { testWhere } from './needs'
 
 const NAMESPACE = ['--user', '--map-root-user', '--mount']
 
@@ -23,8 +24,7 @@ export function onSmallDisk(folder: string, pages: number, command: readonly str
   return ['unshare', ...NAMESPACE, 'sh', '-c', SCRIPT, 'sh', String(pages * PAGE), folder, ...command]
 }
 
-/** If such disks cannot be mounted, tests that need one are skipped, which jest shows. */
-export const testOnSmallDisk = canMount() ? test : test.skip
+export const testOnSmallDisk = testWhere(canMount(), 'mounts in a user namespace')
 
 function canMount(): boolean {
   const folder = mkdtempSync(join(tmpdir(), 'torch-rnn-mnist-test-'))

@@ -34,7 +34,7 @@ Examples:
   rnn-mnist-train build --libtorch /opt/libtorch
   LIBTORCH_USE_PYTORCH=1 rnn-mnist-train build        the PyTorch of python3
 
-If npm installed a prebuilt addon, nothing has to be built: set LIBTORCH, and it uses another libtorch ${REQUIRED_TORCH_VERSION}. A build needs CMake 3.25,
+If npm installed a prebuilt addon, nothing has to be built: set LIBTORCH, and it uses another libtorch ${REQUIRED_TORCH_VERSION}. A build needs CMake 3.20,
 a compiler for C++20 and the two packages above. The addon goes into the folder build of this package. From then on it is used,
 with the libtorch that it was compiled against. Remove that folder to go back.`
 

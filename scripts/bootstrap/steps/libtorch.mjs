@@ -1,7 +1,9 @@
 /** Fetches libtorch out of PyTorch's wheels: pip downloads and checks them, and only what a C++ program needs is kept. */
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { createReadStream, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
+import { pipeline } from 'node:stream/promises'
 import { FETCHED_LIBTORCH, LIBTORCH_CONTENTS, LIBTORCH_SCRIPTS, PLATFORM, PYTHON, ROOT } from '../places.mjs'
 import { megabytes } from '../progress.mjs'
 import { SetUpError } from '../set-up-error.mjs'
@@ -38,7 +40,8 @@ function pytorchFolder() {
 export const libtorch = {
   name: 'libtorch',
   title: `fetching libtorch ${LIBTORCH_CONTENTS.version}`,
-  advice: 'Check the network and pip’s index setting, then run the same command again. LIBTORCH=<folder> uses a libtorch that you have.',
+  advice:
+    'Check the network and pip’s index setting, then run the same command again: finished downloads are not repeated. LIBTORCH=<folder> uses a libtorch that you have.',
   needs: () => ['python', 'libtorch for this platform', 'disk space for libtorch'],
   fingerprint: () => hashFiles(ROOT, [CONTENTS, REQUIREMENTS, EXTRACT]),
   outputs: () => [
@@ -49,10 +52,16 @@ export const libtorch = {
   async run({ tool, detail }) {
     const work = `${FETCHED_LIBTORCH}.tmp`
     const [wheels, scratch, unpacked] = ['wheels', 'scratch', 'unpacked'].map((name) => join(work, name))
-    rmSync(work, { recursive: true, force: true }) // Left behind by a run that was killed.
+    const removeUnfinished = () => {
+      for (const folder of [scratch, unpacked]) rmSync(folder, { recursive: true, force: true })
+    }
+    removeUnfinished() // Left behind by a run that was killed.
     for (const folder of [wheels, scratch, unpacked]) mkdirSync(folder, { recursive: true })
     try {
-      await download(tool, detail, wheels, scratch)
+      // If a later wheel or the unpacking fails, the finished wheels stay for the next run.
+      const requirements = readRequirements()
+      const missing = await missingWheels(requirements, wheels)
+      for (const requirement of missing) await download(tool, detail, requirement, wheels, scratch)
       detail('unpacking')
       await tool({ command: PYTHON, args: [EXTRACT, CONTENTS, PLATFORM, wheels, unpacked] })
       // Renamed last: the folder holds a complete libtorch or does not exist.
@@ -60,14 +69,41 @@ export const libtorch = {
       mkdirSync(dirname(FETCHED_LIBTORCH), { recursive: true })
       renameSync(unpacked, FETCHED_LIBTORCH)
     } finally {
-      rmSync(work, { recursive: true, force: true })
+      removeUnfinished()
     }
+    rmSync(work, { recursive: true, force: true })
   },
 }
 
-async function download(tool, detail, wheels, scratch) {
+/** The wheels that are needed: each a line of the requirements file, with its hash. */
+function readRequirements() {
+  const lines = readFileSync(REQUIREMENTS, 'utf8').split('\n')
+  return lines.flatMap((line) => {
+    const sha256 = /^[^#].* --hash=sha256:([0-9a-f]{64})$/.exec(line)?.[1]
+    return sha256 === undefined ? [] : [{ line, sha256 }]
+  })
+}
+
+/** @returns The requirements for which there is no complete wheel in the folder. Removes everything else from it. */
+async function missingWheels(requirements, wheels) {
+  const kept = new Set()
+  for (const name of readdirSync(wheels)) {
+    const file = join(wheels, name)
+    const sha256 = createHash('sha256')
+    await pipeline(createReadStream(file), sha256)
+    const digest = sha256.digest('hex')
+    if (requirements.some((requirement) => requirement.sha256 === digest)) kept.add(digest)
+    else rmSync(file)
+  }
+  return requirements.filter(({ sha256 }) => !kept.has(sha256))
+}
+
+/** Fetches one wheel: pip checks its hash, and puts it into the folder when it is complete. */
+async function download(tool, detail, { line }, wheels, scratch) {
   const { pip, megabytes: expected } = LIBTORCH_CONTENTS.platforms[PLATFORM]
   const platforms = pip.flatMap((name) => ['--platform', name])
+  const requirement = join(scratch, 'requirement.txt')
+  writeFileSync(requirement, `${line}\n`)
   // pip shows its progress on terminals only, so the size of its files is watched.
   const watch = setInterval(() => {
     // While pip copies a finished wheel from one folder to the other, both have it.
@@ -78,17 +114,9 @@ async function download(tool, detail, wheels, scratch) {
     await tool({
       command: PYTHON,
       args: [
-        ...[
-          '-m',
-          'pip',
-          '--disable-pip-version-check',
-          '--no-cache-dir',
-          'download',
-          '--no-deps',
-          '--only-binary=:all:',
-          '--require-hashes',
-        ],
-        ...['--python-version', WHEEL_PYTHON, '--implementation', 'cp', ...platforms, '--dest', wheels, '--requirement', REQUIREMENTS],
+        ...['-m', 'pip', '--disable-pip-version-check', '--no-cache-dir', 'download', '--no-deps', '--only-binary=:all:'],
+        ...['--require-hashes', '--python-version', WHEEL_PYTHON, '--implementation', 'cp', ...platforms],
+        ...['--dest', wheels, '--requirement', requirement],
       ],
       // pip downloads into its temporary folder, and the default one is too small on some machines.
       env: { TMPDIR: scratch, TEMP: scratch, TMP: scratch },

@@ -1,17 +1,24 @@
 /** Builds the C++ parts: the addon with its loader, by cmake-js, and the C++ tests, by CMake alone. */
-import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ADDON_FILES, BUILD, CACHE, LIBTORCH_CONTENTS, PLATFORM, ROOT } from '../places.mjs'
 import { filesBelow, hashFiles } from '../stamps.mjs'
+import { buildEnvironment, buildGenerator } from './build-tools.mjs'
 import { libtorchFolder } from './libtorch.mjs'
 
-const TOOLS = ['cmake', 'compiler', 'make']
+/** CMake and what it drives are brought by steps/build-tools.mjs where the machine lacks them. */
+const TOOLS = ['compiler']
 /** The npm packages that the addon is built with. Others are no reason to build it anew. */
 const PACKAGES = ['cmake-js', 'node-addon-api', 'node-api-headers'].map((name) => join(ROOT, 'node_modules', name, 'package.json'))
 const CONFIGURATIONS = join(CACHE, 'configurations')
 const ADVICE =
   'If the message does not help, run `rm -rf build .cache/native-tests*` and the same command again: that builds from the start.'
+
+/** Warnings fail the builds of the tests. */
+const WARNING_ADVICE = 'If your compiler is newer than the project and warns without reason, CXXFLAGS=-Wno-<name of the warning> helps.'
+
+/** Whether warnings fail the addon's build, too. Users of a clone may have a compiler that the project has never seen: they get the addon. */
+const ADDON_WARNINGS_FAIL = !['', 'false', undefined].includes(process.env.CI)
 
 /** The variables that change what CMake does. */
 const VARIABLES = [
@@ -19,15 +26,14 @@ const VARIABLES = [
   'LIBTORCH_BYPASS_VERSION_CHECK',
 ]
 
-function generator() {
-  if (process.platform === 'win32' || process.env.CMAKE_GENERATOR !== undefined) return process.env.CMAKE_GENERATOR
-  return spawnSync('ninja', ['--version'], { stdio: 'ignore' }).status === 0 ? 'Ninja' : 'Unix Makefiles'
-}
-
 /** What a build folder is configured with. Another configuration needs a new folder: CMake keeps what it has found once. */
 function configuration() {
   const variables = VARIABLES.map((name) => `${name}=${process.env[name] ?? ''}`)
   return [PLATFORM, libtorchFolder(), LIBTORCH_CONTENTS.version, ...variables].join('\n')
+}
+
+function addonConfiguration() {
+  return ADDON_WARNINGS_FAIL ? `${configuration()}\nwarnings fail` : configuration()
 }
 
 function sources(folders) {
@@ -39,9 +45,9 @@ function sources(folders) {
  * Removes a build folder that cannot be continued: one of another configuration, or one in which a build was killed. Only Ninja then knows
  * which files are half-written; and without its build.ninja, not even CMake came to its end.
  */
-function prepareFolder(name, folder, killedBefore) {
+function prepareFolder(name, folder, killedBefore, configured = configuration()) {
   const file = join(CONFIGURATIONS, name)
-  const wanted = configuration()
+  const wanted = `${configured}\n${buildGenerator() ?? ''}`
   const isTorn = killedBefore && !existsSync(join(folder, 'build.ninja'))
   if (isTorn || readIfThere(file) !== wanted) rmSync(folder, { recursive: true, force: true })
   mkdirSync(CONFIGURATIONS, { recursive: true })
@@ -71,15 +77,19 @@ export const addon = {
   title: 'building the native addon',
   advice: ADVICE,
   needs: () => TOOLS,
-  fingerprint: () => `${configuration()}\n${hashFiles(ROOT, [...sources(['native', 'cmake']), ...PACKAGES])}`,
+  fingerprint: () => `${addonConfiguration()}\n${hashFiles(ROOT, [...sources(['native', 'cmake']), ...PACKAGES])}`,
   outputs: () => ADDON_FILES,
   async run({ tool, detail, killedBefore }) {
-    prepareFolder('addon', BUILD, killedBefore)
+    prepareFolder('addon', BUILD, killedBefore, addonConfiguration())
     const cmakeJs = join(ROOT, 'node_modules', 'cmake-js', 'bin', 'cmake-js')
-    const chosen = generator()
+    const chosen = buildGenerator()
     await tool({
       command: process.execPath,
-      args: [cmakeJs, 'build', `--CDLIBTORCH=${libtorchFolder()}`, '-O', BUILD, ...(chosen === undefined ? [] : ['-G', chosen])],
+      args: [
+        ...[cmakeJs, 'build', `--CDLIBTORCH=${libtorchFolder()}`, `--CDTORCH_RNN_MNIST_WERROR=${ADDON_WARNINGS_FAIL ? 'ON' : 'OFF'}`],
+        ...['-O', BUILD, ...(chosen === undefined ? [] : ['-G', chosen])],
+      ],
+      env: buildEnvironment(),
       onLine: showCounter(detail),
     })
   },
@@ -90,29 +100,44 @@ export const addon = {
  *
  * @param {string} name - Of the step and of its build folder.
  * @param {string[]} options - Of CMake.
+ * @param {string[]} needs
  * @returns {import('../set-up.mjs').Step & { folder: string }}
  */
-function nativeTestsStep(name, title, options) {
+function nativeTestsStep(name, title, options, needs = TOOLS) {
   const folder = join(CACHE, name)
   return {
     name,
     title,
     folder,
-    advice: ADVICE,
-    needs: () => TOOLS,
+    advice: `${ADVICE} ${WARNING_ADVICE}`,
+    needs: () => needs,
     fingerprint: () => `${configuration()}\n${options}\n${hashFiles(ROOT, sources(['native', 'cmake', 'tests/native', 'tests/fixtures']))}`,
     outputs: () => [join(folder, 'tests', 'native', 'CTestTestfile.cmake')],
     async run({ tool, detail, killedBefore }) {
       prepareFolder(name, folder, killedBefore)
-      const chosen = generator()
-      const all = ['-DTORCH_RNN_MNIST_ADDON=OFF', '-DTORCH_RNN_MNIST_TESTS=ON', `-DLIBTORCH=${libtorchFolder()}`, ...options]
-      await tool({ command: 'cmake', args: ['-S', ROOT, '-B', folder, ...all, ...(chosen === undefined ? [] : ['-G', chosen])] })
-      await tool({ command: 'cmake', args: ['--build', folder, '--parallel'], onLine: showCounter(detail) })
+      const chosen = buildGenerator()
+      const own = ['-DTORCH_RNN_MNIST_ADDON=OFF', '-DTORCH_RNN_MNIST_TESTS=ON', '-DTORCH_RNN_MNIST_WERROR=ON']
+      const all = [...own, `-DLIBTORCH=${libtorchFolder()}`, ...options]
+      const env = buildEnvironment()
+      await tool({ command: 'cmake', args: ['-S', ROOT, '-B', folder, ...all, ...(chosen === undefined ? [] : ['-G', chosen])], env })
+      await tool({ command: 'cmake', args: ['--build', folder, '--parallel'], env, onLine: showCounter(detail) })
     },
   }
 }
 
 export const nativeTests = nativeTestsStep('native-tests', 'building the C++ tests', [])
+
+/** Everything, the addon included, by another compiler than usual: it finds other faults. */
+export const clangTests = nativeTestsStep(
+  'native-tests-clang',
+  'building the addon and the C++ tests with Clang',
+  [
+    '-DCMAKE_CXX_COMPILER=clang++',
+    '-DTORCH_RNN_MNIST_ADDON=ON',
+    `-DCMAKE_JS_INC=${join(ROOT, 'node_modules', 'node-api-headers', 'include')}`,
+  ],
+  ['clang'],
+)
 
 export const addressTests = nativeTestsStep('native-tests-address', 'building the C++ tests with AddressSanitizer and UBSan', [
   '-DTORCH_RNN_MNIST_SANITIZE=address,undefined',
