@@ -350,11 +350,13 @@ TEST(EveryoneWhoAsksIsToldOfTheEnd) {
 
 TEST(StopAllMayMeetADestructor) {
   for (int round = 0; round < 50; ++round) {
-    auto queue = std::make_unique<JobQueue>(ThreadHooks{});
+    int ended = 0;  // Not atomic: whoever joins the queue's thread has waited for its end.
+    auto queue = std::make_unique<JobQueue>(ThreadHooks{.on_end = [&] { ++ended; }});
     PushBlockingJob(*queue);
     std::thread destroyer([queue = std::move(queue)]() mutable { queue.reset(); });
     JobQueue::StopAll();
     destroyer.join();
+    REQUIRE_EQ(ended, 1);
   }
 }
 
