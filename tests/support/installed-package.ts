@@ -1,6 +1,7 @@
 /** Packages laid out as by npm, without npm: for tests of how they find each other, and of the messages when they do not. */
 import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { ADDON_FILES, searchAddon } from '../../lib/addon/find-addon'
 import { REQUIRED_TORCH_VERSION, searchLibtorch } from '../../lib/addon/find-libtorch'
 import { PLATFORM } from '../../lib/addon/platform'
 import { PACKAGE } from './child-script'
@@ -14,6 +15,8 @@ const { version, dependencies, engines } = JSON.parse(readFileSync(join(REPOSITO
   engines: object
 }
 export const VERSION = version
+/** The addon and the libtorch that these tests run with. */
+export const { folder: ADDON_FOLDER } = searchAddon(REPOSITORY).at(-1) as { folder: string }
 const { libraries: LIBRARIES } = searchLibtorch(REPOSITORY, REPOSITORY).at(-1) as { libraries: string }
 
 /** Writes a package.json. */
@@ -38,7 +41,7 @@ export function packagesIn(path: (...names: string[]) => string) {
 
   function installAddon(manifest: object = {}, folder = modules(ADDON)): void {
     mkdirSync(folder, { recursive: true })
-    for (const file of ['torch_rnn_mnist.node', 'loader.node']) symlinkSync(join(REPOSITORY, 'build', 'Release', file), join(folder, file))
+    for (const file of Object.values(ADDON_FILES)) symlinkSync(join(ADDON_FOLDER, file), join(folder, file))
     writeManifest(folder, { name: ADDON, version: VERSION, torchRnnMnist: { glibc: '2.0' }, ...manifest })
   }
 
