@@ -5,12 +5,13 @@ import { cpus } from 'node:os'
 import { join } from 'node:path'
 import { makePackages, parsePackageOptions } from '../packaging/command.mjs'
 import { testInstall } from '../packaging/test-install.mjs'
+import { apiTests, otherNodes, sanitizedApiTests } from './api-tests.mjs'
 import { DIST, FETCHED_LIBTORCH, ROOT } from './places.mjs'
 import { setUp } from './set-up.mjs'
 import { SetUpError } from './set-up-error.mjs'
 import { libtorch, libtorchFolder } from './steps/libtorch.mjs'
 import { lief } from './steps/lief.mjs'
-import { addon, addressTests, nativeTests, threadTests } from './steps/native.mjs'
+import { addon, addressBuild, nativeTests, threadTests } from './steps/native.mjs'
 import { docsPackages, neighbourPackages, packages, packageTestTools } from './steps/packages.mjs'
 import { typescript } from './steps/typescript.mjs'
 
@@ -57,11 +58,19 @@ const COMMANDS = {
     await runAll([['C++ tests', ctest(nativeTests, args)]])
   },
   async 'test:sanitize'(args) {
-    await setUp([packages, ...libtorchSteps(), addressTests, threadTests])
-    await runAll([
-      ['C++ tests under AddressSanitizer and UBSan', ctest(addressTests, args)],
+    await setUp([packages, ...libtorchSteps(), addressBuild, threadTests, typescript])
+    const runs = [
+      ['C++ tests under AddressSanitizer and UBSan', ctest(addressBuild, args)],
       ['C++ tests under ThreadSanitizer', ctest(threadTests, args)],
-    ])
+    ]
+    // Arguments are for CTest; then only its tests are meant.
+    if (args.length === 0 && process.platform === 'linux')
+      runs.push(['API tests with an addon under AddressSanitizer and UBSan', sanitizedApiTests(addressBuild.addon)])
+    await runAll(runs)
+  },
+  async 'test:nodes'(args) {
+    await setUp([...productSteps(), packageTestTools])
+    await runAll(otherNodes().map(([name, program]) => [`API tests in ${name}`, apiTests(program, args)]))
   },
   async 'test:stress'(args) {
     await setUp([...productSteps(), neighbourPackages])
@@ -125,9 +134,9 @@ function ctest({ folder }, args = []) {
 /** Runs all of them, even after a failure, so that one run shows everything that is wrong. */
 async function runAll(runs) {
   const failed = []
-  for (const [title, { command, args }] of runs) {
+  for (const [title, run] of runs) {
     const started = performance.now()
-    const code = await runInForeground(command, args)
+    const code = await runInForeground(run)
     if (runs.length > 1)
       console.error(
         `${title}: ${code === 0 ? 'ok' : `failed (exit code ${code})`} after ${((performance.now() - started) / 1000).toFixed(1)} s`,
@@ -140,9 +149,9 @@ async function runAll(runs) {
   if (runs.length > 1) console.error(`Failed: ${failed.join(', ')}.`)
 }
 
-function runInForeground(command, args) {
+function runInForeground({ command, args, env }) {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { cwd: ROOT, stdio: 'inherit' })
+    const child = spawn(command, args, { cwd: ROOT, stdio: 'inherit', env: { ...process.env, ...env } })
     // A terminal sends its signals to the child as well. Those sent to this process alone are passed on; it ends when the child does.
     const listeners = ['SIGINT', 'SIGTERM'].map((name) => [name, () => child.kill(name)])
     for (const [name, listener] of listeners) process.on(name, listener)

@@ -1,7 +1,7 @@
 /** Builds the C++ parts: the addon with its loader, by cmake-js, and the C++ tests, by CMake alone. */
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { ADDON_FILES, BUILD, CACHE, LIBTORCH_CONTENTS, PLATFORM, ROOT } from '../places.mjs'
 import { filesBelow, hashFiles } from '../stamps.mjs'
 import { libtorchFolder } from './libtorch.mjs'
@@ -65,6 +65,18 @@ function showCounter(detail) {
   }
 }
 
+/** Runs cmake-js, which configures with the Node-API headers and builds. @param {string[]} options - Of CMake, without -D. */
+async function buildWithNodeApi({ tool, detail }, folder, options) {
+  const cmakeJs = join(ROOT, 'node_modules', 'cmake-js', 'bin', 'cmake-js')
+  const chosen = generator()
+  const definitions = [`LIBTORCH=${libtorchFolder()}`, ...options].map((option) => `--CD${option}`)
+  await tool({
+    command: process.execPath,
+    args: [cmakeJs, 'build', ...definitions, '-O', folder, ...(chosen === undefined ? [] : ['-G', chosen])],
+    onLine: showCounter(detail),
+  })
+}
+
 /** @type {import('../set-up.mjs').Step} */
 export const addon = {
   name: 'addon',
@@ -73,20 +85,22 @@ export const addon = {
   needs: () => TOOLS,
   fingerprint: () => `${configuration()}\n${hashFiles(ROOT, [...sources(['native', 'cmake']), ...PACKAGES])}`,
   outputs: () => ADDON_FILES,
-  async run({ tool, detail, killedBefore }) {
-    prepareFolder('addon', BUILD, killedBefore)
-    const cmakeJs = join(ROOT, 'node_modules', 'cmake-js', 'bin', 'cmake-js')
-    const chosen = generator()
-    await tool({
-      command: process.execPath,
-      args: [cmakeJs, 'build', `--CDLIBTORCH=${libtorchFolder()}`, '-O', BUILD, ...(chosen === undefined ? [] : ['-G', chosen])],
-      onLine: showCounter(detail),
-    })
+  async run(work) {
+    prepareFolder('addon', BUILD, work.killedBefore)
+    await buildWithNodeApi(work, BUILD, [])
   },
 }
 
+/** What the C++ tests are made from. */
+const TEST_SOURCES = ['native', 'cmake', 'tests/native', 'tests/fixtures']
+
+/** The file in which CTest finds the tests of a build folder. */
+function testList(folder) {
+  return join(folder, 'tests', 'native', 'CTestTestfile.cmake')
+}
+
 /**
- * A step that builds the C++ tests in one variant.
+ * A step that builds the C++ tests alone, in one variant.
  *
  * @param {string} name - Of the step and of its build folder.
  * @param {string[]} options - Of CMake.
@@ -100,8 +114,8 @@ function nativeTestsStep(name, title, options) {
     folder,
     advice: ADVICE,
     needs: () => TOOLS,
-    fingerprint: () => `${configuration()}\n${options}\n${hashFiles(ROOT, sources(['native', 'cmake', 'tests/native', 'tests/fixtures']))}`,
-    outputs: () => [join(folder, 'tests', 'native', 'CTestTestfile.cmake')],
+    fingerprint: () => `${configuration()}\n${options}\n${hashFiles(ROOT, sources(TEST_SOURCES))}`,
+    outputs: () => [testList(folder)],
     async run({ tool, detail, killedBefore }) {
       prepareFolder(name, folder, killedBefore)
       const chosen = generator()
@@ -114,9 +128,28 @@ function nativeTestsStep(name, title, options) {
 
 export const nativeTests = nativeTestsStep('native-tests', 'building the C++ tests', [])
 
-export const addressTests = nativeTestsStep('native-tests-address', 'building the C++ tests with AddressSanitizer and UBSan', [
-  '-DTORCH_RNN_MNIST_SANITIZE=address,undefined',
-])
+const ADDRESS_FOLDER = join(CACHE, 'native-tests-address')
+const ADDRESS_OPTIONS = ['TORCH_RNN_MNIST_SANITIZE=address,undefined', 'TORCH_RNN_MNIST_TESTS=ON']
+
+/**
+ * The C++ tests and the addon with AddressSanitizer and UBSan, in one build because both consist of native/core for the most part.
+ *
+ * @type {import('../set-up.mjs').Step & { folder: string, addon: string }} - `addon` is the folder with the addon's two files.
+ */
+export const addressBuild = {
+  name: 'native-tests-address',
+  title: 'building the C++ tests and the addon with AddressSanitizer and UBSan',
+  folder: ADDRESS_FOLDER,
+  addon: join(ADDRESS_FOLDER, 'Release'),
+  advice: ADVICE,
+  needs: () => TOOLS,
+  fingerprint: () => `${configuration()}\n${ADDRESS_OPTIONS}\n${hashFiles(ROOT, [...sources(TEST_SOURCES), ...PACKAGES])}`,
+  outputs: () => [testList(ADDRESS_FOLDER), ...ADDON_FILES.map((file) => join(ADDRESS_FOLDER, 'Release', basename(file)))],
+  async run(work) {
+    prepareFolder(this.name, ADDRESS_FOLDER, work.killedBefore)
+    await buildWithNodeApi(work, ADDRESS_FOLDER, ADDRESS_OPTIONS)
+  },
+}
 
 /** Without libtorch, whose threads ThreadSanitizer does not understand: only the tests of what consists of plain threads and locks. */
 export const threadTests = nativeTestsStep('native-tests-thread', 'building the C++ tests with ThreadSanitizer', [
