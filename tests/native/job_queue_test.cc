@@ -194,18 +194,19 @@ TEST(DestructorClosesAndJoins) {
 }
 
 TEST(StopEndsTheRunningJobWithThisNumberAndNoOther) {
-  JobQueue queue(ThreadHooks{});
-  std::promise<void> running;
+  std::promise<std::shared_ptr<StopSignal>> running;
   StopReason reason = StopReason::kNone;
   bool next_ran = false;
+  JobQueue queue(ThreadHooks{});
   PushJob(queue, 7, [&](TestJob& job) {
-    running.set_value();
+    running.set_value(job.stop());
     RunUntilStopped(job);
     reason = job.stop()->reason();
   });
-  running.get_future().wait();
+  const std::shared_ptr<StopSignal> signal = running.get_future().get();
   PushJob(queue, 8, [&](TestJob& job) { next_ran = !job.stop()->Requested(); });
   queue.Stop(9);  // No job has this number.
+  REQUIRE(!signal->Requested());
   queue.Stop(7);
   Drain(queue);
   REQUIRE(reason == StopReason::kAborted);
