@@ -30,13 +30,17 @@ export function packagesIn(path: (...names: string[]) => string) {
   const modules = (...names: string[]) => path('user', 'node_modules', ...names)
   const main = (...names: string[]) => modules('torch-rnn-mnist', ...names)
 
-  /** The package without addon, and without a clone around it. @param addons - Those that it was published with. */
-  function installMain(addons: readonly string[] = [ADDON]): { PACKAGE_UNDER_TEST: string } {
+  /**
+   * The package without addon, and without a clone around it. Returns the variables that make a program use it.
+   *
+   * @param addons - Those that it was published with.
+   */
+  function installMain(addons: readonly string[] = [ADDON]) {
     cpSync(dirname(PACKAGE), main('dist'), { recursive: true })
     const optionalDependencies = Object.fromEntries(addons.map((name) => [name, VERSION]))
     writeManifest(main(), { name: 'torch-rnn-mnist', version: VERSION, optionalDependencies, engines })
     for (const name of Object.keys(dependencies)) symlinkSync(join(REPOSITORY, 'node_modules', name), modules(name))
-    return { PACKAGE_UNDER_TEST: main('dist', 'index.js') }
+    return { PACKAGE_UNDER_TEST: main('dist', 'index.js'), TORCH_RNN_MNIST_ADDON: undefined }
   }
 
   function installAddon(manifest: object = {}, folder = modules(ADDON)): void {

@@ -4,7 +4,6 @@ import type { ProgramSettings } from './run-program'
 
 /** Variables that would change what a test is about. */
 const CLEAN = {
-  TORCH_RNN_MNIST_ADDON: undefined,
   LIBTORCH: undefined,
   LIBTORCH_USE_PYTORCH: undefined,
   LIBTORCH_BYPASS_VERSION_CHECK: undefined,
