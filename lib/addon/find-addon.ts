@@ -1,6 +1,6 @@
 /** Finds the compiled addon, or the reason why there is none. */
 import { existsSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { familySync, MUSL, versionSync } from 'detect-libc'
 import { PACKAGE_VERSION } from '../version'
 import { OLD_SYSTEM_ADVICE } from './load-error'
@@ -34,13 +34,25 @@ interface AddonManifest {
 /**
  * Looks for the addon. Returns the places that it looked at; if one has a usable addon, it is the last.
  *
- * An addon that was built here, in a clone or by `rnn-mnist-train build`, comes before one that npm installed.
+ * A folder that the user names (`TORCH_RNN_MNIST_ADDON`) ends the search even when it cannot be used. Otherwise an addon that was built
+ * here, in a clone or by `rnn-mnist-train build`, comes before one that npm installed.
  */
 export function searchAddon(packageRoot: string): AddonPlace[] {
+  const named = process.env['TORCH_RNN_MNIST_ADDON']
+  if (named !== undefined && named !== '') return [findNamed(named)]
   const folder = join(packageRoot, 'build', 'Release')
   const description = `an addon built here, ${folder}`
   if (existsSync(join(folder, ADDON_FILES.addon))) return [{ description, folder }]
   return [{ description, problem: 'nothing was built' }, findAddonPackage(packageRoot)]
+}
+
+function findNamed(name: string): AddonPlace {
+  const description = `TORCH_RNN_MNIST_ADDON=${name}`
+  const folder = resolve(name) // `require` takes absolute paths only.
+  const missing = Object.values(ADDON_FILES).find((file) => !existsSync(join(folder, file)))
+  if (missing === undefined) return { description, folder }
+  const advice = `Set TORCH_RNN_MNIST_ADDON to a folder with ${Object.values(ADDON_FILES).join(' and ')}, or unset it.`
+  return { description, problem: `${missing} is missing in it`, advice }
 }
 
 function findAddonPackage(packageRoot: string): AddonPlace {

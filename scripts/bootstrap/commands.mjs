@@ -5,6 +5,7 @@ import { cpus } from 'node:os'
 import { join } from 'node:path'
 import { makePackages, parsePackageOptions } from '../packaging/command.mjs'
 import { testInstall } from '../packaging/test-install.mjs'
+import { apiTests, otherNodes, sanitizedApiTests } from './api-tests.mjs'
 import { DIST, FETCHED_LIBTORCH, ROOT } from './places.mjs'
 import { setUp } from './set-up.mjs'
 import { SetUpError } from './set-up-error.mjs'
@@ -12,7 +13,7 @@ import { buildEnvironment, buildToolSteps } from './steps/build-tools.mjs'
 import { checkTool, checkTools, HAS_SHELLCHECK } from './steps/check-tools.mjs'
 import { libtorch, libtorchFolder } from './steps/libtorch.mjs'
 import { lief } from './steps/lief.mjs'
-import { addon, addressTests, clangTests, nativeTests, threadTests } from './steps/native.mjs'
+import { addon, addressBuild, clangTests, nativeTests, threadTests } from './steps/native.mjs'
 import { docsPackages, neighbourPackages, packages, packageTestTools } from './steps/packages.mjs'
 import { typescript } from './steps/typescript.mjs'
 
@@ -66,11 +67,19 @@ const COMMANDS = {
     await runAll([['C++ tests', ctest(nativeTests, args)]])
   },
   async 'test:sanitize'(args) {
-    await setUp([packages, ...buildSteps(), addressTests, threadTests])
-    await runAll([
-      ['C++ tests under AddressSanitizer and UBSan', ctest(addressTests, args)],
+    await setUp([packages, ...buildSteps(), addressBuild, threadTests, typescript])
+    const runs = [
+      ['C++ tests under AddressSanitizer and UBSan', ctest(addressBuild, args)],
       ['C++ tests under ThreadSanitizer', ctest(threadTests, args)],
-    ])
+    ]
+    // Arguments are for CTest; then only its tests are meant.
+    if (args.length === 0 && process.platform === 'linux')
+      runs.push(['API tests with an addon under AddressSanitizer and UBSan', sanitizedApiTests(addressBuild.addon)])
+    await runAll(runs)
+  },
+  async 'test:nodes'(args) {
+    await setUp([...productSteps(), packageTestTools])
+    await runAll(otherNodes().map(([name, program]) => [`API tests in ${name}`, apiTests(program, args)]))
   },
   async 'test:clang'(args) {
     await setUp([packages, ...buildSteps(), clangTests])
@@ -148,7 +157,7 @@ async function runAll(runs) {
   const failed = []
   for (const [title, { command, args, env }] of runs) {
     const started = performance.now()
-    const code = await runInForeground(command, args, env)
+    const code = await runInForeground(run)
     if (runs.length > 1)
       console.error(
         `${title}: ${code === 0 ? 'ok' : `failed (exit code ${code})`} after ${((performance.now() - started) / 1000).toFixed(1)} s`,
@@ -161,7 +170,7 @@ async function runAll(runs) {
   if (runs.length > 1) console.error(`Failed: ${failed.join(', ')}.`)
 }
 
-function runInForeground(command, args, env = {}) {
+function runInForeground({ command, args, env }) {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { cwd: ROOT, stdio: 'inherit', env: { ...process.env, ...env } })
     // A terminal sends its signals to the child as well. Those sent to this process alone are passed on; it ends when the child does.

@@ -1,13 +1,12 @@
 /** How an installed package finds its addon among the npm packages, and its message when it does not. */
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { REQUIRED_TORCH_VERSION } from '../../lib/addon/find-libtorch'
 import { explainLoadFailure } from '../../lib/addon/load-error'
 import { isAtLeast, PLATFORM } from '../../lib/addon/platform'
-import { ADDON, LIBTORCH, packagesIn, VERSION, writeManifest } from '../support/installed-package'
+import { ADDON, ADDON_FOLDER, LIBTORCH, packagesIn, VERSION, writeManifest } from '../support/installed-package'
 import { expectLoads, loadFailure } from '../support/load-failure'
 import { testWhere } from '../support/needs'
-import { REPOSITORY } from '../support/run-program'
 import { useTemporaryFolder } from '../support/temporary-folder'
 
 const path = useTemporaryFolder()
@@ -47,14 +46,34 @@ describe('with its packages', () => {
 
   test('an addon built locally is preferred to the package, and uses the libtorch it was built with', async () => {
     const env = installMain()
-    symlinkSync(join(REPOSITORY, 'build'), path('build'))
     mkdirSync(main('build'))
-    symlinkSync(join(REPOSITORY, 'build', 'Release'), main('build', 'Release'))
+    symlinkSync(ADDON_FOLDER, main('build', 'Release'))
     installLibtorch(path('other'))
     writeFileSync(main('build', 'libtorch.json'), JSON.stringify({ libtorch: path('other') }))
     const { stderr } = await expectLoads({ ...env, NODE_DEBUG: 'torch-rnn-mnist' })
     expect(stderr).toContain(`addon: ${main('build', 'Release')}`)
     expect(stderr).toContain(`libtorch: ${path('other', 'lib')}`)
+  })
+})
+
+describe('with TORCH_RNN_MNIST_ADDON', () => {
+  test('the addon in that folder comes before the package', async () => {
+    const env = installMain()
+    installAddon()
+    installLibtorch()
+    symlinkSync(ADDON_FOLDER, path('own'))
+    const named = { ...env, TORCH_RNN_MNIST_ADDON: relative(process.cwd(), path('own')), NODE_DEBUG: 'torch-rnn-mnist' }
+    const { stderr } = await expectLoads(named)
+    expect(stderr).toContain(`addon: ${path('own')}\n`)
+  })
+
+  test('a folder without an addon is refused, and no other is used', async () => {
+    const env = installMain()
+    installAddon()
+    installLibtorch()
+    const message = await loadFailure({ ...env, TORCH_RNN_MNIST_ADDON: path('user') })
+    expect(message).toContain(`TORCH_RNN_MNIST_ADDON=${path('user')}: torch_rnn_mnist.node is missing in it`)
+    expect(message).toContain('Set TORCH_RNN_MNIST_ADDON to a folder with torch_rnn_mnist.node and loader.node, or unset it.')
   })
 })
 

@@ -1,7 +1,9 @@
 /** The interfaces in lib/addon have the same members as the addon. TypeScript alone cannot check this. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { ADDON_FILES } from '../../lib/addon/find-addon'
 import { native } from '../../lib/addon/native'
+import { ADDON_FOLDER } from '../support/installed-package'
 import { REPOSITORY } from '../support/run-program'
 
 /** The members of an interface of lib/addon, as written there. */
@@ -27,6 +29,6 @@ test('of a model', () => {
 })
 
 test('of the loader', () => {
-  const loader = require(join(REPOSITORY, 'build', 'Release', 'loader.node'))
+  const loader = require(join(ADDON_FOLDER, ADDON_FILES.loader))
   expect(members(loader)).toEqual(declared('load-addon.ts', 'NativeLoader'))
 })

@@ -1,11 +1,16 @@
 #pragma once
 
-// A small test frame: TEST registers a test, the first failed REQUIRE ends it. RunTests is what main returns (see main.cc).
-// A failure is thrown, so use REQUIRE only on the test's own thread, not in a job or another thread. (It is not named CHECK
-// because libtorch's logging header takes that name.)
+// A small test frame: TEST registers a case, and RunCases is what main returns (see main.cc). CTest runs each case in a process of its own.
+//
+// A check (REQUIRE...) may fail on any thread. On the case's own thread it ends the case, by an exception. On any other thread an exception
+// could end the program, so the failure is only noted, the thread goes on, and the case fails at its end.
+//
+// Why not a known framework: the project installs nothing but what npm and pip bring, pinned by hash, and neither brings one that suits. Of
+// GoogleTest, PyPI has only a part of someone's ROS wheels, for Linux alone and behind GoogleTest's releases; of Catch2 only the header of
+// version 2, which is no longer developed, and whose checks may not be used on several threads; of doctest nothing.
+// (REQUIRE is not named CHECK because libtorch's logging header takes that name.)
 
 #include <sstream>
-#include <stdexcept>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -15,17 +20,16 @@
 
 namespace check {
 
-struct Failure : std::runtime_error {
-  using std::runtime_error::runtime_error;
-};
-
-[[noreturn]] void Fail(const char* file, int line, const std::string& what);
+// Notes a failure of the running case. Throws on the case's own thread, returns on any other.
+void Fail(const char* file, int line, const std::string& what);
 
 bool Register(const char* name, void (*body)());
 
-// Runs the tests whose name contains the first argument (all without one), or lists them with --list.
-// Returns 1 when any failed or none was found.
-int RunTests(int argc, char** argv);
+// Runs a body as a case and returns its failures, in the order in which they were noted.
+std::vector<std::string> FailuresOf(void (*body)());
+
+// Runs the cases named by the arguments, all without any, or lists them with --list. Returns 1 when any failed or none was found.
+int RunCases(int argc, char** argv);
 
 template <typename T>
 std::string Text(const T& value) {
@@ -57,16 +61,19 @@ void ExpectEqual(const A& actual, const B& expected, const char* file, int line,
 
 void ExpectNear(double actual, double expected, double tolerance, const char* file, int line, const char* text);
 
-// Returns the error, for checks of its message.
+// Returns the error, for checks of its message; after a failure on another thread, one that says what was missing.
 template <typename Body>
 torch_rnn_mnist::Error ExpectError(const std::string& code, Body body, const char* file, int line, const char* text) {
+  std::string instead = "nothing";
   try {
     body();
   } catch (const torch_rnn_mnist::Error& error) {
     if (error.code() == code) return error;
-    Fail(file, line, std::string(text) + ": threw " + error.code() + " (" + error.what() + "), want " + code);
+    instead = std::string(error.code()) + " (" + error.what() + ")";
   }
-  Fail(file, line, std::string(text) + ": threw nothing, want " + code);
+  const std::string problem = std::string(text) + ": threw " + instead + ", want " + code;
+  Fail(file, line, problem);
+  return torch_rnn_mnist::Error("", problem);
 }
 
 }  // namespace check

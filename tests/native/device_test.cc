@@ -1,5 +1,7 @@
 #include "native/core/runtime/device.h"
 
+#include <ATen/Version.h>
+
 #include <string>
 
 #include "tests/native/check.h"
@@ -36,6 +38,7 @@ TEST(CpuBackendNamesWhatComputes) {
   // One word, cut out of a long text.
   REQUIRE(!backend.blas.empty());
   REQUIRE(backend.blas.find_first_of(" ,=\n") == std::string::npos);
+  REQUIRE(at::show_config().find("BLAS_INFO=" + backend.blas + ",") != std::string::npos);
 }
 
 }  // namespace

@@ -56,10 +56,14 @@ TEST(HooksLearnTheMode) {
   ImageRnn model(sample::Options());
   const auto data = sample::Data(kSamples);
   sample::Training training(model);
-  const auto train = [&] { training.RunEpoch(data, {}); };
-  for (const ForwardEvent& event : RecordInto(model, train)) REQUIRE(event.training);
-  for (const ForwardEvent& event : RecordInto(model, [&] { sample::Evaluate(model, data, kSamples); })) REQUIRE(!event.training);
-  for (const ForwardEvent& event : RecordInto(model, [&] { sample::Infer(model, sample::Images(kSamples)); })) REQUIRE(!event.training);
+  const auto modes = [&](const std::function<void()>& pass) {
+    std::vector<bool> seen;
+    for (const ForwardEvent& event : RecordInto(model, pass)) seen.push_back(event.training);
+    return seen;
+  };
+  REQUIRE_EQ(modes([&] { training.RunEpoch(data, {}); }), (std::vector<bool>{true, true, true}));
+  REQUIRE_EQ(modes([&] { sample::Evaluate(model, data, kSamples); }), (std::vector<bool>{false, false, false}));
+  REQUIRE_EQ(modes([&] { sample::Infer(model, sample::Images(kSamples)); }), (std::vector<bool>{false, false, false}));
 }
 
 TEST(HookRunsOnceABatchUntilItIsRemoved) {

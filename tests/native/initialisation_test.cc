@@ -37,7 +37,9 @@ void CheckEqualsPyTorch(const std::string& network, ModelOptions options) {
       options.seed = seed;
       const std::string prefix = network + (init == RecurrentInit::kIdentity ? " identity " : " uniform ") + std::to_string(seed) + "/";
       ImageRnn model(options);
-      for (const auto& [name, value] : model.values().Copy()) {
+      const StateDict state = model.values().Copy();
+      REQUIRE_EQ(state.size(), 4 * options.num_layers + 2);
+      for (const auto& [name, value] : state) {
         const torch::Tensor flat = value.flatten();
         REQUIRE_CLOSE(flat.narrow(0, 0, kShown), Fixture().Get(prefix + name + "/first"), kRounding, /*rtol=*/0);
         REQUIRE_CLOSE(flat.narrow(0, flat.size(0) - kShown, kShown), Fixture().Get(prefix + name + "/last"), kRounding, /*rtol=*/0);
@@ -53,9 +55,13 @@ TEST(SmallNetworkStartsAsInPyTorch) { CheckEqualsPyTorch("small", Small()); }
 
 TEST(IdentityMakesEveryRecurrentMatrixTheIdentity) {
   ImageRnn model(Small());
+  int64_t matrices = 0;
   for (const auto& [name, value] : model.values().Copy()) {
-    if (name.find("weight_hh") != std::string::npos) REQUIRE_SAME(value, torch::eye(Small().hidden_size));
+    if (name.find("weight_hh") == std::string::npos) continue;
+    REQUIRE_SAME(value, torch::eye(Small().hidden_size));
+    ++matrices;
   }
+  REQUIRE_EQ(matrices, Small().num_layers);
 }
 
 TEST(StartDependsOnTheSeedAlone) {

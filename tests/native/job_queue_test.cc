@@ -194,18 +194,19 @@ TEST(DestructorClosesAndJoins) {
 }
 
 TEST(StopEndsTheRunningJobWithThisNumberAndNoOther) {
-  JobQueue queue(ThreadHooks{});
-  std::promise<void> running;
+  std::promise<std::shared_ptr<StopSignal>> running;
   StopReason reason = StopReason::kNone;
   bool next_ran = false;
+  JobQueue queue(ThreadHooks{});
   PushJob(queue, 7, [&](TestJob& job) {
-    running.set_value();
+    running.set_value(job.stop());
     RunUntilStopped(job);
     reason = job.stop()->reason();
   });
-  running.get_future().wait();
+  const std::shared_ptr<StopSignal> signal = running.get_future().get();
   PushJob(queue, 8, [&](TestJob& job) { next_ran = !job.stop()->Requested(); });
   queue.Stop(9);  // No job has this number.
+  REQUIRE(!signal->Requested());
   queue.Stop(7);
   Drain(queue);
   REQUIRE(reason == StopReason::kAborted);
@@ -350,11 +351,13 @@ TEST(EveryoneWhoAsksIsToldOfTheEnd) {
 
 TEST(StopAllMayMeetADestructor) {
   for (int round = 0; round < 50; ++round) {
-    auto queue = std::make_unique<JobQueue>(ThreadHooks{});
+    int ended = 0;  // Not atomic: whoever joins the queue's thread has waited for its end.
+    auto queue = std::make_unique<JobQueue>(ThreadHooks{.on_end = [&] { ++ended; }});
     PushBlockingJob(*queue);
     std::thread destroyer([queue = std::move(queue)]() mutable { queue.reset(); });
     JobQueue::StopAll();
     destroyer.join();
+    REQUIRE_EQ(ended, 1);
   }
 }
 

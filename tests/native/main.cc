@@ -1,3 +1,3 @@
 #include "tests/native/check.h"
 
-int main(int argc, char** argv) { return check::RunTests(argc, argv); }
+int main(int argc, char** argv) { return check::RunCases(argc, argv); }

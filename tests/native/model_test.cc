@@ -102,6 +102,7 @@ TEST(LoadedStateGivesTheSameNetwork) {
   second.values().Load(state);
   CheckSameState(second.values().Copy(), first.values().Copy());
   REQUIRE_SAME(sample::Forward(second, FloatImages(3)), sample::Forward(first, FloatImages(3)));
+  REQUIRE_EQ(second.parameters().size(), state.size());
   for (const torch::Tensor& parameter : second.parameters()) REQUIRE(parameter.requires_grad() && parameter.is_leaf());
 }
 

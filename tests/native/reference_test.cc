@@ -85,7 +85,9 @@ TEST(GradientsEqualPyTorchs) {
     TorchEngine engine(*model);
     engine.UseGradients(sums);
     engine.Accumulate(batch, sample::NoStop());
-    for (const auto& [key, sum] : sums.Copy()) {
+    const StateDict gradients = sums.Copy();
+    REQUIRE_EQ(gradients.size(), 14);  // Four of each of the three layers, and two of the linear one.
+    for (const auto& [key, sum] : gradients) {
       const torch::Tensor gradient = sum / kBatch;  // PyTorch's is that of the mean.
       const std::string name = network.name + "/gradients/" + key;
       const double norm = Fixture().Number(name + "/norm");

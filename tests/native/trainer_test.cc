@@ -19,6 +19,7 @@ using sample::Training;
 void CheckSameState(ImageRnn& actual, ImageRnn& expected) {
   const StateDict got = actual.values().Copy();
   const StateDict want = expected.values().Copy();
+  REQUIRE_EQ(got.size(), want.size());
   for (size_t i = 0; i < want.size(); ++i) REQUIRE_SAME(got[i].second, want[i].second);
 }
 
@@ -65,7 +66,8 @@ TEST(MeansAreOverSamplesAndTheLastSmallerBatchCounts) {
     REQUIRE_NEAR(report.batch_loss, by_hand.losses.slice(0, i * 4, seen[i]).mean().item<double>(), kRounding);
     REQUIRE_NEAR(report.loss, by_hand.losses.slice(0, 0, seen[i]).mean().item<double>(), kRounding);
     REQUIRE_NEAR(report.accuracy, by_hand.hits.slice(0, 0, seen[i]).mean().item<double>(), 1e-12);
-    REQUIRE(report.seconds >= 0 && report.seconds <= result.progress.seconds);
+    REQUIRE(report.seconds > (i == 0 ? 0 : reports[static_cast<size_t>(i - 1)].seconds));
+    REQUIRE(report.seconds <= result.progress.seconds);
   }
   REQUIRE(result.completed);
   REQUIRE_EQ(result.progress.samples, kCount);
@@ -297,6 +299,7 @@ TEST(WrongTrainingStateIsRefusedWhole) {
     spoil(bad);
     REQUIRE_THROWS(code, training.trainer().Load(bad));
     const TrainingSnapshot after = training.trainer().Copy();
+    REQUIRE_EQ(after.values.size(), good.values.size());
     for (size_t i = 0; i < good.values.size(); ++i) REQUIRE_SAME(after.values[i].second, good.values[i].second);
     REQUIRE_EQ(after.updates, good.updates);
   };

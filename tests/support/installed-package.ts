@@ -1,6 +1,7 @@
 /** Packages laid out as by npm, without npm: for tests of how they find each other, and of the messages when they do not. */
 import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { ADDON_FILES, searchAddon } from '../../lib/addon/find-addon'
 import { REQUIRED_TORCH_VERSION, searchLibtorch } from '../../lib/addon/find-libtorch'
 import { PLATFORM } from '../../lib/addon/platform'
 import { PACKAGE } from './child-script'
@@ -14,6 +15,8 @@ const { version, dependencies, engines } = JSON.parse(readFileSync(join(REPOSITO
   engines: object
 }
 export const VERSION = version
+/** The addon and the libtorch that these tests run with. */
+export const { folder: ADDON_FOLDER } = searchAddon(REPOSITORY).at(-1) as { folder: string }
 const { libraries: LIBRARIES } = searchLibtorch(REPOSITORY, REPOSITORY).at(-1) as { libraries: string }
 
 /** Writes a package.json. */
@@ -27,18 +30,22 @@ export function packagesIn(path: (...names: string[]) => string) {
   const modules = (...names: string[]) => path('user', 'node_modules', ...names)
   const main = (...names: string[]) => modules('torch-rnn-mnist', ...names)
 
-  /** The package without addon, and without a clone around it. @param addons - Those that it was published with. */
-  function installMain(addons: readonly string[] = [ADDON]): { PACKAGE_UNDER_TEST: string } {
+  /**
+   * The package without addon, and without a clone around it. Returns the variables that make a program use it.
+   *
+   * @param addons - Those that it was published with.
+   */
+  function installMain(addons: readonly string[] = [ADDON]) {
     cpSync(dirname(PACKAGE), main('dist'), { recursive: true })
     const optionalDependencies = Object.fromEntries(addons.map((name) => [name, VERSION]))
     writeManifest(main(), { name: 'torch-rnn-mnist', version: VERSION, optionalDependencies, engines })
     for (const name of Object.keys(dependencies)) symlinkSync(join(REPOSITORY, 'node_modules', name), modules(name))
-    return { PACKAGE_UNDER_TEST: main('dist', 'index.js') }
+    return { PACKAGE_UNDER_TEST: main('dist', 'index.js'), TORCH_RNN_MNIST_ADDON: undefined }
   }
 
   function installAddon(manifest: object = {}, folder = modules(ADDON)): void {
     mkdirSync(folder, { recursive: true })
-    for (const file of ['torch_rnn_mnist.node', 'loader.node']) symlinkSync(join(REPOSITORY, 'build', 'Release', file), join(folder, file))
+    for (const file of Object.values(ADDON_FILES)) symlinkSync(join(ADDON_FOLDER, file), join(folder, file))
     writeManifest(folder, { name: ADDON, version: VERSION, torchRnnMnist: { glibc: '2.0' }, ...manifest })
   }
 

@@ -1,6 +1,6 @@
 /** Builds the C++ parts: the addon with its loader, by cmake-js, and the C++ tests, by CMake alone. */
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { ADDON_FILES, BUILD, CACHE, LIBTORCH_CONTENTS, PLATFORM, ROOT } from '../places.mjs'
 import { filesBelow, hashFiles } from '../stamps.mjs'
 import { buildEnvironment, buildGenerator } from './build-tools.mjs'
@@ -71,6 +71,19 @@ function showCounter(detail) {
   }
 }
 
+/** Runs cmake-js, which configures with the Node-API headers and builds. @param {string[]} options - Of CMake, without -D. */
+async function buildWithNodeApi({ tool, detail }, folder, options) {
+  const cmakeJs = join(ROOT, 'node_modules', 'cmake-js', 'bin', 'cmake-js')
+  const chosen = buildGenerator()
+  const definitions = [`LIBTORCH=${libtorchFolder()}`, ...options].map((option) => `--CD${option}`)
+  await tool({
+    command: process.execPath,
+    args: [cmakeJs, 'build', ...definitions, '-O', folder, ...(chosen === undefined ? [] : ['-G', chosen])],
+    env: buildEnvironment(),
+    onLine: showCounter(detail),
+  })
+}
+
 /** @type {import('../set-up.mjs').Step} */
 export const addon = {
   name: 'addon',
@@ -79,24 +92,22 @@ export const addon = {
   needs: () => TOOLS,
   fingerprint: () => `${addonConfiguration()}\n${hashFiles(ROOT, [...sources(['native', 'cmake']), ...PACKAGES])}`,
   outputs: () => ADDON_FILES,
-  async run({ tool, detail, killedBefore }) {
-    prepareFolder('addon', BUILD, killedBefore, addonConfiguration())
-    const cmakeJs = join(ROOT, 'node_modules', 'cmake-js', 'bin', 'cmake-js')
-    const chosen = buildGenerator()
-    await tool({
-      command: process.execPath,
-      args: [
-        ...[cmakeJs, 'build', `--CDLIBTORCH=${libtorchFolder()}`, `--CDTORCH_RNN_MNIST_WERROR=${ADDON_WARNINGS_FAIL ? 'ON' : 'OFF'}`],
-        ...['-O', BUILD, ...(chosen === undefined ? [] : ['-G', chosen])],
-      ],
-      env: buildEnvironment(),
-      onLine: showCounter(detail),
-    })
+  async run(work) {
+    prepareFolder('addon', BUILD, work.killedBefore, addonConfiguration())
+    await buildWithNodeApi(work, BUILD, [`TORCH_RNN_MNIST_WERROR=${ADDON_WARNINGS_FAIL ? 'ON' : 'OFF'}`])
   },
 }
 
+/** What the C++ tests are made from. */
+const TEST_SOURCES = ['native', 'cmake', 'tests/native', 'tests/fixtures']
+
+/** The file in which CTest finds the tests of a build folder. */
+function testList(folder) {
+  return join(folder, 'tests', 'native', 'CTestTestfile.cmake')
+}
+
 /**
- * A step that builds the C++ tests in one variant.
+ * A step that builds the C++ tests alone, in one variant.
  *
  * @param {string} name - Of the step and of its build folder.
  * @param {string[]} options - Of CMake.
@@ -111,8 +122,8 @@ function nativeTestsStep(name, title, options, needs = TOOLS) {
     folder,
     advice: `${ADVICE} ${WARNING_ADVICE}`,
     needs: () => needs,
-    fingerprint: () => `${configuration()}\n${options}\n${hashFiles(ROOT, sources(['native', 'cmake', 'tests/native', 'tests/fixtures']))}`,
-    outputs: () => [join(folder, 'tests', 'native', 'CTestTestfile.cmake')],
+    fingerprint: () => `${configuration()}\n${options}\n${hashFiles(ROOT, sources(TEST_SOURCES))}`,
+    outputs: () => [testList(folder)],
     async run({ tool, detail, killedBefore }) {
       prepareFolder(name, folder, killedBefore)
       const chosen = buildGenerator()
@@ -139,9 +150,28 @@ export const clangTests = nativeTestsStep(
   ['clang'],
 )
 
-export const addressTests = nativeTestsStep('native-tests-address', 'building the C++ tests with AddressSanitizer and UBSan', [
-  '-DTORCH_RNN_MNIST_SANITIZE=address,undefined',
-])
+const ADDRESS_FOLDER = join(CACHE, 'native-tests-address')
+const ADDRESS_OPTIONS = ['TORCH_RNN_MNIST_SANITIZE=address,undefined', 'TORCH_RNN_MNIST_TESTS=ON', 'TORCH_RNN_MNIST_WERROR=ON']
+
+/**
+ * The C++ tests and the addon with AddressSanitizer and UBSan, in one build because both consist of native/core for the most part.
+ *
+ * @type {import('../set-up.mjs').Step & { folder: string, addon: string }} - `addon` is the folder with the addon's two files.
+ */
+export const addressBuild = {
+  name: 'native-tests-address',
+  title: 'building the C++ tests and the addon with AddressSanitizer and UBSan',
+  folder: ADDRESS_FOLDER,
+  addon: join(ADDRESS_FOLDER, 'Release'),
+  advice: `${ADVICE} ${WARNING_ADVICE}`,
+  needs: () => TOOLS,
+  fingerprint: () => `${configuration()}\n${ADDRESS_OPTIONS}\n${hashFiles(ROOT, [...sources(TEST_SOURCES), ...PACKAGES])}`,
+  outputs: () => [testList(ADDRESS_FOLDER), ...ADDON_FILES.map((file) => join(ADDRESS_FOLDER, 'Release', basename(file)))],
+  async run(work) {
+    prepareFolder(this.name, ADDRESS_FOLDER, work.killedBefore)
+    await buildWithNodeApi(work, ADDRESS_FOLDER, ADDRESS_OPTIONS)
+  },
+}
 
 /** Without libtorch, whose threads ThreadSanitizer does not understand: only the tests of what consists of plain threads and locks. */
 export const threadTests = nativeTestsStep('native-tests-thread', 'building the C++ tests with ThreadSanitizer', [
