@@ -9,7 +9,7 @@ import { buildRecord, isRequiredVersion, type LibtorchPlace, REQUIRED_TORCH_VERS
 import { explainLoadFailure, loadError } from './load-error'
 import { explainMissingAddon } from './missing-addon'
 import { isClone } from './packages'
-import { LIBRARY_NAMES, PLATFORM } from './platform'
+import { LIBRARY_NAMES, PLATFORM, PYTHON } from './platform'
 import { isTrial, tryLibtorch } from './trial'
 
 /** The addon, ready for use. `Binding` is what it exports. */
@@ -139,7 +139,7 @@ function remedy(packageRoot: string): string {
   // A place that the user named ends the search, so only the user can change it.
   if (process.env['LIBTORCH']) return `Set LIBTORCH to a folder with libtorch ${REQUIRED_TORCH_VERSION}, or unset it.`
   if (process.env['LIBTORCH_USE_PYTORCH'] === '1') {
-    return `Install PyTorch ${REQUIRED_TORCH_VERSION} where python3 finds it, or unset LIBTORCH_USE_PYTORCH.`
+    return `Install PyTorch ${REQUIRED_TORCH_VERSION} where ${PYTHON} finds it, or unset LIBTORCH_USE_PYTORCH.`
   }
   if (isClone(packageRoot)) return 'Run `npm run build`.'
   const record = buildRecord(packageRoot)

@@ -190,6 +190,25 @@ describe('the lock of a clone', () => {
   })
 })
 
+describe('npm', () => {
+  const NODE = 'C:\\Program Files\\nodejs\\node.exe'
+
+  test.each([
+    ['the npm that runs the script', { platform: 'win32', env: { npm_execpath: 'npm-cli.js' } }, NODE, ['npm-cli.js', 'ci']],
+    ['else the one on PATH', { platform: 'linux', env: {} }, 'npm', ['ci']],
+    // Node does not start npm.cmd.
+    [
+      'on Windows the one beside Node, without a shell',
+      { platform: 'win32', env: {} },
+      NODE,
+      ['C:\\Program Files\\nodejs\\node_modules\\npm\\bin\\npm-cli.js', 'ci'],
+    ],
+  ])('is %s', async (_, machine, command, args) => {
+    const text = "console.log(JSON.stringify(npmCommand(['ci'], JSON.parse(args[0]))))"
+    expect(await runModule(['npm.mjs'], text, [JSON.stringify({ ...machine, node: NODE })])).toEqual({ command, args })
+  })
+})
+
 describe('a fresh clone on a bare machine', () => {
   /** Runs an npm script there. Its programs are node and small shell scripts, given by name and output. */
   function bootstrap(command: string[], programs: Record<string, string> = {}, libtorch?: string): Promise<Outcome> {
