@@ -6,6 +6,7 @@ import { TorchRnnError } from '../errors'
 import type { ModelOptions } from '../options/options'
 import { abortReason } from './abort'
 import { Callbacks, wouldWaitForItself } from './callbacks'
+import { usableCores } from './usable-cores'
 
 /** Makes a call of the addon with the number by which it can be stopped. */
 export type NativeCallMaker<Result> = (call: number) => Promise<Result>
@@ -27,7 +28,7 @@ export class ModelSession {
   constructor(model: object, options: Required<ModelOptions>) {
     this.#model = model
     this.callbacks = new Callbacks(model)
-    this.native = translated(() => new (native().ImageRnn)(options))
+    this.native = translated(() => new (native().ImageRnn)({ ...options, cores: usableCores() }))
   }
 
   get isDisposed(): boolean {

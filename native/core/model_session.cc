@@ -47,14 +47,14 @@ void PrepareForExit() {
 
 }  // namespace
 
-ModelSession::ModelSession(const ModelOptions& options, torch::Device device, int threads)
-    : options_(options), first_device_(device), threads_(threads) {
+ModelSession::ModelSession(const ModelOptions& options, torch::Device device, int threads, int cores)
+    : options_(options), first_device_(device), threads_(threads), cores_(cores) {
   InstallReusingAllocator();  // Here, before the model's thread starts: other threads read the pointer that it sets.
 }
 
 void ModelSession::Open() noexcept {
   try {
-    PrepareComputeThread(threads_);
+    PrepareComputeThread(threads_, cores_);
     ReuseMemoryOnThisThread();
     PrepareForExit();
     model_ = std::make_unique<ImageRnn>(options_, hooks_);

@@ -14,8 +14,8 @@ namespace torch_rnn_mnist {
 // functions that jobs call. Only `hooks` may be used from other threads.
 class ModelSession {
  public:
-  // Cheap: the network itself is built by Open, on the computing thread.
-  ModelSession(const ModelOptions& options, torch::Device device, int threads);
+  // Cheap: the network itself is built by Open, on the computing thread. `threads` and `cores` are those of PrepareComputeThread.
+  ModelSession(const ModelOptions& options, torch::Device device, int threads, int cores);
 
   // Prepares the computing thread and builds the network. Never throws: model() throws a failure later.
   void Open() noexcept;
@@ -42,6 +42,7 @@ class ModelSession {
   const ModelOptions options_;
   const torch::Device first_device_;
   const int threads_;
+  const int cores_;
   std::shared_ptr<ForwardHooks> hooks_ = std::make_shared<ForwardHooks>();  // Shared with the network.
   std::unique_ptr<ImageRnn> model_;
   std::unique_ptr<Engine> engine_;    // Refers to *model_.

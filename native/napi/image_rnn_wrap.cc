@@ -22,6 +22,7 @@ namespace torch_rnn_mnist {
 namespace {
 
 constexpr int64_t kMaxThreads = 1024;
+constexpr int64_t kMaxCores = 1 << 20;
 
 // Bytes for a network, its gradients and Adam's two moments.
 int64_t BytesOf(const ModelOptions& options) {
@@ -69,9 +70,10 @@ ImageRnnWrap::ImageRnnWrap(const Napi::CallbackInfo& info) : ObjectWrap(info) {
     const ModelOptions options = ReadModelOptions(object);
     const torch::Device device = ResolveDevice(RequireString(object, "device"));
     const auto threads = static_cast<int>(RequireInteger(object, "threads", 0, kMaxThreads));
+    const auto cores = static_cast<int>(RequireInteger(object, "cores", 1, kMaxCores));
     device_ = device.str();
     input_size_ = options.input_size;
-    session_ = std::make_shared<ModelSession>(options, device, threads);
+    session_ = std::make_shared<ModelSession>(options, device, threads, cores);
     queue_ = std::make_shared<JobQueue>(
         ThreadHooks{[session = session_] { session->Open(); }, ModelSession::Rest, [session = session_] { session->Close(); }});
     Environment::Of(env).AddQueue(queue_);
