@@ -99,6 +99,8 @@ export interface NativeDataset {
 export interface NativeModelOptions extends Required<ModelOptions> {
   /** The CPU cores that the process may use: `threads` 0 takes no more threads. */
   cores: number
+  /** The number of CUDA devices where it is known. 0: the addon counts them when it needs to, which can take seconds. */
+  cudaDevices: number
 }
 
 /** One network with its thread. What returns a promise is queued there. */

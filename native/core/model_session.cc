@@ -1,11 +1,14 @@
 #include "native/core/model_session.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <exception>
 #include <mutex>
+#include <utility>
 
 #include "native/core/inference/evaluation.h"
 #include "native/core/inference/prediction.h"
+#include "native/core/runtime/device.h"
 #include "native/core/runtime/job_queue.h"
 #include "native/core/runtime/reusing_allocator.h"
 #include "native/core/runtime/threads.h"
@@ -14,6 +17,9 @@
 
 namespace torch_rnn_mnist {
 namespace {
+
+// Of a training set and a validation set.
+constexpr size_t kMostCopies = 2;
 
 // The smallest possible training and evaluation.
 void UseEverythingOnce() {
@@ -57,6 +63,7 @@ void ModelSession::Open() noexcept {
     PrepareComputeThread(threads_, cores_);
     ReuseMemoryOnThisThread();
     PrepareForExit();
+    StartDevice(first_device_);
     model_ = std::make_unique<ImageRnn>(options_, hooks_);
     model_->MoveTo(first_device_);
     engine_ = std::make_unique<TorchEngine>(*model_);
@@ -67,14 +74,25 @@ void ModelSession::Open() noexcept {
 }
 
 void ModelSession::Rest() {
+  copies_.clear();
   ReleaseThreadPool();
   ReleaseKeptMemory();
+}
+
+void ModelSession::KeepOnDevice(const Dataset& dataset) {
+  const torch::Device device = model().device();
+  if (device.is_cpu()) return;
+  std::shared_ptr<const LabelledImages> copy = dataset.storage().On(device);
+  if (std::find(copies_.begin(), copies_.end(), copy) != copies_.end()) return;
+  if (copies_.size() == kMostCopies) copies_.erase(copies_.begin());
+  copies_.push_back(std::move(copy));
 }
 
 void ModelSession::Close() noexcept {
   trainer_.reset();
   engine_.reset();
   model_.reset();
+  copies_.clear();
   ReleaseKeptMemory();
 }
 
@@ -102,7 +120,9 @@ void ModelSession::StartTraining() {
 
 void ModelSession::MoveTo(torch::Device device) {
   ImageRnn& network = model();
+  StartDevice(device);
   trainer_.reset();  // Its moments are on the old device.
+  copies_.clear();
   network.MoveTo(device);
 }
 

@@ -2,7 +2,9 @@
 
 #include <memory>
 #include <optional>
+#include <vector>
 
+#include "native/core/data/dataset.h"
 #include "native/core/model/image_rnn.h"
 #include "native/core/runtime/error.h"
 #include "native/core/training/engine.h"
@@ -20,7 +22,7 @@ class ModelSession {
   // Prepares the computing thread and builds the network. Never throws: model() throws a failure later.
   void Open() noexcept;
   // Gives the threads and the memory back that only work needs; the next job takes new ones. On the computing thread.
-  static void Rest();
+  void Rest();
   // Frees the network, on the computing thread.
   void Close() noexcept;
 
@@ -29,6 +31,10 @@ class ModelSession {
   Engine& engine();
   // Throws ERR_INVALID_ARGUMENT when StartTraining was not called.
   Trainer& trainer();
+
+  // Keeps the copy of a data set's images on the model's device until the model rests, or two others were used since. Without it, every
+  // epoch and every evaluation would copy them anew. Does nothing on the CPU.
+  void KeepOnDevice(const Dataset& dataset);
 
   // A fresh optimizer for a new training.
   void StartTraining();
@@ -45,8 +51,9 @@ class ModelSession {
   const int cores_;
   std::shared_ptr<ForwardHooks> hooks_ = std::make_shared<ForwardHooks>();  // Shared with the network.
   std::unique_ptr<ImageRnn> model_;
-  std::unique_ptr<Engine> engine_;    // Refers to *model_.
-  std::unique_ptr<Trainer> trainer_;  // Refers to both, so it is destroyed first.
+  std::unique_ptr<Engine> engine_;                             // Refers to *model_.
+  std::unique_ptr<Trainer> trainer_;                           // Refers to both, so it is destroyed first.
+  std::vector<std::shared_ptr<const LabelledImages>> copies_;  // Shared with the batches that are cut from them. The latest last.
   std::optional<Error> open_error_;
 };
 
