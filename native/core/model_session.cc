@@ -1,10 +1,8 @@
 #include "native/core/model_session.h"
 
-#include <algorithm>
 #include <cstdlib>
 #include <exception>
 #include <mutex>
-#include <utility>
 
 #include "native/core/inference/evaluation.h"
 #include "native/core/inference/prediction.h"
@@ -17,9 +15,6 @@
 
 namespace torch_rnn_mnist {
 namespace {
-
-// Of a training set and a validation set.
-constexpr size_t kMostCopies = 2;
 
 // The smallest possible training and evaluation.
 void UseEverythingOnce() {
@@ -74,25 +69,21 @@ void ModelSession::Open() noexcept {
 }
 
 void ModelSession::Rest() {
-  copies_.clear();
+  copies_.Clear();
   ReleaseThreadPool();
   ReleaseKeptMemory();
 }
 
 void ModelSession::KeepOnDevice(const Dataset& dataset) {
   const torch::Device device = model().device();
-  if (device.is_cpu()) return;
-  std::shared_ptr<const LabelledImages> copy = dataset.storage().On(device);
-  if (std::find(copies_.begin(), copies_.end(), copy) != copies_.end()) return;
-  if (copies_.size() == kMostCopies) copies_.erase(copies_.begin());
-  copies_.push_back(std::move(copy));
+  if (!device.is_cpu()) copies_.Keep(dataset.storage(), device);
 }
 
 void ModelSession::Close() noexcept {
   trainer_.reset();
   engine_.reset();
   model_.reset();
-  copies_.clear();
+  copies_.Clear();
   ReleaseKeptMemory();
 }
 
@@ -122,7 +113,7 @@ void ModelSession::MoveTo(torch::Device device) {
   ImageRnn& network = model();
   StartDevice(device);
   trainer_.reset();  // Its moments are on the old device.
-  copies_.clear();
+  copies_.Clear();
   network.MoveTo(device);
 }
 

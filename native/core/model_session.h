@@ -2,7 +2,6 @@
 
 #include <memory>
 #include <optional>
-#include <vector>
 
 #include "native/core/data/dataset.h"
 #include "native/core/model/image_rnn.h"
@@ -32,8 +31,8 @@ class ModelSession {
   // Throws ERR_INVALID_ARGUMENT when StartTraining was not called.
   Trainer& trainer();
 
-  // Keeps the copy of a data set's images on the model's device until the model rests, or two others were used since. Without it, every
-  // epoch and every evaluation would copy them anew. Does nothing on the CPU.
+  // Keeps the copy of a data set's images on the model's device until the model rests, so that not every epoch and every evaluation copies
+  // them anew. Does nothing on the CPU.
   void KeepOnDevice(const Dataset& dataset);
 
   // A fresh optimizer for a new training.
@@ -51,9 +50,9 @@ class ModelSession {
   const int cores_;
   std::shared_ptr<ForwardHooks> hooks_ = std::make_shared<ForwardHooks>();  // Shared with the network.
   std::unique_ptr<ImageRnn> model_;
-  std::unique_ptr<Engine> engine_;                             // Refers to *model_.
-  std::unique_ptr<Trainer> trainer_;                           // Refers to both, so it is destroyed first.
-  std::vector<std::shared_ptr<const LabelledImages>> copies_;  // Shared with the batches that are cut from them. The latest last.
+  std::unique_ptr<Engine> engine_;    // Refers to *model_.
+  std::unique_ptr<Trainer> trainer_;  // Refers to both, so it is destroyed first.
+  DeviceCopies copies_;
   std::optional<Error> open_error_;
 };
 

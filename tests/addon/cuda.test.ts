@@ -56,7 +56,7 @@ describeWithGpu('a GPU', () => {
 
   test.each(DEVICES)('%s computes in float32 unless tf32 is asked for, with both kinds of model in one process', async (device) => {
     const changes = { inputSize: 64, hiddenSize: 256, numLayers: 2 }
-    const images = { data: Float32Array.from({ length: 32 * 8 * 64 }, (_, index) => Math.sin(index)), shape: [32, 8, 64] }
+    const images = { data: Float32Array.from({ length: 32 * 8 * 64 }, (_, index) => Math.sin(index)), shape: [32, 8, 64] as const }
     const [cpu, exact, fast] = [
       createModel(changes),
       createModel({ ...changes, device }),

@@ -33,12 +33,29 @@ TEST(CopiesOnADeviceAreSharedAndFreedByTheirLastUser) {
   std::shared_ptr<const LabelledImages> copy = data->storage().On(device);
   REQUIRE(copy->images.device() == device);
   REQUIRE_EQ(copy.use_count(), 2);  // This one, and the batches'.
-  REQUIRE(batches->Get(0).images.device() == device);
   const std::weak_ptr<const LabelledImages> freed = copy;
   batches.reset();
   copy.reset();
   REQUIRE(freed.expired());  // Although the data set still lives.
   REQUIRE(data->storage().On(device)->labels.device() == device);
+}
+
+TEST(TheTwoCopiesThatWereUsedLastAreKept) {
+  const torch::Device device(torch::kMeta);
+  const std::vector<std::shared_ptr<const Dataset>> data = {sample::Data(2), sample::Data(3), sample::Data(4)};
+  std::vector<std::weak_ptr<const LabelledImages>> copies;
+  DeviceCopies kept;
+  for (const size_t index : {0, 1, 0, 2}) {
+    kept.Keep(data[index]->storage(), device);
+    kept.Keep(data[index]->storage(), device);  // Counts once.
+    copies.push_back(data[index]->storage().On(device));
+  }
+  REQUIRE(!copies[0].expired());  // Used again since.
+  REQUIRE(copies[1].expired());
+  REQUIRE(!copies[3].expired());
+  kept.Clear();
+  REQUIRE(copies[0].expired());
+  REQUIRE(copies[3].expired());
 }
 
 TEST(StorageReleasesItsOwnerLast) {

@@ -42,6 +42,14 @@ std::shared_ptr<const LabelledImages> ImageStorage::On(torch::Device device) con
   return copy;
 }
 
+void DeviceCopies::Keep(const ImageStorage& storage, torch::Device device) {
+  constexpr size_t kMost = 2;
+  std::shared_ptr<const LabelledImages> copy = storage.On(device);
+  std::erase(copies_, copy);
+  if (copies_.size() == kMost) copies_.erase(copies_.begin());
+  copies_.push_back(std::move(copy));
+}
+
 Dataset::Dataset(std::shared_ptr<const ImageStorage> storage)
     : storage_(std::move(storage)), count_(storage_->size()), max_label_(FindMaxLabel()) {}
 

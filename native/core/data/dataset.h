@@ -37,6 +37,16 @@ class ImageStorage {
   mutable std::vector<std::weak_ptr<const LabelledImages>> copies_;  // Guarded by mutex_; one for each device.
 };
 
+// Keeps the copies on a device that were used last: of a training set and a validation set.
+class DeviceCopies {
+ public:
+  void Keep(const ImageStorage& storage, torch::Device device);
+  void Clear() { copies_.clear(); }
+
+ private:
+  std::vector<std::shared_ptr<const LabelledImages>> copies_;  // Shared with the batches that are cut from them. The latest last.
+};
+
 // A view of some samples of a storage, in any order. Copies no images. Immutable.
 class Dataset {
  public:
