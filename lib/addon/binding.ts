@@ -95,6 +95,14 @@ export interface NativeDataset {
   readonly nativeDataset: never
 }
 
+/** What a network is made of, and where it computes. */
+export interface NativeModelOptions extends Required<ModelOptions> {
+  /** The CPU cores that the process may use: `threads` 0 takes no more threads. */
+  cores: number
+  /** The number of CUDA devices where it is known. 0: the addon counts them when it needs to, which can take seconds. */
+  cudaDevices: number
+}
+
 /** One network with its thread. What returns a promise is queued there. */
 export interface NativeImageRnn {
   /** As resolved at construction: "cpu" or "cuda:0". */
@@ -130,7 +138,7 @@ export interface NativeBinding {
     labels: NativeInput,
   ) => NativeStorage
   readonly Dataset: new (storage: NativeStorage, samples: Uint32Array | { readonly first: number; readonly count: number }) => NativeDataset
-  readonly ImageRnn: new (options: Required<ModelOptions>) => NativeImageRnn
+  readonly ImageRnn: new (options: NativeModelOptions) => NativeImageRnn
   cudaDeviceCount(): number
   /** What libtorch computes with on the CPU: the instruction set it chose ("AVX2"), and its BLAS ("mkl"). */
   cpuBackend(): { capability: string; blas: string }

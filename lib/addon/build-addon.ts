@@ -8,6 +8,7 @@ import { toFileSystemError } from '../files/regular-file'
 import { ADDON_FILES } from './find-addon'
 import { type BuildRecord, buildRecord, findPyTorch, REQUIRED_TORCH_VERSION } from './find-libtorch'
 import { isClone, resolvePackage } from './packages'
+import { PYTHON } from './platform'
 import { runTrial } from './trial'
 
 /** The npm packages that a build needs, besides CMake and a compiler. They are no dependencies: a prebuilt addon needs neither. */
@@ -70,7 +71,7 @@ function findHeaders(given: string | undefined): string {
 function pyTorchFolder(): string {
   const { libraries, description, problem } = findPyTorch()
   if (libraries !== undefined) return dirname(libraries)
-  throw cannotBuild(`${description}: ${problem}`, `Install PyTorch ${REQUIRED_TORCH_VERSION} where python3 finds it.`)
+  throw cannotBuild(`${description}: ${problem}`, `Install PyTorch ${REQUIRED_TORCH_VERSION} where ${PYTHON} finds it.`)
 }
 
 /** The folders of {@link BUILD_TOOLS}. They are looked for from the package's folder and from the current one. */

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { isClone, resolvePackage, type TriedPlace } from './packages'
-import { LIBRARY_NAMES, PLATFORM } from './platform'
+import { LIBRARY_NAMES, PLATFORM, PYTHON } from './platform'
 
 /** The version of libtorch that the addon is built for. The C++ ABI of another version differs. */
 export const REQUIRED_TORCH_VERSION = '2.15.0'
@@ -89,15 +89,15 @@ export function versionProblem(version: string): string {
 // find_spec does not import torch, which would take seconds.
 const FIND_TORCH = "import importlib.util as u; s = u.find_spec('torch'); print(s.submodule_search_locations[0] if s else '')"
 
-/** The libtorch in the PyTorch that python3 finds. `rnn-mnist-train build` uses it too: PyTorch brings the headers. */
+/** The libtorch in the PyTorch that Python finds. `rnn-mnist-train build` uses it too: PyTorch brings the headers. */
 export function findPyTorch(): LibtorchPlace {
-  const description = 'the PyTorch of python3 (LIBTORCH_USE_PYTORCH=1)'
+  const description = `the PyTorch of ${PYTHON} (LIBTORCH_USE_PYTORCH=1)`
   try {
-    const folder = execFileSync('python3', ['-c', FIND_TORCH], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }).trim()
-    if (folder === '') return { description, problem: 'python3 has no torch' }
+    const folder = execFileSync(PYTHON, ['-c', FIND_TORCH], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }).trim()
+    if (folder === '') return { description, problem: `${PYTHON} has no torch` }
     return checkPlace(`${description}, ${folder}`, join(folder, 'lib'))
   } catch (error) {
-    return { description, problem: `python3 could not be asked: ${(error as Error).message.split('\n')[0]}` }
+    return { description, problem: `${PYTHON} could not be asked: ${(error as Error).message.split('\n')[0]}` }
   }
 }
 

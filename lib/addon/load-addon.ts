@@ -1,7 +1,7 @@
 /** Loads the addon and the libtorch that it needs, in the right order. */
 import { existsSync } from 'node:fs'
 import { endianness } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { debuglog } from 'node:util'
 import { TorchRnnError } from '../errors'
 import { ADDON_FILES, type AddonPlace, searchAddon } from './find-addon'
@@ -9,7 +9,7 @@ import { buildRecord, isRequiredVersion, type LibtorchPlace, REQUIRED_TORCH_VERS
 import { explainLoadFailure, loadError } from './load-error'
 import { explainMissingAddon } from './missing-addon'
 import { isClone } from './packages'
-import { LIBRARY_NAMES, PLATFORM } from './platform'
+import { LIBRARY_NAMES, PLATFORM, PYTHON } from './platform'
 import { isTrial, tryLibtorch } from './trial'
 
 /** The addon, ready for use. `Binding` is what it exports. */
@@ -19,6 +19,8 @@ export interface LoadedAddon<Binding> {
   readonly libraries: string
   /** Why there may be no CUDA device. */
   readonly cudaProblem: string
+  /** The number of CUDA devices as a trial counted them; 0 when it is not known. */
+  readonly cudaDevices: number
 }
 
 /** What loader.node exports: it opens libtorch before the addon, which is linked with it, is loaded. */
@@ -27,9 +29,19 @@ interface NativeLoader {
   open(path: string): void
   /** The version of an open libtorch_cpu. */
   torchVersion(path: string): string
-  /** The first folder that any thread of this process claimed. */
-  claim(libraries: string): string
+  /** Opens libtorch in a folder, after its dependencies. Returns its path, or that of the libtorch that this process has opened before. */
+  openLibtorch(folder: string, dependencies: readonly string[], libtorch: string): string
+  /** Sets an environment variable of the process unless it is set. */
+  setDefault(name: string, value: string): void
 }
+
+type UsableLibtorch = LibtorchPlace & { readonly libraries: string }
+
+/** What is wrong when CUDA is open and there is no device all the same. */
+const CUDA_IS_OPEN = 'libtorch with CUDA is loaded, but finds no GPU that it can use'
+
+/** One of the two settings with which cuBLAS is deterministic, by its documentation. It reads the environment when it is first used. */
+const CUBLAS_SETTING = ['CUBLAS_WORKSPACE_CONFIG', ':4096:8'] as const
 
 const debug = debuglog('torch-rnn-mnist')
 
@@ -43,14 +55,14 @@ export function loadAddon<Binding>(packageRoot: string): LoadedAddon<Binding> {
   if (trial.loadError !== undefined) throw new TorchRnnError('ERR_LIBRARY_LOAD', trial.loadError)
   if (trial.problem !== undefined) throw doesNotLoad(place, trial.problem, advice)
   const loader = requireAddon<NativeLoader>(join(addon.folder, ADDON_FILES.loader), addon, advice)
-  // Two copies of libtorch in one process would corrupt each other: all threads use the first one.
-  const libraries = loader.claim(place.libraries)
   debug('addon: %s', addon.folder)
+  const libraries = openLibtorch(loader, place, advice)
   debug('libtorch: %s', libraries)
-  openLibtorch(loader, libraries, place, advice)
   const cudaProblem = trial.cudaProblem ?? tryToOpenCuda(loader, libraries)
   debug('CUDA: %s', cudaProblem) // The CPU works without it.
-  return { binding: requireAddon<Binding>(join(addon.folder, ADDON_FILES.addon), addon, advice), libraries, cudaProblem }
+  const isTried = libraries === place.libraries && cudaProblem === CUDA_IS_OPEN
+  const binding = requireAddon<Binding>(join(addon.folder, ADDON_FILES.addon), addon, advice)
+  return { binding, libraries, cudaProblem, cudaDevices: isTried ? (trial.cudaDevices ?? 0) : 0 }
 }
 
 /** Model files are little-endian, and their values are read and written without a conversion. */
@@ -71,24 +83,44 @@ function findAddon(packageRoot: string): AddonPlace & { readonly folder: string 
   })
 }
 
-function findLibtorch(packageRoot: string, addonFolder: string, advice: string): LibtorchPlace & { readonly libraries: string } {
+function findLibtorch(packageRoot: string, addonFolder: string, advice: string): UsableLibtorch {
   const places = searchLibtorch(packageRoot, addonFolder)
   const place = places.at(-1)
   if (place?.libraries !== undefined) return { ...place, libraries: place.libraries }
   throw loadError({ problem: 'no libtorch was found', places, advice })
 }
 
-function openLibtorch(loader: NativeLoader, libraries: string, place: LibtorchPlace, advice: string): void {
-  const cpu = join(libraries, LIBRARY_NAMES.cpu)
+/**
+ * Opens the libtorch of a place. A process can have only one: if another thread, another copy of this package or another package has opened
+ * one, that one is used, provided that it is of the right version.
+ *
+ * @returns The folder of the libraries.
+ */
+function openLibtorch(loader: NativeLoader, place: UsableLibtorch, advice: string): string {
+  const { dependencies, cpu } = LIBRARY_NAMES
+  const wanted = join(place.libraries, cpu)
+  let opened = wanted
   try {
-    for (const name of LIBRARY_NAMES.dependencies) openIfThere(loader, join(libraries, name))
-    loader.open(cpu)
-    const version = loader.torchVersion(cpu)
+    opened = loader.openLibtorch(place.libraries, dependencies, cpu)
+    const version = loader.torchVersion(opened)
     if (!isRequiredVersion(version)) throw new Error(versionProblem(version))
+    return dirname(opened)
   } catch (error) {
+    if (opened !== wanted) throw doesNotFit(opened, place, (error as Error).message)
     const explained = explainLoadFailure((error as Error).message)
     throw doesNotLoad(place, explained.problem, explained.advice ?? advice, error)
   }
+}
+
+function doesNotFit(opened: string, { description, libraries }: UsableLibtorch, problem: string): TorchRnnError {
+  return loadError({
+    problem: 'this process has already opened another libtorch, and it can have only one',
+    places: [
+      { description: `open in this process, ${opened}`, problem },
+      { description, problem: `not opened, ${libraries}` },
+    ],
+    advice: `Use torch-rnn-mnist in a process of its own (child_process.fork), or have all packages use libtorch ${REQUIRED_TORCH_VERSION}.`,
+  })
 }
 
 function doesNotLoad({ description }: LibtorchPlace, problem: string, advice: string, cause?: unknown) {
@@ -112,17 +144,12 @@ function tryToOpenCuda(loader: NativeLoader, libraries: string): string {
     return `libtorch has CUDA, but there is no NVIDIA driver (${LIBRARY_NAMES.cudaDriver} does not load)`
   }
   try {
+    loader.setDefault(...CUBLAS_SETTING)
     for (const path of paths) loader.open(path)
   } catch (error) {
     return `libtorch's CUDA libraries do not load: ${(error as Error).message}`
   }
-  return 'libtorch with CUDA is loaded, but finds no GPU that it can use'
-}
-
-function openIfThere(loader: NativeLoader, path: string): void {
-  if (!existsSync(path)) return
-  debug('opening %s', path)
-  loader.open(path)
+  return CUDA_IS_OPEN
 }
 
 function requireAddon<Addon>(path: string, place: AddonPlace, advice: string): Addon {
@@ -139,7 +166,7 @@ function remedy(packageRoot: string): string {
   // A place that the user named ends the search, so only the user can change it.
   if (process.env['LIBTORCH']) return `Set LIBTORCH to a folder with libtorch ${REQUIRED_TORCH_VERSION}, or unset it.`
   if (process.env['LIBTORCH_USE_PYTORCH'] === '1') {
-    return `Install PyTorch ${REQUIRED_TORCH_VERSION} where python3 finds it, or unset LIBTORCH_USE_PYTORCH.`
+    return `Install PyTorch ${REQUIRED_TORCH_VERSION} where ${PYTHON} finds it, or unset LIBTORCH_USE_PYTORCH.`
   }
   if (isClone(packageRoot)) return 'Run `npm run build`.'
   const record = buildRecord(packageRoot)

@@ -1,6 +1,6 @@
 /** Errors of the addon on their way to the user. */
 import { type ErrorCode, TorchRnnError } from '../errors'
-import { describeCuda, native } from './native'
+import { describeCuda, knownCudaDevices, native } from './native'
 
 /** What native code throws or rejects with. */
 interface NativeError {
@@ -33,8 +33,8 @@ export function callerOf(method: (...args: never[]) => unknown): Caller {
 /** An error of the addon as a {@link TorchRnnError}, with the stack of the caller where it is given; everything else as it is. */
 export function toPublicError(error: unknown, caller?: Caller): unknown {
   if (!isNativeError(error)) return error
-  const message =
-    error.code === 'ERR_DEVICE_UNAVAILABLE' && native().cudaDeviceCount() === 0 ? `${error.message} Why: ${describeCuda()}.` : error.message
+  const lacksCuda = error.code === 'ERR_DEVICE_UNAVAILABLE' && (knownCudaDevices() || native().cudaDeviceCount()) === 0
+  const message = lacksCuda ? `${error.message} Why: ${describeCuda()}.` : error.message
   const result = new TorchRnnError(error.code, message, error.detail === undefined ? {} : { detail: error.detail })
   if (caller !== undefined) result.stack = `${result.name}: ${result.message}\n${caller.stack.split('\n').slice(1).join('\n')}`
   return result

@@ -25,6 +25,11 @@ export function describeCuda(): string {
   return loaded?.cudaProblem ?? 'libtorch is not loaded yet'
 }
 
+/** The number of CUDA devices where it is known without starting the driver; else 0. */
+export function knownCudaDevices(): number {
+  return loaded?.cudaDevices ?? 0
+}
+
 /** The folder of the libtorch that is loaded; empty before that. */
 export function loadedLibraries(): string {
   return loaded?.libraries ?? ''

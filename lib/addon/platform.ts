@@ -3,6 +3,14 @@
 /** The running platform, as the names of its packages end: "linux-x64". */
 export const PLATFORM = `${process.platform}-${process.arch}`
 
+/** What the program of Python 3 is called on a platform such as "linux-x64". On Windows, `python3` only opens a shop. */
+export function pythonName(platform: string): string {
+  return platform.startsWith('win32-') ? 'python' : 'python3'
+}
+
+/** What it is called on the running platform. */
+export const PYTHON = pythonName(PLATFORM)
+
 /** File names of libtorch's libraries on one platform. */
 interface LibraryNames {
   /** What libtorch needs beside itself, in the order in which it must be opened. What is not there is skipped. */

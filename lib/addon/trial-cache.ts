@@ -23,6 +23,8 @@ export interface TrialResult {
   readonly loadError?: string
   /** Why its CUDA libraries must not be opened, although it works on the CPU. */
   readonly cudaProblem?: string
+  /** The number of CUDA devices; absent when there is none. To count them starts the driver. */
+  readonly cudaDevices?: number
 }
 
 interface Entry {

@@ -68,7 +68,9 @@ function judge(trial: Trial | undefined): TrialResult {
   if (trial.report === undefined) return { problem: `a process that tried it ${trial.death}` }
   const { report } = trial
   if (report.problem !== undefined) return report.isLoadError ? { loadError: report.problem } : { problem: report.problem }
-  return trial.cudaDeath === undefined ? {} : { cudaProblem: describeCudaDeath(trial.cudaDeath) }
+  if (trial.cudaDeath !== undefined) return { cudaProblem: describeCudaDeath(trial.cudaDeath) }
+  const { cudaDevices } = report.facts
+  return cudaDevices > 0 ? { cudaDevices } : {}
 }
 
 /** Why CUDA is not used after a trial that ended like this. */

@@ -11,6 +11,7 @@ import { findNewestModel, requireNewestModel } from '../runs/run-folder'
 import type { SharedFlags } from './define-command'
 import { describeNetwork, type StartEvent, startOf } from './events'
 import type { Reporter } from './reporter'
+import { warnOfThreads } from './thread-warning'
 
 /** The flags of a command that reads a model. */
 export type ModelFlags = SharedFlags & Resolved<ReturnType<typeof modelOption>>
@@ -54,6 +55,7 @@ export async function withModel(
     const threads = await model.threadCount()
     const facts = { device, engine, threads, parameters: parameterCount(options), testSamples: test.length, options }
     reporter.step(startOf(settings.command, file === undefined ? facts : { ...facts, model: file }), describeStart)
+    warnOfThreads(flags.threads, device, reporter)
     await use({ model, test, trained: file !== undefined })
   } finally {
     model.dispose()

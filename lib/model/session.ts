@@ -1,11 +1,12 @@
 /** The part of a model that users do not see: its object in the addon, and the rules for calling that. */
 import type { NativeImageRnn } from '../addon/binding'
-import { native } from '../addon/native'
+import { knownCudaDevices, native } from '../addon/native'
 import { type Caller, toPublicError, translated } from '../addon/native-errors'
 import { TorchRnnError } from '../errors'
 import type { ModelOptions } from '../options/options'
 import { abortReason } from './abort'
 import { Callbacks, wouldWaitForItself } from './callbacks'
+import { usableCores } from './usable-cores'
 
 /** Makes a call of the addon with the number by which it can be stopped. */
 export type NativeCallMaker<Result> = (call: number) => Promise<Result>
@@ -27,7 +28,7 @@ export class ModelSession {
   constructor(model: object, options: Required<ModelOptions>) {
     this.#model = model
     this.callbacks = new Callbacks(model)
-    this.native = translated(() => new (native().ImageRnn)(options))
+    this.native = translated(() => makeNative(options))
   }
 
   get isDisposed(): boolean {
@@ -106,4 +107,9 @@ export class ModelSession {
     this.#isDisposed = true
     await this.native.dispose()
   }
+}
+
+function makeNative(options: Required<ModelOptions>): NativeImageRnn {
+  const { ImageRnn } = native() // First: only then is the number of devices known.
+  return new ImageRnn({ ...options, cores: usableCores(), cudaDevices: knownCudaDevices() })
 }

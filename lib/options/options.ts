@@ -12,8 +12,16 @@ export interface PlacementOptions {
   device?: string
   /** What trains: `'torch'` is nn::RNN with autograd, on any device; `'auto'` takes the fastest there is. Default `'auto'`. */
   engine?: 'auto' | 'torch'
-  /** Threads of one operation on the CPU; 0 leaves it to libtorch. Default 0. */
+  /**
+   * Threads of one operation on the CPU; more of them than cores make it slower. 0 takes as many as libtorch finds cores, but no more than
+   * the process may use: its CPU affinity and the quota of its container count. Default 0.
+   */
   threads?: number
+  /**
+   * How a GPU multiplies the matrices of the recurrent layers: `'float32'`, or `'tf32'`, which rounds the operands to 10 bits of mantissa and
+   * is faster on NVIDIA's Ampere and newer. The CPU computes in float32 with either. Default `'float32'`.
+   */
+  precision?: 'float32' | 'tf32'
 }
 
 /** What a model is made of and where it computes. Everything is optional; the defaults are the tutorial's network. */
@@ -83,7 +91,19 @@ const placement = {
     summary: 'where to compute: auto, cpu, cuda or cuda:N',
   },
   engine: { kind: 'choice', choices: ['auto', 'torch'], default: 'auto', summary: 'what trains: torch is libtorch on any device' },
-  threads: { kind: 'integer', min: 0, max: 1024, default: 0, summary: 'CPU threads of one operation; 0: libtorch decides' },
+  threads: {
+    kind: 'integer',
+    min: 0,
+    max: 1024,
+    default: 0,
+    summary: 'CPU threads of one operation; 0: one for each core that may be used',
+  },
+  precision: {
+    kind: 'choice',
+    choices: ['float32', 'tf32'],
+    default: 'float32',
+    summary: 'of matrix products on a GPU: tf32 is faster and less exact; the CPU always takes float32',
+  },
 } as const satisfies TableFor<PlacementOptions>
 
 const batchSizes = { kind: 'integer', min: 1, max: 65536 } as const

@@ -6,6 +6,7 @@
 
 #include "native/core/inference/evaluation.h"
 #include "native/core/inference/prediction.h"
+#include "native/core/runtime/device.h"
 #include "native/core/runtime/job_queue.h"
 #include "native/core/runtime/reusing_allocator.h"
 #include "native/core/runtime/threads.h"
@@ -47,16 +48,17 @@ void PrepareForExit() {
 
 }  // namespace
 
-ModelSession::ModelSession(const ModelOptions& options, torch::Device device, int threads)
-    : options_(options), first_device_(device), threads_(threads) {
+ModelSession::ModelSession(const ModelOptions& options, torch::Device device, int threads, int cores)
+    : options_(options), first_device_(device), threads_(threads), cores_(cores) {
   InstallReusingAllocator();  // Here, before the model's thread starts: other threads read the pointer that it sets.
 }
 
 void ModelSession::Open() noexcept {
   try {
-    PrepareComputeThread(threads_);
+    PrepareComputeThread(threads_, cores_);
     ReuseMemoryOnThisThread();
     PrepareForExit();
+    StartDevice(first_device_);
     model_ = std::make_unique<ImageRnn>(options_, hooks_);
     model_->MoveTo(first_device_);
     engine_ = std::make_unique<TorchEngine>(*model_);
@@ -67,14 +69,21 @@ void ModelSession::Open() noexcept {
 }
 
 void ModelSession::Rest() {
+  copies_.Clear();
   ReleaseThreadPool();
   ReleaseKeptMemory();
+}
+
+void ModelSession::KeepOnDevice(const Dataset& dataset) {
+  const torch::Device device = model().device();
+  if (!device.is_cpu()) copies_.Keep(dataset.storage(), device);
 }
 
 void ModelSession::Close() noexcept {
   trainer_.reset();
   engine_.reset();
   model_.reset();
+  copies_.Clear();
   ReleaseKeptMemory();
 }
 
@@ -102,7 +111,9 @@ void ModelSession::StartTraining() {
 
 void ModelSession::MoveTo(torch::Device device) {
   ImageRnn& network = model();
+  StartDevice(device);
   trainer_.reset();  // Its moments are on the old device.
+  copies_.Clear();
   network.MoveTo(device);
 }
 

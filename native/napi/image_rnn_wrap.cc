@@ -22,6 +22,8 @@ namespace torch_rnn_mnist {
 namespace {
 
 constexpr int64_t kMaxThreads = 1024;
+constexpr int64_t kMaxCores = 1 << 20;
+constexpr int64_t kMaxCudaDevices = 128;
 
 // Bytes for a network, its gradients and Adam's two moments.
 int64_t BytesOf(const ModelOptions& options) {
@@ -67,13 +69,15 @@ ImageRnnWrap::ImageRnnWrap(const Napi::CallbackInfo& info) : ObjectWrap(info) {
   Guarded(env, [&] {
     const Napi::Object object = RequireObject(info[0], "options");
     const ModelOptions options = ReadModelOptions(object);
-    const torch::Device device = ResolveDevice(RequireString(object, "device"));
+    const auto cuda_devices = static_cast<int>(RequireInteger(object, "cudaDevices", 0, kMaxCudaDevices));
+    const torch::Device device = ResolveDevice(RequireString(object, "device"), cuda_devices);
     const auto threads = static_cast<int>(RequireInteger(object, "threads", 0, kMaxThreads));
+    const auto cores = static_cast<int>(RequireInteger(object, "cores", 1, kMaxCores));
     device_ = device.str();
     input_size_ = options.input_size;
-    session_ = std::make_shared<ModelSession>(options, device, threads);
-    queue_ = std::make_shared<JobQueue>(
-        ThreadHooks{[session = session_] { session->Open(); }, ModelSession::Rest, [session = session_] { session->Close(); }});
+    session_ = std::make_shared<ModelSession>(options, device, threads, cores);
+    queue_ = std::make_shared<JobQueue>(ThreadHooks{[session = session_] { session->Open(); }, [session = session_] { session->Rest(); },
+                                                    [session = session_] { session->Close(); }});
     Environment::Of(env).AddQueue(queue_);
     ReportMemory(env, BytesOf(options));
   });
@@ -136,6 +140,7 @@ Napi::Value ImageRnnWrap::Evaluate(const Napi::CallbackInfo& info) {
     const std::shared_ptr<const Dataset> dataset = DatasetWrap::Read(info[0]);
     const auto [call, batch_size] = ReadCallOptions(info[1]);
     const auto work = [dataset, batch_size = batch_size](ModelSession& session, const std::shared_ptr<StopSignal>& stop) {
+      session.KeepOnDevice(*dataset);
       return torch_rnn_mnist::Evaluate(session.model(), session.engine(), *dataset, batch_size, stop);
     };
     return Queue(info, work, EvaluationToJavaScript, call);
@@ -165,6 +170,7 @@ Napi::Value ImageRnnWrap::TrainBatches(const Napi::CallbackInfo& info) {
       callback = std::make_shared<Callback>(info.Env(), RequireFunction(info[2], "onProgress"), Environment::Hold::kStrong);
     }
     const auto work = [dataset, range, callback](ModelSession& session, const std::shared_ptr<StopSignal>& stop) {
+      session.KeepOnDevice(*dataset);
       if (!callback) return session.trainer().Run(dataset, range, stop, {});
       ProgressReporter reporter(callback, stop);
       RangeResult result = session.trainer().Run(dataset, range, stop, [&](const TrainProgress& progress) { reporter.Report(progress); });
@@ -205,8 +211,9 @@ Napi::Value ImageRnnWrap::LoadStateDict(const Napi::CallbackInfo& info) {
 
 Napi::Value ImageRnnWrap::MoveTo(const Napi::CallbackInfo& info) {
   return Guarded(info.Env(), [&] {
-    const torch::Device device = ResolveDevice(RequireString(RequireObject(info[0], "options"), "device"));
-    const auto work = [device](ModelSession& session, const std::shared_ptr<StopSignal>&) {
+    const std::string wish = RequireString(RequireObject(info[0], "options"), "device");
+    const auto work = [wish](ModelSession& session, const std::shared_ptr<StopSignal>&) {
+      const torch::Device device = ResolveDevice(wish);  // Here, because it may start the driver.
       session.MoveTo(device);
       return device.str();
     };

@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
 import { Command, Option } from 'commander'
+import { PYTHON } from '../bootstrap/places.mjs'
 import { BenchError } from './bench-error.mjs'
 import { describeMachine, findPython, PROGRAM } from './machine.mjs'
 import { inTurns, ratios, spread } from './measure.mjs'
@@ -151,7 +152,7 @@ async function run(options) {
 export function trainingCommand() {
   return new Command('training')
     .summary('the whole work, rnn-mnist-train from start to exit on all of MNIST, against the tutorial in Python')
-    .addOption(pythonOption('a Python with torch and numpy').default('python3'))
+    .addOption(pythonOption('a Python with torch and numpy').default(PYTHON))
     .addOption(integerOption('epochs', 'passes over the 60,000 images', 3))
     .addOption(integerOption('batch-size', 'images a step', 128, { max: 65_536 }))
     .addOption(roundsOption(3))

@@ -55,6 +55,27 @@ describeWithGpu('a GPU', () => {
     await model.train(DATA, { epochs: 1 })
   })
 
+  test.each(DEVICES)('%s computes in float32 unless tf32 is asked for, with both kinds of model in one process', async (device) => {
+    const changes = { inputSize: 64, hiddenSize: 256, numLayers: 2 }
+    const images = { data: Float32Array.from({ length: 32 * 8 * 64 }, (_, index) => Math.sin(index)), shape: [32, 8, 64] as const }
+    const [cpu, exact, fast] = [
+      createModel(changes),
+      createModel({ ...changes, device }),
+      createModel({ ...changes, device, precision: 'tf32' }),
+    ]
+    const [expected, first, rounded, second] = await Promise.all([cpu, exact, fast, exact].map((model) => model.forward(images)))
+    if (expected === undefined || first === undefined || rounded === undefined || second === undefined) throw new Error('no logits')
+    expectClose(first.data, expected.data, LOGITS)
+    expectClose(rounded.data, expected.data, { atol: 0.05 })
+    expect(second).toEqual(first)
+  })
+
+  test.each(DEVICES)('%s repeats a training bit for bit', async (device) => {
+    const [first, second] = [createModel({ device }), createModel({ device })]
+    expect(await lossesOf(first)).toEqual(await lossesOf(second))
+    expect(await first.stateDict()).toEqual(await second.stateDict())
+  })
+
   test('is what auto takes', () => {
     expect(createModel({ device: 'auto' }).device).toBe('cuda:0')
   })
@@ -84,6 +105,11 @@ describeWithoutGpu('without a GPU', () => {
         'Why:',
       )
     }
+  })
+
+  test('a model takes either precision, and computes the same', async () => {
+    const [exact, fast] = [createModel(), createModel({ precision: 'tf32' })]
+    expect(await fast.forward(smallImages(3))).toEqual(await exact.forward(smallImages(3)))
   })
 
   test('auto is the CPU', () => {

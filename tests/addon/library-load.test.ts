@@ -2,7 +2,7 @@
 import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { REQUIRED_TORCH_VERSION, searchLibtorch } from '../../lib/addon/find-libtorch'
-import { LIBRARY_NAMES } from '../../lib/addon/platform'
+import { LIBRARY_NAMES, pythonName } from '../../lib/addon/platform'
 import { runScript, WELL_ENDED } from '../support/child-script'
 import { expectLoads, loadFailure } from '../support/load-failure'
 import { REPOSITORY } from '../support/run-program'
@@ -86,6 +86,14 @@ describe('LIBTORCH', () => {
     const outcome = await runScript(body, { env: { ...CLEAN, LIBTORCH: path('empty'), CORRECT: dirname(LIBRARIES) } })
     expect(outcome).toMatchObject({ ...WELL_ENDED, stdout: expect.stringContaining('1 [ 2, 3 ]') })
   })
+})
+
+test.each([
+  ['linux-x64', 'python3'],
+  ['darwin-arm64', 'python3'],
+  ['win32-x64', 'python'],
+])('Python is on %s called %s', (platform, name) => {
+  expect(pythonName(platform)).toBe(name)
 })
 
 describe('LIBTORCH_USE_PYTORCH=1', () => {

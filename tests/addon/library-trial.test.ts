@@ -83,6 +83,40 @@ onLinux('a trial', () => {
     expect((await expectLoads(env())).stderr).not.toContain('remembered')
   })
 
+  test('tells how many CUDA devices there are, so that the driver need not start on the JavaScript thread', async () => {
+    makeLibtorch()
+    for (const name of ['libc10_cuda.so', 'libtorch_cuda.so']) {
+      execFileSync('cc', ['-shared', '-fPIC', '-x', 'c', '-', '-o', path('libtorch', 'lib', name)], { input: 'int nothing;\n' })
+    }
+    const settings = env({ TORCH_RNN_MNIST_CUDA: '1' })
+    await expectLoads(settings)
+    // As if the trial had found three, which nobody else can find here.
+    const [folder] = readdirSync(path('tmp')) as [string]
+    const [file] = readdirSync(path('tmp', folder)) as [string]
+    const trial = JSON.parse(readFileSync(path('tmp', folder, file), 'utf8'))
+    writeFileSync(path('tmp', folder, file), JSON.stringify({ ...trial, result: { cudaDevices: 3 } }))
+    const body = `
+      try { new ImageRNN({ ...options, device: 'cuda:3' }) } catch ({ code, message }) { console.log(code, message) }
+      const model = new ImageRNN({ ...options, device: 'cuda:2' })
+      console.log(model.device)
+      await model.stateDict().catch(({ code, message }) => console.log(code, message))
+      console.log(process.env.CUBLAS_WORKSPACE_CONFIG)
+    `
+    const { stdout } = await runScript(body, { env: { ...settings, CUBLAS_WORKSPACE_CONFIG: undefined } })
+    expect(stdout.split('\n')).toEqual([
+      'ERR_DEVICE_UNAVAILABLE cuda:3 was asked for but this machine has 3 CUDA devices (cuda:0 to cuda:2).',
+      'cuda:2',
+      // The model's thread looks for it.
+      'ERR_DEVICE_UNAVAILABLE cuda:2 was asked for but this machine has no CUDA device that libtorch can use.',
+      ':4096:8',
+      '',
+    ])
+    const kept = await runScript('new ImageRNN(options); console.log(process.env.CUBLAS_WORKSPACE_CONFIG)', {
+      env: { ...settings, CUBLAS_WORKSPACE_CONFIG: ':16:8' },
+    })
+    expect(kept.stdout).toBe(':16:8\n')
+  })
+
   test('is repeated when the file that remembers it is damaged', async () => {
     makeLibtorch()
     await expectLoads(env())

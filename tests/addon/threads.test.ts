@@ -3,9 +3,14 @@
  * pools together have more threads than there are cores, every training step takes 2.3 times as long. On Linux a thread inherits the name of the
  * one that started it, and models name theirs, so their threads can be counted.
  */
-import { runScript, WELL_ENDED } from '../support/child-script'
+import { existsSync } from 'node:fs'
+import { PACKAGE, runScript, scriptText, WELL_ENDED } from '../support/child-script'
+import { eventsOf, eventsOfType, MAIN } from '../support/command-line'
 import { testWhere } from '../support/needs'
+import { runCommand } from '../support/run-program'
+import { useTemporaryFolder } from '../support/temporary-folder'
 
+const path = useTemporaryFolder()
 const linux = testWhere(process.platform === 'linux', 'Linux')
 
 /** So many samples that libtorch would start threads: its grain is 32,768 elements. */
@@ -75,6 +80,25 @@ linux('a model that does nothing keeps no threads of libtorch, and computes as b
   const outcome = await runScript(body)
   expect(outcome).toMatchObject(WELL_ENDED)
   expect(outcome.stdout).toBe('true 2\n')
+})
+
+const testWithTaskset = testWhere(process.platform === 'linux' && existsSync('/usr/bin/taskset'), 'taskset')
+
+testWithTaskset('a model takes no more threads by itself than the cores that its process may use', async () => {
+  const body = 'console.log(await new ImageRNN({ ...options, threads: 0 }).threadCount())'
+  const env = { ...process.env, PACKAGE_UNDER_TEST: PACKAGE }
+  const outcome = await runCommand('taskset', ['--cpu-list', '0', process.execPath, '-e', scriptText(body)], { env })
+  expect(outcome).toMatchObject({ code: 0, stdout: expect.stringMatching(/^1\n/) })
+})
+
+testWithTaskset('the command line warns of more threads than cores', async () => {
+  const args = ['--cpu-list', '0', process.execPath, MAIN, 'forward', '--threads', '3', '--device', 'cpu', '--seed', '1']
+  const warning = '--threads 3: this program may use 1 core. More threads than cores make it slower.'
+  const { code, stderr } = await runCommand('taskset', args, { cwd: path() })
+  expect({ code, stderr }).toEqual({ code: 0, stderr: `Warning: ${warning}\n` })
+  const { stdout } = await runCommand('taskset', [...args, '--json'], { cwd: path() })
+  expect(eventsOfType(stdout, 'warning')).toEqual([{ type: 'warning', message: warning }])
+  expect(eventsOf(stdout)[0]).toMatchObject({ type: 'start', threads: 3 })
 })
 
 /** libgomp prints its settings when it is opened, as this variable asks it to. */

@@ -192,7 +192,7 @@ test('CUDA on a machine without it ends with 1', async () => {
 describe('without libtorch', () => {
   // The command line gives help even on a machine where nothing else works yet.
   const env = { LIBTORCH: join(__dirname, 'no-such-folder') }
-  const SHARED_FLAGS = ['--data', '--seed', '--device', '--engine', '--threads', '--json', '--quiet', '--help']
+  const SHARED_FLAGS = ['--data', '--seed', '--device', '--engine', '--threads', '--precision', '--json', '--quiet', '--help']
   const TRAIN_FLAGS = ['--epochs', '--batch-size', '--learning-rate', '--no-shuffle', '--log-interval', '--run', '--output']
   const NETWORK_FLAGS = ['--hidden-size', '--num-layers', '--nonlinearity', '--recurrent-init']
   const ARCHITECTURE_FLAGS = ['--input-size', '--hidden-size', '--num-layers', '--num-classes', '--nonlinearity']

@@ -22,7 +22,40 @@ TEST(DatasetKnowsItsSizes) {
 TEST(DatasetOnTheCpuIsNotCopied) {
   const torch::Tensor images = sample::Images(8);
   const auto data = sample::DataOf(images, sample::Labels(8));
-  REQUIRE(data->storage().On(torch::kCPU).images.data_ptr() == images.data_ptr());
+  REQUIRE(data->storage().cpu().images.data_ptr() == images.data_ptr());
+}
+
+TEST(CopiesOnADeviceAreSharedAndFreedByTheirLastUser) {
+  // A device without memory, which every machine has.
+  const torch::Device device(torch::kMeta);
+  const auto data = sample::Data(8);
+  auto batches = std::make_unique<const Batches>(*data, device, /*batch_size=*/4);
+  std::shared_ptr<const LabelledImages> copy = data->storage().On(device);
+  REQUIRE(copy->images.device() == device);
+  REQUIRE_EQ(copy.use_count(), 2);  // This one, and the batches'.
+  const std::weak_ptr<const LabelledImages> freed = copy;
+  batches.reset();
+  copy.reset();
+  REQUIRE(freed.expired());  // Although the data set still lives.
+  REQUIRE(data->storage().On(device)->labels.device() == device);
+}
+
+TEST(TheTwoCopiesThatWereUsedLastAreKept) {
+  const torch::Device device(torch::kMeta);
+  const std::vector<std::shared_ptr<const Dataset>> data = {sample::Data(2), sample::Data(3), sample::Data(4)};
+  std::vector<std::weak_ptr<const LabelledImages>> copies;
+  DeviceCopies kept;
+  for (const size_t index : {0, 1, 0, 2}) {
+    kept.Keep(data[index]->storage(), device);
+    kept.Keep(data[index]->storage(), device);  // Counts once.
+    copies.push_back(data[index]->storage().On(device));
+  }
+  REQUIRE(!copies[0].expired());  // Used again since.
+  REQUIRE(copies[1].expired());
+  REQUIRE(!copies[3].expired());
+  kept.Clear();
+  REQUIRE(copies[0].expired());
+  REQUIRE(copies[3].expired());
 }
 
 TEST(StorageReleasesItsOwnerLast) {

@@ -35,7 +35,7 @@ class TaskJob : public Job {
 class Computer {
  public:
   explicit Computer(const ModelOptions& options)
-      : session_(std::make_shared<ModelSession>(options, torch::Device(torch::kCPU), kThreads)),
+      : session_(std::make_shared<ModelSession>(options, torch::Device(torch::kCPU), kThreads, /*cores=*/1)),
         queue_(ThreadHooks{[session = session_] { session->Open(); }, ReleaseThreadPool, [session = session_] { session->Close(); }}) {}
 
   std::future<void> Start(std::function<void(ModelSession&)> work) {
@@ -161,7 +161,7 @@ TEST(MovedModelComputesTheSame) {
 }
 
 TEST(ClosedSessionIsDisposed) {
-  ModelSession session(sample::Options(), torch::Device(torch::kCPU), kThreads);
+  ModelSession session(sample::Options(), torch::Device(torch::kCPU), kThreads, /*cores=*/1);
   REQUIRE_THROWS(kDisposed, session.model());  // Not opened yet.
   session.Open();
   session.StartTraining();
@@ -172,7 +172,7 @@ TEST(ClosedSessionIsDisposed) {
 }
 
 TEST(ClosedQueueStopsAnEpochAndFreesTheNetwork) {
-  const auto session = std::make_shared<ModelSession>(sample::Options(), torch::Device(torch::kCPU), kThreads);
+  const auto session = std::make_shared<ModelSession>(sample::Options(), torch::Device(torch::kCPU), kThreads, /*cores=*/1);
   JobQueue queue(ThreadHooks{.on_start = [session] { session->Open(); }, .on_end = [session] { session->Close(); }});
   const auto data = sample::Data(1000);
   std::promise<void> first_batch;

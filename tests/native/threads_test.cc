@@ -79,6 +79,20 @@ TEST(ThreadCountBelongsToItsThread) {
   REQUIRE_EQ(later_default_count, default_count);
 }
 
+// What libtorch would take by itself is never more than the cores that the process may use; what is asked for may be.
+TEST(DefaultIsAtMostTheCores) {
+  const auto count_with = [](int threads, int cores) {
+    int count = 0;
+    std::thread([&] {
+      PrepareComputeThread(threads, cores);
+      count = at::get_num_threads();
+    }).join();
+    return count;
+  };
+  REQUIRE_EQ(count_with(/*threads=*/0, /*cores=*/1), 1);
+  REQUIRE_EQ(count_with(/*threads=*/3, /*cores=*/1), 3);
+}
+
 #ifdef __linux__
 // Threads of this process whose name is that of a model's.
 int CountModelThreads() {

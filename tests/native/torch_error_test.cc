@@ -59,6 +59,23 @@ TEST(LackOfMemoryHasItsOwnCode) {
   CheckError(Translated([] { throw std::bad_alloc(); }), kOutOfMemory, "Not enough memory.");
 }
 
+TEST(LackOfDeviceMemoryIsRecognisedInWhatNvidiasLibrariesSay) {
+  const std::string messages[] = {
+      "cuDNN error: CUDNN_STATUS_ALLOC_FAILED",
+      "cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED",
+      "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+      "CUDA error: out of memory",
+      "CUDA error: cudaErrorMemoryAllocation",
+  };
+  for (const std::string& message : messages) {
+    CheckError(Translated([&] { TORCH_CHECK(false, message, "\nmore"); }), kOutOfMemory, "Not enough device memory: " + message);
+    CheckError(Translated([&] { throw std::runtime_error(message + "\nmore"); }), kOutOfMemory, "Not enough device memory: " + message);
+  }
+  for (const std::string message : {"cuDNN error: CUDNN_STATUS_EXECUTION_FAILED", "CUDA error: an illegal memory access was encountered"}) {
+    CheckError(Translated([&] { TORCH_CHECK(false, message); }), kNative, "libtorch: " + message);
+  }
+}
+
 TEST(OtherExceptionsBecomeNativeErrors) {
   const Error error = Translated([] { throw std::runtime_error("first line\nsecond line"); });
   CheckError(error, kNative, "first line");

@@ -81,6 +81,7 @@ describe('the options of a model', () => {
       engine: 'auto',
       seed: 1,
       threads: 0,
+      precision: 'float32',
     })
     expect(model.device).toMatch(/^(cpu|cuda:\d+)$/)
     expect(model.engine).toBe('torch')
@@ -90,7 +91,7 @@ describe('the options of a model', () => {
   test('are kept as given and immutable, and undefined means the default', () => {
     const given = smallOptions({ nonlinearity: 'relu', recurrentInit: 'uniform', seed: Number.MAX_SAFE_INTEGER })
     using model = new ImageRNN({ ...given, engine: wrong(undefined) })
-    expect(model.options).toEqual({ ...given, engine: 'auto' })
+    expect(model.options).toEqual({ ...given, engine: 'auto', precision: 'float32' })
     expect(Object.isFrozen(model.options)).toBe(true)
     expect(model.device).toBe('cpu')
   })

@@ -191,6 +191,25 @@ describe('the lock of a clone', () => {
   })
 })
 
+describe('npm', () => {
+  const NODE = 'C:\\Program Files\\nodejs\\node.exe'
+
+  test.each([
+    ['the npm that runs the script', { platform: 'win32', env: { npm_execpath: 'npm-cli.js' } }, NODE, ['npm-cli.js', 'ci']],
+    ['else the one on PATH', { platform: 'linux', env: {} }, 'npm', ['ci']],
+    // Node does not start npm.cmd.
+    [
+      'on Windows the one beside Node, without a shell',
+      { platform: 'win32', env: {} },
+      NODE,
+      ['C:\\Program Files\\nodejs\\node_modules\\npm\\bin\\npm-cli.js', 'ci'],
+    ],
+  ])('is %s', async (_, machine, command, args) => {
+    const text = "console.log(JSON.stringify(npmCommand(['ci'], JSON.parse(args[0]))))"
+    expect(await runModule(['npm.mjs'], text, [JSON.stringify({ ...machine, node: NODE })])).toEqual({ command, args })
+  })
+})
+
 describe('a fresh clone on a bare machine', () => {
   /** A program: what it prints, or the shell script that it is; undefined when there is none. */
   type Program = string | { script: string } | undefined

@@ -11,7 +11,7 @@ const BATCHES = 7
 const DATA = smallDataset(50)
 
 function createNative(seed: number): NativeImageRnn {
-  return new (native().ImageRnn)(resolveOptions(MODEL_OPTIONS, smallOptions({ seed }), 'ImageRNN'))
+  return new (native().ImageRnn)({ ...resolveOptions(MODEL_OPTIONS, smallOptions({ seed }), 'ImageRNN'), cores: 1, cudaDevices: 0 })
 }
 
 async function start(model: NativeImageRnn): Promise<void> {

@@ -56,7 +56,7 @@ Examples:
   rnn-mnist-train explore --seed 7 --batch-size 40 --columns 10 --output digits.png
   rnn-mnist-train explore --data fashion/ --json
 
-Neither libtorch nor a device is needed: --device, --engine and --threads change nothing.`
+Neither libtorch nor a device is needed: --device, --engine, --threads and --precision change nothing.`
 
 /** `explore`: says what the data holds, and draws a batch of it. */
 export function exploreCommand(): Command {

@@ -25,6 +25,7 @@ import { formatDuration, toPercent } from '../numbers'
 import type { Reporter } from '../reporter'
 import { rescueModel } from '../rescue'
 import { columnsOf } from '../terminal'
+import { warnOfThreads } from '../thread-warning'
 
 const TRAIN_OPTIONS = { ...OPTIONS.training, ...NETWORK_CHOICES, ...OPTIONS.run, ...SHARED_OPTIONS }
 
@@ -128,6 +129,7 @@ async function startRun(flags: TrainFlags, model: ImageRNN, data: Mnist, reporte
   const parameters = parameterCount(model.options)
   const facts = { device, engine, threads, parameters, trainSamples, testSamples, options, run: run.path }
   reporter.step(startOf('train', facts), describeStart)
+  warnOfThreads(flags.threads, device, reporter)
   return run
 }
 

@@ -9,7 +9,11 @@ namespace torch_rnn_mnist {
 Batches::Batches(const Dataset& dataset, torch::Device device, int64_t batch_size) : Batches(dataset, device, batch_size, {}) {}
 
 Batches::Batches(const Dataset& dataset, torch::Device device, int64_t batch_size, std::vector<int64_t> order)
-    : dataset_(dataset), device_(device), batch_size_(batch_size), order_(std::move(order)) {}
+    : dataset_(dataset),
+      device_(device),
+      copy_(device.is_cpu() ? nullptr : dataset.storage().On(device)),
+      batch_size_(batch_size),
+      order_(std::move(order)) {}
 
 Batch Batches::Get(int64_t index) const {
   const int64_t first = index * batch_size_;
@@ -19,9 +23,8 @@ Batch Batches::Get(int64_t index) const {
     positions[i] = dataset_.Position(order_.empty() ? static_cast<int64_t>(sample) : order_[sample]);
   }
   if (device_.is_cpu()) return GatherOnCpu(positions);
-  const LabelledImages data = dataset_.storage().On(device_);
   const torch::Tensor indices = torch::tensor(positions, torch::kInt64).to(device_);
-  return {ScaleImages(data.images.index_select(0, indices)), data.labels.index_select(0, indices).to(torch::kInt64)};
+  return {ScaleImages(copy_->images.index_select(0, indices)), copy_->labels.index_select(0, indices).to(torch::kInt64)};
 }
 
 // One pass from bytes to scaled floats. libtorch's operations would take four passes, and start threads for little work.

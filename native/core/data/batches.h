@@ -36,6 +36,7 @@ class Batches {
 
   const Dataset& dataset_;
   const torch::Device device_;
+  const std::shared_ptr<const LabelledImages> copy_;  // On the device; null on the CPU. Shared with others who use the same data.
   const int64_t batch_size_;
   const std::vector<int64_t> order_;  // Empty: the data set's own order.
 };

@@ -30,13 +30,24 @@ LabelledImages Checked(LabelledImages data) {
 
 ImageStorage::ImageStorage(LabelledImages cpu, std::shared_ptr<void> owner) : owner_(std::move(owner)), cpu_(Checked(std::move(cpu))) {}
 
-LabelledImages ImageStorage::On(torch::Device device) const {
-  if (device.is_cpu()) return cpu_;
+std::shared_ptr<const LabelledImages> ImageStorage::On(torch::Device device) const {
   std::lock_guard lock(mutex_);
-  for (const LabelledImages& copy : copies_) {
-    if (copy.images.device() == device) return copy;
+  std::erase_if(copies_, [](const std::weak_ptr<const LabelledImages>& copy) { return copy.expired(); });
+  for (const std::weak_ptr<const LabelledImages>& weak : copies_) {
+    std::shared_ptr<const LabelledImages> copy = weak.lock();
+    if (copy && copy->images.device() == device) return copy;
   }
-  return copies_.emplace_back(LabelledImages{cpu_.images.to(device), cpu_.labels.to(device)});
+  auto copy = std::make_shared<const LabelledImages>(LabelledImages{cpu_.images.to(device), cpu_.labels.to(device)});
+  copies_.push_back(copy);
+  return copy;
+}
+
+void DeviceCopies::Keep(const ImageStorage& storage, torch::Device device) {
+  constexpr size_t kMost = 2;
+  std::shared_ptr<const LabelledImages> copy = storage.On(device);
+  std::erase(copies_, copy);
+  if (copies_.size() == kMost) copies_.erase(copies_.begin());
+  copies_.push_back(std::move(copy));
 }
 
 Dataset::Dataset(std::shared_ptr<const ImageStorage> storage)

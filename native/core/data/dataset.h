@@ -18,7 +18,7 @@ struct LabelledImages {
   torch::Tensor labels;  // uint8 [N]
 };
 
-// The arrays that data sets share. Immutable; copied to each other device at first use there. Thread-safe.
+// The arrays that data sets share. Immutable. Thread-safe.
 class ImageStorage {
  public:
   // Both on the CPU and contiguous, N > 0. `owner` keeps the memory alive when the tensors only borrow it.
@@ -27,13 +27,24 @@ class ImageStorage {
 
   const LabelledImages& cpu() const { return cpu_; }
   int64_t size() const { return cpu_.images.size(0); }
-  LabelledImages On(torch::Device device) const;
+  // A copy on another device than the CPU. It is freed when nobody holds it any more; until then, everybody gets the same.
+  std::shared_ptr<const LabelledImages> On(torch::Device device) const;
 
  private:
   const std::shared_ptr<void> owner_;  // Before the tensors, so that it is released after them.
   const LabelledImages cpu_;
   mutable std::mutex mutex_;
-  mutable std::vector<LabelledImages> copies_;  // Guarded by mutex_; one per device used, besides the CPU.
+  mutable std::vector<std::weak_ptr<const LabelledImages>> copies_;  // Guarded by mutex_; one for each device.
+};
+
+// Keeps the copies on a device that were used last: of a training set and a validation set.
+class DeviceCopies {
+ public:
+  void Keep(const ImageStorage& storage, torch::Device device);
+  void Clear() { copies_.clear(); }
+
+ private:
+  std::vector<std::shared_ptr<const LabelledImages>> copies_;  // Shared with the batches that are cut from them. The latest last.
 };
 
 // A view of some samples of a storage, in any order. Copies no images. Immutable.

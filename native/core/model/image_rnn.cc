@@ -80,10 +80,16 @@ torch::Tensor ImageRnn::InitHidden(int64_t batch_size) const {
   return torch::zeros({options_.num_layers, batch_size, options_.hidden_size}, values_.flat().options());
 }
 
+// A function of its own, because the guard must not live while a hook is waited for.
+std::tuple<torch::Tensor, torch::Tensor> ImageRnn::RunLayers(const torch::Tensor& sequences, const torch::Tensor& initial) {
+  const PrecisionGuard precision(options_.precision, device());
+  return basic_rnn->forward(sequences, initial);
+}
+
 torch::Tensor ImageRnn::Forward(const torch::Tensor& images, const std::shared_ptr<StopSignal>& stop) {
   const torch::Tensor sequences = images.transpose(0, 1);  // [N, T, F] -> [T, N, F]: rows become time steps.
   const torch::Tensor initial = InitHidden(images.size(0));
-  const auto [output, final_state] = basic_rnn->forward(sequences, initial);
+  const auto [output, final_state] = RunLayers(sequences, initial);
   if (hooks_->Has(HookedModule::kBasicRnn)) {
     hooks_->Run({HookedModule::kBasicRnn, is_training(), {sequences, initial}, {output, final_state}, stop});
   }

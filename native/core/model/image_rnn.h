@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <tuple>
 
 #include "native/core/model/flat_tensors.h"
 #include "native/core/model/forward_hooks.h"
@@ -42,6 +43,8 @@ class ImageRnn : public torch::nn::Module {
   ForwardHooks& hooks() { return *hooks_; }
 
  private:
+  // sequences: [T, N, F], initial: [L, N, H]. Returns the top layer's outputs [T, N, H], and the final states [L, N, H].
+  std::tuple<torch::Tensor, torch::Tensor> RunLayers(const torch::Tensor& sequences, const torch::Tensor& initial);
   void InitializeParameters();
   void UseParametersOf(FlatTensors values);
 

@@ -2,6 +2,8 @@
 
 #include <cstdint>
 
+#include "native/core/runtime/precision.h"
+
 // Dimension letters, everywhere: N batch, T time steps (rows), F features (columns), H hidden, L layers, C classes.
 namespace torch_rnn_mnist {
 
@@ -20,6 +22,7 @@ struct ModelOptions {
   Nonlinearity nonlinearity = Nonlinearity::kTanh;
   RecurrentInit recurrent_init = RecurrentInit::kIdentity;
   uint64_t seed = 1;
+  Precision precision = Precision::kFloat32;
 };
 
 }  // namespace torch_rnn_mnist

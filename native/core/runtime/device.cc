@@ -31,19 +31,34 @@ std::string DescribeCudaDevices(int count) {
   return std::to_string(count) + " CUDA devices (cuda:0 to cuda:" + std::to_string(count - 1) + ")";
 }
 
+// The reason why a device is refused.
+Error Unavailable(const std::string& name, int count) {
+  return {kDeviceUnavailable, name + " was asked for but this machine has " + DescribeCudaDevices(count) + "."};
+}
+
 }  // namespace
 
 int CudaDeviceCount() { return static_cast<int>(torch::cuda::device_count()); }
 
-c10::Device ResolveDevice(const std::string& name) {
+c10::Device ResolveDevice(const std::string& name, int cuda_devices) {
   if (name == "cpu") return c10::Device(c10::kCPU);
-  const int count = CudaDeviceCount();
+  const int count = cuda_devices > 0 ? cuda_devices : CudaDeviceCount();
   if (name == "auto") return count > 0 ? c10::Device(c10::kCUDA, 0) : c10::Device(c10::kCPU);
   const int index = name == "cuda" ? 0 : ParseCudaIndex(name);
-  if (index >= count) {
-    throw Error(kDeviceUnavailable, name + " was asked for but this machine has " + DescribeCudaDevices(count) + ".");
-  }
+  if (index >= count) throw Unavailable(name, count);
   return c10::Device(c10::kCUDA, static_cast<c10::DeviceIndex>(index));
+}
+
+void StartDevice(c10::Device device) {
+  if (!device.is_cuda()) return;
+  const int count = CudaDeviceCount();
+  if (device.index() >= count) throw Unavailable(device.str(), count);
+  MakeCudaDeterministic();
+}
+
+void MakeCudaDeterministic() {
+  at::globalContext().setDeterministicCuDNN(true);
+  at::globalContext().setBenchmarkCuDNN(false);
 }
 
 CpuBackend DescribeCpuBackend() {

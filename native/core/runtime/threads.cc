@@ -3,6 +3,8 @@
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
 
+#include <algorithm>
+
 #ifndef _WIN32
 #include <pthread.h>
 
@@ -11,6 +13,20 @@ extern "C" int omp_pause_resource_all(int kind) __attribute__((weak));
 #endif
 
 namespace torch_rnn_mnist {
+
+// How many threads libtorch takes by itself. libtorch also keeps the latest count that anybody set for the whole process, and gives it to
+// each thread that asks for the first time. So this must first be called before any count is set.
+//
+// A process may load several copies of this addon. An inline function that other libraries can see shares its variable with those of the
+// other copies (GCC marks it STB_GNU_UNIQUE), so that one copy's count does not become another one's default.
+#ifndef _WIN32
+__attribute__((visibility("default")))
+#endif
+inline int DefaultThreads() {
+  static const int threads = at::get_num_threads();
+  return threads;
+}
+
 namespace {
 
 void NameThisThread() {
@@ -23,13 +39,12 @@ void NameThisThread() {
 
 }  // namespace
 
-void PrepareComputeThread(int threads) {
+void PrepareComputeThread(int threads, int cores) {
   NameThisThread();
   at::globalContext().setFlushDenormal(true);
-  // libtorch also keeps the latest count for the whole process and gives it to each thread that asks for the first time. So the default
-  // is read before any count is set, and this thread asks before it sets its own. Otherwise a model would get the count of another one
-  // (threads_test, ThreadCountBelongsToItsThread).
-  static const int default_threads = at::get_num_threads();
+  const int default_threads = std::min(DefaultThreads(), cores);
+  // A thread gets the latest count of the process when it asks for the first time. This one asks before it sets its own: otherwise a model
+  // would get the count of another one (threads_test, ThreadCountBelongsToItsThread).
   at::get_num_threads();
   at::set_num_threads(threads > 0 ? threads : default_threads);
 }

@@ -12,7 +12,10 @@ BatchSums TorchEngine::Accumulate(const Batch& batch, const std::shared_ptr<Stop
   const torch::Tensor logits = model_.Forward(batch.images, stop);
   const auto sum = torch::nn::functional::CrossEntropyFuncOptions().reduction(torch::kSum);
   const torch::Tensor loss = torch::nn::functional::cross_entropy(logits, batch.labels, sum);
-  loss.backward();
+  {
+    const PrecisionGuard precision(model_.options().precision, model_.device());
+    loss.backward();
+  }
   return {loss.detach(), logits.detach().argmax(/*dim=*/1).eq(batch.labels).sum(), batch.size()};
 }
 

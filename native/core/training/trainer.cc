@@ -16,12 +16,14 @@ using Clock = std::chrono::steady_clock;
 
 double SecondsSince(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
-// Device sync.
-void ReadSums(const EpochSums& sums, TrainProgress& progress) {
+// Device sync: one transfer for all numbers. `batch` is the latest batch; null when there was none, or its loss is not wanted.
+void ReadSums(const EpochSums& sums, const BatchSums* batch, TrainProgress& progress) {
   progress.samples = sums.samples;
   if (sums.samples == 0) return;
-  progress.loss = sums.loss.item<double>() / static_cast<double>(sums.samples);
-  progress.accuracy = static_cast<double>(sums.hits.item<int64_t>()) / static_cast<double>(sums.samples);
+  const std::vector<double> numbers = ReadNumbers({sums.loss, sums.hits, batch == nullptr ? sums.loss : batch->loss});
+  progress.loss = numbers[0] / static_cast<double>(sums.samples);
+  progress.accuracy = numbers[1] / static_cast<double>(sums.samples);
+  if (batch != nullptr) progress.batch_loss = numbers[2] / static_cast<double>(batch->samples);
 }
 
 }  // namespace
@@ -73,13 +75,12 @@ RangeResult Trainer::Run(const std::shared_ptr<const Dataset>& dataset, const Ba
     progress.batch = range.first + index + 1;
     const bool is_last = index + 1 == length;
     if (on_progress && (is_last || progress.batch % range.log_interval == 0)) {
-      progress.batch_loss = sums.loss.item<double>() / static_cast<double>(sums.samples);  // Device sync, only here.
-      ReadSums(state_.epoch, progress);
+      ReadSums(state_.epoch, &sums, progress);  // Device sync, only here.
       progress.seconds = SecondsSince(start);
       on_progress(progress);
     }
   }
-  ReadSums(state_.epoch, progress);  // Also waits for the device before the clock is read.
+  ReadSums(state_.epoch, nullptr, progress);  // Also waits for the device before the clock is read.
   progress.seconds = SecondsSince(start);
   result.completed = progress.batch == range.first + length;
   // After an epoch or a stop, the data belongs to its owner alone again. The next range would cut another epoch anyway.

@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "native/core/runtime/error.h"
 
@@ -17,6 +18,14 @@ void EpochSums::Add(const BatchSums& batch) {
   samples += batch.samples;
 }
 
+std::vector<double> ReadNumbers(at::TensorList scalars) {
+  std::vector<at::Tensor> doubles;
+  for (const at::Tensor& scalar : scalars) doubles.push_back(scalar.to(torch::kFloat64));
+  const at::Tensor numbers = at::stack(doubles).cpu();
+  const auto* begin = numbers.const_data_ptr<double>();
+  return {begin, begin + numbers.numel()};
+}
+
 TrainingState::TrainingState(const FlatTensors& values)
     : gradients(values.ZerosLike()), first(values.ZerosLike()), second(values.ZerosLike()), epoch(values.flat().device()) {}
 
@@ -26,8 +35,9 @@ TrainingSnapshot CopyTraining(const FlatTensors& values, const TrainingState& st
   snapshot.first = state.first.Copy();
   snapshot.second = state.second.Copy();
   snapshot.updates = state.updates;
-  snapshot.epoch_loss = state.epoch.loss.item<double>();
-  snapshot.epoch_hits = state.epoch.hits.item<int64_t>();
+  const std::vector<double> sums = ReadNumbers({state.epoch.loss, state.epoch.hits});
+  snapshot.epoch_loss = sums[0];
+  snapshot.epoch_hits = static_cast<int64_t>(sums[1]);
   snapshot.epoch_samples = state.epoch.samples;
   return snapshot;
 }

@@ -3,6 +3,7 @@
 #include <torch/types.h>
 
 #include <cstdint>
+#include <vector>
 
 #include "native/core/model/flat_tensors.h"
 #include "native/core/training/engine.h"
@@ -18,6 +19,9 @@ struct EpochSums {
   torch::Tensor hits;  // int64
   int64_t samples = 0;
 };
+
+// The values of tensors with one number each, in one transfer from their device. float64 holds every count exactly.
+std::vector<double> ReadNumbers(at::TensorList scalars);
 
 // Everything besides the parameters that a training needs to continue, on the model's device.
 struct TrainingState {
