@@ -1,16 +1,16 @@
 /** `build` in an installed package, on a machine with a compiler: the addon is compiled, used, and gone with its folder. */
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { BUILD_TOOLS } from '../../lib/addon/build-addon'
-import { searchLibtorch } from '../../lib/addon/find-libtorch'
-import { REPOSITORY, runNode } from '../support/run-program'
+import { LIBRARIES } from '../support/libtorch'
+import { runNode } from '../support/run-program'
 import { useBareMachine } from './bare-machine'
 import { NAME } from './uses'
 
 const machine = useBareMachine()
 
 /** The libtorch that this clone builds with; it has the headers. */
-const LIBTORCH = join((searchLibtorch(REPOSITORY, REPOSITORY).at(-1) as { libraries: string }).libraries, '..')
+const LIBTORCH = dirname(LIBRARIES)
 /** Compiling takes minutes on two cores. */
 const LIMIT_MS = 900_000
 

@@ -1,9 +1,10 @@
 /** Packages laid out as by npm, without npm: for tests of how they find each other, and of the messages when they do not. */
 import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { REQUIRED_TORCH_VERSION, searchLibtorch } from '../../lib/addon/find-libtorch'
+import { REQUIRED_TORCH_VERSION } from '../../lib/addon/find-libtorch'
 import { PLATFORM } from '../../lib/addon/platform'
 import { PACKAGE } from './child-script'
+import { LIBRARIES } from './libtorch'
 import { REPOSITORY } from './run-program'
 
 export const ADDON = `@torch-rnn-mnist/addon-${PLATFORM}`
@@ -14,8 +15,6 @@ const { version, dependencies, engines } = JSON.parse(readFileSync(join(REPOSITO
   engines: object
 }
 export const VERSION = version
-const { libraries: LIBRARIES } = searchLibtorch(REPOSITORY, REPOSITORY).at(-1) as { libraries: string }
-
 /** Writes a package.json. */
 export function writeManifest(folder: string, manifest: object): void {
   mkdirSync(folder, { recursive: true })
