@@ -1,5 +1,6 @@
 /** Compiles the addon of an installed package against a libtorch of the user's. */
 import { spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
@@ -9,7 +10,7 @@ import { ADDON_FILES } from './find-addon'
 import { BUILD_RECORD, type BuildRecord, findPyTorch, REQUIRED_TORCH_VERSION } from './find-libtorch'
 import { FRESH_BUILD, isClone, resolvePackage } from './packages'
 import { type ProgramEnd, type ProgramSteps, runWaiting } from './run-program'
-import { describeFailure, runTrial } from './trial'
+import { runTrial } from './trial'
 
 /** The npm packages that a build needs, besides CMake and a compiler. They are no dependencies: a prebuilt addon needs neither. */
 export const BUILD_TOOLS = { 'cmake-js': '8.0.0', 'node-addon-api': '8.9.2' } as const
@@ -121,7 +122,7 @@ function run(command: string, args: readonly string[], onOutput: (text: string) 
 async function install(built: string, packageRoot: string, libtorch: string, signal: AbortSignal): Promise<string> {
   const folder = join(packageRoot, 'build')
   // Beside it, because a folder can only be renamed within one file system.
-  const fresh = `${folder}-${process.pid}.tmp`
+  const fresh = `${folder}-${randomBytes(8).toString('hex')}.tmp`
   try {
     fill(fresh, built, libtorch)
     await tryFresh(fresh, libtorch, signal)
@@ -136,7 +137,11 @@ async function install(built: string, packageRoot: string, libtorch: string, sig
 
 function fill(fresh: string, built: string, libtorch: string): void {
   mkdirSync(join(fresh, 'Release'), { recursive: true })
-  for (const file of Object.values(ADDON_FILES)) copyFileSync(join(built, file), join(fresh, 'Release', file))
+  for (const file of Object.values(ADDON_FILES)) {
+    if (!existsSync(join(built, file)))
+      throw cannotBuild(`the compiler made no ${file}`, 'What it printed may tell why. Nothing was changed.')
+    copyFileSync(join(built, file), join(fresh, 'Release', file))
+  }
   writeFileSync(join(fresh, BUILD_RECORD), `${JSON.stringify({ libtorch } satisfies BuildRecord, undefined, 2)}\n`)
 }
 
@@ -147,7 +152,7 @@ async function tryFresh(fresh: string, libtorch: string, signal: AbortSignal): P
   if (trial === undefined) throw cannotBuild('it was compiled, but no process could be started to try it', 'Nothing was changed.')
   const { failure } = trial
   if (failure === undefined) return
-  const problem = failure.loadError ?? describeFailure(failure, 'a process that tried it')
+  const problem = failure.loadError ?? `a process that tried it ${failure.what}`
   throw cannotBuild(`it was compiled, but does not work: ${problem}`, [failure.advice, 'Nothing was changed.'].filter(Boolean).join(' '))
 }
 
@@ -162,7 +167,11 @@ function replaceFolder(folder: string, fresh: string): void {
     if (isThere) renameSync(old, folder)
     throw error
   }
-  rmSync(old, { recursive: true, force: true })
+  try {
+    rmSync(old, { recursive: true, force: true })
+  } catch {
+    // Windows does not remove a library that a program still uses. The new addon is in place.
+  }
 }
 
 function cannotBuild(problem: string, advice: string): TorchRnnError {

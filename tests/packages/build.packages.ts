@@ -1,5 +1,5 @@
-/** `build` in an installed package, on a machine with a compiler: the addon is compiled, used, and gone with its folder. */
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+/** `build` in an installed package, on a machine with a compiler: the addon is compiled, used, kept when a later build fails, and gone with its folder. */
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { BUILD_TOOLS } from '../../lib/addon/build-addon'
 import { LIBRARIES } from '../support/libtorch'
@@ -41,16 +41,19 @@ test(
     expect(doctor.stdout).toContain(`addon: an addon built here, ${join(built, 'Release')}`)
     expect(doctor.stdout).toContain(`libtorch: the libtorch that the addon was built with, ${LIBTORCH}`)
 
-    rmSync(built, { recursive: true })
-    expect((await run('doctor')).stdout).toContain('addon: the package ')
-
-    // A failed build changes nothing.
+    // A failed build changes nothing: the addon that was there before still works.
     writeFileSync(join(folder, 'node_modules', NAME, 'native', 'core', 'model', 'image_rnn.cc'), 'not C++\n')
     const failed = await run('build', '--libtorch', LIBTORCH, '--quiet')
     expect(failed.code).toBe(1)
-    expect(failed.stderr).toMatch(/Error: Could not build the addon: the compiler ended with exit code [1-9]/)
+    expect(failed.stderr).toMatch(/Error: Could not build the addon: the compiler ended with exit code [1-9].*Nothing was changed\.\n$/)
     expect(failed.stderr).toContain('image_rnn.cc')
-    expect(existsSync(built)).toBe(false)
+    expect(readdirSync(join(built, '..')).filter((name) => name.includes('tmp'))).toEqual([])
+    const after = await run('doctor')
+    expect(after).toMatchObject({ code: 0, stderr: '' })
+    expect(after.stdout).toContain(`addon: an addon built here, ${join(built, 'Release')}`)
+
+    rmSync(built, { recursive: true })
+    expect((await run('doctor')).stdout).toContain('addon: the package ')
   },
   2 * LIMIT_MS,
 )
