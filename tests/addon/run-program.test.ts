@@ -8,7 +8,8 @@ import { useTemporaryFolder } from '../support/temporary-folder'
 
 const path = useTemporaryFolder()
 const LIMIT_MS = 60_000
-const HANG = 'setInterval(() => {}, 1000)'
+/** Ends long after the limits here, so that a missing one fails the test and does not hang it. */
+const HANG = 'setTimeout(() => process.exit(), 20_000)'
 
 function* one(program: Program): ProgramSteps<ProgramEnd> {
   return yield program
@@ -37,8 +38,8 @@ describe.each([
   })
 
   test('does not wait for a program that another one left behind, with the same output', async () => {
-    // It ends by itself once nobody reads what it prints.
-    const left = `setInterval(() => console.log('here'), 100)`
+    // It also ends once nobody reads what it prints.
+    const left = `setInterval(() => console.log('here'), 100); ${HANG}`
     const script = `require('child_process').spawn(process.execPath, ['-e', ${JSON.stringify(left)}], { stdio: 'inherit' }); ${HANG}`
     expect(await run(node(script, 1000))).toEqual({ kind: 'overdue', limitMs: 1000 })
   })
