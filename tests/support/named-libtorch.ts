@@ -8,13 +8,13 @@ import { LIBRARIES } from './libtorch'
 /** Ends the process by a signal. */
 export const dieBy = (signal: string) => `raise(${signal});`
 
-/** In a trial: tells its process id in the file $STARTED, and waits until the file $GATE is there. */
+/** In a trial: tells its process id in the file $STARTED, and waits until the file $GATE is there, but not for ever: a test may fail. */
 export const WAIT_IN_TRIAL = `
   if (getenv("TORCH_RNN_MNIST_TRIAL")) {
     FILE* started = fopen(getenv("STARTED"), "a");
     fprintf(started, "%d\\n", getpid());
     fclose(started);
-    while (access(getenv("GATE"), F_OK) != 0) usleep(1000);
+    for (int ms = 0; ms < 100000 && access(getenv("GATE"), F_OK) != 0; ms += 1) usleep(1000);
   }`
 
 /** @param code - The statements that a library runs, by its file name. */
