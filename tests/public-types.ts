@@ -9,12 +9,15 @@ import {
   ImageDataset,
   ImageRNN,
   loadIdx,
+  loadLibtorch,
   loadMnist,
   SaveFeatures,
   type Tensor,
 } from '../lib'
 
 export async function allowed(): Promise<void> {
+  await loadLibtorch()
+  await loadLibtorch({ signal: AbortSignal.timeout(1000) })
   const { train, test } = await loadMnist()
   await using model = new ImageRNN({ nonlinearity: 'relu', device: 'cuda:1', recurrentInit: 'uniform' })
   const history: History = await model.train(train, {
@@ -65,6 +68,8 @@ export async function refused(model: ImageRNN, dataset: ImageDataset): Promise<v
   model.device = 'cpu'
   // @ts-expect-error Labels are missing.
   new ImageDataset({ images: new Uint8Array(1), shape: [1, 1, 1] })
+  // @ts-expect-error No such option.
+  await loadLibtorch({ timeout: 1000 })
   // @ts-expect-error Both files.
   await loadIdx({ images: 'a' })
   const history = await model.train(dataset)

@@ -1,10 +1,10 @@
 /** Finds the compiled addon, or the reason why there is none. */
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { familySync, MUSL, versionSync } from 'detect-libc'
 import { PACKAGE_VERSION } from '../version'
 import { OLD_SYSTEM_ADVICE } from './load-error'
-import { resolvePackage, type TriedPlace } from './packages'
+import { buildFolder, type Manifest, readManifest, resolvePackage, type TriedPlace } from './packages'
 import { isAtLeast, PLATFORM } from './platform'
 
 /** The files of the addon: itself, and the loader, which opens libtorch first. */
@@ -23,8 +23,7 @@ export interface AddonPlace extends TriedPlace {
 }
 
 /** What is read from the package.json of an addon package. */
-interface AddonManifest {
-  readonly version: string
+interface AddonManifest extends Manifest {
   readonly torchRnnMnist?: {
     /** The oldest glibc that the addon and libtorch run on, as found out when the package was made. */
     readonly glibc?: string
@@ -40,7 +39,7 @@ interface AddonManifest {
 export function searchAddon(packageRoot: string): AddonPlace[] {
   const named = process.env['TORCH_RNN_MNIST_ADDON']
   if (named !== undefined && named !== '') return [findNamed(named)]
-  const folder = join(packageRoot, 'build', 'Release')
+  const folder = join(buildFolder(packageRoot), 'Release')
   const description = `an addon built here, ${folder}`
   if (existsSync(join(folder, ADDON_FILES.addon))) return [{ description, folder }]
   return [{ description, problem: 'nothing was built' }, findAddonPackage(packageRoot)]
@@ -59,7 +58,8 @@ function findAddonPackage(packageRoot: string): AddonPlace {
   const folder = resolvePackage(ADDON_PACKAGE, packageRoot)
   if (folder === undefined) return { description: `the package ${ADDON_PACKAGE}`, problem: 'it is not installed' }
   const description = `the package ${ADDON_PACKAGE}, ${folder}`
-  const manifest = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as AddonManifest
+  const { object: manifest, problem: damage } = readManifest<AddonManifest>(folder)
+  if (manifest === undefined) return { description, problem: damage, advice: REINSTALL }
   const problem = problemOf(manifest, folder)
   if (problem !== undefined) return { description, ...problem }
   const glibc = manifest.torchRnnMnist?.glibc
@@ -72,8 +72,7 @@ function problemOf(manifest: AddonManifest, folder: string): Required<Pick<Addon
     return { problem, advice: `Run \`npm install torch-rnn-mnist@${PACKAGE_VERSION}\`, which brings the right one.` }
   }
   for (const file of Object.values(ADDON_FILES)) {
-    if (!existsSync(join(folder, file)))
-      return { problem: `${file} is missing in it`, advice: 'Remove node_modules and run `npm install`.' }
+    if (!existsSync(join(folder, file))) return { problem: `${file} is missing in it`, advice: REINSTALL }
   }
   const floor = manifest.torchRnnMnist?.glibc
   return floor === undefined ? undefined : cLibraryProblem(floor)
@@ -85,6 +84,8 @@ function cLibraryProblem(floor: string): { problem: string; advice: string } | u
   if (version === null || isAtLeast(version, floor)) return undefined
   return { problem: `it needs glibc ${floor}, and this system has glibc ${version}`, advice: OLD_SYSTEM_ADVICE }
 }
+
+const REINSTALL = 'Remove node_modules and run `npm install`.'
 
 /** What to do on a system with musl. */
 export const MUSL_ADVICE =

@@ -1,8 +1,8 @@
-import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { isClone, resolvePackage, type TriedPlace } from './packages'
+import { buildFolder, isClone, readJsonObject, readManifest, resolvePackage, type TriedPlace } from './packages'
 import { LIBRARY_NAMES, PLATFORM, PYTHON } from './platform'
+import type { ProgramSteps } from './run-program'
 
 /** The version of libtorch that the addon is built for. The C++ ABI of another version differs. */
 export const REQUIRED_TORCH_VERSION = '2.15.0'
@@ -26,8 +26,8 @@ export interface LibtorchPlace extends TriedPlace {
  *
  * @param addonFolder - The folder of the addon, whose package depends on the one with libtorch.
  */
-export function searchLibtorch(packageRoot: string, addonFolder: string): LibtorchPlace[] {
-  const named = findNamed(packageRoot)
+export function* searchLibtorch(packageRoot: string, addonFolder: string): ProgramSteps<LibtorchPlace[]> {
+  const named = yield* findNamed(packageRoot)
   if (named !== undefined) return [{ ...named, isNamed: true }]
   const places = [findPlatformPackage([addonFolder, packageRoot])]
   if (places[0]?.problem !== undefined && isClone(packageRoot)) {
@@ -37,14 +37,20 @@ export function searchLibtorch(packageRoot: string, addonFolder: string): Libtor
   return places
 }
 
-function findNamed(packageRoot: string): LibtorchPlace | undefined {
+function* findNamed(packageRoot: string): ProgramSteps<LibtorchPlace | undefined> {
   const { LIBTORCH, LIBTORCH_USE_PYTORCH } = process.env
   if (LIBTORCH !== undefined && LIBTORCH !== '') return checkPlace(`LIBTORCH=${LIBTORCH}`, join(LIBTORCH, 'lib'))
-  if (LIBTORCH_USE_PYTORCH === '1') return findPyTorch()
-  const record = buildRecord(packageRoot)
+  if (LIBTORCH_USE_PYTORCH === '1') return yield* findPyTorch()
+  return findRecorded(buildRecord(packageRoot))
+}
+
+function findRecorded(record: string): LibtorchPlace | undefined {
   if (!existsSync(record)) return undefined
-  const { libtorch } = JSON.parse(readFileSync(record, 'utf8')) as BuildRecord
-  return checkPlace(`the libtorch that the addon was built with, ${libtorch}`, join(libtorch, 'lib'))
+  const description = 'the libtorch that the addon was built with'
+  const { object, problem } = readJsonObject<BuildRecord>(record)
+  if (object === undefined) return { description, problem }
+  if (typeof object.libtorch !== 'string') return { description, problem: `${record} is damaged: it names no libtorch` }
+  return checkPlace(`${description}, ${object.libtorch}`, join(object.libtorch, 'lib'))
 }
 
 /** What `rnn-mnist-train build` writes down, so that the addon is loaded with the libtorch that it was built with. */
@@ -53,9 +59,12 @@ export interface BuildRecord {
   readonly libtorch: string
 }
 
+/** The name of its file, beside the folder of the addon. */
+export const BUILD_RECORD = 'libtorch.json'
+
 /** The file with the {@link BuildRecord} of a package. */
 export function buildRecord(packageRoot: string): string {
-  return join(packageRoot, 'build', 'libtorch.json')
+  return join(buildFolder(packageRoot), BUILD_RECORD)
 }
 
 function checkPlace(description: string, libraries: string): LibtorchPlace {
@@ -89,23 +98,42 @@ export function versionProblem(version: string): string {
 // find_spec does not import torch, which would take seconds.
 const FIND_TORCH = "import importlib.util as u; s = u.find_spec('torch'); print(s.submodule_search_locations[0] if s else '')"
 
+/** More than Python needs to start, even from a slow network disk. */
+const PYTHON_LIMIT_MS = 30_000
+
 /** The libtorch in the PyTorch that Python finds. `rnn-mnist-train build` uses it too: PyTorch brings the headers. */
-export function findPyTorch(): LibtorchPlace {
+export function* findPyTorch(): ProgramSteps<LibtorchPlace> {
   const description = `the PyTorch of ${PYTHON} (LIBTORCH_USE_PYTORCH=1)`
-  try {
-    const folder = execFileSync(PYTHON, ['-c', FIND_TORCH], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }).trim()
-    if (folder === '') return { description, problem: `${PYTHON} has no torch` }
-    return checkPlace(`${description}, ${folder}`, join(folder, 'lib'))
-  } catch (error) {
-    return { description, problem: `${PYTHON} could not be asked: ${(error as Error).message.split('\n')[0]}` }
-  }
+  const end = yield { command: PYTHON, args: ['-c', FIND_TORCH], limitMs: PYTHON_LIMIT_MS }
+  if (end.kind === 'not started') return { description, problem: `${PYTHON} could not be asked: ${end.problem}` }
+  if (end.kind === 'overdue')
+    return { description, problem: `${PYTHON} was asked where torch is, but gave no answer within ${end.limitMs / 1000} s` }
+  if (end.code !== 0) return { description, problem: `${PYTHON} could not be asked: ${describeEnd(end)}` }
+  const folder = end.stdout.trim()
+  if (folder === '') return { description, problem: `${PYTHON} has no torch` }
+  return checkPlace(`${description}, ${folder}`, join(folder, 'lib'))
+}
+
+/** How a program failed, with the last line that it printed about it. */
+function describeEnd({ code, signal, stderr }: { code: number | null; signal: string | null; stderr: string }): string {
+  const reason = stderr.trim().split('\n').at(-1) ?? ''
+  return `it ${signal === null ? `ended with exit code ${code}` : `was killed by ${signal}`}${reason === '' ? '' : ` (${reason})`}`
+}
+
+/** Whether a libtorch comes with CUDA. @param libraries - The folder of its libraries. */
+export function hasCudaLibraries(libraries: string): boolean {
+  const names = LIBRARY_NAMES.cuda
+  return names.length > 0 && names.every((name) => existsSync(join(libraries, name)))
 }
 
 /** Looks from the addon's folder first: with pnpm, only the addon package sees libtorch's, on which it depends. */
 function findPlatformPackage(from: readonly string[]): LibtorchPlace {
   for (const folder of from) {
     const found = resolvePackage(LIBTORCH_PACKAGE, folder)
-    if (found !== undefined) return checkPlace(`the package ${LIBTORCH_PACKAGE}, ${found}`, join(found, 'lib'))
+    if (found === undefined) continue
+    const description = `the package ${LIBTORCH_PACKAGE}, ${found}`
+    const { problem } = readManifest(found)
+    return problem === undefined ? checkPlace(description, join(found, 'lib')) : { description, problem }
   }
   return { description: `the package ${LIBTORCH_PACKAGE}`, problem: 'it is not installed' }
 }

@@ -5,12 +5,21 @@ import { dirname, join } from 'node:path'
 import { debuglog } from 'node:util'
 import { TorchRnnError } from '../errors'
 import { ADDON_FILES, type AddonPlace, searchAddon } from './find-addon'
-import { buildRecord, isRequiredVersion, type LibtorchPlace, REQUIRED_TORCH_VERSION, searchLibtorch, versionProblem } from './find-libtorch'
+import {
+  buildRecord,
+  hasCudaLibraries,
+  isRequiredVersion,
+  type LibtorchPlace,
+  REQUIRED_TORCH_VERSION,
+  searchLibtorch,
+  versionProblem,
+} from './find-libtorch'
 import { explainLoadFailure, loadError } from './load-error'
 import { explainMissingAddon } from './missing-addon'
 import { isClone } from './packages'
 import { LIBRARY_NAMES, PLATFORM, PYTHON } from './platform'
-import { isTrial, tryLibtorch } from './trial'
+import { type ProgramSteps, runBlocking, runWaiting } from './run-program'
+import { describeFailure, isTrial, type TrialFailure, tryLibtorch } from './trial'
 
 /** The addon, ready for use. `Binding` is what it exports. */
 export interface LoadedAddon<Binding> {
@@ -45,15 +54,28 @@ const CUBLAS_SETTING = ['CUBLAS_WORKSPACE_CONFIG', ':4096:8'] as const
 
 const debug = debuglog('torch-rnn-mnist')
 
-/** @throws TorchRnnError `ERR_LIBRARY_LOAD`, which lists every place tried. */
-export function loadAddon<Binding>(packageRoot: string): LoadedAddon<Binding> {
+/** Blocks until all is loaded. @throws TorchRnnError `ERR_LIBRARY_LOAD`, which lists every place tried. */
+export function loadAddonBlocking<Binding>(packageRoot: string): LoadedAddon<Binding> {
+  return runBlocking(loadAddon<Binding>(packageRoot))
+}
+
+/**
+ * {@link loadAddonBlocking} that leaves this thread free while other programs are asked.
+ *
+ * Only the libraries are opened on this thread, which takes some 150 ms. Another thread could open them, but if the process exited meanwhile,
+ * its exit handlers would run beside libtorch's initialisation.
+ */
+export function loadAddonWaiting<Binding>(packageRoot: string, signal: AbortSignal): Promise<LoadedAddon<Binding>> {
+  return runWaiting(loadAddon<Binding>(packageRoot), signal)
+}
+
+function* loadAddon<Binding>(packageRoot: string): ProgramSteps<LoadedAddon<Binding>> {
   requireLittleEndian()
   const addon = findAddon(packageRoot)
   const advice = remedy(packageRoot)
-  const place = findLibtorch(packageRoot, addon.folder, advice)
-  const trial = place.isNamed === true && !isTrial() ? tryLibtorch(place.libraries, addon.folder) : {}
-  if (trial.loadError !== undefined) throw new TorchRnnError('ERR_LIBRARY_LOAD', trial.loadError)
-  if (trial.problem !== undefined) throw doesNotLoad(place, trial.problem, advice)
+  const place = yield* findLibtorch(packageRoot, addon.folder, advice)
+  const trial = place.isNamed === true && !isTrial() ? yield* tryLibtorch(place.libraries, addon.folder) : {}
+  if (trial.failure !== undefined) throw failedTrial(place, trial.failure, advice)
   const loader = requireAddon<NativeLoader>(join(addon.folder, ADDON_FILES.loader), addon, advice)
   debug('addon: %s', addon.folder)
   const libraries = openLibtorch(loader, place, advice)
@@ -63,6 +85,11 @@ export function loadAddon<Binding>(packageRoot: string): LoadedAddon<Binding> {
   const isTried = libraries === place.libraries && cudaProblem === CUDA_IS_OPEN
   const binding = requireAddon<Binding>(join(addon.folder, ADDON_FILES.addon), addon, advice)
   return { binding, libraries, cudaProblem, cudaDevices: isTried ? (trial.cudaDevices ?? 0) : 0 }
+}
+
+function failedTrial(place: LibtorchPlace, failure: TrialFailure, advice: string): TorchRnnError {
+  if (failure.loadError !== undefined) return new TorchRnnError('ERR_LIBRARY_LOAD', failure.loadError)
+  return doesNotLoad(place, describeFailure(failure, 'a process that tried it'), failure.advice ?? advice)
 }
 
 /** Model files are little-endian, and their values are read and written without a conversion. */
@@ -83,8 +110,8 @@ function findAddon(packageRoot: string): AddonPlace & { readonly folder: string 
   })
 }
 
-function findLibtorch(packageRoot: string, addonFolder: string, advice: string): UsableLibtorch {
-  const places = searchLibtorch(packageRoot, addonFolder)
+function* findLibtorch(packageRoot: string, addonFolder: string, advice: string): ProgramSteps<UsableLibtorch> {
+  const places = yield* searchLibtorch(packageRoot, addonFolder)
   const place = places.at(-1)
   if (place?.libraries !== undefined) return { ...place, libraries: place.libraries }
   throw loadError({ problem: 'no libtorch was found', places, advice })
@@ -134,8 +161,7 @@ function doesNotLoad({ description }: LibtorchPlace, problem: string, advice: st
 function tryToOpenCuda(loader: NativeLoader, libraries: string): string {
   const wish = process.env['TORCH_RNN_MNIST_CUDA']
   if (wish === '0') return 'CUDA is switched off by TORCH_RNN_MNIST_CUDA=0'
-  const paths = LIBRARY_NAMES.cuda.map((name) => join(libraries, name))
-  if (paths.length === 0 || !paths.every((path) => existsSync(path))) {
+  if (!hasCudaLibraries(libraries)) {
     return `the libtorch in ${libraries} is for the CPU alone; LIBTORCH or LIBTORCH_USE_PYTORCH=1 can name one with CUDA`
   }
   try {
@@ -145,7 +171,7 @@ function tryToOpenCuda(loader: NativeLoader, libraries: string): string {
   }
   try {
     loader.setDefault(...CUBLAS_SETTING)
-    for (const path of paths) loader.open(path)
+    for (const name of LIBRARY_NAMES.cuda) loader.open(join(libraries, name))
   } catch (error) {
     return `libtorch's CUDA libraries do not load: ${(error as Error).message}`
   }

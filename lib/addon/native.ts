@@ -6,18 +6,75 @@ import type { LoadedAddon } from './load-addon'
 
 let loaded: LoadedAddon<NativeBinding> | undefined
 
+/** A load without blocking that is under way, and how many calls wait for it. */
+interface Loading {
+  readonly done: Promise<void>
+  readonly abort: AbortController
+  waiting: number
+}
+let loading: Loading | undefined
+
 /** The addon, loaded with libtorch at the first call. @throws TorchRnnError `ERR_LIBRARY_LOAD`, which lists the places tried. */
 export function native(): NativeBinding {
-  loaded ??= load()
-  return loaded.binding
+  return (loaded ?? keep(loadModule().loadAddonBlocking<NativeBinding>(PACKAGE_ROOT))).binding
 }
 
-function load(): LoadedAddon<NativeBinding> {
+/**
+ * Loads the addon without blocking this thread while libtorch is searched for and tried. Calls at the same time share one load, which is given
+ * up when the signals of all of them are aborted. After a failure, the next call tries again.
+ *
+ * @throws TorchRnnError `ERR_LIBRARY_LOAD`; and the signal's reason after an abort.
+ */
+export async function loadNative(signal?: AbortSignal): Promise<void> {
+  signal?.throwIfAborted()
+  if (loaded !== undefined) return
+  loading ??= startLoading()
+  const current = loading
+  current.waiting += 1
+  try {
+    await unlessAborted(current.done, signal)
+  } finally {
+    current.waiting -= 1
+    if (current.waiting === 0) abandon(current)
+  }
+}
+
+function startLoading(): Loading {
+  const abort = new AbortController()
+  const done = loadModule()
+    .loadAddonWaiting<NativeBinding>(PACKAGE_ROOT, abort.signal)
+    .then((result) => void keep(result))
+    .finally(() => abandon(started))
+  const started = { done, abort, waiting: 0 }
+  return started
+}
+
+/** Ends a load if it still runs. The next call starts another one. */
+function abandon(given: Loading): void {
+  given.abort.abort()
+  if (loading === given) loading = undefined
+}
+
+function unlessAborted(work: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal?.reason)
+    signal?.addEventListener('abort', abort)
+    work.finally(() => signal?.removeEventListener('abort', abort)).then(resolve, reject)
+  })
+}
+
+function loadModule(): typeof import('./load-addon') {
   // Only now: whoever imports the package, or asks the command line for help, may never need it.
-  const { loadAddon } = require('./load-addon') as typeof import('./load-addon')
-  const result = loadAddon<NativeBinding>(PACKAGE_ROOT)
-  if (isMainThread) process.once('exit', () => result.binding.stopEverything())
-  return result
+  return require('./load-addon')
+}
+
+/** Keeps what was loaded first: a call that blocks may have come while another one waited. */
+function keep(result: LoadedAddon<NativeBinding>): LoadedAddon<NativeBinding> {
+  if (loaded === undefined) {
+    loaded = result
+    if (isMainThread) process.once('exit', () => result.binding.stopEverything())
+  }
+  return loaded
 }
 
 /** Why a CUDA device may be missing, in words; for the error of whoever asks for one. */

@@ -15,12 +15,8 @@ const DRIVER_VERSION = '/proc/driver/nvidia/version'
 const VARIABLES = ['TORCH_RNN_MNIST_CUDA', 'CUDA_VISIBLE_DEVICES', 'LD_LIBRARY_PATH', 'LD_PRELOAD', 'ATEN_CPU_CAPABILITY'] as const
 const OWNER_ONLY = 0o700
 
-/** What a trial found out. */
-export interface TrialResult {
-  /** Why this libtorch cannot be used; absent when it can. */
-  readonly problem?: string
-  /** The whole message of the error, when loading it failed without a crash. */
-  readonly loadError?: string
+/** What is remembered of a libtorch that works. */
+export interface Remembered {
   /** Why its CUDA libraries must not be opened, although it works on the CPU. */
   readonly cudaProblem?: string
   /** The number of CUDA devices; absent when there is none. To count them starts the driver. */
@@ -28,7 +24,7 @@ export interface TrialResult {
 }
 
 interface Entry {
-  readonly result: TrialResult
+  readonly result: Remembered
   /** When it was tried, in ms since 1970. */
   readonly time: number
 }
@@ -38,7 +34,11 @@ export class TrialCache {
   readonly #file: string
 
   constructor(libraries: string, addonFolder: string) {
-    const files = [join(addonFolder, ADDON_FILES.addon), ...[LIBRARY_NAMES.cpu, ...LIBRARY_NAMES.cuda].map((name) => join(libraries, name))]
+    const { dependencies, cpu, cuda } = LIBRARY_NAMES
+    const files = [
+      ...Object.values(ADDON_FILES).map((name) => join(addonFolder, name)),
+      ...[...dependencies, cpu, ...cuda].map((name) => join(libraries, name)),
+    ]
     const machine = [process.versions.node, process.arch, cpus()[0]?.model, readIfThere(DRIVER_VERSION)]
     const key = JSON.stringify([PACKAGE_VERSION, files.map(identify), machine, VARIABLES.map((name) => process.env[name])])
     const name = createHash('sha256').update(key).digest('hex').slice(0, 32)
@@ -46,11 +46,12 @@ export class TrialCache {
   }
 
   /** The result of an earlier trial; undefined when there is none, or it is too old. */
-  read(): TrialResult | undefined {
+  read(): Remembered | undefined {
     try {
       requireOwnFolder()
       const { result, time } = JSON.parse(readFileSync(this.#file, 'utf8')) as Entry
-      const isFresh = result.cudaProblem === undefined || Date.now() - time < CUDA_PROBLEM_MS
+      // Also not from the future, after the clock was set back.
+      const isFresh = result.cudaProblem === undefined || Math.abs(Date.now() - time) < CUDA_PROBLEM_MS
       return isFresh ? result : undefined
     } catch {
       return undefined // Nothing is there, or nothing readable: the trial is made again.
@@ -58,7 +59,7 @@ export class TrialCache {
   }
 
   /** Remembers a result, where the temporary folder allows. */
-  write(result: TrialResult): void {
+  write(result: Remembered): void {
     try {
       mkdirSync(cacheFolder(), { recursive: true, mode: OWNER_ONLY })
       requireOwnFolder()

@@ -4,7 +4,7 @@
  */
 import { writeSync } from 'node:fs'
 import { ImageDataset } from '../data/dataset'
-import { TorchRnnError } from '../errors'
+import type { TorchRnnError } from '../errors'
 import { ImageRNN } from '../model/image-rnn'
 import { describeCuda, loadedLibraries, native } from './native'
 import type { LoadedFacts, TrialReport } from './trial'
@@ -62,8 +62,8 @@ async function tryAll(): Promise<TrialReport> {
     const computed = await compute(process.argv.includes('train'))
     return { facts: { libraries: loadedLibraries(), torchVersion, cpuCapability, blas, cudaDevices, cudaProblem, ...computed } }
   } catch (error) {
-    if (error instanceof TorchRnnError && error.code === 'ERR_LIBRARY_LOAD') return { problem: error.message, isLoadError: true }
-    return { problem: `it does not compute: ${(error as Error).message}`, isLoadError: false }
+    const { message, code } = error as TorchRnnError
+    return { error: message, code }
   }
 }
 

@@ -3,18 +3,21 @@
  * process that opens or first uses it; that must not happen to the user's program.
  *
  * Only a libtorch that the user named is tried, which includes every one with CUDA; the packages on npm were tested before they were
- * published. A trial takes about a second, with CUDA several; its result is remembered (see trial-cache.ts).
+ * published. A trial takes about a second, with CUDA several. Remembered (see trial-cache.ts) is only what libtorch itself did: that it
+ * works, or that it fails with CUDA. What ends a trial from outside decides for this process alone.
  */
-import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { debuglog } from 'node:util'
 import { PACKAGE_ROOT } from '../version'
-import { TrialCache, type TrialResult } from './trial-cache'
+import { hasCudaLibraries } from './find-libtorch'
+import type { Program, ProgramEnd, ProgramSteps } from './run-program'
+import { TrialCache } from './trial-cache'
 
 /** What the program of the trial prints. */
 export type TrialReport =
-  /** With `isLoadError`, `problem` is a whole message for the user; without, a part of a sentence. */
-  { readonly problem: string; readonly isLoadError: boolean } | { readonly problem?: undefined; readonly facts: LoadedFacts }
+  | { readonly error?: undefined; readonly facts: LoadedFacts }
+  /** An error and its code, where it has one. */
+  | { readonly error: string; readonly code?: string | undefined }
 
 /** What is known once libtorch and the addon are loaded. */
 export interface LoadedFacts {
@@ -45,89 +48,168 @@ export function isTrial(): boolean {
   return process.env[IN_TRIAL] === '1'
 }
 
+/** How a libtorch failed its trial. */
+export interface TrialFailure {
+  /** What the process of the trial did: "was killed by SIGILL". */
+  readonly what: string
+  /**
+   * `libtorch`: libtorch crashed or reported an error, and would do so again. `stopped`: somebody stopped the trial, as Ctrl-C does.
+   * `other`: it did not end in time, or something that may pass ended it, such as a lack of memory.
+   */
+  readonly cause: 'libtorch' | 'stopped' | 'other'
+  /** What may help, where libtorch did not fail by itself. */
+  readonly advice?: string
+  /** A whole message for the user, where loading failed with an error and not with a crash. */
+  readonly loadError?: string
+}
+
+/** How a trial ended. */
+export type Trial =
+  /** With `cudaFailure`, libtorch works on the CPU alone. */
+  { readonly failure?: undefined; readonly facts: LoadedFacts; readonly cudaFailure?: TrialFailure } | { readonly failure: TrialFailure }
+
+/** What a trial means for the process that wants to use libtorch. */
+export interface Verdict {
+  /** Why this libtorch cannot be used; absent when it can. */
+  readonly failure?: TrialFailure
+  /** Why its CUDA libraries must not be opened, although it works on the CPU. */
+  readonly cudaProblem?: string
+  /** The number of CUDA devices; absent when there is none. */
+  readonly cudaDevices?: number
+}
+
 /**
- * Tries the libtorch that this process would load, or returns the remembered result of an earlier trial. Blocks until that is known.
+ * Tries the libtorch that this process would load, or returns the remembered result of an earlier trial.
  *
  * @param libraries - The folder of its libraries, by which results are told apart.
  */
-export function tryLibtorch(libraries: string, addonFolder: string): TrialResult {
+export function* tryLibtorch(libraries: string, addonFolder: string): ProgramSteps<Verdict> {
   const cache = new TrialCache(libraries, addonFolder)
   const known = cache.read()
   if (known !== undefined) {
     debug('trial of %s: remembered', libraries)
     return known
   }
-  const result = judge(runTrial([]))
-  debug('trial of %s: %o', libraries, result)
-  if (result.problem === undefined && result.loadError === undefined) cache.write(result)
-  return result
+  const trial = yield* runTrial({ libraries })
+  const verdict = judge(trial)
+  debug('trial of %s: %o', libraries, verdict)
+  rememberTrial(cache, trial)
+  return verdict
 }
 
-function judge(trial: Trial | undefined): TrialResult {
+function judge(trial: Trial | undefined): Verdict {
   if (trial === undefined) return {} // No trial was possible, so libtorch is used without one.
-  if (trial.report === undefined) return { problem: `a process that tried it ${trial.death}` }
-  const { report } = trial
-  if (report.problem !== undefined) return report.isLoadError ? { loadError: report.problem } : { problem: report.problem }
-  if (trial.cudaDeath !== undefined) return { cudaProblem: describeCudaDeath(trial.cudaDeath) }
-  const { cudaDevices } = report.facts
+  if (trial.failure !== undefined) return { failure: trial.failure }
+  if (trial.cudaFailure !== undefined) return { cudaProblem: describeCudaFailure(trial.cudaFailure) }
+  const { cudaDevices } = trial.facts
   return cudaDevices > 0 ? { cudaDevices } : {}
 }
 
-/** Why CUDA is not used after a trial that ended like this. */
-export function describeCudaDeath(death: string): string {
-  return `a process that tried libtorch's CUDA libraries ${death}`
+/** Remembers what a trial found out for good. A libtorch that does not work at all is tried again: the user will repair it. */
+export function rememberTrial(cache: TrialCache, trial: Trial | undefined): void {
+  if (trial === undefined || trial.failure !== undefined) return
+  if (trial.cudaFailure === undefined || trial.cudaFailure.cause === 'libtorch') cache.write(judge(trial))
 }
 
-/** How a trial ended: with a report, or with the death of its process. */
-export interface Trial {
-  readonly report?: TrialReport
-  /** "was killed by SIGILL". */
-  readonly death?: string
-  /** How the process with CUDA ended, when the report comes from a second process without CUDA. */
-  readonly cudaDeath?: string
+/** A failure in words. @param who - The process that failed: "a process that tried it". */
+export function describeFailure({ what, cause }: TrialFailure, who: string): string {
+  return `${who} ${what}${cause === 'libtorch' ? '' : ' (this is not remembered: the next program tries again)'}`
+}
+
+/** Why CUDA is not used after a trial that failed like this. */
+export function describeCudaFailure(failure: TrialFailure): string {
+  return describeFailure(failure, "a process that tried libtorch's CUDA libraries")
+}
+
+/** What to try, and how. */
+export interface TrialSettings {
+  /** The folder of the libraries that the trial will load. */
+  readonly libraries: string
+  /** Whether it also trains for a second. */
+  readonly trains?: boolean
+  /** Environment variables in addition to those of this process. */
+  readonly env?: NodeJS.ProcessEnv
 }
 
 /**
- * Runs the program of a trial. When it dies, it is run once more without CUDA.
+ * Runs the program of a trial. When it fails and CUDA may be the cause, it is run once more without CUDA.
  *
- * @param args - `train`, or nothing.
- * @returns undefined when this process may not start another one.
+ * @returns undefined when this process cannot start another one.
  */
-export function runTrial(args: readonly string[]): Trial | undefined {
-  const first = runProgram(args, {})
-  if (first?.death === undefined) return first
-  const second = runProgram(args, { TORCH_RNN_MNIST_CUDA: '0' })
-  return second?.report === undefined ? first : { report: second.report, cudaDeath: first.death }
+export function* runTrial({ libraries, trains = false, env = {} }: TrialSettings): ProgramSteps<Trial | undefined> {
+  const args = trains ? ['train'] : []
+  const first = toTrial(yield trialProgram(args, env))
+  if (first?.failure === undefined || !mayBeCuda(first.failure, libraries)) return first
+  const second = toTrial(yield trialProgram(args, { ...env, TORCH_RNN_MNIST_CUDA: '0' }))
+  return second === undefined || second.failure !== undefined ? first : { facts: second.facts, cudaFailure: first.failure }
 }
 
-function runProgram(args: readonly string[], env: NodeJS.ProcessEnv): Trial | undefined {
-  const { error, signal, status, stdout, stderr } = spawnSync(process.execPath, [PROGRAM, ...args], {
-    encoding: 'utf8',
-    stdio: ['ignore', 'pipe', 'pipe'],
-    timeout: LIMIT_MS,
-    killSignal: 'SIGKILL',
-    windowsHide: true,
+function mayBeCuda({ cause, loadError }: TrialFailure, libraries: string): boolean {
+  if (cause === 'stopped' || loadError !== undefined) return false
+  return process.env['TORCH_RNN_MNIST_CUDA'] !== '0' && hasCudaLibraries(libraries)
+}
+
+function trialProgram(args: readonly string[], env: NodeJS.ProcessEnv): Program {
+  return {
+    command: process.execPath,
+    args: [PROGRAM, ...args],
+    limitMs: LIMIT_MS,
     // ELECTRON_RUN_AS_NODE makes the program of an Electron app behave like Node. A debugger would wait for somebody to attach.
     env: { ...process.env, ELECTRON_RUN_AS_NODE: '1', [IN_TRIAL]: '1', NODE_OPTIONS: withoutDebugger(process.env['NODE_OPTIONS']), ...env },
-  })
-  if (isTimeout(error)) return { death: `did not end within ${LIMIT_MS / 1000} s` }
-  if (error !== undefined) {
-    debug('no trial: %s', error.message)
+  }
+}
+
+/** Signals by which the system ends a program that does something impossible. */
+const CRASHES: ReadonlySet<string> = new Set(['SIGSEGV', 'SIGABRT', 'SIGILL', 'SIGBUS', 'SIGFPE', 'SIGTRAP', 'SIGSYS'])
+/** Signals by which somebody ends a program. */
+const STOPS: ReadonlySet<string> = new Set(['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'])
+/** Windows has no signals: a crash ends a program with a code from here on (0xC0000005: access violation), and Ctrl-C with this one. */
+const WINDOWS_CRASH = 0xc000_0000
+const WINDOWS_CTRL_C = 0xc000_013a
+
+function toTrial(end: ProgramEnd): Trial | undefined {
+  if (end.kind === 'not started') {
+    debug('no trial: %s', end.problem)
     return undefined
   }
-  debug('trial on stderr: %s', stderr)
-  if (signal !== null) return { death: `was killed by ${signal}` }
-  const report = parseReport(stdout)
-  return report === undefined ? { death: `ended with exit code ${status}` } : { report }
+  if (end.kind === 'overdue') {
+    const what = `did not end within ${end.limitMs / 1000} s`
+    return { failure: { what, cause: 'other', advice: 'Try again when this machine is less busy.' } }
+  }
+  debug('trial on stderr: %s', end.stderr)
+  if (end.signal !== null) return { failure: bySignal(end.signal) }
+  const report = parseReport(end.stdout)
+  if (report === undefined) return { failure: byExitCode(end.code) }
+  return report.error === undefined ? { facts: report.facts } : { failure: byError(report.error, report.code) }
 }
 
-function isTimeout(error: Error | undefined): boolean {
-  return (error as NodeJS.ErrnoException | undefined)?.code === 'ETIMEDOUT'
+function bySignal(signal: NodeJS.Signals): TrialFailure {
+  const what = `was killed by ${signal}`
+  if (CRASHES.has(signal)) return { what, cause: 'libtorch' }
+  if (STOPS.has(signal)) return { what, cause: 'stopped', advice: 'Try again.' }
+  return { what, cause: 'other', advice: 'Perhaps there is too little memory: free some, and try again.' }
 }
 
+function byExitCode(code: number | null): TrialFailure {
+  const what = `ended with exit code ${code}`
+  if (code === WINDOWS_CTRL_C) return { what, cause: 'stopped', advice: 'Try again.' }
+  if (code !== null && code >= WINDOWS_CRASH) return { what, cause: 'libtorch' }
+  return { what, cause: 'other', advice: 'NODE_DEBUG=torch-rnn-mnist shows what it printed.' }
+}
+
+function byError(message: string, code: string | undefined): TrialFailure {
+  if (code === 'ERR_LIBRARY_LOAD') return { what: 'could not load it', cause: 'libtorch', loadError: message }
+  const what = `could not compute: ${message}`
+  return code === 'ERR_OUT_OF_MEMORY' ? { what, cause: 'other', advice: 'Free some memory, and try again.' } : { what, cause: 'libtorch' }
+}
+
+/** The last line that is a report; undefined when there is none, or it was cut off. */
 function parseReport(stdout: string): TrialReport | undefined {
-  const line = stdout.split('\n').findLast((text) => text.startsWith('{'))
-  return line === undefined ? undefined : (JSON.parse(line) as TrialReport)
+  try {
+    return JSON.parse(stdout.split('\n').findLast((text) => text.startsWith('{')) ?? '') as TrialReport
+  } catch {
+    return undefined
+  }
 }
 
 function withoutDebugger(options: string | undefined): string | undefined {

@@ -12,6 +12,7 @@ import type { SharedFlags } from './define-command'
 import { describeNetwork, type StartEvent, startOf } from './events'
 import type { Reporter } from './reporter'
 import { warnOfThreads } from './thread-warning'
+import { waitForLibtorch } from './wait-for-libtorch'
 
 /** The flags of a command that reads a model. */
 export type ModelFlags = SharedFlags & Resolved<ReturnType<typeof modelOption>>
@@ -39,15 +40,17 @@ export function modelOption(fallback?: string) {
   return { model: { kind: 'path', of: 'file', optional: true, summary: 'the model, as safetensors', whenAbsent } } as const
 }
 
-/** Opens the model, reports the start, and hands model and test set to `use`. The model is disposed of afterwards, whatever happens. */
+/** Loads libtorch until `stop` is aborted, opens the model, reports the start, and hands model and test set to `use`. The model is disposed of afterwards, whatever happens. */
 export async function withModel(
   flags: ModelFlags,
   settings: OpenSettings,
   reporter: Reporter,
+  stop: AbortSignal,
   use: (opened: OpenModel) => Promise<void>,
 ): Promise<void> {
   const file = flags.model ?? (await (settings.withoutModel === 'fresh' ? findNewestModel() : requireNewestModel()))
   const { test } = await loadMnist(flags.data === undefined ? undefined : { dir: flags.data })
+  await waitForLibtorch(flags, stop)
   const model = await createModel(flags, file, test)
   try {
     if (file !== undefined) checkFit(model, test, file)

@@ -8,7 +8,17 @@ import { LIBTORCH_PACKAGE, searchLibtorch } from '../addon/find-libtorch'
 import { explainMissingAddon } from '../addon/missing-addon'
 import type { TriedPlace } from '../addon/packages'
 import { isAtLeast, PLATFORM } from '../addon/platform'
-import { describeCudaDeath, type LoadedFacts, runTrial } from '../addon/trial'
+import { runWaiting } from '../addon/run-program'
+import {
+  describeCudaFailure,
+  describeFailure,
+  type LoadedFacts,
+  rememberTrial,
+  runTrial,
+  type Trial,
+  type TrialFailure,
+} from '../addon/trial'
+import { TrialCache } from '../addon/trial-cache'
 import { loadMnist } from '../data/mnist'
 import { checkWritable } from '../files/durable-file'
 import { RUNS_FOLDER } from '../runs/run-folder'
@@ -18,8 +28,13 @@ import { checkIntegrity } from './integrity'
 
 const INSTALL = 'Remove node_modules and install again.'
 
-/** Yields each check as soon as it is done. @param dataFolder - IDX files to check in place of the bundled MNIST. */
-export async function* runChecks(packageRoot: string, dataFolder: string | undefined): AsyncGenerator<Check> {
+/**
+ * Yields each check as soon as it is done.
+ *
+ * @param dataFolder - IDX files to check in place of the bundled MNIST.
+ * @param stop - Ends the check that runs another program, and throws its reason then.
+ */
+export async function* runChecks(packageRoot: string, dataFolder: string | undefined, stop: AbortSignal): AsyncGenerator<Check> {
   yield checkVersions()
   const addons = searchAddon(packageRoot)
   const addon = addons.at(-1)
@@ -27,11 +42,12 @@ export async function* runChecks(packageRoot: string, dataFolder: string | undef
   if (addon?.folder === undefined) {
     yield await checkIntegrity([{ name: 'torch-rnn-mnist', folder: packageRoot }])
   } else {
-    const places = searchLibtorch(packageRoot, addon.folder)
-    const libraries = places.at(-1)?.libraries
+    const places = await runWaiting(searchLibtorch(packageRoot, addon.folder), stop)
+    const place = places.at(-1)
+    const libraries = place?.libraries
     yield checkPlaces('libtorch', places, libraries !== undefined, 'Set LIBTORCH to a folder with libtorch, or install again.')
     yield await checkIntegrity(installedPackages(packageRoot, addon.folder, libraries))
-    if (libraries !== undefined) yield* checkComputing()
+    if (libraries !== undefined) yield* checkComputing({ libraries, addonFolder: addon.folder, isNamed: place?.isNamed === true, stop })
   }
   yield await checkData(dataFolder)
   yield await checkWriting(`the folder for runs, ${resolve(RUNS_FOLDER)}`, existsSync(RUNS_FOLDER) ? RUNS_FOLDER : '.')
@@ -64,22 +80,38 @@ function installedPackages(packageRoot: string, addon: string, libraries: string
   return libraries === undefined ? found : [...found, { name: LIBTORCH_PACKAGE, folder: dirname(libraries) }]
 }
 
+interface ComputingCheck {
+  readonly libraries: string
+  readonly addonFolder: string
+  /** Whether the user named this libtorch, so that the results of its trials are remembered. */
+  readonly isNamed: boolean
+  readonly stop: AbortSignal
+}
+
 /** Loads libtorch and trains in another process, so that a crash there is reported here. */
-function* checkComputing(): Generator<Check> {
-  const trial = runTrial(['train'])
-  if (trial === undefined) {
+async function* checkComputing({ libraries, addonFolder, isNamed, stop }: ComputingCheck): AsyncGenerator<Check> {
+  const cache = new TrialCache(libraries, addonFolder)
+  const trial = await runWaiting(runTrial({ libraries, trains: true }), stop)
+  if (isNamed) rememberTrial(cache, trial) // The driver may have been repaired since an earlier trial.
+  if (trial === undefined)
     yield warning('self-test', 'this process may not start another one, so nothing was tried', 'Allow child processes.')
-    return
-  }
-  const { report, death, cudaDeath } = trial
-  if (report === undefined || report.problem !== undefined) {
-    const problem = report?.problem ?? `a process that trained ${death}`
-    yield failed('self-test', problem, 'NODE_DEBUG=torch-rnn-mnist tells each step. If nothing else here failed, report it.')
-    return
-  }
-  yield describeCpu(report.facts)
-  yield describeDevices(report.facts, cudaDeath)
-  yield judgeTraining(report.facts)
+  else if (trial.failure !== undefined) yield describeFailed(trial.failure)
+  else yield* describeWorking(trial)
+}
+
+function describeFailed(failure: TrialFailure): Check {
+  const message = failure.loadError ?? describeFailure(failure, 'a process that trained')
+  return failed(
+    'self-test',
+    message,
+    failure.advice ?? 'NODE_DEBUG=torch-rnn-mnist tells each step. If nothing else here failed, report it.',
+  )
+}
+
+function* describeWorking({ facts, cudaFailure }: Exclude<Trial, { failure: TrialFailure }>): Generator<Check> {
+  yield describeCpu(facts)
+  yield cudaFailure === undefined ? describeDevices(facts) : describeWithoutCuda(cudaFailure)
+  yield judgeTraining(facts)
 }
 
 function describeCpu({ torchVersion, cpuCapability, blas, threads }: LoadedFacts): Check {
@@ -89,10 +121,13 @@ function describeCpu({ torchVersion, cpuCapability, blas, threads }: LoadedFacts
   return isSlow ? warning('CPU', message, 'This processor has no AVX2: training works, but slowly.') : ok('CPU', message)
 }
 
-function describeDevices({ cudaDevices, cudaProblem }: LoadedFacts, cudaDeath: string | undefined): Check {
-  if (cudaDeath !== undefined) return warning('devices', `cpu (no CUDA: ${describeCudaDeath(cudaDeath)})`, 'Reinstall the NVIDIA driver.')
+function describeDevices({ cudaDevices, cudaProblem }: LoadedFacts): Check {
   const names = ['cpu', ...Array.from({ length: cudaDevices }, (_, index) => `cuda:${index}`)]
   return ok('devices', `${names.join(', ')}${cudaProblem === '' ? '' : ` (no CUDA: ${cudaProblem})`}`)
+}
+
+function describeWithoutCuda(failure: TrialFailure): Check {
+  return warning('devices', `cpu (no CUDA: ${describeCudaFailure(failure)})`, failure.advice ?? 'Reinstall the NVIDIA driver.')
 }
 
 function judgeTraining({ training }: LoadedFacts): Check {

@@ -1,4 +1,5 @@
 import { types } from 'node:util'
+import { loadNative } from '../addon/native'
 import { callerOf } from '../addon/native-errors'
 import type { ImageDataset } from '../data/dataset'
 import { type ImageInput, toBatch } from '../data/image-batch'
@@ -54,6 +55,9 @@ export class ImageRNN {
 
   /**
    * Creates a network with random weights that follow from `seed`.
+   *
+   * The first model of a process loads libtorch, which blocks the event loop: for some 150 ms, or for seconds where a libtorch that you named
+   * has to be tried first. {@link loadLibtorch} does that without blocking.
    *
    * @throws TorchRnnError `ERR_INVALID_OPTION`, `ERR_DEVICE_UNAVAILABLE`, `ERR_LIBRARY_LOAD`.
    */
@@ -209,7 +213,7 @@ export class ImageRNN {
 
   /**
    * Reads a model from a safetensors file: one of {@link ImageRNN.save}, or a state dict of the same network from Python. Such a file does
-   * not tell its activation, which is then taken to be tanh.
+   * not tell its activation, which is then taken to be tanh. Loads libtorch as {@link loadLibtorch} does.
    *
    * @param options - Where and how the model computes.
    * @throws TorchRnnError `ERR_INVALID_FILE`, `ERR_FILE_SYSTEM`, `ERR_INVALID_OPTION`, `ERR_DEVICE_UNAVAILABLE`, `ERR_LIBRARY_LOAD`.
@@ -218,6 +222,7 @@ export class ImageRNN {
     if (typeof path !== 'string' || path === '') throw unexpected('ERR_INVALID_ARGUMENT', 'path', 'the path of a file', path)
     const placement = resolveOptions(OPTIONS.placement, options, 'ImageRNN.load')
     const { architecture, state } = await readModelFile(path)
+    await loadNative()
     const model = new ImageRNN({ ...architecture, ...placement })
     try {
       await model.loadStateDict(state)

@@ -145,6 +145,50 @@ describe('says what is wrong and what to do, when', () => {
     expect(await loadFailure(env)).toContain('torch_rnn_mnist.node is missing in it')
   })
 
+  const DAMAGED = [
+    ['empty', '', 'it is empty'],
+    ['cut off', '{ "name": "@torch', 'it is not JSON'],
+    ['not JSON', 'name: addon', 'it is not JSON'],
+    ['an array', '[]', 'it holds no JSON object'],
+    ['null', 'null', 'it holds no JSON object'],
+    ['without a version', '{}', 'it has no version'],
+  ] as const
+
+  test.each(DAMAGED)("the addon's package.json is damaged: %s", async (_, content, problem) => {
+    const env = installMain()
+    installAddon()
+    installLibtorch()
+    writeFileSync(modules(ADDON, 'package.json'), content)
+    const message = await loadFailure(env)
+    expect(message).toContain(`${modules(ADDON, 'package.json')} is damaged: ${problem}`)
+    expect(message).toMatch(/Remove node_modules and run `npm install`\.$/m)
+  })
+
+  test.each(DAMAGED)("libtorch's package.json is damaged: %s", async (_, content, problem) => {
+    const env = installMain()
+    installAddon()
+    installLibtorch()
+    writeFileSync(modules(LIBTORCH, 'package.json'), content)
+    const message = await loadFailure(env)
+    expect(message).toContain(`${modules(LIBTORCH, 'package.json')} is damaged: ${problem}`)
+    expect(message).toContain('Remove node_modules and run `npm install --include=optional`.')
+  })
+
+  test.each([
+    ['', 'it is empty'],
+    ['{ "libtorch": "/op', 'it is not JSON'],
+    ['[]', 'it holds no JSON object'],
+    ['{ "libtorch": 1 }', 'it names no libtorch'],
+  ])('what a build wrote down is damaged: %j', async (content, problem) => {
+    const env = installMain()
+    mkdirSync(main('build'))
+    symlinkSync(ADDON_FOLDER, main('build', 'Release'))
+    writeFileSync(main('build', 'libtorch.json'), content)
+    const message = await loadFailure(env)
+    expect(message).toContain(`${main('build', 'libtorch.json')} is damaged: ${problem}`)
+    expect(message).toContain('Run `rnn-mnist-train build` again, or remove')
+  })
+
   const onGlibc = testWhere(process.platform === 'linux', 'Linux')
 
   onGlibc('the C library is too old', async () => {

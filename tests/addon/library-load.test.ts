@@ -1,19 +1,16 @@
 /** How libtorch is found and loaded, and the messages when it is not. */
 import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { REQUIRED_TORCH_VERSION, searchLibtorch } from '../../lib/addon/find-libtorch'
+import { findPyTorch, REQUIRED_TORCH_VERSION } from '../../lib/addon/find-libtorch'
 import { LIBRARY_NAMES, pythonName } from '../../lib/addon/platform'
 import { runScript, WELL_ENDED } from '../support/child-script'
+import { LIBRARIES } from '../support/libtorch'
 import { expectLoads, loadFailure } from '../support/load-failure'
-import { REPOSITORY } from '../support/run-program'
 import { useTemporaryFolder } from '../support/temporary-folder'
 
 const path = useTemporaryFolder()
 
 const OTHER_VERSION = '2.14.1'
-
-/** The libraries that the tests themselves use. */
-const { libraries: LIBRARIES } = searchLibtorch(REPOSITORY, REPOSITORY).at(-1) as { libraries: string }
 
 /** Variables that would change what a test is about. */
 const CLEAN = { LIBTORCH: undefined, LIBTORCH_USE_PYTORCH: undefined, LIBTORCH_BYPASS_VERSION_CHECK: undefined }
@@ -107,10 +104,20 @@ describe('LIBTORCH_USE_PYTORCH=1', () => {
 
   test.each([
     ['has no torch', "echo ''", ['python3 has no torch']],
-    ['fails', 'echo broken >&2; exit 3', ['python3 could not be asked']],
+    ['fails', 'echo broken >&2; exit 3', ['python3 could not be asked: it ended with exit code 3 (broken)']],
+    ['dies', 'kill -9 $$', ['python3 could not be asked: it was killed by SIGKILL']],
   ])('with a python3 that %s says so, and what helps', async (_, line, parts) => {
     const message = await loadFailure({ ...env, PATH: makePython(line) })
     for (const part of [...parts, 'LIBTORCH_USE_PYTORCH', `Install PyTorch ${REQUIRED_TORCH_VERSION}`]) expect(message).toContain(part)
+  })
+
+  test('with a python3 that gives no answer says so after half a minute', () => {
+    const search = findPyTorch()
+    expect(search.next().value).toMatchObject({ command: 'python3', limitMs: 30_000 })
+    expect(search.next({ kind: 'overdue', limitMs: 30_000 }).value).toMatchObject({
+      description: expect.stringContaining('LIBTORCH_USE_PYTORCH=1'),
+      problem: 'python3 was asked where torch is, but gave no answer within 30 s',
+    })
   })
 
   test('without any python3 says so', async () => {

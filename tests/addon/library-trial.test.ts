@@ -1,16 +1,16 @@
 /** A libtorch that the user names is first tried in another process, so that a crash does not end the program. */
 import { execFileSync } from 'node:child_process'
-import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { REQUIRED_TORCH_VERSION, searchLibtorch } from '../../lib/addon/find-libtorch'
 import { runScript, WELL_ENDED } from '../support/child-script'
+import { LIBRARIES } from '../support/libtorch'
 import { expectLoads, loadFailure } from '../support/load-failure'
+import { dieBy, makeNamedLibtorch } from '../support/named-libtorch'
 import { describeWhere } from '../support/needs'
 import { REPOSITORY, runNode } from '../support/run-program'
 import { useTemporaryFolder } from '../support/temporary-folder'
 
 const path = useTemporaryFolder()
-const { libraries: LIBRARIES } = searchLibtorch(REPOSITORY, REPOSITORY).at(-1) as { libraries: string }
 const onLinux = describeWhere(process.platform === 'linux', 'Linux')
 
 /** Every test has its own folder for remembered trials. */
@@ -21,17 +21,10 @@ const env = (more: Readonly<Record<string, string>> = {}) => ({
   ...more,
 })
 
-/** A libtorch whose libraries are real except these, which end the process by a signal when they are opened. */
+/** @param deadly - Libraries that end the process by a signal when they are opened. */
 function makeLibtorch(deadly: Readonly<Record<string, string>> = {}): void {
   mkdirSync(path('tmp'))
-  mkdirSync(path('libtorch', 'lib'), { recursive: true })
-  writeFileSync(path('libtorch', 'build-version'), REQUIRED_TORCH_VERSION)
-  for (const name of readdirSync(LIBRARIES).filter((file) => !(file in deadly)))
-    symlinkSync(join(LIBRARIES, name), path('libtorch', 'lib', name))
-  for (const [name, signal] of Object.entries(deadly)) {
-    const code = `#include <signal.h>\n__attribute__((constructor)) static void die(void) { raise(${signal}); }\n`
-    execFileSync('cc', ['-shared', '-fPIC', '-x', 'c', '-', '-o', path('libtorch', 'lib', name)], { input: code })
-  }
+  makeNamedLibtorch(path('libtorch'), Object.fromEntries(Object.entries(deadly).map(([name, signal]) => [name, dieBy(signal)])))
 }
 
 /** The same program; prints its devices. */
@@ -67,11 +60,48 @@ onLinux('a trial', () => {
     expect(doctor.stdout).toMatch(/^warning {2}devices: cpu \(no CUDA: .*SIGSEGV/m)
   })
 
+  test.each(['SIGTERM', 'SIGINT'])('that somebody stops (%s) ends in an error that says so, with CUDA too', async (signal) => {
+    makeLibtorch({ 'libc10_cuda.so': signal, 'libtorch_cuda.so': signal })
+    const message = await loadFailure({ ...env({ TORCH_RNN_MNIST_CUDA: '1' }), NODE_DEBUG: undefined })
+    expect(message).toContain(`a process that tried it was killed by ${signal} (this is not remembered`)
+    expect(message).toMatch(/\n {2}Try again\.\n$/)
+    expect(readdirSync(path('tmp'))).toEqual([])
+  })
+
+  test('that the system ends (SIGKILL) says nothing about CUDA: this program does without, the next one tries again', async () => {
+    makeLibtorch({ 'libc10_cuda.so': 'SIGKILL', 'libtorch_cuda.so': 'SIGKILL' })
+    const settings = { env: { ...env({ TORCH_RNN_MNIST_CUDA: '1' }), NODE_DEBUG: undefined } }
+    const outcome = await runScript(DEVICES, settings)
+    expect(outcome).toMatchObject(WELL_ENDED)
+    expect(outcome.stdout).toMatch(/^cpu\n/)
+    expect(outcome.stdout).toContain("a process that tried libtorch's CUDA libraries was killed by SIGKILL (this is not remembered")
+    expect(readdirSync(path('tmp'))).toEqual([])
+    const doctor = await runNode([join(REPOSITORY, 'dist', 'cli', 'main.js'), 'doctor'], settings)
+    expect(doctor.stdout).toMatch(
+      /^warning {2}devices: cpu \(no CUDA: .* was killed by SIGKILL \(this is not remembered.*\n {9}Perhaps .* memory/m,
+    )
+    expect(readdirSync(path('tmp'))).toEqual([])
+  })
+
+  test('that doctor makes replaces what is remembered', async () => {
+    makeLibtorch({ 'libc10_cuda.so': 'SIGSEGV', 'libtorch_cuda.so': 'SIGSEGV' })
+    const settings = { env: { ...env({ TORCH_RNN_MNIST_CUDA: '1' }), NODE_DEBUG: undefined } }
+    await runNode([join(REPOSITORY, 'dist', 'cli', 'main.js'), 'doctor'], settings)
+    const [folder] = readdirSync(path('tmp')) as [string]
+    const [file] = readdirSync(path('tmp', folder)) as [string]
+    expect(JSON.parse(readFileSync(path('tmp', folder, file), 'utf8'))).toMatchObject({
+      result: { cudaProblem: expect.stringContaining('SIGSEGV') },
+    })
+  })
+
   test('that ends well is remembered until something changes', async () => {
     makeLibtorch()
     expect((await expectLoads(env())).stderr).toContain(`trial of ${path('libtorch', 'lib')}: {}`)
     expect((await expectLoads(env())).stderr).toContain('remembered')
     expect((await expectLoads(env({ ATEN_CPU_CAPABILITY: 'default' }))).stderr).not.toContain('remembered')
+    rmSync(path('libtorch', 'lib', 'libc10.so'))
+    copyFileSync(join(LIBRARIES, 'libc10.so'), path('libtorch', 'lib', 'libc10.so'))
+    expect((await expectLoads(env())).stderr).not.toContain('remembered')
   })
 
   test('is remembered in a folder of the user alone, and a folder of others is not trusted', async () => {

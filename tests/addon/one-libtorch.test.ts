@@ -5,16 +5,15 @@
 import { execFileSync } from 'node:child_process'
 import { cpSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { REQUIRED_TORCH_VERSION, searchLibtorch } from '../../lib/addon/find-libtorch'
+import { REQUIRED_TORCH_VERSION } from '../../lib/addon/find-libtorch'
 import { PACKAGE, runScript, WELL_ENDED } from '../support/child-script'
-import { ADDON, LIBTORCH, packagesIn } from '../support/installed-package'
+import { ADDON, ADDON_FOLDER, LIBTORCH, packagesIn } from '../support/installed-package'
+import { LIBRARIES } from '../support/libtorch'
 import { describeWhere } from '../support/needs'
-import { REPOSITORY } from '../support/run-program'
 import { useTemporaryFolder } from '../support/temporary-folder'
 
 const path = useTemporaryFolder()
 const onLinux = describeWhere(process.platform === 'linux', 'Linux')
-const { libraries: LIBRARIES } = searchLibtorch(REPOSITORY, REPOSITORY).at(-1) as { libraries: string }
 const CPU = 'libtorch_cpu.so'
 
 /** Compiles a library. */
@@ -32,7 +31,7 @@ function installCopy(name: string): { main: string; libraries: string } {
   installAddon()
   for (const file of ['torch_rnn_mnist.node', 'loader.node']) {
     rmSync(modules(ADDON, file)) // A link, which Node would follow: both copies would load the same file.
-    cpSync(join(REPOSITORY, 'build', 'Release', file), modules(ADDON, file))
+    cpSync(join(ADDON_FOLDER, file), modules(ADDON, file))
   }
   installLibtorch()
   return { main, libraries: modules(LIBTORCH, 'lib') }
@@ -111,13 +110,13 @@ onLinux('two copies of the package in one process', () => {
 
 onLinux('another package that has opened a libtorch', () => {
   /** Opens a library as another native package does. */
-  const OPEN = `require(${JSON.stringify(join(REPOSITORY, 'build', 'Release', 'loader.node'))}).open(process.env.THEIRS)`
+  const OPEN = `require(${JSON.stringify(join(ADDON_FOLDER, 'loader.node'))}).open(process.env.THEIRS)`
 
   test('of the right version: it is used', async () => {
     const ours = installCopy('ours')
     makeDeadly(ours.libraries)
     const body = `${USE}
-      const { open: openLibrary } = require(${JSON.stringify(join(REPOSITORY, 'build', 'Release', 'loader.node'))})
+      const { open: openLibrary } = require(${JSON.stringify(join(ADDON_FOLDER, 'loader.node'))})
       for (const name of ['libgomp.so.1', 'libcudart.so.13', 'libcupti.so.13', 'libc10.so', 'libtorch_cpu.so']) openLibrary(process.env.THEIRS + '/' + name)
       console.log(await use(process.env.OURS))
     `

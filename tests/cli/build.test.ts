@@ -1,10 +1,19 @@
-/** `build`: what it requires before it compiles. Compiling takes minutes and is tested with the npm packages. */
-import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+/**
+ * `build`: what it requires before it compiles, and what becomes of the addon that was there before. Compiling takes minutes and is tested
+ * with the npm packages; here a program takes the compiler's place.
+ */
+import { execFileSync } from 'node:child_process'
+import { chmodSync, lstatSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { BUILD_TOOLS } from '../../lib/addon/build-addon'
 import { lastEvent, useCommandLine } from '../support/command-line'
+import { onSmallDisk, PAGE, testOnSmallDisk } from '../support/full-disk'
 import { packagesIn } from '../support/installed-package'
-import { type ProgramSettings, REPOSITORY, runNode } from '../support/run-program'
+import { LIBRARIES } from '../support/libtorch'
+import { expectLoads } from '../support/load-failure'
+import { WAIT_IN_TRIAL } from '../support/named-libtorch'
+import { untilThere } from '../support/process-end'
+import { type Outcome, type ProgramSettings, REPOSITORY, type RunningProgram, runCommand, runNode, startNode } from '../support/run-program'
 
 const { path, run } = useCommandLine()
 const { main, modules, installMain } = packagesIn(path)
@@ -69,4 +78,142 @@ test('without CMake says what to install', async () => {
 test('names the versions that this addon is built with', () => {
   const { devDependencies } = JSON.parse(readFileSync(join(REPOSITORY, 'package.json'), 'utf8')) as { devDependencies: object }
   expect(devDependencies).toMatchObject(BUILD_TOOLS)
+})
+
+/** The libtorch of the clone has headers, too. */
+const LIBTORCH = dirname(LIBRARIES)
+const RELEASE = join(REPOSITORY, 'build', 'Release')
+const testWithSignals = process.platform === 'win32' ? test.skip : test
+
+/** Installs the package with an addon that was built earlier, and a cmake-js that does what `script` says. */
+function installWithBuild(script: string): { PACKAGE_UNDER_TEST: string } {
+  const env = installMain()
+  mkdirSync(main('build', 'Release'), { recursive: true })
+  for (const file of readdirSync(RELEASE)) symlinkSync(join(RELEASE, file), main('build', 'Release', file))
+  writeFileSync(main('build', 'libtorch.json'), JSON.stringify({ libtorch: LIBTORCH }))
+  symlinkSync(join(REPOSITORY, 'node_modules', 'node-addon-api'), modules('node-addon-api'))
+  mkdirSync(modules('cmake-js', 'bin'), { recursive: true })
+  writeFileSync(modules('cmake-js', 'package.json'), '{ "version": "8.0.0" }')
+  const prologue = `
+    const { copyFileSync, mkdirSync, writeFileSync } = require('node:fs')
+    const out = process.argv[process.argv.indexOf('--out') + 1] + '/Release/'
+    mkdirSync(out)
+    const copy = (name) => copyFileSync(${JSON.stringify(`${RELEASE}/`)} + name, out + name)
+  `
+  writeFileSync(modules('cmake-js', 'bin', 'cmake-js'), `${prologue}\n${script}`)
+  mkdirSync(path('bin'))
+  writeFileSync(path('bin', 'cmake'), '#!/bin/sh\n')
+  chmodSync(path('bin', 'cmake'), 0o755)
+  return env
+}
+
+const BUILD = ['build', '--libtorch', LIBTORCH]
+const CLEAN = { LIBTORCH: undefined, LIBTORCH_USE_PYTORCH: undefined }
+
+function startBuild(): RunningProgram {
+  const env = { ...CLEAN, PATH: path('bin'), STARTED: path('started'), GATE: path('gate') }
+  return startNode([main('dist', 'cli', 'main.js'), ...BUILD], { cwd: path(), env })
+}
+
+/** What tells whether the files of an addon are the same as before. */
+function filesOf(build: string): unknown {
+  const files = readdirSync(build, { recursive: true, encoding: 'utf8' }).toSorted()
+  return files.map((name) => [name, statSync(join(build, name)).ino])
+}
+
+/** Makes a library that runs statements when it is opened, where the fake compiler finds it. */
+function compile(statements: string): string {
+  const headers = ['signal', 'stdio', 'stdlib', 'unistd'].map((name) => `#include <${name}.h>\n`).join('')
+  const source = `${headers}__attribute__((constructor)) static void run(void) { ${statements} }\n`
+  execFileSync('cc', ['-shared', '-fPIC', '-D_GNU_SOURCE', '-x', 'c', '-', '-o', path('library')], { input: source })
+  return JSON.stringify(path('library'))
+}
+
+/** Fails to build. Checks that the addon that was there before is still there, and nothing else, and works. */
+async function expectUnchanged(env: ProgramSettings['env'], build: () => Promise<Outcome>): Promise<Outcome> {
+  const before = filesOf(main('build'))
+  const names = readdirSync(main())
+  const outcome = await build()
+  expect(filesOf(main('build'))).toEqual(before)
+  expect(readdirSync(main())).toEqual(names)
+  const { stderr } = await expectLoads({ ...env, NODE_DEBUG: 'torch-rnn-mnist' })
+  expect(stderr).toContain(`addon: ${main('build', 'Release')}`)
+  return outcome
+}
+
+test('takes the place of the addon that was there before', async () => {
+  const env = installWithBuild("copy('loader.node'); copy('torch_rnn_mnist.node')")
+  writeFileSync(main('build', 'Release', 'old'), '')
+  const names = readdirSync(main())
+  const { code, stdout, stderr } = await startBuild().ended
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+  expect(stdout).toBe(`The addon is in ${main('build', 'Release')}, and is used from now on, with ${LIBTORCH}.\n`)
+  expect(readdirSync(main('build', 'Release')).toSorted()).toEqual(['loader.node', 'torch_rnn_mnist.node'])
+  expect(JSON.parse(readFileSync(main('build', 'libtorch.json'), 'utf8'))).toEqual({ libtorch: LIBTORCH })
+  expect(readdirSync(main())).toEqual(names)
+  await expectLoads(env)
+})
+
+describe('changes nothing', () => {
+  test.each([
+    ['the compiler fails', () => 'process.exit(3)', 'the compiler ended with exit code 3. What it printed tells why. Nothing was changed.'],
+    ['it makes only a part', () => "copy('loader.node')", 'the compiler made no torch_rnn_mnist.node.'],
+    [
+      'the addon does not load',
+      () => "copy('loader.node'); writeFileSync(out + 'torch_rnn_mnist.node', 'not a library')",
+      'it was compiled, but does not work: Could not load torch-rnn-mnist: the addon does not load',
+    ],
+    [
+      'the addon crashes',
+      () => `copy('loader.node'); copyFileSync(${compile('raise(SIGSEGV);')}, out + 'torch_rnn_mnist.node')`,
+      'it was compiled, but does not work: a process that tried it was killed by SIGSEGV. Nothing was changed.',
+    ],
+  ])('when %s', async (_, script, message) => {
+    const env = installWithBuild(script())
+    const { code, stderr } = await expectUnchanged(env, () => startBuild().ended)
+    expect(code).toBe(1)
+    expect(stderr).toContain(`Error: Could not build the addon: ${message}`)
+    expect(stderr).toMatch(/Nothing was changed\.\n$/)
+  })
+
+  testWithSignals('when Ctrl-C ends it while it compiles', async () => {
+    const env = installWithBuild("copy('loader.node'); copy('torch_rnn_mnist.node'); console.log('compiling'); setInterval(() => {}, 1000)")
+    const { code, stderr } = await expectUnchanged(env, async () => {
+      const program = startBuild()
+      await program.line(/^compiling$/)
+      program.signal('SIGINT')
+      return program.ended
+    })
+    expect(code).toBe(130)
+    expect(stderr).toMatch(/Error: Interrupted by SIGINT\n$/)
+  })
+
+  testWithSignals('when Ctrl-C ends it while the addon is tried', async () => {
+    const env = installWithBuild(`copy('loader.node'); copyFileSync(${compile(WAIT_IN_TRIAL)}, out + 'torch_rnn_mnist.node')`)
+    const { code } = await expectUnchanged(env, async () => {
+      const program = startBuild()
+      await untilThere(path('started'))
+      program.signal('SIGINT')
+      return program.ended
+    })
+    expect(code).toBe(130)
+  })
+
+  testOnSmallDisk('when the disk gets full', async () => {
+    installWithBuild("copy('loader.node'); copy('torch_rnn_mnist.node')")
+    // The package is moved to the disk, which then has less space left than the addon takes.
+    const before = filesOf(main('build')) as [string, number][]
+    const files = readdirSync(main(), { recursive: true, encoding: 'utf8' }).map((name) => lstatSync(main(name)))
+    const pages = files.filter((stats) => stats.isFile()).reduce((sum, { size }) => sum + Math.ceil(size / PAGE), 10)
+    const script = 'cp -R "$0.all/." "$0" && exec "$@"'
+    execFileSync('cp', ['-R', main(), `${main()}.all`])
+    const program = [process.execPath, main('dist', 'cli', 'main.js'), ...BUILD]
+    const [command, ...args] = onSmallDisk(main(), pages, ['sh', '-c', script, main(), ...program])
+    const env = { ...CLEAN, PATH: `${path('bin')}:${process.env['PATH']}` }
+    const { code, stderr } = await runCommand(command, args, { cwd: path(), env })
+    expect(code).toBe(1)
+    expect(stderr).toBe(`Error: Cannot write ${main('build')}: the disk is full (ENOSPC). Free some space or choose another disk.\n`)
+    expect(readdirSync(`${main()}.left`).toSorted()).toEqual(readdirSync(main()).toSorted())
+    expect((filesOf(`${main()}.left/build`) as [string, number][]).map(([name]) => name)).toEqual(before.map(([name]) => name))
+  })
 })

@@ -1,16 +1,16 @@
-/** `build` in an installed package, on a machine with a compiler: the addon is compiled, used, and gone with its folder. */
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+/** `build` in an installed package, on a machine with a compiler: the addon is compiled, used, kept when a later build fails, and gone with its folder. */
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { BUILD_TOOLS } from '../../lib/addon/build-addon'
-import { searchLibtorch } from '../../lib/addon/find-libtorch'
-import { REPOSITORY, runNode } from '../support/run-program'
+import { LIBRARIES } from '../support/libtorch'
+import { runNode } from '../support/run-program'
 import { useBareMachine } from './bare-machine'
 import { NAME } from './uses'
 
 const machine = useBareMachine()
 
 /** The libtorch that this clone builds with; it has the headers. */
-const LIBTORCH = join((searchLibtorch(REPOSITORY, REPOSITORY).at(-1) as { libraries: string }).libraries, '..')
+const LIBTORCH = dirname(LIBRARIES)
 /** Compiling takes minutes on two cores. */
 const LIMIT_MS = 900_000
 
@@ -41,16 +41,19 @@ test(
     expect(doctor.stdout).toContain(`addon: an addon built here, ${join(built, 'Release')}`)
     expect(doctor.stdout).toContain(`libtorch: the libtorch that the addon was built with, ${LIBTORCH}`)
 
-    rmSync(built, { recursive: true })
-    expect((await run('doctor')).stdout).toContain('addon: the package ')
-
-    // A failed build changes nothing.
+    // A failed build changes nothing: the addon that was there before still works.
     writeFileSync(join(folder, 'node_modules', NAME, 'native', 'core', 'model', 'image_rnn.cc'), 'not C++\n')
     const failed = await run('build', '--libtorch', LIBTORCH, '--quiet')
     expect(failed.code).toBe(1)
-    expect(failed.stderr).toMatch(/Error: Could not build the addon: the compiler ended with exit code [1-9]/)
+    expect(failed.stderr).toMatch(/Error: Could not build the addon: the compiler ended with exit code [1-9].*Nothing was changed\.\n$/)
     expect(failed.stderr).toContain('image_rnn.cc')
-    expect(existsSync(built)).toBe(false)
+    expect(readdirSync(join(built, '..')).filter((name) => name.includes('tmp'))).toEqual([])
+    const after = await run('doctor')
+    expect(after).toMatchObject({ code: 0, stderr: '' })
+    expect(after.stdout).toContain(`addon: an addon built here, ${join(built, 'Release')}`)
+
+    rmSync(built, { recursive: true })
+    expect((await run('doctor')).stdout).toContain('addon: the package ')
   },
   2 * LIMIT_MS,
 )

@@ -49,7 +49,8 @@ export function useCommandLine(): CommandLine {
   const succeed = async (args: readonly string[], settings?: ProgramSettings) => {
     const { stdout, stderr, ...outcome } = await run(args, settings)
     const isSilent = args.includes('--json') || args.includes('--quiet')
-    expect(stderr).toMatch(isSilent ? /^$/ : /^(\d+\/\d+ .*\n)*$/) // A slow machine shows lines of progress.
+    // A slow machine shows lines of progress.
+    expect(stderr).toMatch(isSilent ? /^$/ : /^((\d+\/\d+|Trying libtorch) .*\n)*$/)
     expect(outcome).toEqual({ code: 0, signal: null })
     return stdout
   }

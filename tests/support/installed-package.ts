@@ -2,9 +2,10 @@
 import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { ADDON_FILES, searchAddon } from '../../lib/addon/find-addon'
-import { REQUIRED_TORCH_VERSION, searchLibtorch } from '../../lib/addon/find-libtorch'
+import { REQUIRED_TORCH_VERSION } from '../../lib/addon/find-libtorch'
 import { PLATFORM } from '../../lib/addon/platform'
 import { PACKAGE } from './child-script'
+import { LIBRARIES } from './libtorch'
 import { REPOSITORY } from './run-program'
 
 export const ADDON = `@torch-rnn-mnist/addon-${PLATFORM}`
@@ -15,9 +16,8 @@ const { version, dependencies, engines } = JSON.parse(readFileSync(join(REPOSITO
   engines: object
 }
 export const VERSION = version
-/** The addon and the libtorch that these tests run with. */
+/** The addon that these tests run with. */
 export const { folder: ADDON_FOLDER } = searchAddon(REPOSITORY).at(-1) as { folder: string }
-const { libraries: LIBRARIES } = searchLibtorch(REPOSITORY, REPOSITORY).at(-1) as { libraries: string }
 
 /** Writes a package.json. */
 export function writeManifest(folder: string, manifest: object): void {

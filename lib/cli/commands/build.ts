@@ -36,7 +36,7 @@ Examples:
 
 If npm installed a prebuilt addon, nothing has to be built: set LIBTORCH, and it uses another libtorch ${REQUIRED_TORCH_VERSION}. A build needs CMake 3.20,
 a compiler for C++20 and the two packages above. The addon goes into the folder build of this package. From then on it is used,
-with the libtorch that it was compiled against. Remove that folder to go back.`
+with the libtorch that it was compiled against. Remove that folder to go back. A build that fails changes nothing.`
 
 /** `build`: compiles the addon against a libtorch that the user names. */
 export function buildCommand(): Command {

@@ -44,7 +44,7 @@ async function examine(flags: Resolved<typeof DOCTOR_OPTIONS>, reporter: Reporte
   const started = performance.now()
   reporter.step(startOf('doctor', { options: flags.data === undefined ? {} : { data: flags.data } }))
   const broken: string[] = []
-  for await (const check of runChecks(PACKAGE_ROOT, flags.data)) {
+  for await (const check of runChecks(PACKAGE_ROOT, flags.data, stop)) {
     stop.throwIfAborted()
     const event: CheckEvent = { type: 'check', ...check }
     if (check.status === 'ok') reporter.step(event, describeCheck)

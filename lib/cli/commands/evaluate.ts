@@ -65,7 +65,7 @@ export function evaluateCommand(): Command {
 
 async function evaluate(flags: Resolved<typeof EVALUATE_OPTIONS>, reporter: Reporter, stop: AbortSignal): Promise<void> {
   const started = performance.now()
-  await withModel(flags, { command: 'evaluate', withoutModel: 'refuse' }, reporter, async ({ model, test }) => {
+  await withModel(flags, { command: 'evaluate', withoutModel: 'refuse' }, reporter, stop, async ({ model, test }) => {
     const evaluation = await (flags.verbose
       ? evaluateByBatch(model, test, stop, (event) => reporter.step(event, describeBatch))
       : model.evaluate(test, { signal: stop }))

@@ -60,7 +60,7 @@ export function forwardCommand(): Command {
 
 async function forward(flags: Resolved<typeof FORWARD_OPTIONS>, reporter: Reporter, stop: AbortSignal): Promise<void> {
   const started = performance.now()
-  await withModel(flags, { command: 'forward', withoutModel: 'fresh' }, reporter, async ({ model, test, trained }) => {
+  await withModel(flags, { command: 'forward', withoutModel: 'fresh' }, reporter, stop, async ({ model, test, trained }) => {
     const logits = await model.forward(test.images(0, Math.min(flags.batchSize, test.length)), { signal: stop })
     reporter.result({ type: 'logits', trained, ...firstRows(logits, flags.rows, test.labelsOf()) }, describeLogits)
     reporter.step(doneSince(started))

@@ -80,7 +80,7 @@ export function hookCommand(): Command {
 
 async function hook(flags: Resolved<typeof HOOK_OPTIONS>, reporter: Reporter, stop: AbortSignal): Promise<void> {
   const started = performance.now()
-  await withModel(flags, { command: 'hook', withoutModel: 'fresh' }, reporter, async ({ model, test, trained }) => {
+  await withModel(flags, { command: 'hook', withoutModel: 'fresh' }, reporter, stop, async ({ model, test, trained }) => {
     const module = flags.module as ModuleName // The pattern of the option allows nothing else.
     const features = await featuresOf(model, test.images(0, Math.min(flags.batchSize, test.length)), module, stop)
     const { nonlinearity } = model.options

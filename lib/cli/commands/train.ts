@@ -26,6 +26,7 @@ import type { Reporter } from '../reporter'
 import { rescueModel } from '../rescue'
 import { columnsOf } from '../terminal'
 import { warnOfThreads } from '../thread-warning'
+import { waitForLibtorch } from '../wait-for-libtorch'
 
 const TRAIN_OPTIONS = { ...OPTIONS.training, ...NETWORK_CHOICES, ...OPTIONS.run, ...SHARED_OPTIONS }
 
@@ -69,6 +70,7 @@ async function train(flags: TrainFlags, reporter: Reporter, stop: AbortSignal): 
   const data = await loadMnist(flags.data === undefined ? undefined : { dir: flags.data })
   if (flags.data !== undefined) await checkTestLabels(flags.data, data)
   stop.throwIfAborted()
+  await waitForLibtorch(flags, stop)
   const model = new ImageRNN({
     ...pickOptions(NETWORK_CHOICES, flags),
     ...pickOptions(OPTIONS.placement, flags),

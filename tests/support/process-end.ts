@@ -1,0 +1,22 @@
+/** Waits for what other processes do. */
+import { existsSync, readFileSync } from 'node:fs'
+import { setImmediate } from 'node:timers/promises'
+
+/** Waits until a process has ended. Linux only. */
+export async function untilGone(pid: number): Promise<void> {
+  while (isAlive(pid)) await setImmediate()
+}
+
+/** Waits until another process has made a file. */
+export async function untilThere(file: string): Promise<void> {
+  while (!existsSync(file)) await setImmediate()
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    // After the name in parentheses comes the state. A zombie has ended, and only its parent has not asked how.
+    return !/\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'))
+  } catch {
+    return false
+  }
+}
