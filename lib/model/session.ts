@@ -2,10 +2,11 @@
 import type { NativeImageRnn } from '../addon/binding'
 import { native } from '../addon/native'
 import { type Caller, toPublicError, translated } from '../addon/native-errors'
+import { allocateResult } from '../addon/result-arrays'
 import { TorchRnnError } from '../errors'
 import type { ModelOptions } from '../options/options'
 import { abortReason } from './abort'
-import { Callbacks, wouldWaitForItself } from './callbacks'
+import { Callbacks, ThrownByCallback, wouldWaitForItself } from './callbacks'
 
 /** Makes a call of the addon with the number by which it can be stopped. */
 export type NativeCallMaker<Result> = (call: number) => Promise<Result>
@@ -27,7 +28,7 @@ export class ModelSession {
   constructor(model: object, options: Required<ModelOptions>) {
     this.#model = model
     this.callbacks = new Callbacks(model)
-    this.native = translated(() => new (native().ImageRnn)(options))
+    this.native = translated(() => new (native().ImageRnn)(options, allocateResult))
   }
 
   get isDisposed(): boolean {
@@ -92,8 +93,7 @@ export class ModelSession {
       return await result
     } catch (error) {
       const isStopped = (error as { code?: unknown }).code === 'ERR_ABORTED'
-      const failure = this.callbacks.takeThrown(error)
-      const reason = failure === undefined ? toPublicError(error, caller) : failure.thrown
+      const reason = error instanceof ThrownByCallback ? error.thrown : toPublicError(error, caller)
       if (signal?.aborted !== true) throw reason
       throw isStopped ? signal.reason : abortReason(signal, reason)
     } finally {
