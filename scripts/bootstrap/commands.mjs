@@ -10,7 +10,7 @@ import { setUp } from './set-up.mjs'
 import { SetUpError } from './set-up-error.mjs'
 import { libtorch, libtorchFolder } from './steps/libtorch.mjs'
 import { lief } from './steps/lief.mjs'
-import { addon, addressTests, nativeTests, threadTests } from './steps/native.mjs'
+import { addon, addressTests, faultsAddon, nativeTests, threadTests } from './steps/native.mjs'
 import { docsPackages, neighbourPackages, packages, packageTestTools } from './steps/packages.mjs'
 import { typescript } from './steps/typescript.mjs'
 
@@ -45,11 +45,11 @@ const COMMANDS = {
     createRequire(import.meta.url)(program)
   },
   async test(args) {
-    await setUp([...productSteps(), lief, docsPackages, nativeTests])
+    await setUp([...productSteps(), faultsAddon, lief, docsPackages, nativeTests])
     await runAll([...LINT, ['C++ tests', ctest(nativeTests)], ['TypeScript tests', node('jest', ...args)]])
   },
   async 'test:js'(args) {
-    await setUp([...productSteps(), lief])
+    await setUp([...productSteps(), faultsAddon, lief])
     await runAll([['TypeScript tests', node('jest', ...args)]])
   },
   async 'test:native'(args) {

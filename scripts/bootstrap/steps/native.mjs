@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { ADDON_FILES, BUILD, CACHE, LIBTORCH_CONTENTS, PLATFORM, ROOT } from '../places.mjs'
+import { ADDON_FILES, BUILD, CACHE, FAULTS_ADDON, LIBTORCH_CONTENTS, PLATFORM, ROOT } from '../places.mjs'
 import { filesBelow, hashFiles } from '../stamps.mjs'
 import { libtorchFolder } from './libtorch.mjs'
 
@@ -65,25 +65,42 @@ function showCounter(detail) {
   }
 }
 
-/** @type {import('../set-up.mjs').Step} */
-export const addon = {
-  name: 'addon',
-  title: 'building the native addon',
-  advice: ADVICE,
-  needs: () => TOOLS,
-  fingerprint: () => `${configuration()}\n${hashFiles(ROOT, [...sources(['native', 'cmake']), ...PACKAGES])}`,
-  outputs: () => ADDON_FILES,
-  async run({ tool, detail, killedBefore }) {
-    prepareFolder('addon', BUILD, killedBefore)
-    const cmakeJs = join(ROOT, 'node_modules', 'cmake-js', 'bin', 'cmake-js')
-    const chosen = generator()
-    await tool({
-      command: process.execPath,
-      args: [cmakeJs, 'build', `--CDLIBTORCH=${libtorchFolder()}`, '-O', BUILD, ...(chosen === undefined ? [] : ['-G', chosen])],
-      onLine: showCounter(detail),
-    })
-  },
+/**
+ * A step that builds a part of the addon's build folder.
+ *
+ * @param {string[]} folders - With the sources.
+ * @param {string[]} outputs - Absolute paths.
+ * @param {string[]} options - Of cmake-js: what to build.
+ * @returns {import('../set-up.mjs').Step}
+ */
+function addonStep(name, title, folders, outputs, options) {
+  return {
+    name,
+    title,
+    advice: ADVICE,
+    needs: () => TOOLS,
+    fingerprint: () => `${configuration()}\n${hashFiles(ROOT, [...sources(folders), ...PACKAGES])}`,
+    outputs: () => outputs,
+    async run({ tool, detail, killedBefore }) {
+      prepareFolder('addon', BUILD, killedBefore)
+      const cmakeJs = join(ROOT, 'node_modules', 'cmake-js', 'bin', 'cmake-js')
+      const chosen = generator()
+      const all = [`--CDLIBTORCH=${libtorchFolder()}`, '-O', BUILD, ...options, ...(chosen === undefined ? [] : ['-G', chosen])]
+      await tool({ command: process.execPath, args: [cmakeJs, 'build', ...all], onLine: showCounter(detail) })
+    },
+  }
 }
+
+export const addon = addonStep('addon', 'building the native addon', ['native', 'cmake'], ADDON_FILES, [])
+
+/** Made of the addon's objects, so it is built after that. */
+export const faultsAddon = addonStep(
+  'faults-addon',
+  'building the addon of a test',
+  ['native', 'cmake', 'tests/addon/faults'],
+  [FAULTS_ADDON],
+  ['--target', 'faults'],
+)
 
 /**
  * A step that builds the C++ tests in one variant.
