@@ -7,6 +7,15 @@ export interface NativeArray {
   shape: number[]
 }
 
+/** Whole numbers with their shape, row-major: exact up to 2^53. */
+export interface NativeCounts {
+  data: Float64Array
+  shape: number[]
+}
+
+/** Makes the array of a result, which the addon then fills. What it throws rejects the call that the result belongs to. */
+export type NativeAllocator = (dtype: 'float32' | 'float64', shape: readonly number[]) => NativeArray | NativeCounts
+
 /** Images, labels or parameters on their way in. Copied, except by {@link NativeBinding.ImageStorage}. */
 export interface NativeInput {
   data: Uint8Array | Float32Array
@@ -24,19 +33,22 @@ export interface NativeProgress {
   seconds: number
 }
 
-export interface NativeRange extends NativeProgress {
-  /** False when the range was stopped before its last batch. */
-  completed: boolean
-}
-
 export interface NativeEvaluation {
   loss: number
   samples: number
   seconds: number
-  /** Row: label; column: prediction. */
-  confusionMatrix: number[][]
+  /** `[C, C]`. Row: label; column: prediction. */
+  confusion: NativeCounts
 }
 
+export interface NativePrediction {
+  /** `[N]` */
+  classes: NativeCounts
+  /** `[N, C]` */
+  probabilities: NativeArray
+}
+
+/** Objects and lists are of the addon's realm, the arrays in them are those of {@link NativeAllocator}. */
 export interface NativeForwardEvent {
   module: '' | 'basic_rnn' | 'FC'
   training: boolean
@@ -108,11 +120,11 @@ export interface NativeImageRnn {
   /** As resolved at construction: "cpu" or "cuda:0". */
   readonly device: string
   forward(images: NativeInput, options: NativeCall): Promise<NativeArray>
-  predict(images: NativeInput, options: NativeCall): Promise<{ classes: Uint8Array; probabilities: NativeArray }>
+  predict(images: NativeInput, options: NativeCall): Promise<NativePrediction>
   evaluate(dataset: NativeDataset, options: NativeCall): Promise<NativeEvaluation>
   /** Checks that all the data fits, and starts a fresh optimizer. */
   startTraining(train: NativeDataset, validation: NativeDataset | null, options: NativeCall): Promise<void>
-  trainBatches(dataset: NativeDataset, range: NativeBatchRange, onProgress: NativeCallback<NativeProgress> | null): Promise<NativeRange>
+  trainBatches(dataset: NativeDataset, range: NativeBatchRange, onProgress: NativeCallback<NativeProgress> | null): Promise<NativeProgress>
   /** After {@link startTraining}. */
   trainingState(): Promise<NativeTrainingState>
   /** After {@link startTraining}. Checks everything before it changes anything. */
@@ -122,7 +134,7 @@ export interface NativeImageRnn {
   /** Resolves to the device as resolved. */
   to(options: { device: string }): Promise<string>
   threadCount(): Promise<number>
-  /** Ends a call: a running one after its batch, a waiting one at once. It rejects with `ERR_ABORTED`; a running `trainBatches` may resolve. */
+  /** Ends a call: a running one after its batch, a waiting one at once. It rejects with `ERR_ABORTED`, unless that was its last batch. */
   stop(options: { call: number }): void
   setForwardHook(module: string, hook: NativeCallback<NativeForwardEvent> | null): void
   /** Stops everything at once; resolves when the thread has ended and freed the network. */
@@ -138,7 +150,7 @@ export interface NativeBinding {
     labels: NativeInput,
   ) => NativeStorage
   readonly Dataset: new (storage: NativeStorage, samples: Uint32Array | { readonly first: number; readonly count: number }) => NativeDataset
-  readonly ImageRnn: new (options: NativeModelOptions) => NativeImageRnn
+  readonly ImageRnn: new (options: NativeModelOptions, allocate: NativeAllocator) => NativeImageRnn
   cudaDeviceCount(): number
   /** What libtorch computes with on the CPU: the instruction set it chose ("AVX2"), and its BLAS ("mkl"). */
   cpuBackend(): { capability: string; blas: string }

@@ -1,9 +1,5 @@
 import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks'
 import type { NativeCallback } from '../addon/binding'
-import { TorchRnnError } from '../errors'
-
-/** The number of a failure outside any callback: there was no memory for the event, so the callback was never called. */
-const UNKNOWN_FAILURE = 0xffffffff
 
 /** One call of a user's function by the computing thread of a model. */
 interface CallbackCall {
@@ -19,9 +15,21 @@ interface CallbackCall {
  */
 const enclosingCalls = new AsyncLocalStorage<readonly CallbackCall[]>()
 
+/** What {@link Callbacks.call} rejects with when a callback failed. */
+export class ThrownByCallback {
+  /** What the callback threw, or rejected with: anything. */
+  readonly thrown: unknown
+
+  constructor(thrown: unknown) {
+    this.thrown = thrown
+  }
+}
+
 /** A call of the addon that has not settled. */
 interface PendingCall {
   readonly model: object
+  /** What its callbacks threw, by the numbers that the addon knows. Freed with the call: a callback may fail after it, when nobody asks. */
+  readonly failures: Map<number, unknown>
   /** The callbacks inside which it was made, the outermost first. */
   readonly madeIn: readonly CallbackCall[]
 }
@@ -51,25 +59,32 @@ function runningCalls(): CallbackCall[] {
   return (enclosingCalls.getStore() ?? []).filter((call) => call.running)
 }
 
-/** Wraps the callbacks of one model and keeps what they throw until the call they belong to rejects. */
+/** Wraps the callbacks of one model, and lets the calls that they belong to reject with what they throw. */
 export class Callbacks {
   readonly #model: object
   /** The calls of this model that have not settled, in the order in which they run. */
   readonly #pending = new Set<PendingCall>()
-  readonly #failures = new Map<number, unknown>()
   #lastFailure = 0
 
   constructor(model: object) {
     this.#model = model
   }
 
-  /** Calls the addon. The callbacks of that call then count as running inside the same callbacks as this code. */
+  /**
+   * Calls the addon. The callbacks of that call then count as running inside the same callbacks as this code.
+   *
+   * @throws ThrownByCallback when one of them fails; else what the addon rejects with.
+   */
   async call<Result>(call: () => Promise<Result>): Promise<Result> {
-    const entry = { model: this.#model, madeIn: runningCalls() }
+    const entry: PendingCall = { model: this.#model, failures: new Map(), madeIn: runningCalls() }
     this.#pending.add(entry)
     pendingCalls.add(entry)
     try {
       return await call()
+    } catch (error) {
+      const { code, failure } = error as { code?: string; failure?: number }
+      if (code !== 'ERR_CALLBACK_FAILED' || failure === undefined) throw error
+      throw new ThrownByCallback(entry.failures.get(failure))
     } finally {
       this.#pending.delete(entry)
       pendingCalls.delete(entry)
@@ -89,7 +104,11 @@ export class Callbacks {
         .run([...(current?.madeIn ?? []), call], async () => await handle(event))
         .then(
           () => finish(0),
-          (error) => finish(this.#keep(error)),
+          (error) => {
+            this.#lastFailure += 1
+            current?.failures.set(this.#lastFailure, error)
+            finish(this.#lastFailure)
+          },
         )
     }
   }
@@ -104,23 +123,5 @@ export class Callbacks {
       const calls = runningCalls()
       return context.runInAsyncScope(() => enclosingCalls.run([...runningCalls(), ...calls], userFunction, event))
     }
-  }
-
-  /** What a callback threw, if that is why a call of the addon rejected with `error`. Each failure can be taken once. */
-  takeThrown(error: unknown): { readonly thrown: unknown } | undefined {
-    const { code, failure } = error as { code?: string; failure?: number }
-    if (code !== 'ERR_CALLBACK_FAILED' || failure === undefined) return undefined
-    const thrown =
-      failure === UNKNOWN_FAILURE
-        ? new TorchRnnError('ERR_NATIVE', 'A callback could not be called.', { cause: error })
-        : this.#failures.get(failure)
-    this.#failures.delete(failure)
-    return { thrown }
-  }
-
-  #keep(error: unknown): number {
-    this.#lastFailure += 1
-    this.#failures.set(this.#lastFailure, error)
-    return this.#lastFailure
   }
 }

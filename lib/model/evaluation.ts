@@ -32,7 +32,13 @@ export interface Evaluation {
 }
 
 /** Adds to what the addon measured everything that follows from the confusion matrix. */
-export function toEvaluation({ loss, samples, seconds, confusionMatrix }: NativeEvaluation): Evaluation {
+export function toEvaluation({ loss, samples, seconds, confusion }: NativeEvaluation): Evaluation {
+  const [classes = 0] = confusion.shape
+  const rows = Array.from({ length: classes }, (_, label) => Array.from(confusion.data.subarray(label * classes, (label + 1) * classes)))
+  return evaluationOf({ loss, samples, seconds, confusionMatrix: rows })
+}
+
+function evaluationOf({ loss, samples, seconds, confusionMatrix }: Omit<Evaluation, 'accuracy' | 'perClass'>): Evaluation {
   const perClass = confusionMatrix.map((_, label) => classMetrics(confusionMatrix, label))
   const hits = confusionMatrix.reduce((sum, row, label) => sum + (row[label] ?? 0), 0)
   return { accuracy: hits / samples, loss, samples, confusionMatrix, perClass, seconds }
@@ -46,7 +52,7 @@ export function combineEvaluations(parts: readonly Evaluation[]): Evaluation {
   const confusionMatrix = (matrices[0] ?? []).map((row, label) =>
     row.map((_, answer) => sum(matrices.map((matrix) => matrix[label]?.[answer] ?? 0))),
   )
-  return toEvaluation({ loss, samples, confusionMatrix, seconds: sum(parts.map((part) => part.seconds)) })
+  return evaluationOf({ loss, samples, confusionMatrix, seconds: sum(parts.map((part) => part.seconds)) })
 }
 
 function classMetrics(confusionMatrix: readonly (readonly number[])[], label: number): ClassMetrics {

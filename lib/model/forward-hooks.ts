@@ -69,8 +69,10 @@ export class ForwardHooks {
     if (registered?.delete(entry) && registered.size === 0) this.#native.setForwardHook(module, null)
   }
 
-  async #run(event: NativeForwardEvent): Promise<void> {
-    const registered = this.#hooks.get(event.module) ?? new Set()
+  async #run({ module, training, inputs, outputs }: NativeForwardEvent): Promise<void> {
+    // Like the arrays, the lists around them are of this realm.
+    const event: ForwardHookEvent = { module, training, inputs: Array.from(inputs), outputs: Array.from(outputs) }
+    const registered = this.#hooks.get(module) ?? new Set()
     for (const entry of [...registered]) {
       // An earlier hook may have removed this one.
       if (registered.has(entry)) await entry.hook(event)

@@ -114,7 +114,9 @@ export class ImageRNN {
     const { batchSize = 0, signal } = checkInference(options, 'predict')
     this.#session.checkUsable('predict')
     const batch = toBatch(images, this.options.inputSize)
-    return await this.#session.run((call) => this.#session.native.predict(batch, { call, batchSize }), callerOf(this.predict), signal)
+    const predict = (call: number) => this.#session.native.predict(batch, { call, batchSize })
+    const { classes, probabilities } = await this.#session.run(predict, callerOf(this.predict), signal)
+    return { classes: new Uint8Array(classes.data), probabilities } // There are at most 256 classes.
   }
 
   /**

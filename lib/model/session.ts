@@ -2,10 +2,11 @@
 import type { NativeImageRnn } from '../addon/binding'
 import { knownCudaDevices, native } from '../addon/native'
 import { type Caller, toPublicError, translated } from '../addon/native-errors'
+import { allocateResult } from '../addon/result-arrays'
 import { TorchRnnError } from '../errors'
 import type { ModelOptions } from '../options/options'
 import { abortReason } from './abort'
-import { Callbacks, wouldWaitForItself } from './callbacks'
+import { Callbacks, ThrownByCallback, wouldWaitForItself } from './callbacks'
 import { usableCores } from './usable-cores'
 
 /** Makes a call of the addon with the number by which it can be stopped. */
@@ -93,8 +94,7 @@ export class ModelSession {
       return await result
     } catch (error) {
       const isStopped = (error as { code?: unknown }).code === 'ERR_ABORTED'
-      const failure = this.callbacks.takeThrown(error)
-      const reason = failure === undefined ? toPublicError(error, caller) : failure.thrown
+      const reason = error instanceof ThrownByCallback ? error.thrown : toPublicError(error, caller)
       if (signal?.aborted !== true) throw reason
       throw isStopped ? signal.reason : abortReason(signal, reason)
     } finally {
@@ -111,5 +111,5 @@ export class ModelSession {
 
 function makeNative(options: Required<ModelOptions>): NativeImageRnn {
   const { ImageRnn } = native() // First: only then is the number of devices known.
-  return new ImageRnn({ ...options, cores: usableCores(), cudaDevices: knownCudaDevices() })
+  return new ImageRnn({ ...options, cores: usableCores(), cudaDevices: knownCudaDevices() }, allocateResult)
 }

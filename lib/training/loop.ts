@@ -1,7 +1,6 @@
 /** The training loop: epochs, learning rates, validation, events. The addon runs the batches. */
-import type { NativeDataset, NativeProgress, NativeRange } from '../addon/binding'
+import type { NativeDataset, NativeProgress } from '../addon/binding'
 import type { Caller } from '../addon/native-errors'
-import { TorchRnnError } from '../errors'
 import { type Evaluation, toEvaluation } from '../model/evaluation'
 import type { ModelSession } from '../model/session'
 import type { TrainHyperparameters } from '../options/options'
@@ -33,19 +32,14 @@ export async function* trainEpochs(training: Training): AsyncGenerator<EpochEven
   }
 }
 
-async function trainEpoch(training: Training, report: ((progress: NativeProgress) => unknown) | undefined): Promise<NativeRange> {
+async function trainEpoch(training: Training, report: ((progress: NativeProgress) => unknown) | undefined): Promise<NativeProgress> {
   const { session, data, hyperparameters, options, caller } = training
   const { batchSize, shuffle, logInterval, learningRate } = hyperparameters
   const learningRates = new Float64Array(Math.ceil(data.trainSamples / batchSize)).fill(learningRate)
   const range = { epoch: session.nextEpoch(), first: 0, learningRates, batchSize, shuffle, logInterval }
   const onProgress = report === undefined ? null : session.callbacks.wrap(report)
-  const result = await session.run(
-    (call) => session.native.trainBatches(data.train, { call, ...range }, onProgress),
-    caller,
-    options.signal,
-  )
-  if (!result.completed) throw new TorchRnnError('ERR_DISPOSED', 'The model was disposed while it was being trained.')
-  return result
+  const train = (call: number) => session.native.trainBatches(data.train, { call, ...range }, onProgress)
+  return await session.run(train, caller, options.signal)
 }
 
 async function validate({ session, options, caller }: Training, data: NativeDataset | undefined): Promise<Evaluation | undefined> {
@@ -72,7 +66,7 @@ function toBatchEvent(progress: NativeProgress, epoch: number, epochs: number): 
   }
 }
 
-function toEpochEvent(result: NativeRange, validation: Evaluation | undefined, epoch: number, epochs: number): EpochEvent {
+function toEpochEvent(result: NativeProgress, validation: Evaluation | undefined, epoch: number, epochs: number): EpochEvent {
   const { samples, loss, accuracy, seconds } = result
   const event: EpochEvent = {
     type: 'epoch',

@@ -15,7 +15,9 @@ namespace {
 // Called when the process is about to exit. Environment cleanup does not run then, but static destructors do, libtorch's too, and a thread
 // that still computes would crash. lib/addon/native.ts calls it from the 'exit' event. For programs that remove that listener, ModelSession
 // registers an exit handler.
-void StopEverything(const Napi::CallbackInfo&) { JobQueue::StopAll(); }
+void StopEverything(const Napi::CallbackInfo& info) {
+  Guarded(info.Env(), [] { JobQueue::StopAll(); });
+}
 
 Napi::Value CudaDevices(const Napi::CallbackInfo& info) {
   return Guarded(info.Env(), [&] { return Napi::Number::New(info.Env(), CudaDeviceCount()); });

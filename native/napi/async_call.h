@@ -88,14 +88,4 @@ Napi::Promise QueueCall(JobQueue& queue, uint64_t id, Napi::Object keep_alive, t
   return pending.promise;
 }
 
-// Runs the body of a synchronous method and turns every C++ exception into a JavaScript error.
-template <typename Body>
-auto Guarded(Napi::Env env, Body body) -> decltype(body()) {
-  try {
-    return body();
-  } catch (...) {
-    throw CurrentException(env);
-  }
-}
-
 }  // namespace torch_rnn_mnist

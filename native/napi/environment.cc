@@ -7,6 +7,20 @@
 
 namespace torch_rnn_mnist {
 
+namespace {
+
+Error FromJavaScript(const Napi::Error& error) {
+  try {
+    const Napi::Value code = error.Value().Get("code");
+    const bool is_out_of_memory = code.IsString() && code.As<Napi::String>().Utf8Value() == kOutOfMemory;
+    return Error(is_out_of_memory ? kOutOfMemory : kNative, error.Message());
+  } catch (const Napi::Error&) {
+    return Error(kNative, "A JavaScript error that cannot be read.");  // The environment is ending.
+  }
+}
+
+}  // namespace
+
 Napi::Error ToJavaScript(Napi::Env env, const Error& error) {
   Napi::Error result = Napi::Error::New(env, error.what());
   result.Set("code", Napi::String::New(env, error.code()));
@@ -24,6 +38,16 @@ Napi::Error CurrentException(Napi::Env env) {
   }
 }
 
+Error CurrentExceptionAsError() {
+  try {
+    throw;
+  } catch (const Napi::Error& error) {
+    return FromJavaScript(error);
+  } catch (...) {
+    return TranslateException(std::current_exception());
+  }
+}
+
 Environment::Environment(Napi::Env env) : env_(env), dispatcher_(std::make_shared<Dispatcher>(env)) {
   // Registered after the dispatcher's thread-safe function: cleanup runs in reverse order, so the function still exists when this runs.
   env.AddCleanupHook(Teardown, this);
@@ -31,7 +55,7 @@ Environment::Environment(Napi::Env env) : env_(env), dispatcher_(std::make_share
 
 void Environment::Teardown(Environment* self) {
   self->dispatcher_->Close();  // First, so that tasks the jobs still post are dropped instead of run.
-  for (const std::shared_ptr<JobQueue>& queue : self->queues_) queue->Close();
+  for (const std::shared_ptr<JobQueue>& queue : self->queues_) queue->Close(StopReason::kEnding);
   for (const std::shared_ptr<JobQueue>& queue : self->queues_) queue->Join();
   self->queues_.clear();
 }

@@ -19,6 +19,20 @@ Napi::Error ToJavaScript(Napi::Env env, const Error& error);
 // The JavaScript error for the exception being handled: a JavaScript error unchanged, any other exception translated.
 Napi::Error CurrentException(Napi::Env env);
 
+// The exception being handled, as an Error that a computing thread may hold. Of a JavaScript error it keeps the message, and its code when
+// there is no memory.
+Error CurrentExceptionAsError();
+
+// Runs the body of a function that JavaScript calls, and turns every C++ exception into a JavaScript error.
+template <typename Body>
+auto Guarded(Napi::Env env, Body body) -> decltype(body()) {
+  try {
+    return body();
+  } catch (...) {
+    throw CurrentException(env);
+  }
+}
+
 // The addon's state for one Node environment (the main thread or a worker_thread). Nothing is static, so the addon can be loaded several
 // times. JavaScript thread only, except for `dispatcher`.
 class Environment {

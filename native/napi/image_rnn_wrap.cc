@@ -2,6 +2,7 @@
 
 #include <ATen/Parallel.h>
 
+#include <optional>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -29,6 +30,14 @@ constexpr int64_t kMaxCudaDevices = 128;
 int64_t BytesOf(const ModelOptions& options) {
   constexpr int64_t kBuffers = 4;
   return LayOut(options).size * kBuffers * static_cast<int64_t>(sizeof(float));
+}
+
+// Lets a property of this object, and nothing else, keep a function alive. The function may lead back to the model, so a reference from
+// native code would keep both for ever (memory.stress.ts, "left to the garbage collector").
+Napi::Function HoldByProperty(const Napi::CallbackInfo& info, const char* property, const Napi::Value& value) {
+  const Napi::Function function = RequireFunction(value, property);
+  info.This().As<Napi::Object>().Set(property, function);
+  return function;
 }
 
 // Options of a call that can be stopped: its number, and how many samples are computed together (0: the default).
@@ -69,6 +78,7 @@ ImageRnnWrap::ImageRnnWrap(const Napi::CallbackInfo& info) : ObjectWrap(info) {
   Guarded(env, [&] {
     const Napi::Object object = RequireObject(info[0], "options");
     const ModelOptions options = ReadModelOptions(object);
+    arrays_ = std::make_shared<const ResultArrays>(env, HoldByProperty(info, "allocate", info[1]));
     const auto cuda_devices = static_cast<int>(RequireInteger(object, "cudaDevices", 0, kMaxCudaDevices));
     const torch::Device device = ResolveDevice(RequireString(object, "device"), cuda_devices);
     const auto threads = static_cast<int>(RequireInteger(object, "threads", 0, kMaxThreads));
@@ -101,7 +111,13 @@ template <typename Work, typename Convert>
 Napi::Value ImageRnnWrap::Queue(const Napi::CallbackInfo& info, Work work, Convert convert, uint64_t call) {
   using Result = std::invoke_result_t<Work, ModelSession&, const std::shared_ptr<StopSignal>&>;
   auto run = [session = session_, work = std::move(work)](const std::shared_ptr<StopSignal>& stop) { return work(*session, stop); };
-  return QueueCall<Result>(*queue_, call, info.This().As<Napi::Object>(), std::move(run), std::move(convert));
+  auto convert_arrays = [arrays = arrays_, convert = std::move(convert)](Napi::Env env, const Result& result) -> Napi::Value {
+    if constexpr (std::is_invocable_v<Convert, Napi::Env, const Result&, const ResultArrays&>)
+      return convert(env, result, *arrays);
+    else
+      return convert(env, result);
+  };
+  return QueueCall<Result>(*queue_, call, info.This().As<Napi::Object>(), std::move(run), std::move(convert_arrays));
 }
 
 template <typename Work>
@@ -120,7 +136,8 @@ Napi::Value ImageRnnWrap::Forward(const Napi::CallbackInfo& info) {
     const auto work = [images, batch_size = batch_size](ModelSession& session, const std::shared_ptr<StopSignal>& stop) {
       return Infer(session.model(), session.engine(), images, batch_size, stop);
     };
-    return Queue(info, work, TensorToJavaScript, call);
+    const auto convert = [](Napi::Env env, const torch::Tensor& logits, const ResultArrays& arrays) { return arrays.Copy(env, logits); };
+    return Queue(info, work, convert, call);
   });
 }
 
@@ -171,13 +188,16 @@ Napi::Value ImageRnnWrap::TrainBatches(const Napi::CallbackInfo& info) {
     }
     const auto work = [dataset, range, callback](ModelSession& session, const std::shared_ptr<StopSignal>& stop) {
       session.KeepOnDevice(*dataset);
-      if (!callback) return session.trainer().Run(dataset, range, stop, {});
-      ProgressReporter reporter(callback, stop);
-      RangeResult result = session.trainer().Run(dataset, range, stop, [&](const TrainProgress& progress) { reporter.Report(progress); });
-      reporter.Finish();
-      return result;
+      std::optional<ProgressReporter> reporter;
+      if (callback) reporter.emplace(callback, stop);
+      TrainProgressCallback report;
+      if (reporter) report = [&](const TrainProgress& progress) { reporter->Report(progress); };
+      const RangeResult result = session.trainer().Run(dataset, range, stop, report);
+      if (reporter) reporter->Finish();
+      if (!result.completed) throw StoppedError(stop->reason());
+      return result.progress;
     };
-    return Queue(info, work, RangeToJavaScript, call);
+    return Queue(info, work, ProgressToJavaScript, call);
   });
 }
 
@@ -241,12 +261,13 @@ void ImageRnnWrap::Stop(const Napi::CallbackInfo& info) {
 void ImageRnnWrap::SetForwardHook(const Napi::CallbackInfo& info) {
   Guarded(info.Env(), [&] {
     const HookedModule module = ReadModule(info[0]);
-    // Only a property of this object keeps the hook alive. The hook refers back to the model, so a reference from native code would keep
-    // both for ever (memory.stress.ts, "left to the garbage collector").
     const std::string property = "hook " + std::string(kHookedModuleNames[static_cast<size_t>(module)]);
-    info.This().As<Napi::Object>().Set(property, info[1]);
     ForwardHook hook;
-    if (!info[1].IsNull()) hook = MakeForwardHook(info.Env(), RequireFunction(info[1], "hook"));
+    if (info[1].IsNull()) {
+      info.This().As<Napi::Object>().Set(property, info[1]);
+    } else {
+      hook = MakeForwardHook(info.Env(), HoldByProperty(info, property.c_str(), info[1]), arrays_);
+    }
     session_->hooks().Set(module, std::move(hook));
   });
 }

@@ -8,6 +8,7 @@
 
 #include "native/core/model_session.h"
 #include "native/core/runtime/job_queue.h"
+#include "native/napi/tensors.h"
 
 namespace torch_rnn_mnist {
 
@@ -37,8 +38,9 @@ class ImageRnnWrap : public Napi::ObjectWrap<ImageRnnWrap> {
   Napi::Value Dispose(const Napi::CallbackInfo& info);
   Napi::Value Device(const Napi::CallbackInfo& info);
 
-  // Queues `work(session, stop)` on the model's thread and returns a promise of its result, converted by `convert(env, result)`; undefined
-  // for work without a result. `call` is the number by which it can be stopped.
+  // Queues `work(session, stop)` on the model's thread and returns a promise of its result, converted by `convert(env, result)`, or by
+  // `convert(env, result, arrays)` where it contains arrays; undefined for work without a result. `call` is the number by which it can be
+  // stopped.
   template <typename Work, typename Convert>
   Napi::Value Queue(const Napi::CallbackInfo& info, Work work, Convert convert, uint64_t call = 0);
   template <typename Work>
@@ -46,8 +48,9 @@ class ImageRnnWrap : public Napi::ObjectWrap<ImageRnnWrap> {
 
   void ReportMemory(Napi::BasicEnv env, int64_t bytes);
 
-  std::shared_ptr<ModelSession> session_;  // Shared with the jobs and the queue's thread.
-  std::shared_ptr<JobQueue> queue_;        // Shared with the environment, which stops it at its end.
+  std::shared_ptr<ModelSession> session_;       // Shared with the jobs and the queue's thread.
+  std::shared_ptr<JobQueue> queue_;             // Shared with the environment, which stops it at its end.
+  std::shared_ptr<const ResultArrays> arrays_;  // Shared with the jobs and the hooks.
   int64_t input_size_ = 0;
   std::string device_;          // The device in use, such as "cuda:0".
   int64_t reported_bytes_ = 0;  // What V8 was told; undone in dispose and in the finalizer.

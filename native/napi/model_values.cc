@@ -4,7 +4,6 @@
 
 #include "native/core/runtime/error.h"
 #include "native/napi/arguments.h"
-#include "native/napi/tensors.h"
 
 namespace torch_rnn_mnist {
 namespace {
@@ -67,49 +66,33 @@ Napi::Object ProgressToJavaScript(Napi::Env env, const TrainProgress& progress) 
   return object;
 }
 
-Napi::Value RangeToJavaScript(Napi::Env env, const RangeResult& result) {
-  Napi::Object object = ProgressToJavaScript(env, result.progress);
-  object.Set("completed", result.completed);
-  return object;
-}
-
-Napi::Value EvaluationToJavaScript(Napi::Env env, const Evaluation& evaluation) {
+Napi::Value EvaluationToJavaScript(Napi::Env env, const Evaluation& evaluation, const ResultArrays& arrays) {
   Napi::Object object = Napi::Object::New(env);
   object.Set("loss", evaluation.loss);
   object.Set("samples", static_cast<double>(evaluation.samples));
   object.Set("seconds", evaluation.seconds);
-  const int64_t classes = evaluation.confusion.size(0);
-  const auto counts = evaluation.confusion.accessor<int64_t, 2>();
-  Napi::Array rows = Napi::Array::New(env, static_cast<size_t>(classes));
-  for (int64_t label = 0; label < classes; ++label) {
-    Napi::Array row = Napi::Array::New(env, static_cast<size_t>(classes));
-    for (int64_t predicted = 0; predicted < classes; ++predicted) {
-      row.Set(static_cast<uint32_t>(predicted), static_cast<double>(counts[label][predicted]));
-    }
-    rows.Set(static_cast<uint32_t>(label), row);
-  }
-  object.Set("confusionMatrix", rows);
+  object.Set("confusion", arrays.Copy(env, evaluation.confusion));
   return object;
 }
 
-Napi::Value PredictionToJavaScript(Napi::Env env, const Prediction& prediction) {
+Napi::Value PredictionToJavaScript(Napi::Env env, const Prediction& prediction, const ResultArrays& arrays) {
   Napi::Object object = Napi::Object::New(env);
-  object.Set("classes", BytesToJavaScript(env, prediction.classes));
-  object.Set("probabilities", TensorToJavaScript(env, prediction.probabilities));
+  object.Set("classes", arrays.Copy(env, prediction.classes));
+  object.Set("probabilities", arrays.Copy(env, prediction.probabilities));
   return object;
 }
 
-Napi::Value StateToJavaScript(Napi::Env env, const StateDict& state) {
+Napi::Value StateToJavaScript(Napi::Env env, const StateDict& state, const ResultArrays& arrays) {
   Napi::Object object = Napi::Object::New(env);
-  for (const auto& [name, tensor] : state) object.Set(name, TensorToJavaScript(env, tensor));
+  for (const auto& [name, tensor] : state) object.Set(name, arrays.Copy(env, tensor));
   return object;
 }
 
-Napi::Value TrainingToJavaScript(Napi::Env env, const TrainingSnapshot& snapshot) {
+Napi::Value TrainingToJavaScript(Napi::Env env, const TrainingSnapshot& snapshot, const ResultArrays& arrays) {
   Napi::Object object = Napi::Object::New(env);
-  object.Set("values", StateToJavaScript(env, snapshot.values));
-  object.Set("firstMoment", StateToJavaScript(env, snapshot.first));
-  object.Set("secondMoment", StateToJavaScript(env, snapshot.second));
+  object.Set("values", StateToJavaScript(env, snapshot.values, arrays));
+  object.Set("firstMoment", StateToJavaScript(env, snapshot.first, arrays));
+  object.Set("secondMoment", StateToJavaScript(env, snapshot.second, arrays));
   object.Set("updates", static_cast<double>(snapshot.updates));
   object.Set("epochLoss", snapshot.epoch_loss);
   object.Set("epochHits", static_cast<double>(snapshot.epoch_hits));

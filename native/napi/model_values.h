@@ -9,6 +9,7 @@
 #include "native/core/model/forward_hooks.h"
 #include "native/core/model/image_rnn.h"
 #include "native/core/training/trainer.h"
+#include "native/napi/tensors.h"
 
 namespace torch_rnn_mnist {
 
@@ -26,10 +27,9 @@ TrainingSnapshot ReadTraining(const Napi::Object& object);
 
 // To JavaScript.
 Napi::Object ProgressToJavaScript(Napi::Env env, const TrainProgress& progress);
-Napi::Value RangeToJavaScript(Napi::Env env, const RangeResult& result);
-Napi::Value EvaluationToJavaScript(Napi::Env env, const Evaluation& evaluation);
-Napi::Value PredictionToJavaScript(Napi::Env env, const Prediction& prediction);
-Napi::Value StateToJavaScript(Napi::Env env, const StateDict& state);
-Napi::Value TrainingToJavaScript(Napi::Env env, const TrainingSnapshot& snapshot);
+Napi::Value EvaluationToJavaScript(Napi::Env env, const Evaluation& evaluation, const ResultArrays& arrays);
+Napi::Value PredictionToJavaScript(Napi::Env env, const Prediction& prediction, const ResultArrays& arrays);
+Napi::Value StateToJavaScript(Napi::Env env, const StateDict& state, const ResultArrays& arrays);
+Napi::Value TrainingToJavaScript(Napi::Env env, const TrainingSnapshot& snapshot, const ResultArrays& arrays);
 
 }  // namespace torch_rnn_mnist

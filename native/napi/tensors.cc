@@ -1,10 +1,11 @@
 #include "native/napi/tensors.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <functional>
-#include <memory>
 #include <numeric>
+#include <string>
 #include <vector>
 
 #include "native/core/runtime/error.h"
@@ -15,19 +16,18 @@ namespace {
 
 constexpr double kMaxElements = 9007199254740991.0;  // Number.MAX_SAFE_INTEGER
 
-Napi::ArrayBuffer OwnTensorMemory(Napi::Env env, const torch::Tensor& tensor) {
-  const size_t bytes = tensor.nbytes();
-  auto owner = std::make_unique<torch::Tensor>(tensor);
-  napi_value buffer = nullptr;
-  const napi_status status = napi_create_external_arraybuffer(
-      env, tensor.data_ptr(), bytes, [](napi_env, void*, void* hint) { delete static_cast<torch::Tensor*>(hint); }, owner.get(), &buffer);
-  if (status == napi_ok) {
-    owner.release();  // The finalizer owns it now.
-    return Napi::ArrayBuffer(env, buffer);
-  }
-  Napi::ArrayBuffer copy = Napi::ArrayBuffer::New(env, bytes);
-  std::memcpy(copy.Data(), tensor.data_ptr(), bytes);
-  return copy;
+// The memory of a new array, which must have this type and length.
+template <typename Element>
+Element* MemoryOf(const Napi::Object& array, napi_typedarray_type type, int64_t length) {
+  const Napi::Value data = array.Get("data");
+  napi_typedarray_type actual_type = napi_int8_array;
+  size_t actual_length = 0;
+  void* memory = nullptr;
+  const bool is_right = data.IsTypedArray() &&
+                        napi_get_typedarray_info(array.Env(), data, &actual_type, &actual_length, &memory, nullptr, nullptr) == napi_ok &&
+                        actual_type == type && actual_length == static_cast<size_t>(length);
+  if (!is_right) throw Error(kInvalidArgument, "Expected an array for a result of " + std::to_string(length) + " numbers.");
+  return static_cast<Element*>(memory);
 }
 
 std::vector<int64_t> ReadShape(const Napi::Object& object, const std::string& name) {
@@ -50,19 +50,28 @@ std::vector<int64_t> ReadShape(const Napi::Object& object, const std::string& na
 
 }  // namespace
 
-Napi::Object TensorToJavaScript(Napi::Env env, const torch::Tensor& tensor) {
-  const torch::Tensor data = tensor.contiguous();
-  Napi::Array shape = Napi::Array::New(env, static_cast<size_t>(data.dim()));
-  for (int64_t i = 0; i < data.dim(); ++i) shape.Set(static_cast<uint32_t>(i), static_cast<double>(data.size(i)));
-  Napi::Object result = Napi::Object::New(env);
-  result.Set("data", Napi::Float32Array::New(env, static_cast<size_t>(data.numel()), OwnTensorMemory(env, data), 0));
-  result.Set("shape", shape);
-  return result;
-}
+ResultArrays::ResultArrays(Napi::Env env, Napi::Function allocate) : allocate_(env, allocate, Environment::Hold::kWeak) {}
 
-Napi::Uint8Array BytesToJavaScript(Napi::Env env, const torch::Tensor& tensor) {
-  const torch::Tensor data = tensor.contiguous();
-  return Napi::Uint8Array::New(env, static_cast<size_t>(data.numel()), OwnTensorMemory(env, data), 0);
+// Plain loops: libtorch's operations would start threads for large tensors (see threads.h).
+Napi::Object ResultArrays::Copy(Napi::Env env, const torch::Tensor& tensor) const {
+  const Napi::Function allocate = Environment::Of(env).FindFunction(allocate_.id());
+  if (allocate.IsEmpty()) throw Error(kDisposed, "The model that this result belongs to is gone.");
+  const bool is_float = tensor.scalar_type() == torch::kFloat32;
+  if ((!is_float && tensor.scalar_type() != torch::kInt64) || !tensor.is_contiguous() || !tensor.is_cpu()) {
+    throw Error(kInvalidArgument, "Expected a contiguous tensor (float32 or int64) on the CPU for a result.");
+  }
+  Napi::Array shape = Napi::Array::New(env, static_cast<size_t>(tensor.dim()));
+  for (int64_t i = 0; i < tensor.dim(); ++i) shape.Set(static_cast<uint32_t>(i), static_cast<double>(tensor.size(i)));
+  const Napi::Value made = allocate.Call({Napi::String::New(env, is_float ? "float32" : "float64"), shape});
+  Napi::Object array = RequireObject(made, "a result");
+  if (is_float) {
+    auto* const memory = MemoryOf<float>(array, napi_float32_array, tensor.numel());
+    if (tensor.numel() > 0) std::memcpy(memory, tensor.const_data_ptr<float>(), tensor.nbytes());
+  } else {
+    auto* const memory = MemoryOf<double>(array, napi_float64_array, tensor.numel());
+    std::copy_n(tensor.const_data_ptr<int64_t>(), tensor.numel(), memory);
+  }
+  return array;
 }
 
 torch::Tensor BorrowFromJavaScript(const Napi::Value& value, const std::string& name) {
@@ -94,9 +103,6 @@ torch::Tensor TensorFromJavaScript(const Napi::Value& value, const std::string& 
   return tensor;
 }
 
-torch::Tensor CopyForJavaScript(const torch::Tensor& tensor) {
-  // Two copies at most on a GPU; on the CPU the clone is needed, because autograd still uses the original.
-  return tensor.detach().to(torch::kCPU, torch::kFloat32).clone(at::MemoryFormat::Contiguous);
-}
+torch::Tensor PrepareForJavaScript(const torch::Tensor& tensor) { return tensor.detach().to(torch::kCPU, torch::kFloat32).contiguous(); }
 
 }  // namespace torch_rnn_mnist

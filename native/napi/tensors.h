@@ -5,14 +5,27 @@
 
 #include <string>
 
+#include "native/napi/held_function.h"
+
 namespace torch_rnn_mnist {
 
-// { data: Float32Array, shape: number[] } over the memory of a float32 tensor on the CPU. The array then owns the tensor, so nothing large
-// is copied on the JavaScript thread (unless the runtime forbids external memory). The caller must not write to the tensor afterwards.
-Napi::Object TensorToJavaScript(Napi::Env env, const torch::Tensor& tensor);
+// Makes the arrays of results, by a JavaScript function that allocates them: allocate(dtype, shape) returns { data: typed array, shape }.
+// So an array is memory of JavaScript's own, which can be transferred to a worker; it belongs to the realm of the calling code, also in a
+// vm context; and when there is no memory for it, that function throws.
+//
+// Created on the JavaScript thread; may be destroyed on any thread. The function is held weakly: the code that passes it must keep it
+// alive.
+class ResultArrays {
+ public:
+  ResultArrays(Napi::Env env, Napi::Function allocate);
 
-// A Uint8Array over a uint8 tensor on the CPU, owned in the same way.
-Napi::Uint8Array BytesToJavaScript(Napi::Env env, const torch::Tensor& tensor);
+  // On the JavaScript thread: an array with a copy of a contiguous tensor on the CPU: a Float32Array for float32, a Float64Array for int64
+  // (numbers up to 2^53 stay exact). Throws Error, or what the function throws.
+  Napi::Object Copy(Napi::Env env, const torch::Tensor& tensor) const;
+
+ private:
+  const HeldFunction allocate_;
+};
 
 // A tensor with a copy of { data: Uint8Array | Float32Array, shape: number[] }. Throws Error ERR_INVALID_SHAPE when the shape does not
 // fit the data, and ERR_INVALID_ARGUMENT for any other value. `name` is for the message.
@@ -21,7 +34,7 @@ torch::Tensor TensorFromJavaScript(const Napi::Value& value, const std::string& 
 // Like TensorFromJavaScript, but without the copy: the array must stay alive and unchanged while the tensor is used.
 torch::Tensor BorrowFromJavaScript(const Napi::Value& value, const std::string& name);
 
-// A copy that a hook may keep and change: float32, contiguous, on the CPU, and with memory of its own.
-torch::Tensor CopyForJavaScript(const torch::Tensor& tensor);
+// A tensor as ResultArrays takes it: float32, contiguous, on the CPU. Shares the memory where nothing has to change.
+torch::Tensor PrepareForJavaScript(const torch::Tensor& tensor);
 
 }  // namespace torch_rnn_mnist

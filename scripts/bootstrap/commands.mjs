@@ -13,7 +13,7 @@ import { buildEnvironment, buildToolSteps } from './steps/build-tools.mjs'
 import { checkTool, checkTools, HAS_SHELLCHECK } from './steps/check-tools.mjs'
 import { libtorch, libtorchFolder } from './steps/libtorch.mjs'
 import { lief } from './steps/lief.mjs'
-import { addon, addressBuild, clangTests, nativeTests, threadTests } from './steps/native.mjs'
+import { addon, addressBuild, clangTests, faultsAddon, nativeTests, threadTests } from './steps/native.mjs'
 import { docsPackages, neighbourPackages, packages, packageTestTools } from './steps/packages.mjs'
 import { typescript } from './steps/typescript.mjs'
 
@@ -55,11 +55,11 @@ const COMMANDS = {
     createRequire(import.meta.url)(program)
   },
   async test(args) {
-    await setUp([...productSteps(), lief, docsPackages, checkTools, nativeTests])
+    await setUp([...productSteps(), faultsAddon, lief, docsPackages, checkTools, nativeTests])
     await runAll([...LINT, ['C++ tests', ctest(nativeTests)], ['TypeScript tests', node('jest', ...args)]])
   },
   async 'test:js'(args) {
-    await setUp([...productSteps(), lief])
+    await setUp([...productSteps(), faultsAddon, lief])
     await runAll([['TypeScript tests', node('jest', ...args)]])
   },
   async 'test:native'(args) {
@@ -78,7 +78,7 @@ const COMMANDS = {
     await runAll(runs)
   },
   async 'test:nodes'(args) {
-    await setUp([...productSteps(), packageTestTools])
+    await setUp([...productSteps(), faultsAddon, packageTestTools])
     await runAll(otherNodes().map(([name, program]) => [`API tests in ${name}`, apiTests(program, args)]))
   },
   async 'test:clang'(args) {

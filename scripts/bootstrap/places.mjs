@@ -10,6 +10,8 @@ export const STAMPS = join(CACHE, 'stamps')
 export const BUILD = join(ROOT, 'build')
 /** What cmake-js builds from native/: the addon, and its loader, which opens libtorch first. */
 export const ADDON_FILES = ['torch_rnn_mnist.node', 'loader.node'].map((name) => join(BUILD, 'Release', name))
+/** An addon that a test alone uses; see tests/addon/faults. */
+export const FAULTS_ADDON = join(BUILD, 'tests', 'faults.node')
 export const DIST = join(ROOT, 'dist')
 export const LIBTORCH_SCRIPTS = join(ROOT, 'scripts', 'libtorch')
 

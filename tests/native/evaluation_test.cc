@@ -2,8 +2,11 @@
 
 #include <chrono>
 #include <cmath>
+#include <functional>
 #include <limits>
+#include <memory>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "tests/native/check.h"
@@ -107,6 +110,63 @@ TEST(InferenceLooksForAStopBeforeEveryBatchOfTheSizeAskedFor) {
   REQUIRE_EQ(sizes, (std::vector<int64_t>{4, 4}));
 }
 
+// Remembers how many samples were computed at once. No hook: with one, inference would leave the images in one piece.
+class RecordingEngine : public TorchEngine {
+ public:
+  explicit RecordingEngine(ImageRnn& model) : TorchEngine(model) {}
+  torch::Tensor Logits(const torch::Tensor& images, const std::shared_ptr<StopSignal>& stop) override {
+    sizes.push_back(images.size(0));
+    if (sizes.size() == stop_at) stop->Request(StopReason::kAborted);
+    return TorchEngine::Logits(images, stop);
+  }
+
+  std::vector<int64_t> sizes;
+  size_t stop_at = 0;  // Requests a stop while this piece is computed, from 1.
+};
+
+TEST(ManySamplesAreComputedInPiecesSoThatAStopIsHeardSoon) {
+  using Work = std::function<void(ImageRnn&, Engine&, const std::shared_ptr<StopSignal>&)>;
+  const torch::Tensor images = sample::Images(2001);
+  const auto data = sample::Data(2001);
+  const std::vector<Work> works = {
+      [&](ImageRnn& model, Engine& engine, const auto& stop) { Infer(model, engine, images, /*batch_size=*/0, stop); },
+      [&](ImageRnn& model, Engine& engine, const auto& stop) { Predict(model, engine, images, /*batch_size=*/0, stop); },
+      [&](ImageRnn& model, Engine& engine, const auto& stop) { Evaluate(model, engine, *data, /*batch_size=*/0, stop); },
+  };
+  for (const Work& work : works) {
+    ImageRnn model(sample::Options());
+    RecordingEngine whole(model);
+    work(model, whole, sample::NoStop());
+    REQUIRE_EQ(whole.sizes, (std::vector<int64_t>{1000, 1000, 1}));
+    RecordingEngine stopped(model);
+    stopped.stop_at = 2;
+    REQUIRE_THROWS(kAborted, work(model, stopped, sample::NoStop()));
+    REQUIRE_EQ(stopped.sizes, (std::vector<int64_t>{1000, 1000}));
+  }
+}
+
+TEST(AStopSaysWhatStoppedTheWork) {
+  ImageRnn model(sample::Options());
+  TorchEngine engine(model);
+  const auto data = sample::Data(2);
+  const auto message = [&](const char* code, StopReason reason, const auto& work) {
+    const auto stop = sample::NoStop();
+    stop->Request(reason);
+    const Error error = REQUIRE_THROWS(code, work(stop));
+    return std::string(error.what());
+  };
+  const auto infer = [&](const auto& stop) { Infer(model, engine, sample::Images(2), 0, stop); };
+  const auto predict = [&](const auto& stop) { Predict(model, engine, sample::Images(2), 0, stop); };
+  const auto evaluate = [&](const auto& stop) { Evaluate(model, engine, *data, 0, stop); };
+  for (const auto& [code, reason, part] :
+       {std::tuple{kAborted, StopReason::kAborted, "aborted"}, std::tuple{kDisposed, StopReason::kDisposed, "The model was disposed"},
+        std::tuple{kDisposed, StopReason::kEnding, "The program is ending"}}) {
+    REQUIRE(message(code, reason, infer).find(part) != std::string::npos);
+    REQUIRE(message(code, reason, predict).find(part) != std::string::npos);
+    REQUIRE(message(code, reason, evaluate).find(part) != std::string::npos);
+  }
+}
+
 TEST(InferenceScalesBytesAndJoinsItsPieces) {
   ImageRnn model(sample::Options());
   const torch::Tensor images = sample::Images(2001);  // Two whole pieces and a single sample.
@@ -132,7 +192,7 @@ TEST(PredictionIsTheSoftmaxAndItsLargestEntry) {
   ImageRnn model(sample::Options());
   MakeConstant(model);
   const Prediction constant = sample::Predict(model, sample::Images(2));
-  REQUIRE_SAME(constant.classes, torch::tensor({1, 1}, torch::kUInt8));
+  REQUIRE_SAME(constant.classes, torch::tensor({1, 1}, torch::kInt64));
   const double sum = 1 + std::exp(2.0) + std::exp(1.0);
   const torch::Tensor row = torch::tensor({1 / sum, std::exp(2.0) / sum, std::exp(1.0) / sum});
   REQUIRE_CLOSE(constant.probabilities, row.expand({2, sample::kClasses}), kRounding, /*rtol=*/0);
@@ -140,8 +200,21 @@ TEST(PredictionIsTheSoftmaxAndItsLargestEntry) {
   ImageRnn other(sample::Options());
   const Prediction prediction = sample::Predict(other, sample::Images(kCount));
   const torch::Tensor logits = sample::Infer(other, sample::Images(kCount));
-  REQUIRE_SAME(prediction.classes, logits.argmax(1).to(torch::kUInt8));
+  REQUIRE_SAME(prediction.classes, logits.argmax(1));
   REQUIRE_CLOSE(prediction.probabilities.sum(1), torch::ones({kCount}), kRounding, /*rtol=*/0);
+}
+
+TEST(PredictionTellsMoreClassesApartThanAByteCan) {
+  ModelOptions options = sample::Options();
+  options.num_classes = 300;
+  ImageRnn model(options);
+  StateDict state = model.values().Copy();
+  for (auto& [name, value] : state) {
+    if (name == "FC.weight") value.zero_();
+    if (name == "FC.bias") value = torch::arange(300, torch::kFloat32);
+  }
+  model.values().Load(state);
+  REQUIRE_SAME(sample::Predict(model, sample::Images(1)).classes, torch::tensor({299}, torch::kInt64));
 }
 
 }  // namespace

@@ -57,6 +57,15 @@ void PushBlockingJob(JobQueue& queue, uint64_t id = 0) {
   running.get_future().wait();
 }
 
+// A job that notes what stopped it, running or waiting.
+std::unique_ptr<Job> ReasonJob(StopReason& told) {
+  const auto run = [&told](TestJob& job) {
+    RunUntilStopped(job);
+    told = job.stop()->reason();
+  };
+  return std::make_unique<TestJob>(0, run, [&told](StopReason reason) { told = reason; });
+}
+
 TEST(RunsJobsFirstInFirstOut) {
   JobQueue queue(ThreadHooks{});
   std::vector<int> order;
@@ -103,6 +112,10 @@ TEST(CloseStopsTheRunningJobAndDropsTheWaitingOnes) {
   queue.Join();
   REQUIRE(ended);
   REQUIRE(!waiting_ran);
+  StopReason told = StopReason::kNone;
+  queue.Close(StopReason::kEnding);  // The first reason counts, also for jobs that come later.
+  queue.Push(ReasonJob(told));
+  REQUIRE(told == StopReason::kDisposed);
 }
 
 TEST(CloseBetweenJobsLeavesNothingRunning) {
@@ -301,7 +314,14 @@ TEST(StopAllClosesAndJoinsEveryQueue) {
     PushBlockingJob(*queues.back());
   }
   JobQueue unused(ThreadHooks{.on_end = [&] { ++ended; }});
+  StopReason told_running = StopReason::kNone;
+  StopReason told_waiting = StopReason::kNone;
+  queues.push_back(std::make_unique<JobQueue>(ThreadHooks{}));
+  queues.back()->Push(ReasonJob(told_running));
+  queues.back()->Push(ReasonJob(told_waiting));
   JobQueue::StopAll();
+  REQUIRE(told_running == StopReason::kEnding);  // Whether it ran or waited still.
+  REQUIRE(told_waiting == StopReason::kEnding);
   REQUIRE_EQ(ended.load(), 3);
   bool dropped = false;
   PushJob(unused, [](TestJob&) {}, [&] { dropped = true; });

@@ -42,6 +42,15 @@ TEST(ParametersHavePyTorchsNamesOrderAndShapes) {
   }
 }
 
+TEST(UnknownChoicesAreRefusedRatherThanTakenForAnotherOne) {
+  ModelOptions nonlinearity = sample::Options();
+  nonlinearity.nonlinearity = static_cast<Nonlinearity>(7);
+  REQUIRE_THROWS(kInvalidArgument, ImageRnn(nonlinearity));
+  ModelOptions start = sample::Options();
+  start.recurrent_init = static_cast<RecurrentInit>(7);
+  REQUIRE_THROWS(kInvalidArgument, ImageRnn(start));
+}
+
 // One layer written out: h = tanh(W_ih x + b_ih + W_hh h + b_hh) for each row, then W h + b.
 TEST(ForwardFollowsTheElmanEquations) {
   for (const Nonlinearity nonlinearity : {Nonlinearity::kTanh, Nonlinearity::kRelu}) {

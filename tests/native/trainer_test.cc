@@ -238,6 +238,29 @@ TEST(DatasetThatDoesNotFitIsRefusedBeforeTheFirstBatch) {
   CheckUntouched(model);
 }
 
+TEST(RangeThatFailsKeepsNoData) {
+  ImageRnn model(sample::Options());
+  Training training(model);
+  auto data = sample::Data(9);
+  const std::weak_ptr<const Dataset> weak = data;
+  const Epoch epoch{.batch_size = 3};
+  const auto run = [&](int64_t first, int64_t last, const TrainProgressCallback& report) {
+    training.trainer().Run(data, sample::Batches(*data, epoch, first, last), sample::NoStop(), report);
+  };
+  run(0, 1, {});
+  REQUIRE(data.use_count() > 1);  // The epoch goes on.
+  REQUIRE_THROWS(kNative, run(1, 2, [](const TrainProgress&) { throw Error(kNative, "from the callback"); }));
+  REQUIRE_EQ(data.use_count(), 1);
+  run(0, 1, {});
+  REQUIRE_THROWS(kInvalidArgument, run(1, 9, {}));
+  REQUIRE_EQ(data.use_count(), 1);
+  run(0, 1, {});
+  const auto unfit = sample::DataOf(torch::zeros({4, 4, 6}), sample::Labels(4));
+  REQUIRE_THROWS(kInvalidShape, training.RunEpoch(unfit, epoch));
+  data.reset();
+  REQUIRE(weak.expired());
+}
+
 TEST(RangeThatTheDataDoesNotHaveIsRefused) {
   ImageRnn model(sample::Options());
   Training training(model);

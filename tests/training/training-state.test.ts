@@ -1,18 +1,12 @@
 /** The seam of a training: ranges of batches, and the whole state taken and given back between them. */
 import type { NativeBatchRange, NativeImageRnn, NativeTrainingState } from '../../lib/addon/binding'
-import { native } from '../../lib/addon/native'
 import { toNativeDataset } from '../../lib/data/native-data'
-import { resolveOptions } from '../../lib/options/checks'
-import { MODEL_OPTIONS } from '../../lib/options/options'
-import { smallDataset, smallOptions } from '../support/sample-models'
+import { createNativeModel } from '../support/native-models'
+import { smallDataset } from '../support/sample-models'
 
 /** Seven batches, the last one smaller. */
 const BATCHES = 7
 const DATA = smallDataset(50)
-
-function createNative(seed: number): NativeImageRnn {
-  return new (native().ImageRnn)({ ...resolveOptions(MODEL_OPTIONS, smallOptions({ seed }), 'ImageRNN'), cores: 1, cudaDevices: 0 })
-}
 
 async function start(model: NativeImageRnn): Promise<void> {
   await model.startTraining(toNativeDataset(DATA), null, { call: 1, batchSize: 8 })
@@ -25,15 +19,15 @@ function train(model: NativeImageRnn, first: number, last: number) {
 }
 
 test('an epoch goes on in another model, from its state after any batch, bit for bit', async () => {
-  const whole = createNative(1)
+  const whole = createNativeModel({ seed: 1 })
   await start(whole)
   const { loss, accuracy } = await train(whole, 0, BATCHES)
   const expected = await whole.trainingState()
   expect(expected).toMatchObject({ updates: BATCHES, epochSamples: 50 })
   for (const cut of [1, 4, 6]) {
-    const [first, second] = [createNative(1), createNative(1)]
+    const [first, second] = [createNativeModel({ seed: 1 }), createNativeModel({ seed: 1 })]
     await start(first)
-    expect(await train(first, 0, cut)).toMatchObject({ batch: cut, batches: BATCHES, completed: true })
+    expect(await train(first, 0, cut)).toMatchObject({ batch: cut, batches: BATCHES })
     const state: NativeTrainingState = await first.trainingState()
     await start(second)
     await second.loadTrainingState(state)
@@ -45,7 +39,7 @@ test('an epoch goes on in another model, from its state after any batch, bit for
 })
 
 test('a state that does not fit is refused, and changes nothing', async () => {
-  const model = createNative(1)
+  const model = createNativeModel({ seed: 1 })
   await start(model)
   await train(model, 0, 2)
   const state = await model.trainingState()
@@ -57,7 +51,7 @@ test('a state that does not fit is refused, and changes nothing', async () => {
 })
 
 test('a range that the data does not have is refused', async () => {
-  const model = createNative(1)
+  const model = createNativeModel({ seed: 1 })
   await start(model)
   await expect(train(model, 0, BATCHES + 1)).rejects.toMatchObject({ code: 'ERR_INVALID_ARGUMENT' })
   await model.dispose()

@@ -38,7 +38,7 @@ torch::Tensor Infer(ImageRnn& model, Engine& engine, const torch::Tensor& images
 Prediction Predict(ImageRnn& model, Engine& engine, const torch::Tensor& images, int64_t batch_size,
                    const std::shared_ptr<StopSignal>& stop) {
   const torch::Tensor logits = Infer(model, engine, images, batch_size, stop);
-  return {logits.argmax(/*dim=*/1).to(torch::kUInt8), logits.softmax(/*dim=*/1)};
+  return {logits.argmax(/*dim=*/1), logits.softmax(/*dim=*/1)};
 }
 
 }  // namespace torch_rnn_mnist

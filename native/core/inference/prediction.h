@@ -17,7 +17,7 @@ torch::Tensor Infer(ImageRnn& model, Engine& engine, const torch::Tensor& images
                     const std::shared_ptr<StopSignal>& stop);
 
 struct Prediction {
-  torch::Tensor classes;        // uint8 [N]: the most probable class; in a tie, the lowest.
+  torch::Tensor classes;        // int64 [N]: the most probable class; in a tie, the lowest.
   torch::Tensor probabilities;  // float32 [N, C]: the softmax of the logits.
 };
 

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <utility>
 
+#include "native/core/runtime/error.h"
 #include "native/core/runtime/random.h"
 
 namespace torch_rnn_mnist {
@@ -13,12 +14,23 @@ namespace {
 torch::nn::RNNOptions RnnOptions(const ModelOptions& options) {
   torch::nn::RNNOptions rnn(options.input_size, options.hidden_size);
   rnn.num_layers(options.num_layers);
-  if (options.nonlinearity == Nonlinearity::kRelu) {
-    rnn.nonlinearity(torch::kReLU);
-  } else {
-    rnn.nonlinearity(torch::kTanh);
+  switch (options.nonlinearity) {
+    case Nonlinearity::kTanh:
+      return rnn.nonlinearity(torch::kTanh);
+    case Nonlinearity::kRelu:
+      return rnn.nonlinearity(torch::kReLU);
   }
-  return rnn;
+  throw Error(kInvalidArgument, "Expected tanh or relu for the nonlinearity.");
+}
+
+bool StartsAsIdentity(RecurrentInit init) {
+  switch (init) {
+    case RecurrentInit::kIdentity:
+      return true;
+    case RecurrentInit::kUniform:
+      return false;
+  }
+  throw Error(kInvalidArgument, "Expected identity or uniform for the start of the recurrent matrices.");
 }
 
 bool IsRecurrentMatrix(const std::string& name) { return name.find("weight_hh") != std::string::npos; }
@@ -58,13 +70,14 @@ void ImageRnn::CollectGradientsIn(const FlatTensors& gradients) {
 void ImageRnn::MoveTo(torch::Device device) { UseParametersOf(values_.To(device)); }
 
 void ImageRnn::InitializeParameters() {
+  const bool starts_as_identity = StartsAsIdentity(options_.recurrent_init);
   torch::NoGradGuard no_grad;
   torch::Generator generator = MakeGenerator(options_.seed);
   // torch.nn.RNNBase.reset_parameters: everything uniform in +-1/sqrt(H), in the order of registration.
   const double rnn_bound = 1.0 / std::sqrt(static_cast<double>(options_.hidden_size));
   for (auto& parameter : basic_rnn->named_parameters()) {
     parameter.value().uniform_(-rnn_bound, rnn_bound, generator);
-    if (options_.recurrent_init == RecurrentInit::kIdentity && IsRecurrentMatrix(parameter.key())) {
+    if (starts_as_identity && IsRecurrentMatrix(parameter.key())) {
       torch::nn::init::eye_(parameter.value());
     }
   }

@@ -41,9 +41,11 @@ JobQueue::~JobQueue() {
 }
 
 void JobQueue::Push(std::unique_ptr<Job> job) {
+  StopReason closed;
   {
     std::lock_guard lock(mutex_);
-    if (!closed_) {
+    closed = closed_;
+    if (closed == StopReason::kNone) {
       if (!started_) {
         thread_ = std::thread(&JobQueue::Loop, this);
         started_ = true;
@@ -52,7 +54,7 @@ void JobQueue::Push(std::unique_ptr<Job> job) {
     }
   }
   if (job) {
-    job->Drop(StopReason::kDisposed);
+    job->Drop(closed);
   } else {
     changed_.notify_one();
   }
@@ -72,18 +74,19 @@ void JobQueue::Stop(uint64_t id) {
   for (const std::unique_ptr<Job>& job : dropped) job->Drop(StopReason::kAborted);
 }
 
-void JobQueue::Close() {
+void JobQueue::Close(StopReason reason) {
   std::deque<std::unique_ptr<Job>> dropped;
   std::shared_ptr<StopSignal> running;
   {
     std::lock_guard lock(mutex_);
-    closed_ = true;
+    if (closed_ != StopReason::kNone) return;
+    closed_ = reason;
     dropped.swap(waiting_);
     running = running_;
   }
   changed_.notify_one();
-  if (running) running->Request(StopReason::kDisposed);
-  for (const std::unique_ptr<Job>& job : dropped) job->Drop(StopReason::kDisposed);
+  if (running) running->Request(reason);
+  for (const std::unique_ptr<Job>& job : dropped) job->Drop(reason);
 }
 
 void JobQueue::WhenEnded(std::function<void()> callback) {
@@ -111,12 +114,12 @@ void JobQueue::Join() {
 void JobQueue::StopAll() {
   // The registry stays locked, so that no queue is destroyed meanwhile; the jobs themselves never create or destroy queues.
   std::lock_guard lock(AllQueues().mutex);
-  for (JobQueue* queue : AllQueues().queues) queue->Close();
+  for (JobQueue* queue : AllQueues().queues) queue->Close(StopReason::kEnding);
   for (JobQueue* queue : AllQueues().queues) queue->Join();
 }
 
 std::unique_ptr<Job> JobQueue::Next() {
-  const auto has_news = [this] { return closed_ || !waiting_.empty(); };
+  const auto has_news = [this] { return closed_ != StopReason::kNone || !waiting_.empty(); };
   std::unique_lock lock(mutex_);
   if (hooks_.on_idle && !changed_.wait_for(lock, kIdleAfter, has_news)) {
     lock.unlock();
@@ -124,7 +127,7 @@ std::unique_ptr<Job> JobQueue::Next() {
     lock.lock();
   }
   changed_.wait(lock, has_news);
-  if (closed_) return nullptr;
+  if (closed_ != StopReason::kNone) return nullptr;
   std::unique_ptr<Job> job = std::move(waiting_.front());
   waiting_.pop_front();
   running_ = job->stop();

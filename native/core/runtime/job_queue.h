@@ -54,14 +54,15 @@ class JobQueue {
   void Push(std::unique_ptr<Job> job);
   // Asks the running job with this id to stop, and drops the waiting jobs with it. Does nothing when there is none.
   void Stop(uint64_t id);
-  // Returns at once. Drops the waiting jobs, asks the running one to stop, then runs `on_end` and ends the thread.
-  void Close();
+  // Returns at once. Drops the waiting jobs, asks the running one to stop, then runs `on_end` and ends the thread. `reason` is what all of
+  // them, and later ones, are told. Only the first call counts.
+  void Close(StopReason reason = StopReason::kDisposed);
   // Calls `callback` once `on_end` has run, on the queue's thread; at once when the thread has ended or never started. Call Close first.
   void WhenEnded(std::function<void()> callback);
   // Waits until the thread has ended; call Close first. May be called from several threads.
   void Join();
 
-  // Closes and joins every queue of the process.
+  // Closes and joins every queue of the process, which is ending.
   static void StopAll();
 
  private:
@@ -75,7 +76,7 @@ class JobQueue {
   std::deque<std::unique_ptr<Job>> waiting_;       // Guarded by mutex_.
   std::shared_ptr<StopSignal> running_;            // Guarded by mutex_; the running job's signal, or null.
   uint64_t running_id_ = 0;                        // Guarded by mutex_; of the running job.
-  bool closed_ = false;                            // Guarded by mutex_.
+  StopReason closed_ = StopReason::kNone;          // Guarded by mutex_; why the queue was closed.
   bool started_ = false;                           // Guarded by mutex_; stays true when the thread has ended.
   bool ended_ = false;                             // Guarded by mutex_; true once on_end has run.
   std::vector<std::function<void()>> when_ended_;  // Guarded by mutex_.

@@ -13,6 +13,7 @@ enum class StopReason {
   kNone,      // No stop was requested.
   kAborted,   // The caller no longer wants a result.
   kDisposed,  // The model is being freed.
+  kEnding,    // The process, or the environment that the model belongs to, is ending.
 };
 
 // Asks running work to stop. Long work polls Requested() between batches; waits use WaitFor, which a request ends.
@@ -57,8 +58,17 @@ class StopSignal {
 
 // The error of a call that was stopped.
 inline Error StoppedError(StopReason reason) {
-  if (reason == StopReason::kAborted) return Error(kAborted, "The call was aborted.");
-  return Error(kDisposed, "The model was disposed before this call had ended.");
+  switch (reason) {
+    case StopReason::kAborted:
+      return Error(kAborted, "The call was aborted.");
+    case StopReason::kDisposed:
+      return Error(kDisposed, "The model was disposed before this call had ended.");
+    case StopReason::kEnding:
+      return Error(kDisposed, "The program is ending, which stopped this call.");
+    case StopReason::kNone:
+      break;
+  }
+  return Error(kNative, "The call ended early, although nothing had stopped it.");
 }
 
 inline void ThrowIfStopped(const StopSignal& stop) {

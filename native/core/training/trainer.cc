@@ -40,24 +40,24 @@ BatchSums Trainer::Step(const Batch& batch, double learning_rate, const std::sha
   return sums;
 }
 
-const Batches& Trainer::BatchesOf(const std::shared_ptr<const Dataset>& dataset, const BatchRange& range) {
+std::unique_ptr<const Trainer::Cut> Trainer::TakeCut(const std::shared_ptr<const Dataset>& dataset, const BatchRange& range) {
+  std::unique_ptr<const Cut> last = std::move(cut_);
+  CheckDatasetFits(*dataset, model_.options().input_size, model_.options().num_classes);
   const torch::Device device = model_.device();
-  const bool is_same = cut_ && cut_->dataset == dataset && cut_->epoch == range.epoch && cut_->shuffle == range.shuffle &&
-                       cut_->batch_size == range.batch_size && cut_->device == device;
-  if (!is_same) {
-    std::vector<int64_t> order;
-    if (range.shuffle) order = ShuffledOrder(model_.options().seed, range.epoch, dataset->size());
-    Batches batches(*dataset, device, range.batch_size, std::move(order));
-    cut_ = std::make_unique<const Cut>(Cut{dataset, range.epoch, range.shuffle, range.batch_size, device, std::move(batches)});
-  }
-  return cut_->batches;
+  const bool is_same = last && last->dataset == dataset && last->epoch == range.epoch && last->shuffle == range.shuffle &&
+                       last->batch_size == range.batch_size && last->device == device;
+  if (is_same) return last;
+  std::vector<int64_t> order;
+  if (range.shuffle) order = ShuffledOrder(model_.options().seed, range.epoch, dataset->size());
+  Batches batches(*dataset, device, range.batch_size, std::move(order));
+  return std::make_unique<const Cut>(Cut{dataset, range.epoch, range.shuffle, range.batch_size, device, std::move(batches)});
 }
 
 RangeResult Trainer::Run(const std::shared_ptr<const Dataset>& dataset, const BatchRange& range, const std::shared_ptr<StopSignal>& stop,
                          const TrainProgressCallback& on_progress) {
-  CheckDatasetFits(*dataset, model_.options().input_size, model_.options().num_classes);
   const Clock::time_point start = Clock::now();
-  const Batches& batches = BatchesOf(dataset, range);
+  std::unique_ptr<const Cut> cut = TakeCut(dataset, range);
+  const Batches& batches = cut->batches;
   const auto length = static_cast<int64_t>(range.learning_rates.size());
   if (range.first < 0 || range.first + length > batches.count()) {
     throw Error(kInvalidArgument, "Expected batches from 0 to " + std::to_string(batches.count() - 1) + " but received " +
@@ -83,8 +83,8 @@ RangeResult Trainer::Run(const std::shared_ptr<const Dataset>& dataset, const Ba
   ReadSums(state_.epoch, nullptr, progress);  // Also waits for the device before the clock is read.
   progress.seconds = SecondsSince(start);
   result.completed = progress.batch == range.first + length;
-  // After an epoch or a stop, the data belongs to its owner alone again. The next range would cut another epoch anyway.
-  if (progress.batch == progress.batches || !result.completed) cut_.reset();
+  // After an epoch, a stop or an error, the data belongs to its owner alone again. The next range would cut another epoch anyway.
+  if (result.completed && progress.batch < progress.batches) cut_ = std::move(cut);
   return result;
 }
 

@@ -58,15 +58,7 @@ class Trainer {
   void Load(const TrainingSnapshot& snapshot) { LoadTraining(snapshot, model_.values(), state_); }
 
  private:
-  const Batches& BatchesOf(const std::shared_ptr<const Dataset>& dataset, const BatchRange& range);
-  // One update. Returns the sums of the batch, still on the device.
-  BatchSums Step(const Batch& batch, double learning_rate, const std::shared_ptr<StopSignal>& stop);
-
-  ImageRnn& model_;
-  Engine& engine_;
-  TrainingState state_;
-
-  // The batches of the latest range and what they were made from, kept because the next range is usually of the same epoch.
+  // The batches of an epoch and what they were made from.
   struct Cut {
     std::shared_ptr<const Dataset> dataset;  // Declared first: the batches refer to it.
     uint64_t epoch;
@@ -75,7 +67,16 @@ class Trainer {
     torch::Device device;
     Batches batches;
   };
-  std::unique_ptr<const Cut> cut_;
+
+  // Those of the latest range where they are the same, else new ones. Either way cut_ is empty afterwards: Run puts them back.
+  std::unique_ptr<const Cut> TakeCut(const std::shared_ptr<const Dataset>& dataset, const BatchRange& range);
+  // One update. Returns the sums of the batch, still on the device.
+  BatchSums Step(const Batch& batch, double learning_rate, const std::shared_ptr<StopSignal>& stop);
+
+  ImageRnn& model_;
+  Engine& engine_;
+  TrainingState state_;
+  std::unique_ptr<const Cut> cut_;  // Kept between two ranges of one epoch.
 };
 
 }  // namespace torch_rnn_mnist

@@ -1,7 +1,7 @@
 /** Builds the C++ parts: the addon with its loader, by cmake-js, and the C++ tests, by CMake alone. */
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import { ADDON_FILES, BUILD, CACHE, LIBTORCH_CONTENTS, PLATFORM, ROOT } from '../places.mjs'
+import { ADDON_FILES, BUILD, CACHE, FAULTS_ADDON, LIBTORCH_CONTENTS, PLATFORM, ROOT } from '../places.mjs'
 import { filesBelow, hashFiles } from '../stamps.mjs'
 import { buildEnvironment, buildGenerator } from './build-tools.mjs'
 import { libtorchFolder } from './libtorch.mjs'
@@ -71,32 +71,61 @@ function showCounter(detail) {
   }
 }
 
-/** Runs cmake-js, which configures with the Node-API headers and builds. @param {string[]} options - Of CMake, without -D. */
-async function buildWithNodeApi({ tool, detail }, folder, options) {
+/**
+ * Runs cmake-js, which configures with the Node-API headers and builds.
+ *
+ * @param {import('../set-up.mjs').Work} work
+ * @param {string} folder - For what is built.
+ * @param {string[]} options - Of CMake, without -D.
+ * @param {string[]} target - Of cmake-js: what to build, if not everything.
+ */
+async function buildWithNodeApi({ tool, detail }, folder, options, target = []) {
   const cmakeJs = join(ROOT, 'node_modules', 'cmake-js', 'bin', 'cmake-js')
   const chosen = buildGenerator()
   const definitions = [`LIBTORCH=${libtorchFolder()}`, ...options].map((option) => `--CD${option}`)
   await tool({
     command: process.execPath,
-    args: [cmakeJs, 'build', ...definitions, '-O', folder, ...(chosen === undefined ? [] : ['-G', chosen])],
+    args: [cmakeJs, 'build', ...definitions, '-O', folder, ...target, ...(chosen === undefined ? [] : ['-G', chosen])],
     env: buildEnvironment(),
     onLine: showCounter(detail),
   })
 }
 
-/** @type {import('../set-up.mjs').Step} */
-export const addon = {
-  name: 'addon',
-  title: 'building the native addon',
-  advice: ADVICE,
-  needs: () => TOOLS,
-  fingerprint: () => `${addonConfiguration()}\n${hashFiles(ROOT, [...sources(['native', 'cmake']), ...PACKAGES])}`,
-  outputs: () => ADDON_FILES,
-  async run(work) {
-    prepareFolder('addon', BUILD, work.killedBefore, addonConfiguration())
-    await buildWithNodeApi(work, BUILD, [`TORCH_RNN_MNIST_WERROR=${ADDON_WARNINGS_FAIL ? 'ON' : 'OFF'}`])
-  },
+/**
+ * A step that builds a part of the addon's build folder.
+ *
+ * @param {string} name
+ * @param {string} title
+ * @param {string[]} folders - With the sources.
+ * @param {string[]} outputs - Absolute paths.
+ * @param {string[]} target - Of cmake-js: what to build, if not everything.
+ * @returns {import('../set-up.mjs').Step}
+ */
+function addonStep(name, title, folders, outputs, target) {
+  return {
+    name,
+    title,
+    advice: ADVICE,
+    needs: () => TOOLS,
+    fingerprint: () => `${addonConfiguration()}\n${hashFiles(ROOT, [...sources(folders), ...PACKAGES])}`,
+    outputs: () => outputs,
+    async run(work) {
+      prepareFolder('addon', BUILD, work.killedBefore, addonConfiguration())
+      await buildWithNodeApi(work, BUILD, [`TORCH_RNN_MNIST_WERROR=${ADDON_WARNINGS_FAIL ? 'ON' : 'OFF'}`], target)
+    },
+  }
 }
+
+export const addon = addonStep('addon', 'building the native addon', ['native', 'cmake'], ADDON_FILES, [])
+
+/** Made of the addon's objects, so it is built after that. */
+export const faultsAddon = addonStep(
+  'faults-addon',
+  'building the addon of a test',
+  ['native', 'cmake', 'tests/addon/faults'],
+  [FAULTS_ADDON],
+  ['--target', 'faults'],
+)
 
 /** What the C++ tests are made from. */
 const TEST_SOURCES = ['native', 'cmake', 'tests/native', 'tests/fixtures']
