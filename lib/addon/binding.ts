@@ -1,5 +1,5 @@
 /** What the addon exports, as types. A test compares them with the addon. */
-import type { ModelOptions } from '../options/options'
+import type { ResolvedModelOptions } from '../options/options'
 
 /** Numbers with their shape, row-major. */
 export interface NativeArray {
@@ -130,7 +130,7 @@ export interface NativeBinding {
     labels: NativeInput,
   ) => NativeStorage
   readonly Dataset: new (storage: NativeStorage, samples: Uint32Array | { readonly first: number; readonly count: number }) => NativeDataset
-  readonly ImageRnn: new (options: Required<ModelOptions>) => NativeImageRnn
+  readonly ImageRnn: new (options: ResolvedModelOptions) => NativeImageRnn
   cudaDeviceCount(): number
   /** What libtorch computes with on the CPU: the instruction set it chose ("AVX2"), and its BLAS ("mkl"). */
   cpuBackend(): { capability: string; blas: string }

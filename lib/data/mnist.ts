@@ -10,7 +10,7 @@ import { type IdxPair, readPair, toDataset } from './load-idx'
 /** Where {@link loadMnist} reads from. */
 export interface LoadMnistOptions {
   /** A folder with four IDX files. Default: the MNIST that comes with this package. */
-  dir?: string
+  dir?: string | undefined
 }
 
 /** Training and test samples, of one image size and with one number of classes. */

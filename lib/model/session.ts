@@ -3,7 +3,7 @@ import type { NativeImageRnn } from '../addon/binding'
 import { native } from '../addon/native'
 import { type Caller, toPublicError, translated } from '../addon/native-errors'
 import { TorchRnnError } from '../errors'
-import type { ModelOptions } from '../options/options'
+import type { ResolvedModelOptions } from '../options/options'
 import { abortReason } from './abort'
 import { Callbacks, wouldWaitForItself } from './callbacks'
 
@@ -24,7 +24,7 @@ export class ModelSession {
    * @param model - The public object that hooks and callbacks may call.
    * @throws TorchRnnError `ERR_DEVICE_UNAVAILABLE`, `ERR_LIBRARY_LOAD`.
    */
-  constructor(model: object, options: Required<ModelOptions>) {
+  constructor(model: object, options: ResolvedModelOptions) {
     this.#model = model
     this.callbacks = new Callbacks(model)
     this.native = translated(() => new (native().ImageRnn)(options))

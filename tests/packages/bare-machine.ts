@@ -15,7 +15,7 @@ const PLATFORM = `${process.platform}-${process.arch}`
 
 /** Packages that users have for their own work, by the folder they come from. */
 const USER_TOOLS = [
-  ...['pnpm', '@yarnpkg/cli-dist', 'esbuild', `@esbuild/${PLATFORM}`].map((name) => [TOOLS, name] as const),
+  ...['pnpm', '@yarnpkg/cli-dist', 'esbuild', `@esbuild/${PLATFORM}`, 'typescript-5'].map((name) => [TOOLS, name] as const),
   ...['typescript', `@typescript/typescript-${PLATFORM}`, '@types/node', 'undici-types'].map((name) => [PROJECT_TOOLS, name] as const),
 ]
 
