@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { describeRefusal } from '../host/permissions'
 import { isClone, resolvePackage, type TriedPlace } from './packages'
 import { LIBRARY_NAMES, PLATFORM } from './platform'
 
@@ -97,6 +98,7 @@ export function findPyTorch(): LibtorchPlace {
     if (folder === '') return { description, problem: 'python3 has no torch' }
     return checkPlace(`${description}, ${folder}`, join(folder, 'lib'))
   } catch (error) {
+    if (describeRefusal(error) !== undefined) throw error
     return { description, problem: `python3 could not be asked: ${(error as Error).message.split('\n')[0]}` }
   }
 }

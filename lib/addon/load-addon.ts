@@ -4,6 +4,8 @@ import { endianness } from 'node:os'
 import { join } from 'node:path'
 import { debuglog } from 'node:util'
 import { TorchRnnError } from '../errors'
+import { checkNotBundled } from '../host/bundle'
+import { describeRefusal } from '../host/permissions'
 import { ADDON_FILES, type AddonPlace, searchAddon } from './find-addon'
 import { buildRecord, isRequiredVersion, type LibtorchPlace, REQUIRED_TORCH_VERSION, searchLibtorch, versionProblem } from './find-libtorch'
 import { explainLoadFailure, loadError } from './load-error'
@@ -36,6 +38,16 @@ const debug = debuglog('torch-rnn-mnist')
 /** @throws TorchRnnError `ERR_LIBRARY_LOAD`, which lists every place tried. */
 export function loadAddon<Binding>(packageRoot: string): LoadedAddon<Binding> {
   requireLittleEndian()
+  checkNotBundled()
+  try {
+    return loadFrom(packageRoot)
+  } catch (error) {
+    const refusal = describeRefusal(error)
+    throw refusal === undefined ? error : loadError({ ...refusal, places: [], cause: error })
+  }
+}
+
+function loadFrom<Binding>(packageRoot: string): LoadedAddon<Binding> {
   const addon = findAddon(packageRoot)
   const advice = remedy(packageRoot)
   const place = findLibtorch(packageRoot, addon.folder, advice)
@@ -129,7 +141,7 @@ function requireAddon<Addon>(path: string, place: AddonPlace, advice: string): A
   try {
     return require(path) as Addon
   } catch (error) {
-    const explained = explainLoadFailure((error as Error).message)
+    const explained = describeRefusal(error) ?? explainLoadFailure((error as Error).message)
     const places = [{ description: place.description, problem: explained.problem }]
     throw loadError({ problem: 'the addon does not load', places, advice: explained.advice ?? advice, cause: error })
   }

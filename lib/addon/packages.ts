@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
+import { describeRefusal } from '../host/permissions'
 
 /** A place that was looked at. `problem` says why it cannot be used; without one, it can. */
 export interface TriedPlace {
@@ -9,11 +10,12 @@ export interface TriedPlace {
   readonly problem?: string
 }
 
-/** The folder of an npm package as a file in `from` would find it; undefined when it would not. */
+/** The folder of an npm package as a file in `from` would find it; undefined when it would not. @throws What describeRefusal tells. */
 export function resolvePackage(name: string, from: string): string | undefined {
   try {
     return dirname(createRequire(join(from, 'package.json')).resolve(`${name}/package.json`))
-  } catch {
+  } catch (error) {
+    if (describeRefusal(error) !== undefined) throw error
     return undefined // It is not installed.
   }
 }

@@ -8,6 +8,7 @@
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { debuglog } from 'node:util'
+import { mayStartProcesses } from '../host/permissions'
 import { PACKAGE_ROOT } from '../version'
 import { TrialCache, type TrialResult } from './trial-cache'
 
@@ -92,6 +93,7 @@ export interface Trial {
  * @returns undefined when this process may not start another one.
  */
 export function runTrial(args: readonly string[]): Trial | undefined {
+  if (!mayStartProcesses()) return undefined
   const first = runProgram(args, {})
   if (first?.death === undefined) return first
   const second = runProgram(args, { TORCH_RNN_MNIST_CUDA: '0' })
@@ -109,8 +111,9 @@ function runProgram(args: readonly string[], env: NodeJS.ProcessEnv): Trial | un
     env: { ...process.env, ELECTRON_RUN_AS_NODE: '1', [IN_TRIAL]: '1', NODE_OPTIONS: withoutDebugger(process.env['NODE_OPTIONS']), ...env },
   })
   if (isTimeout(error)) return { death: `did not end within ${LIMIT_MS / 1000} s` }
-  if (error !== undefined) {
-    debug('no trial: %s', error.message)
+  // Deno without --allow-run returns an empty object.
+  if (error !== undefined || status === undefined) {
+    debug('no trial: %s', error?.message)
     return undefined
   }
   debug('trial on stderr: %s', stderr)

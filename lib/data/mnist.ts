@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { TorchRnnError, unexpected } from '../errors'
 import { invalidFile, isSystemError, showPath, toFileSystemError } from '../files/regular-file'
+import { checkNotBundled } from '../host/bundle'
 import { resolveOptions } from '../options/checks'
 import type { ImageDataset } from './dataset'
 import { countClasses } from './image-storage'
@@ -82,6 +83,7 @@ export async function loadBundled(dir = findBundled()): Promise<Mnist> {
 }
 
 function findBundled(): string {
+  checkNotBundled()
   try {
     return join(dirname(require.resolve(`${BUNDLED_PACKAGE}/package.json`)), 'data')
   } catch (cause) {
