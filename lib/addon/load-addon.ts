@@ -39,15 +39,6 @@ const debug = debuglog('torch-rnn-mnist')
 export function loadAddon<Binding>(packageRoot: string): LoadedAddon<Binding> {
   requireLittleEndian()
   checkNotBundled()
-  try {
-    return loadFrom(packageRoot)
-  } catch (error) {
-    const refusal = describeRefusal(error)
-    throw refusal === undefined ? error : loadError({ ...refusal, places: [], cause: error })
-  }
-}
-
-function loadFrom<Binding>(packageRoot: string): LoadedAddon<Binding> {
   const addon = findAddon(packageRoot)
   const advice = remedy(packageRoot)
   const place = findLibtorch(packageRoot, addon.folder, advice)

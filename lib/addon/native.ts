@@ -1,5 +1,7 @@
 /** The only door to the addon, whose exports binding.ts describes. */
 import { isMainThread } from 'node:worker_threads'
+import { TorchRnnError } from '../errors'
+import { describeRefusal } from '../host/permissions'
 import { PACKAGE_ROOT } from '../version'
 import type { NativeBinding } from './binding'
 import type { LoadedAddon } from './load-addon'
@@ -13,11 +15,22 @@ export function native(): NativeBinding {
 }
 
 function load(): LoadedAddon<NativeBinding> {
-  // Only now: whoever imports the package, or asks the command line for help, may never need it.
-  const { loadAddon } = require('./load-addon') as typeof import('./load-addon')
-  const result = loadAddon<NativeBinding>(PACKAGE_ROOT)
+  const result = loadUnlessRefused()
   if (isMainThread) process.once('exit', () => result.binding.stopEverything())
   return result
+}
+
+function loadUnlessRefused(): LoadedAddon<NativeBinding> {
+  try {
+    // Only now: whoever imports the package, or asks the command line for help, may never need it.
+    const { loadAddon } = require('./load-addon') as typeof import('./load-addon')
+    return loadAddon<NativeBinding>(PACKAGE_ROOT)
+  } catch (error) {
+    const refusal = describeRefusal(error)
+    if (refusal === undefined) throw error
+    const message = `Could not load torch-rnn-mnist: ${refusal.problem}.\n  ${refusal.advice}`
+    throw new TorchRnnError('ERR_LIBRARY_LOAD', message, { cause: error })
+  }
 }
 
 /** Why a CUDA device may be missing, in words; for the error of whoever asks for one. */

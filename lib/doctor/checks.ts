@@ -122,7 +122,7 @@ async function checkWriting(what: string, folder: string): Promise<Check> {
 
 /** What helps where Node's permission model, or Deno, refused something: neither another folder nor a new installation. */
 function adviceOf(error: unknown): string | undefined {
-  for (let cause = error; cause instanceof Error; cause = cause.cause) {
+  for (let cause = error; cause !== undefined; cause = (cause as { cause?: unknown }).cause) {
     const refusal = describeRefusal(cause)
     if (refusal !== undefined) return refusal.advice
   }

@@ -13,7 +13,7 @@ const ADVICE = `Leave it out of the bundle, so that it is loaded from node_modul
 /** @throws TorchRnnError `ERR_LIBRARY_LOAD` in a bundle. */
 export function checkNotBundled(): void {
   if (isInItsPackage()) return
-  const where = typeof __filename === 'undefined' ? 'a bundle' : __filename
+  const where = typeof __filename === 'undefined' ? 'another file' : __filename
   const message = `Could not load ${NAME}: a bundler made it a part of ${where}, where it finds neither its addon nor its data.\n  ${ADVICE}`
   throw new TorchRnnError('ERR_LIBRARY_LOAD', message)
 }

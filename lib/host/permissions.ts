@@ -20,19 +20,23 @@ const PERMISSIONS: Readonly<Record<string, readonly [action: string, flag: strin
   WorkerThreads: ['starting a thread', '--allow-worker'],
 }
 
+const NO_ADDONS = 'ERR_DLOPEN_DISABLED'
+
 /** What an error says was refused; undefined for any other error. */
 export function describeRefusal(error: unknown): Refusal | undefined {
-  if (!(error instanceof Object)) return undefined
+  if (typeof error !== 'object' || error === null) return undefined
   const { name, code, message, permission, resource } = error as Error & { code?: unknown; permission?: string; resource?: string }
   if (name === 'NotCapable') return refusedByDeno(message)
-  if (code === 'ERR_DLOPEN_DISABLED') return refusedAddons(code)
+  // The package sharp has an error of its own with the code in its message.
+  if (code === NO_ADDONS || String(message).includes(NO_ADDONS)) return refusedAddons()
   if (code !== 'ERR_ACCESS_DENIED') return undefined
   const [action, flag] = PERMISSIONS[permission ?? ''] ?? [`this (${message})`, 'the flag for it, or without --permission']
   const what = resource === undefined || resource === '' ? action : `${action} ${resource}`
   return { problem: `Node's permission model does not allow ${what}`, advice: `Start Node with ${flag}.`, code }
 }
 
-function refusedAddons(code: string): Refusal {
+function refusedAddons(): Refusal {
+  const code = NO_ADDONS
   if (process.permission === undefined) return { problem: 'this Node loads no addons', advice: 'Start Node without --no-addons.', code }
   return { problem: "Node's permission model does not allow addons", advice: 'Start Node with --allow-addons.', code }
 }
