@@ -1,8 +1,9 @@
 /** What users do with the installed package: each use is a file in their project and a program that runs it. */
-import { writeFileSync } from 'node:fs'
+import { readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { readmeExample } from '../support/readme-example'
 import { REPOSITORY } from '../support/run-program'
+import { TINY_NETWORK, writeTinyMnist } from '../support/tiny-mnist'
 import type { BareMachine } from './bare-machine'
 
 export const NAME = 'torch-rnn-mnist'
@@ -62,6 +63,27 @@ export async function expectScripts(project: Project): Promise<void> {
     write(project, file, USES[file])
     await expectToTrain(project, file)
   }
+}
+
+/** The command trains, saves, reads what it saved, and doctor finds no fault. @param exec - Runs the program of a package. */
+export async function expectCommand({ machine, folder }: Project, [program, ...words]: Project['node']): Promise<void> {
+  const command = (args: readonly string[]) => machine.succeed(program, [...words, 'rnn-mnist-train', ...args], { cwd: folder })
+  const data = ['--data', writeTinyMnist(join(folder, 'data'))]
+  for (const run of ['first', 'second']) {
+    // The second one replaces the file that the first one wrote.
+    await command(['train', ...TINY_NETWORK, '--epochs', '1', ...data, '--run', run, '--output', 'model.safetensors'])
+    expect(readdirSync(join(folder, run)).sort()).toEqual([
+      'config.json',
+      'metrics.csv',
+      'metrics.jsonl',
+      'model.safetensors',
+      'timing.jsonl',
+    ])
+  }
+  expect(await command(['evaluate', ...data, '--model', 'model.safetensors'])).toContain('Test Accuracy')
+  const files = readdirSync(folder)
+  expect(await command(['doctor', ...data])).toMatch(/^ok {7}write access: the folder for runs/m)
+  expect(readdirSync(folder)).toEqual(files)
 }
 
 /** A bundle of the user's code that leaves the package external. */
