@@ -16,6 +16,7 @@ const LOCK_FILES = {
   'pnpm-lock.yaml': 'pnpm install --force',
   'yarn.lock': 'yarn install',
   'bun.lock': 'bun install',
+  'deno.lock': 'deno install',
 } as const
 type LockFile = keyof typeof LOCK_FILES
 

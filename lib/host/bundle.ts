@@ -7,8 +7,8 @@ import { PACKAGE_ROOT } from '../version'
 const NAME = 'torch-rnn-mnist'
 
 const ADVICE = `Leave it out of the bundle, so that it is loaded from node_modules at run time:
-  esbuild: --external:${NAME}; webpack: externals: { '${NAME}': 'commonjs ${NAME}' }; Rollup and Vite: external: ['${NAME}'];
-  Next.js: serverExternalPackages: ['${NAME}']. The README says more.`
+  esbuild: --external:${NAME}; webpack: externals: { '${NAME}': 'commonjs ${NAME}' }; Rollup: external: ['${NAME}'];
+  Vite: ssr: { external: ['${NAME}'] }; Next.js: serverExternalPackages: ['${NAME}']. The README says more.`
 
 /** @throws TorchRnnError `ERR_LIBRARY_LOAD` in a bundle. */
 export function checkNotBundled(): void {

