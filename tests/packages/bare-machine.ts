@@ -108,7 +108,8 @@ function writePrograms(path: BareMachine['path']): void {
   mkdirSync(path('bin'))
   const programs = {
     node: process.execPath,
-    sh: systemProgram('sh'),
+    // With what the scripts of pnpm, which start the program of a package, need of the system.
+    ...Object.fromEntries(['sh', 'sed', 'dirname', 'uname'].map((name) => [name, systemProgram(name)])),
     npm: join(NPM_PROGRAMS, 'npm-cli.js'),
     npx: join(NPM_PROGRAMS, 'npx-cli.js'),
     pnpm: join(tools, 'pnpm', 'bin', 'pnpm.cjs'),
