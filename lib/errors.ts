@@ -16,11 +16,11 @@ export type ErrorCode =
 /** What a {@link TorchRnnError} knows besides its code and message. */
 export interface TorchRnnErrorDetails {
   /** What would have been right, in words. */
-  expected?: string
+  expected?: string | undefined
   /** What came instead, in words. */
-  actual?: string
+  actual?: string | undefined
   /** Technical detail for a bug report, such as a native backtrace. Never part of the message. */
-  detail?: string
+  detail?: string | undefined
   /** The error that caused this one. */
   cause?: unknown
 }

@@ -1,3 +1,6 @@
+// Kept in the typings, so that they know Symbol.dispose whatever the user's `lib` is.
+/// <reference lib="esnext.disposable" preserve="true" />
+
 export { ImageDataset, type ImageDatasetInit } from './data/dataset'
 export type { ImageBatch, ImageInput } from './data/image-batch'
 export { type LoadIdxOptions, loadIdx } from './data/load-idx'
@@ -8,7 +11,14 @@ export type { ForwardHook, ForwardHookEvent, HookHandle, ModuleName } from './mo
 export { ImageRNN, type InferenceOptions, type Prediction } from './model/image-rnn'
 export { type LoadOptions, loadLibtorch } from './model/load-libtorch'
 export { SaveFeatures } from './model/save-features'
-export type { BatchingOptions, ModelOptions, PlacementOptions, TrainHyperparameters } from './options/options'
+export type { BatchingOptions, ModelOptions, PlacementOptions, ResolvedModelOptions, TrainHyperparameters } from './options/options'
 export type { Tensor } from './tensor'
 export type { BatchEvent, EpochEvent } from './training/events'
 export type { History, TrainOptions } from './training/train-options'
+
+declare global {
+  /** From @types/node or TypeScript's lib "dom", with which this is merged. Here for projects that have neither. */
+  interface AbortSignal {
+    readonly aborted: boolean
+  }
+}

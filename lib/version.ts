@@ -1,8 +1,8 @@
 /** Which package this is, and where. */
 import { dirname } from 'node:path'
 
-/** The folder of this package: lib/ and dist/ lie equally deep in it. */
-export const PACKAGE_ROOT = dirname(__dirname)
+/** The folder of this package: lib/ and dist/ lie equally deep in it. In a bundle, it is another one (host/bundle.ts refuses that). */
+export const PACKAGE_ROOT = typeof __dirname === 'undefined' ? '' : dirname(__dirname)
 
 const manifest = require('../package.json') as { version: string; engines: { node: string } }
 

@@ -43,6 +43,15 @@ export async function allowed(): Promise<void> {
   console.log(features.features, parts, letters, model.parameterCount, model.summary())
 }
 
+/** Whoever passes an option on need not leave it out where it is not set. */
+export async function unset(dataset: ImageDataset, nothing: undefined): Promise<number> {
+  const model = new ImageRNN({ hiddenSize: nothing, device: nothing })
+  await model.train(dataset, { epochs: nothing, validationData: nothing, signal: nothing, onEpoch: nothing })
+  await model.evaluate(dataset, { batchSize: nothing, signal: nothing })
+  await loadMnist({ dir: nothing })
+  return model.options.hiddenSize // Always a number.
+}
+
 export async function refused(model: ImageRNN, dataset: ImageDataset): Promise<void> {
   // @ts-expect-error No such option.
   new ImageRNN({ hiddensize: 1 })

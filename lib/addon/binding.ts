@@ -1,5 +1,5 @@
 /** What the addon exports, as types. A test compares them with the addon. */
-import type { ModelOptions } from '../options/options'
+import type { ResolvedModelOptions } from '../options/options'
 
 /** Numbers with their shape, row-major. */
 export interface NativeArray {
@@ -108,7 +108,7 @@ export interface NativeDataset {
 }
 
 /** What a network is made of, and where it computes. */
-export interface NativeModelOptions extends Required<ModelOptions> {
+export interface NativeModelOptions extends ResolvedModelOptions {
   /** The CPU cores that the process may use: `threads` 0 takes no more threads. */
   cores: number
   /** The number of CUDA devices where it is known. 0: the addon counts them when it needs to, which can take seconds. */

@@ -1,7 +1,8 @@
 /** Finds the compiled addon, or the reason why there is none. */
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { familySync, MUSL, versionSync } from 'detect-libc'
+import { MUSL } from 'detect-libc'
+import { findCLibrary } from '../host/c-library'
 import { PACKAGE_VERSION } from '../version'
 import { OLD_SYSTEM_ADVICE } from './load-error'
 import { buildFolder, type Manifest, readManifest, resolvePackage, type TriedPlace } from './packages'
@@ -79,9 +80,9 @@ function problemOf(manifest: AddonManifest, folder: string): Required<Pick<Addon
 }
 
 function cLibraryProblem(floor: string): { problem: string; advice: string } | undefined {
-  if (familySync() === MUSL) return { problem: 'it is for glibc, and this system has musl', advice: MUSL_ADVICE }
-  const version = versionSync()
-  if (version === null || isAtLeast(version, floor)) return undefined
+  const { family, version } = findCLibrary()
+  if (family === MUSL) return { problem: 'it is for glibc, and this system has musl', advice: MUSL_ADVICE }
+  if (version === undefined || isAtLeast(version, floor)) return undefined
   return { problem: `it needs glibc ${floor}, and this system has glibc ${version}`, advice: OLD_SYSTEM_ADVICE }
 }
 

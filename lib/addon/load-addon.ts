@@ -4,6 +4,8 @@ import { endianness } from 'node:os'
 import { dirname, join } from 'node:path'
 import { debuglog } from 'node:util'
 import { TorchRnnError } from '../errors'
+import { checkNotBundled } from '../host/bundle'
+import { describeRefusal } from '../host/permissions'
 import { ADDON_FILES, type AddonPlace, searchAddon } from './find-addon'
 import {
   buildRecord,
@@ -71,6 +73,7 @@ export function loadAddonWaiting<Binding>(packageRoot: string, signal: AbortSign
 
 function* loadAddon<Binding>(packageRoot: string): ProgramSteps<LoadedAddon<Binding>> {
   requireLittleEndian()
+  checkNotBundled()
   const addon = findAddon(packageRoot)
   const advice = remedy(packageRoot)
   const place = yield* findLibtorch(packageRoot, addon.folder, advice)
@@ -182,7 +185,7 @@ function requireAddon<Addon>(path: string, place: AddonPlace, advice: string): A
   try {
     return require(path) as Addon
   } catch (error) {
-    const explained = explainLoadFailure((error as Error).message)
+    const explained = describeRefusal(error) ?? explainLoadFailure((error as Error).message)
     const places = [{ description: place.description, problem: explained.problem }]
     throw loadError({ problem: 'the addon does not load', places, advice: explained.advice ?? advice, cause: error })
   }

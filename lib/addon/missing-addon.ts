@@ -1,7 +1,9 @@
 /** Finds out why npm did not install the addon for this platform, and which command installs it. */
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { familySync, MUSL } from 'detect-libc'
+import { MUSL } from 'detect-libc'
+import { findCLibrary } from '../host/c-library'
+import { RUNTIME } from '../host/runtime'
 import { ADDON_PACKAGE, MUSL_ADVICE } from './find-addon'
 import { BUILD_ADVICE } from './load-error'
 import { isClone, resolvePackage } from './packages'
@@ -14,13 +16,14 @@ const LOCK_FILES = {
   'pnpm-lock.yaml': 'pnpm install --force',
   'yarn.lock': 'yarn install',
   'bun.lock': 'bun install',
+  'deno.lock': 'deno install',
 } as const
 type LockFile = keyof typeof LOCK_FILES
 
 /** The cause of a missing addon and its remedy, as whole sentences. */
 export function explainMissingAddon(packageRoot: string): string {
   if (isClone(packageRoot)) return 'Run `npm run build`.'
-  if (familySync() === MUSL) return `This system has musl. ${MUSL_ADVICE}`
+  if (findCLibrary().family === MUSL) return `This system has musl. ${MUSL_ADVICE}`
   const listed = listedPackages(packageRoot)
   if (!listed.has(ADDON_PACKAGE)) {
     const platforms = Array.from(listed.keys(), platformOf).join(', ')
@@ -31,7 +34,7 @@ export function explainMissingAddon(packageRoot: string): string {
   const others = Array.from(listed.keys()).filter((name) => resolvePackage(name, packageRoot) !== undefined)
   if (others.length > 0) {
     const there = others.map(platformOf).join(', ')
-    return `These node_modules were installed for ${there}, but this Node is ${PLATFORM}. Remove node_modules and run \`${install}\` here.`
+    return `These node_modules were installed for ${there}, but this ${RUNTIME.name} is ${PLATFORM}. Remove node_modules and run \`${install}\` here.`
   }
   if (project !== undefined && lacksAddon(project)) {
     const command = `npm install --save-optional ${ADDON_PACKAGE}@${listed.get(ADDON_PACKAGE)}`
@@ -58,10 +61,18 @@ interface Project {
 /** The project that this package is installed in: the nearest folder above with a lock file. */
 function findProject(packageRoot: string): Project | undefined {
   for (let folder = dirname(packageRoot); folder !== dirname(folder); folder = dirname(folder)) {
-    const lockFile = (Object.keys(LOCK_FILES) as LockFile[]).find((name) => existsSync(join(folder, name)))
+    const lockFile = (Object.keys(LOCK_FILES) as LockFile[]).find((name) => isThere(join(folder, name)))
     if (lockFile !== undefined) return { folder, lockFile }
   }
   return undefined
+}
+
+function isThere(file: string): boolean {
+  try {
+    return existsSync(file)
+  } catch {
+    return false // Node's permission model may refuse even this look.
+  }
 }
 
 /** Whether npm's lock file lacks the addon. npm then never installs it, however often `npm install` runs. */

@@ -1,5 +1,7 @@
 /** The only door to the addon, whose exports binding.ts describes. */
 import { isMainThread } from 'node:worker_threads'
+import { TorchRnnError } from '../errors'
+import { describeRefusal } from '../host/permissions'
 import { PACKAGE_ROOT } from '../version'
 import type { NativeBinding } from './binding'
 import type { LoadedAddon } from './load-addon'
@@ -16,7 +18,11 @@ let loading: Loading | undefined
 
 /** The addon, loaded with libtorch at the first call. @throws TorchRnnError `ERR_LIBRARY_LOAD`, which lists the places tried. */
 export function native(): NativeBinding {
-  return (loaded ?? keep(loadModule().loadAddonBlocking<NativeBinding>(PACKAGE_ROOT))).binding
+  try {
+    return (loaded ?? keep(loadModule().loadAddonBlocking<NativeBinding>(PACKAGE_ROOT))).binding
+  } catch (error) {
+    throw explainRefusal(error)
+  }
 }
 
 /**
@@ -43,7 +49,12 @@ function startLoading(): Loading {
   const abort = new AbortController()
   const done = loadModule()
     .loadAddonWaiting<NativeBinding>(PACKAGE_ROOT, abort.signal)
-    .then((result) => void keep(result))
+    .then(
+      (result) => void keep(result),
+      (error) => {
+        throw explainRefusal(error)
+      },
+    )
     .finally(() => abandon(started))
   const started = { done, abort, waiting: 0 }
   return started
@@ -75,6 +86,14 @@ function keep(result: LoadedAddon<NativeBinding>): LoadedAddon<NativeBinding> {
     if (isMainThread) process.once('exit', () => result.binding.stopEverything())
   }
   return loaded
+}
+
+/** The error for what this program was refused while it loaded the addon; any other error as it is. */
+function explainRefusal(error: unknown): unknown {
+  const refusal = describeRefusal(error)
+  if (refusal === undefined) return error
+  const message = `Could not load torch-rnn-mnist: ${refusal.problem}.\n  ${refusal.advice}`
+  return new TorchRnnError('ERR_LIBRARY_LOAD', message, { cause: error })
 }
 
 /** Why a CUDA device may be missing, in words; for the error of whoever asks for one. */

@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
+import { describeRefusal } from '../host/permissions'
 
 /** A place that was looked at. `problem` says why it cannot be used; without one, it can. */
 export interface TriedPlace {
@@ -9,12 +10,13 @@ export interface TriedPlace {
   readonly problem?: string
 }
 
-/** The folder of an npm package as a file in `from` would find it; undefined when it would not. */
+/** The folder of an npm package as a file in `from` would find it; undefined when it would not. @throws What describeRefusal tells. */
 export function resolvePackage(name: string, from: string): string | undefined {
   const { resolve } = createRequire(join(from, 'package.json'))
   try {
     return dirname(resolve(`${name}/package.json`))
-  } catch {
+  } catch (error) {
+    if (describeRefusal(error) !== undefined) throw error
     // It is not installed, or Node cannot read its package.json.
     const folders = resolve.paths(name)?.map((modules) => join(modules, name))
     return folders?.find((folder) => existsSync(join(folder, 'package.json')))
@@ -39,7 +41,12 @@ export function readManifest<Content extends Manifest>(folder: string): Reading<
   return typeof object.version === 'string' ? { object: object as Content } : { problem: `${file} is damaged: it has no version` }
 }
 
-/** Reads a file that should hold a JSON object. The content of that object is not checked. @returns Else `problem`, which names the file. */
+/**
+ * Reads a file that should hold a JSON object. The content of that object is not checked.
+ *
+ * @returns Else `problem`, which names the file.
+ * @throws What describeRefusal tells.
+ */
 export function readJsonObject<Content>(file: string): Reading<Partial<Content>> {
   try {
     const text = readFileSync(file, 'utf8')
@@ -48,6 +55,7 @@ export function readJsonObject<Content>(file: string): Reading<Partial<Content>>
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) return { object: value }
     return { problem: `${file} is damaged: it holds no JSON object` }
   } catch (error) {
+    if (describeRefusal(error) !== undefined) throw error
     return {
       problem: error instanceof SyntaxError ? `${file} is damaged: it is not JSON` : `${file} cannot be read: ${(error as Error).message}`,
     }

@@ -3,6 +3,7 @@
  * The code between the programs exists only once for both, as a generator: it yields a program to run, and gets back how that ended.
  */
 import { type ChildProcess, type SpawnOptions, spawn, spawnSync } from 'node:child_process'
+import { describeRefusal } from '../host/permissions'
 
 /** A program to run. */
 export interface Program {
@@ -64,6 +65,8 @@ function blockOn({ command, args, env, limitMs }: Program): ProgramEnd {
       maxBuffer: Number.POSITIVE_INFINITY,
     })
     if ((error as NodeJS.ErrnoException | undefined)?.code === 'ETIMEDOUT') return { kind: 'overdue', limitMs }
+    // Deno without --allow-run returns an empty object.
+    if (status === undefined) return { kind: 'not started', problem: 'this program may start no others' }
     return error === undefined ? { kind: 'ended', code: status, signal, stdout, stderr } : notStarted(error)
   } catch (error) {
     return notStarted(error)
@@ -108,5 +111,6 @@ function settingsOf(env: NodeJS.ProcessEnv = process.env): SpawnOptions {
 }
 
 function notStarted(error: unknown): ProgramEnd {
-  return { kind: 'not started', problem: (error as Error).message }
+  const refusal = describeRefusal(error)
+  return { kind: 'not started', problem: refusal === undefined ? (error as Error).message : `${refusal.problem}. ${refusal.advice}` }
 }

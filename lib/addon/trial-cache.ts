@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { lstatSync, mkdirSync, readFileSync, realpathSync, renameSync, statSync, writeFileSync } from 'node:fs'
 import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { RUNTIME } from '../host/runtime'
 import { PACKAGE_VERSION } from '../version'
 import { ADDON_FILES } from './find-addon'
 import { LIBRARY_NAMES } from './platform'
@@ -39,7 +40,7 @@ export class TrialCache {
       ...Object.values(ADDON_FILES).map((name) => join(addonFolder, name)),
       ...[...dependencies, cpu, ...cuda].map((name) => join(libraries, name)),
     ]
-    const machine = [process.versions.node, process.arch, cpus()[0]?.model, readIfThere(DRIVER_VERSION)]
+    const machine = [RUNTIME.name, RUNTIME.version, process.arch, cpus()[0]?.model, readIfThere(DRIVER_VERSION)]
     const key = JSON.stringify([PACKAGE_VERSION, files.map(identify), machine, VARIABLES.map((name) => process.env[name])])
     const name = createHash('sha256').update(key).digest('hex').slice(0, 32)
     this.#file = join(cacheFolder(), `${name}.json`)

@@ -8,6 +8,7 @@
  */
 import { join } from 'node:path'
 import { debuglog } from 'node:util'
+import { mayStartProcesses } from '../host/permissions'
 import { PACKAGE_ROOT } from '../version'
 import { hasCudaLibraries } from './find-libtorch'
 import type { Program, ProgramEnd, ProgramSteps } from './run-program'
@@ -137,6 +138,7 @@ export interface TrialSettings {
  * @returns undefined when this process cannot start another one.
  */
 export function* runTrial({ libraries, trains = false, env = {} }: TrialSettings): ProgramSteps<Trial | undefined> {
+  if (!mayStartProcesses()) return undefined
   const args = trains ? ['train'] : []
   const first = toTrial(yield trialProgram(args, env))
   if (first?.failure === undefined || !mayBeCuda(first.failure, libraries)) return first

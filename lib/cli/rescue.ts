@@ -5,7 +5,7 @@ import { homedir, tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline/promises'
 import { TorchRnnError } from '../errors'
-import { showPath } from '../files/regular-file'
+import { showPath, toFileSystemError } from '../files/regular-file'
 import type { ImageRNN } from '../model/image-rnn'
 
 /** The file that holds the model now, or why the model is lost. */
@@ -82,12 +82,13 @@ async function askForPlace(model: ImageRNN, stop: AbortSignal): Promise<Rescue |
 
 /** @returns A message about what is wrong with the answer when the user may give another one. */
 async function saveToAnswer(model: ImageRNN, answer: string): Promise<Rescue | string> {
-  const file = expandAnswer(answer)
-  if (existsSync(file)) return `${showPath(file)} exists already.`
   try {
+    const file = expandAnswer(answer)
+    if (existsSync(file)) return `${showPath(file)} exists already.`
     await model.save(file)
     return { file }
-  } catch (error) {
+  } catch (cause) {
+    const error = toFileSystemError('write', answer, cause) // Node's permission model may refuse even the look at a place.
     return isRefusal(error) ? error.message : { loss: describeLoss(error) }
   }
 }

@@ -1,4 +1,5 @@
 import { TorchRnnError } from '../errors'
+import { toPermissionError } from '../host/permissions'
 import type { OPTIONS } from '../options/options'
 import type { Resolved } from '../options/specs'
 import { CommandFailure, EXIT_FAILURE, endWith, OutputClosed } from './exit'
@@ -23,7 +24,8 @@ export async function runCommand<Flags>(flags: Flags & Resolved<typeof OPTIONS.r
   }
 }
 
-function fail(error: unknown, reporter: Reporter): void {
+function fail(failure: unknown, reporter: Reporter): void {
+  const error = toPermissionError(failure)
   if (error instanceof OutputClosed) return
   endWith(error instanceof CommandFailure ? error.exitCode : EXIT_FAILURE)
   if (error instanceof CommandFailure || error instanceof TorchRnnError) reporter.error(error.code, error.message)

@@ -25,7 +25,7 @@ export interface ImageDatasetInit {
   /** The class of each sample, N integers from 0 to `numClasses` - 1. Copied. */
   readonly labels: Uint8Array | ArrayLike<number>
   /** How many classes there are (C), 1 to 256. Default: the largest label + 1. */
-  readonly numClasses?: number
+  readonly numClasses?: number | undefined
 }
 
 /** Which samples of a storage a data set shows, and in which order. */
@@ -166,7 +166,7 @@ export class ImageDataset {
    * @example
    * const [rest, validation] = train.randomSplit([55000, 5000], { seed: 7 })
    */
-  randomSplit(lengths: readonly number[], options: { seed?: number } = {}): ImageDataset[] {
+  randomSplit(lengths: readonly number[], options: { seed?: number | undefined } = {}): ImageDataset[] {
     const { seed } = resolveOptions({ seed: MODEL_OPTIONS.seed }, options, 'randomSplit')
     const sizes = partSizes(lengths, this.length)
     const { storage, samples } = viewOf(this)

@@ -1,4 +1,3 @@
-import type { Hash } from 'node:crypto'
 import { pipeline } from 'node:stream/promises'
 import { createGunzip } from 'node:zlib'
 import { TorchRnnError } from '../errors'
@@ -45,10 +44,15 @@ export interface IdxImages {
   readonly width: number
 }
 
+/** What takes the bytes of a file piece by piece, such as a hash of node:crypto, whose types not every user of these typings has. */
+interface ByteSink {
+  update(bytes: Uint8Array): unknown
+}
+
 /** How to read an IDX file, beyond its path. */
 export interface IdxReadOptions {
   /** Receives every byte of an uncompressed file in order, for a checksum. */
-  readonly hash?: Hash
+  readonly hash?: ByteSink
 }
 
 interface IdxArray {
@@ -99,7 +103,7 @@ async function readIdx(path: string, kind: IdxKind, options: IdxReadOptions): Pr
   })
 }
 
-async function readPlain(file: OpenFile, kind: IdxKind, start: Uint8Array, hash?: Hash): Promise<IdxArray> {
+async function readPlain(file: OpenFile, kind: IdxKind, start: Uint8Array, hash?: ByteSink): Promise<IdxArray> {
   const dimensions = parseHeader(file.path, kind, start)
   const expected = headerBytes(kind) + product(dimensions)
   if (file.size !== expected) {

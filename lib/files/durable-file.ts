@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { constants, fsync } from 'node:fs'
-import { access, open, readlink, realpath, rename, rm, stat } from 'node:fs/promises'
+import { access, chmod, open, readlink, realpath, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { TorchRnnError } from '../errors'
@@ -12,6 +12,14 @@ const PERMISSION_BITS = 0o7777
 
 /** Folders cannot be opened or flushed everywhere: not on Windows and some network file systems, nor without permission to read them. */
 const NO_FOLDER_FLUSH = new Set(['EINVAL', 'EPERM', 'EACCES', 'EISDIR', 'ENOTSUP', 'ENOSYS', 'EBADF'])
+
+/**
+ * Node's permission model allows a folder, but then refuses what is done to an open file by its descriptor: fsync and fchmod, since Node 26
+ * FileHandle.sync too. A file that is opened with O_SYNC needs no flush. Windows does not know this flag.
+ */
+const IS_RESTRICTED = process.permission !== undefined
+const { O_WRONLY, O_CREAT, O_EXCL, O_SYNC = 0 } = constants
+const NEW_FILE = IS_RESTRICTED ? O_WRONLY | O_CREAT | O_EXCL | O_SYNC : 'wx'
 
 /** Waits until a file or folder is on the disk. Not with FileHandle.sync: under Yarn's Plug'n'Play, file handles have no such method. */
 const flush = promisify(fsync)
@@ -30,12 +38,16 @@ const flush = promisify(fsync)
  */
 export async function writeFileDurably(path: string, bytes: Uint8Array): Promise<void> {
   try {
-    const { target, mode } = await findTarget(path)
-    await replaceFile(target, bytes, mode)
-    await flushFolder(path, dirname(target))
+    await writeWhole(path, bytes)
   } catch (error) {
     throw toFileSystemError('write', path, error)
   }
+}
+
+async function writeWhole(path: string, bytes: Uint8Array): Promise<void> {
+  const { target, mode } = await findTarget(path)
+  await replaceFile(target, bytes, mode)
+  await flushFolder(path, dirname(target))
 }
 
 /**
@@ -51,6 +63,22 @@ export async function checkWritable(path: string): Promise<void> {
     await rm(temporary)
   } catch (error) {
     throw toFileSystemError('write', path, error)
+  }
+}
+
+/**
+ * Writes a file into a folder, replaces it and removes it again, all as {@link writeFileDurably} does it: whether every step works there.
+ *
+ * @throws TorchRnnError `ERR_FILE_SYSTEM` with folder, reason and advice.
+ */
+export async function tryToWrite(folder: string): Promise<void> {
+  const path = temporaryName(join(resolve(folder), 'trial'))
+  try {
+    for (const content of ['first', 'second']) await writeWhole(path, Buffer.from(content))
+  } catch (error) {
+    throw toFileSystemError('write', `a file in ${folder}`, error)
+  } finally {
+    await rm(path, { force: true }).catch(() => undefined) // What was not written cannot be removed.
   }
 }
 
@@ -97,13 +125,13 @@ function temporaryName(target: string): string {
 
 async function replaceFile(target: string, bytes: Uint8Array, mode: number | undefined): Promise<void> {
   const temporary = temporaryName(target)
-  const handle = await open(temporary, 'wx', mode)
+  const handle = await open(temporary, NEW_FILE, mode)
   try {
     try {
       await handle.writeFile(bytes)
       // The umask took its share of the mode given to open, but an existing file keeps all its permissions.
-      if (mode !== undefined) await handle.chmod(mode)
-      await flush(handle.fd)
+      if (mode !== undefined) await (IS_RESTRICTED ? chmod(temporary, mode) : handle.chmod(mode))
+      if (!IS_RESTRICTED) await flush(handle.fd)
     } finally {
       await handle.close()
     }
@@ -117,6 +145,7 @@ async function replaceFile(target: string, bytes: Uint8Array, mode: number | und
 
 /** Makes the rename itself survive a power cut, where the system can. */
 async function flushFolder(path: string, folder: string): Promise<void> {
+  if (IS_RESTRICTED) return
   try {
     const handle = await open(folder, 'r')
     try {

@@ -1,6 +1,7 @@
 import { constants } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { TorchRnnError } from '../errors'
+import { describeRefusal, type Refusal } from '../host/permissions'
 
 /** Bytes of one read: enough to be fast, and few enough that hashing or copying them does not hold up the event loop. */
 const READ_CHUNK_BYTES = 4 * 1024 * 1024
@@ -109,14 +110,18 @@ export function invalidFile(path: string, expected: string, actual: string, advi
  * Errors of this package and programming errors come back as they are.
  */
 export function toFileSystemError(action: FileAction, path: string, error: unknown): unknown {
-  if (error instanceof TorchRnnError || !isSystemError(error)) return error
-  const [reason, advice] = explain(action, error)
-  const message = `Cannot ${action} ${showPath(path)}: ${reason} (${error.code}). ${advice}`.trimEnd()
+  if (error instanceof TorchRnnError) return error
+  const refusal = describeRefusal(error)
+  if (refusal === undefined && !isSystemError(error)) return error
+  const { problem: reason, advice, code } = refusal ?? explain(action, error as SystemError)
+  const message = `Cannot ${action} ${showPath(path)}: ${reason} (${code}). ${advice}`.trimEnd()
   return new TorchRnnError('ERR_FILE_SYSTEM', message, { actual: reason, cause: error })
 }
 
+type SystemError = NodeJS.ErrnoException & { readonly code: string }
+
 /** Whether an error came from the operating system, or from a path that cannot be handed to it. */
-export function isSystemError(error: unknown): error is NodeJS.ErrnoException & { code: string } {
+export function isSystemError(error: unknown): error is SystemError {
   if (!(typeof error === 'object' && error !== null && 'code' in error && typeof error.code === 'string')) return false
   return 'syscall' in error || error.code === 'ERR_INVALID_ARG_VALUE'
 }
@@ -162,7 +167,8 @@ const REASONS: Readonly<Record<string, readonly [reason: string, advice: string]
   ERR_INVALID_ARG_VALUE: ['the path holds a null character', CHECK_PATH],
 }
 
-function explain(action: FileAction, error: NodeJS.ErrnoException & { code: string }): readonly [string, string] {
-  if (action === 'write' && error.code === 'ENOENT') return ['its folder does not exist', 'Create the folder first.']
-  return REASONS[error.code] ?? [error.message, '']
+function explain(action: FileAction, { code, message }: SystemError): Refusal {
+  if (action === 'write' && code === 'ENOENT') return { problem: 'its folder does not exist', advice: 'Create the folder first.', code }
+  const [problem, advice] = REASONS[code] ?? [message, '']
+  return { problem, advice, code }
 }

@@ -1,5 +1,6 @@
 import { TorchRnnError } from '../errors'
 import { writeFileDurably } from '../files/durable-file'
+import { describeRefusal } from '../host/permissions'
 import type { GreyPicture } from './grey-picture'
 
 /** The most pixels that libvips draws by default: 16383 x 16383. */
@@ -16,12 +17,16 @@ export async function writePng(path: string, { width, height, pixels }: GreyPict
   await writeFileDurably(path, await image.png().toBuffer())
 }
 
+const INSTALL = 'Run npm install --include=optional sharp.'
+
 /** Loads sharp when a picture is drawn, not before: other commands start faster, and work where sharp has no binary. */
 async function loadSharp() {
   try {
     return (await import('sharp')).default
   } catch (cause) {
-    const message = 'Cannot draw pictures: the npm package sharp does not load. Run npm install --include=optional sharp.'
+    const refusal = describeRefusal(cause)
+    const reason = refusal === undefined ? '' : `: ${refusal.problem}`
+    const message = `Cannot draw pictures: the npm package sharp does not load${reason}. ${refusal?.advice ?? INSTALL}`
     throw new TorchRnnError('ERR_LIBRARY_LOAD', message, { cause })
   }
 }

@@ -13,6 +13,7 @@ import {
   type ModelOptions,
   OPTIONS,
   type PlacementOptions,
+  type ResolvedModelOptions,
 } from '../options/options'
 import type { Tensor } from '../tensor'
 import type { EpochEvent } from '../training/events'
@@ -37,7 +38,7 @@ export interface Prediction {
 /** How to compute many images, and when to stop. */
 export interface InferenceOptions extends BatchingOptions {
   /** Stops the call: the running batch is finished, and the call rejects with the signal's reason (an `AbortError` by default). */
-  signal?: AbortSignal
+  signal?: AbortSignal | undefined
 }
 
 /**
@@ -48,7 +49,7 @@ export interface InferenceOptions extends BatchingOptions {
  */
 export class ImageRNN {
   /** The options as resolved. */
-  readonly options: Readonly<Required<ModelOptions>>
+  readonly options: ResolvedModelOptions
   readonly #session: ModelSession
   readonly #hooks: ForwardHooks
   #device: string
@@ -291,5 +292,5 @@ function checkInference(options: InferenceOptions, owner: string): InferenceOpti
   const { batchSize } = resolveOptions(INFERENCE_OPTIONS, options, owner, ['signal'])
   const { signal } = options ?? {}
   checkSignal(signal)
-  return { ...(batchSize === undefined ? {} : { batchSize }), ...(signal === undefined ? {} : { signal }) }
+  return { batchSize, signal }
 }

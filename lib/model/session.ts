@@ -4,7 +4,7 @@ import { knownCudaDevices, native } from '../addon/native'
 import { type Caller, toPublicError, translated } from '../addon/native-errors'
 import { allocateResult } from '../addon/result-arrays'
 import { TorchRnnError } from '../errors'
-import type { ModelOptions } from '../options/options'
+import type { ResolvedModelOptions } from '../options/options'
 import { abortReason } from './abort'
 import { Callbacks, ThrownByCallback, wouldWaitForItself } from './callbacks'
 import { usableCores } from './usable-cores'
@@ -26,7 +26,7 @@ export class ModelSession {
    * @param model - The public object that hooks and callbacks may call.
    * @throws TorchRnnError `ERR_DEVICE_UNAVAILABLE`, `ERR_LIBRARY_LOAD`.
    */
-  constructor(model: object, options: Required<ModelOptions>) {
+  constructor(model: object, options: ResolvedModelOptions) {
     this.#model = model
     this.callbacks = new Callbacks(model)
     this.native = translated(() => makeNative(options))
@@ -109,7 +109,7 @@ export class ModelSession {
   }
 }
 
-function makeNative(options: Required<ModelOptions>): NativeImageRnn {
+function makeNative(options: ResolvedModelOptions): NativeImageRnn {
   const { ImageRnn } = native() // First: only then is the number of devices known.
   return new ImageRnn({ ...options, cores: usableCores(), cudaDevices: knownCudaDevices() }, allocateResult)
 }

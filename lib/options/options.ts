@@ -7,57 +7,60 @@ import type { TableFor } from './specs'
 /** Where and how a model computes. None of these options changes which parameters it has. */
 export interface PlacementOptions {
   /** Every random choice of the model follows from this. Default 1. */
-  seed?: number
+  seed?: number | undefined
   /** Where to compute: `'auto'` (CUDA where there is some, else the CPU), `'cpu'`, `'cuda'` or `'cuda:N'`. Default `'auto'`. */
-  device?: string
+  device?: string | undefined
   /** What trains: `'torch'` is nn::RNN with autograd, on any device; `'auto'` takes the fastest there is. Default `'auto'`. */
-  engine?: 'auto' | 'torch'
+  engine?: 'auto' | 'torch' | undefined
   /**
    * Threads of one operation on the CPU; more of them than cores make it slower. 0 takes as many as libtorch finds cores, but no more than
    * the process may use: its CPU affinity and the quota of its container count. Default 0.
    */
-  threads?: number
+  threads?: number | undefined
   /**
    * How a GPU multiplies the matrices of the recurrent layers: `'float32'`, or `'tf32'`, which rounds the operands to 10 bits of mantissa and
    * is faster on NVIDIA's Ampere and newer. The CPU computes in float32 with either. Default `'float32'`.
    */
-  precision?: 'float32' | 'tf32'
+  precision?: 'float32' | 'tf32' | undefined
 }
 
 /** What a model is made of and where it computes. Everything is optional; the defaults are the tutorial's network. */
 export interface ModelOptions extends PlacementOptions {
   /** Features per time step: the pixels of a row (F). Default 28. */
-  inputSize?: number
+  inputSize?: number | undefined
   /** Neurons in each recurrent layer (H). Default 150. */
-  hiddenSize?: number
+  hiddenSize?: number | undefined
   /** Recurrent layers on top of each other (L). Default 3. */
-  numLayers?: number
+  numLayers?: number | undefined
   /** Classes to tell apart (C). Default 10. */
-  numClasses?: number
+  numClasses?: number | undefined
   /** Activation of the recurrent layers. Default `'tanh'`. */
-  nonlinearity?: 'tanh' | 'relu'
+  nonlinearity?: 'tanh' | 'relu' | undefined
   /** Start of the recurrent matrices: the identity (the tutorial's trick), or PyTorch's own uniform start. Default `'identity'`. */
-  recurrentInit?: 'identity' | 'uniform'
+  recurrentInit?: 'identity' | 'uniform' | undefined
 }
+
+/** The options of a model as resolved: each has a value. */
+export type ResolvedModelOptions = { readonly [Key in keyof ModelOptions]-?: Exclude<ModelOptions[Key], undefined> }
 
 /** How to train. Everything is optional; the defaults are the tutorial's. */
 export interface TrainHyperparameters {
   /** Passes over the training set. Default 10. */
-  epochs?: number
+  epochs?: number | undefined
   /** Samples per update (N). Default 128. */
-  batchSize?: number
+  batchSize?: number | undefined
   /** Step size of Adam. Default 0.001. */
-  learningRate?: number
+  learningRate?: number | undefined
   /** Whether every epoch visits the samples in a new random order. Default true. */
-  shuffle?: boolean
+  shuffle?: boolean | undefined
   /** Batches between two progress events; the last batch of an epoch always reports. Default 10. */
-  logInterval?: number
+  logInterval?: number | undefined
 }
 
 /** How to compute many images. */
 export interface BatchingOptions {
   /** Samples that are computed at once, 1 to 65536. Default 1000; but where there are hooks, forward and predict compute all at once. */
-  batchSize?: number
+  batchSize?: number | undefined
 }
 
 /** What decides which parameters a network has and what it computes with them. A model file holds these. */

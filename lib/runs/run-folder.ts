@@ -3,6 +3,7 @@ import { dirname, join, resolve } from 'node:path'
 import { writeFileDurably } from '../files/durable-file'
 import { showPath, toFileSystemError } from '../files/regular-file'
 import { TorchRnnError } from '../errors'
+import { describeRefusal } from '../host/permissions'
 import type { Evaluation } from '../model/evaluation'
 import type { EpochEvent } from '../training/events'
 
@@ -155,12 +156,14 @@ async function exists(path: string): Promise<boolean> {
   return (await modificationTime(path)) !== undefined
 }
 
-/** When a file was written, in ms; undefined when it is not there or cannot be looked at. */
+/** When a file was written, in ms; undefined when it is not there or cannot be looked at, unless Node's permission model is the reason. */
 async function modificationTime(path: string): Promise<number | undefined> {
-  return stat(path).then(
-    (stats) => stats.mtimeMs,
-    () => undefined,
-  )
+  try {
+    return (await stat(path)).mtimeMs
+  } catch (error) {
+    if (describeRefusal(error) !== undefined) throw toFileSystemError('read', path, error)
+    return undefined
+  }
 }
 
 function toLine(record: Readonly<Record<string, unknown>>): string {

@@ -3,7 +3,8 @@ import type { NativeDataset, NativeProgress } from '../addon/binding'
 import type { Caller } from '../addon/native-errors'
 import { type Evaluation, toEvaluation } from '../model/evaluation'
 import type { ModelSession } from '../model/session'
-import type { TrainHyperparameters } from '../options/options'
+import type { OPTIONS } from '../options/options'
+import type { Resolved } from '../options/specs'
 import type { BatchEvent, EpochEvent } from './events'
 import type { TrainingData, TrainOptions } from './train-options'
 
@@ -11,7 +12,7 @@ import type { TrainingData, TrainOptions } from './train-options'
 export interface Training {
   readonly session: ModelSession
   readonly data: TrainingData
-  readonly hyperparameters: Required<TrainHyperparameters>
+  readonly hyperparameters: Resolved<typeof OPTIONS.training>
   readonly options: TrainOptions
   /** Who called train, for the stacks of errors. */
   readonly caller: Caller

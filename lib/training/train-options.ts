@@ -10,24 +10,24 @@ import type { BatchEvent, EpochEvent } from './events'
 /** How to train, when to stop, and what to call meanwhile. */
 export interface TrainOptions extends TrainHyperparameters {
   /** Samples to measure the model on after every epoch; it does not learn from them. Not together with `validationSplit`. */
-  validationData?: ImageDataset
+  validationData?: ImageDataset | undefined
   /**
    * Sets a part of the training set aside for validation: a number of samples (an integer from 1), or a share of them (between 0 and 1). The
    * model's seed alone decides which samples, so a second training of the model sets the same ones aside.
    */
-  validationSplit?: number
+  validationSplit?: number | undefined
   /**
    * Stops the training: the running batch is finished, the model is left as it is then, and `train` rejects with the signal's reason
    * (an `AbortError` by default).
    */
-  signal?: AbortSignal
+  signal?: AbortSignal | undefined
   /**
    * Called every `logInterval` batches and after the last one of an epoch. Training goes on meanwhile, but waits when the call before it
    * is not done yet. What it throws, or rejects with, ends the training.
    */
-  onBatch?: (event: BatchEvent) => void | Promise<void>
+  onBatch?: ((event: BatchEvent) => void | Promise<void>) | undefined
   /** Called, and waited for, after every epoch. May use the model: evaluate it, for instance. What it throws ends the training. */
-  onEpoch?: (event: EpochEvent) => void | Promise<void>
+  onEpoch?: ((event: EpochEvent) => void | Promise<void>) | undefined
 }
 
 /** The keys of {@link TrainOptions} that are no hyperparameters. */

@@ -92,6 +92,8 @@ describe('says what is wrong and what to do, when', () => {
   test.each([
     ['pnpm-lock.yaml', 'pnpm install --force'],
     ['yarn.lock', 'yarn install'],
+    ['bun.lock', 'bun install'],
+    ['deno.lock', 'deno install'],
   ])('they were left out by another package manager (%s)', async (lockFile, command) => {
     const env = installMain()
     writeFileSync(path('user', lockFile), '')

@@ -6,13 +6,14 @@ import { MAIN } from '../support/command-line'
 import { expectError } from '../support/expect-error'
 import { LIBRARIES } from '../support/libtorch'
 import { makeNamedLibtorch, WAIT_IN_TRIAL } from '../support/named-libtorch'
+import { describeWhere } from '../support/needs'
 import { untilGone } from '../support/process-end'
 import { runNode, startNode } from '../support/run-program'
 import { useTemporaryFolder } from '../support/temporary-folder'
 import { TINY_NETWORK, writeTinyMnist } from '../support/tiny-mnist'
 
 const path = useTemporaryFolder()
-const onLinux = process.platform === 'linux' ? describe : describe.skip
+const onLinux = describeWhere(process.platform === 'linux', 'Linux')
 
 /** A libtorch whose trial ends when the file `gate` is there. Its CUDA libraries do nothing but wait for that. */
 function makeWaitingLibtorch(): Record<string, string> {

@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Program, type ProgramEnd, type ProgramSteps, runBlocking, runWaiting } from '../../lib/addon/run-program'
+import { testWhere } from '../support/needs'
 import { untilGone } from '../support/process-end'
 import { REPOSITORY, runNode } from '../support/run-program'
 import { useTemporaryFolder } from '../support/temporary-folder'
@@ -80,7 +81,7 @@ describe('an abort', () => {
   })
 })
 
-const onLinux = process.platform === 'linux' ? test : test.skip
+const onLinux = testWhere(process.platform === 'linux', 'Linux')
 
 onLinux('a process that exits takes its running program with it', async () => {
   const script = `

@@ -4,12 +4,13 @@ import os from 'node:os'
 import { LIBRARY_NAMES } from '../../lib/addon/platform'
 import type { Program, ProgramEnd, ProgramSteps } from '../../lib/addon/run-program'
 import { type LoadedFacts, runTrial, tryLibtorch, type Verdict } from '../../lib/addon/trial'
+import { describeWhere } from '../support/needs'
 import { useTemporaryFolder } from '../support/temporary-folder'
 
 const path = useTemporaryFolder()
 const saved = { ...process.env }
 /** With libraries of CUDA, where there are any for this platform. */
-const onLinux = process.platform === 'linux' ? describe : describe.skip
+const onLinux = describeWhere(process.platform === 'linux', 'Linux')
 
 beforeEach(() => {
   for (const folder of ['tmp', 'cuda', 'cpu']) mkdirSync(path(folder))

@@ -12,6 +12,7 @@ import { packagesIn } from '../support/installed-package'
 import { LIBRARIES } from '../support/libtorch'
 import { expectLoads } from '../support/load-failure'
 import { WAIT_IN_TRIAL } from '../support/named-libtorch'
+import { testOnPosix } from '../support/needs'
 import { untilThere } from '../support/process-end'
 import { type Outcome, type ProgramSettings, REPOSITORY, type RunningProgram, runCommand, runNode, startNode } from '../support/run-program'
 
@@ -83,7 +84,7 @@ test('names the versions that this addon is built with', () => {
 /** The libtorch of the clone has headers, too. */
 const LIBTORCH = dirname(LIBRARIES)
 const RELEASE = join(REPOSITORY, 'build', 'Release')
-const testWithSignals = process.platform === 'win32' ? test.skip : test
+const testWithSignals = testOnPosix('signals')
 
 /** Installs the package with an addon that was built earlier, and a cmake-js that does what `script` says. */
 function installWithBuild(script: string): { PACKAGE_UNDER_TEST: string } {

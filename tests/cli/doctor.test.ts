@@ -1,14 +1,16 @@
 /** `doctor`: what it finds in a working installation, and in installations broken in every way that a test can produce. */
 import { createHash } from 'node:crypto'
-import { appendFileSync, rmSync, writeFileSync } from 'node:fs'
+import { appendFileSync, chmodSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { REQUIRED_TORCH_VERSION } from '../../lib/addon/find-libtorch'
 import { PLATFORM } from '../../lib/addon/platform'
 import type { CheckEvent } from '../../lib/cli/commands/doctor'
-import { eventsOf, eventsOfType, lastEvent, TINY_DATA, useCommandLine } from '../support/command-line'
+import { eventsOf, eventsOfType, lastEvent, MAIN, TINY_DATA, useCommandLine } from '../support/command-line'
+import { onSmallDisk, testOnSmallDisk } from '../support/full-disk'
 import { ADDON, packagesIn, VERSION } from '../support/installed-package'
 import { testWhere } from '../support/needs'
-import { type Outcome, runNode } from '../support/run-program'
+import { ORDINARY_USER, testAsOrdinaryUser } from '../support/ordinary-user'
+import { type Outcome, runCommand, runNode } from '../support/run-program'
 
 const { path, run, succeed } = useCommandLine()
 const { modules, main, installMain, installAddon, installLibtorch } = packagesIn(path)
@@ -113,6 +115,38 @@ describe('it finds, and says how to repair', () => {
     rmSync(path('data', 'train-images-idx3-ubyte'))
     const { broken } = await findBroken(run(['doctor', ...TINY_DATA, '--json']))
     expect(broken).toMatchObject([{ name: 'data', message: expect.stringContaining('No train-images file in data') }])
+  })
+
+  testOnSmallDisk('a full disk, on which an empty file can still be made', async () => {
+    mkdirSync(path('disk'))
+    const command = [process.execPath, MAIN, 'doctor', '--data', path('data'), '--json']
+    const [unshare, ...args] = onSmallDisk(path('disk'), 1, [
+      'sh',
+      '-c',
+      'head -c 1M /dev/zero > "$TMPDIR/full" 2> /dev/null; exec "$@"',
+      'sh',
+      ...command,
+    ])
+    const { broken } = await findBroken(runCommand(unshare, args, { cwd: path(), env: { TMPDIR: path('disk') } }))
+    expect(broken).toMatchObject([{ name: 'write access', message: expect.stringContaining('the disk is full (ENOSPC)') }])
+    expect(broken[0]?.message).toContain(`the temporary folder, ${path('disk')}: Cannot write a file in ${path('disk')}`)
+    expect(readdirSync(path('disk.left'))).toEqual(['full'])
+  })
+
+  testAsOrdinaryUser('a folder that cannot be written to', async () => {
+    const settings = { cwd: path(), env: { TMPDIR: '/tmp' }, ...ORDINARY_USER }
+    chmodSync(path(), 0o555)
+    const { broken } = await findBroken(run(['doctor', ...TINY_DATA, '--json'], settings))
+    expect(broken).toEqual([
+      {
+        type: 'check',
+        name: 'write access',
+        status: 'failed',
+        message: `the folder for runs, ${path('runs')}: Cannot write a file in .: permission denied (EACCES). Check its owner and permissions, and those of its folder.`,
+        remedy: 'Change to another folder, or change its owner.',
+      },
+    ])
+    expect(readdirSync(path())).toEqual(['data'])
   })
 
   const onLinux = testWhere(process.platform === 'linux', 'Linux')

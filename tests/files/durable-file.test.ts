@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { chmodSync, lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { join } from 'node:path'
-import { checkWritable, writeFileDurably } from '../../lib/files/durable-file'
+import { checkWritable, tryToWrite, writeFileDurably } from '../../lib/files/durable-file'
 import { expectError } from '../support/expect-error'
 import { testOnPosix } from '../support/needs'
 import { ORDINARY_USER, testAsOrdinaryUser } from '../support/ordinary-user'
@@ -143,8 +143,18 @@ describe('nothing is written', () => {
     expect(readdirSync(path())).toEqual(['file'])
   })
 
-  test('by the check whether a file can be written', async () => {
+  test('by the checks whether a file can be written', async () => {
     await checkWritable(path('file'))
+    await tryToWrite(path())
+    expect(readdirSync(path())).toEqual([])
+  })
+
+  test.each([
+    ['writing', 'writeFile', 'ENOSPC', 'the disk is full'],
+    ['replacing', 'chmod', 'EPERM', 'permission denied'],
+  ] as const)('by the trial of a folder in which %s fails; it says so', async (_, method, code, reason) => {
+    jest.spyOn(await fileHandlePrototype(), method).mockRejectedValue(Object.assign(new Error(code), { code, syscall: method }))
+    await expectError(() => tryToWrite(path()), 'ERR_FILE_SYSTEM', `Cannot write a file in ${path()}: ${reason} (${code}).`)
     expect(readdirSync(path())).toEqual([])
   })
 })

@@ -16,12 +16,23 @@ const PLATFORM = `${process.platform}-${process.arch}`
 
 /** Packages that users have for their own work, by the folder they come from. */
 const USER_TOOLS = [
-  ...['pnpm', '@yarnpkg/cli-dist', 'esbuild', `@esbuild/${PLATFORM}`].map((name) => [TOOLS, name] as const),
+  ...['pnpm', '@yarnpkg/cli-dist', 'esbuild', `@esbuild/${PLATFORM}`, 'typescript-5'].map((name) => [TOOLS, name] as const),
   ...['typescript', `@typescript/typescript-${PLATFORM}`, '@types/node', 'undici-types'].map((name) => [PROJECT_TOOLS, name] as const),
 ]
 
 /** Other versions of Node, by the name of their program. */
 export const OTHER_NODES = ['node-22', 'node-24', 'node-26']
+
+/** Other programs that run JavaScript: where the package of each has its program, and how a script is run. */
+const OTHER_RUNTIMES = {
+  bun: { folder: join('bun', 'bin'), args: [] },
+  deno: { folder: 'deno', args: ['run', '--allow-all'] },
+} as const satisfies Record<string, { folder: string; args: readonly string[] }>
+
+/** The words with which another runtime runs a script on a machine. */
+export function otherRuntime(machine: BareMachine, name: keyof typeof OTHER_RUNTIMES): [string, ...string[]] {
+  return [machine.path('runtimes', name, name), ...OTHER_RUNTIMES[name].args]
+}
 
 /** Most tests here install 370 MB, and a loaded machine is slow. */
 const LIMIT_MS = 300_000
@@ -97,10 +108,12 @@ function writePrograms(path: BareMachine['path']): void {
   const tools = path('tools', 'node_modules')
   for (const [source, name] of USER_TOOLS) linkFolder(join(source, name), join(tools, name))
   for (const name of OTHER_NODES) linkFolder(join(TOOLS, name, 'bin'), path('nodes', name))
+  for (const [name, { folder }] of Object.entries(OTHER_RUNTIMES)) linkFolder(join(TOOLS, folder), path('runtimes', name))
   mkdirSync(path('bin'))
   const programs = {
     node: process.execPath,
-    sh: systemProgram('sh'),
+    // With what the scripts of pnpm, which start the program of a package, need of the system.
+    ...Object.fromEntries(['sh', 'sed', 'dirname', 'uname'].map((name) => [name, systemProgram(name)])),
     npm: join(NPM_PROGRAMS, 'npm-cli.js'),
     npx: join(NPM_PROGRAMS, 'npx-cli.js'),
     pnpm: join(tools, 'pnpm', 'bin', 'pnpm.cjs'),

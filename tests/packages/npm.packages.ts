@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 import { REPOSITORY } from '../support/run-program'
 import { TINY_NETWORK, writeTinyMnist } from '../support/tiny-mnist'
 import { filesBelow, OTHER_NODES, useBareMachine } from './bare-machine'
-import { expectBundle, expectScripts, expectTypes, NAME, type Project } from './uses'
+import { expectBundle, expectLeanTypes, expectScripts, expectTypes, NAME, type Project } from './uses'
 
 const machine = useBareMachine()
 
@@ -55,6 +55,8 @@ test('an ES module and a CommonJS script train', () => expectScripts(project))
 test('a bundle trains', () => expectBundle(project))
 
 test('its typings compile strictly', () => expectTypes(project))
+
+test.each(['typescript', 'typescript-5'] as const)('its typings need no other types (%s)', (compiler) => expectLeanTypes(project, compiler))
 
 test.each(OTHER_NODES)('%s loads the same addon', async (name) => {
   const node = machine.path('nodes', name, 'node')

@@ -1,8 +1,9 @@
 /** What users do with the installed package: each use is a file in their project and a program that runs it. */
-import { writeFileSync } from 'node:fs'
+import { readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { readmeExample } from '../support/readme-example'
 import { REPOSITORY } from '../support/run-program'
+import { TINY_NETWORK, writeTinyMnist } from '../support/tiny-mnist'
 import type { BareMachine } from './bare-machine'
 
 export const NAME = 'torch-rnn-mnist'
@@ -64,6 +65,27 @@ export async function expectScripts(project: Project): Promise<void> {
   }
 }
 
+/** The command trains, saves, reads what it saved, and doctor finds no fault. @param exec - Runs the program of a package. */
+export async function expectCommand({ machine, folder }: Project, [program, ...words]: Project['node']): Promise<void> {
+  const command = (args: readonly string[]) => machine.succeed(program, [...words, 'rnn-mnist-train', ...args], { cwd: folder })
+  const data = ['--data', writeTinyMnist(join(folder, 'data'))]
+  for (const run of ['first', 'second']) {
+    // The second one replaces the file that the first one wrote.
+    await command(['train', ...TINY_NETWORK, '--epochs', '1', ...data, '--run', run, '--output', 'model.safetensors'])
+    expect(readdirSync(join(folder, run)).sort()).toEqual([
+      'config.json',
+      'metrics.csv',
+      'metrics.jsonl',
+      'model.safetensors',
+      'timing.jsonl',
+    ])
+  }
+  expect(await command(['evaluate', ...data, '--model', 'model.safetensors'])).toContain('Test Accuracy')
+  const files = readdirSync(folder)
+  expect(await command(['doctor', ...data])).toMatch(/^ok {7}write access: the folder for runs/m)
+  expect(readdirSync(folder)).toEqual(files)
+}
+
 /** A bundle of the user's code that leaves the package external. */
 export async function expectBundle(project: Project): Promise<void> {
   write(project, 'entry.ts', USES['use-import.mts'])
@@ -71,6 +93,50 @@ export async function expectBundle(project: Project): Promise<void> {
   const args = ['entry.ts', '--bundle', '--platform=node', `--external:${NAME}`, '--outfile=bundle.cjs', '--log-level=warning']
   await project.machine.succeed('node', [esbuild, ...args], { cwd: project.folder })
   await expectToTrain(project, 'bundle.cjs')
+}
+
+/** Options that are not set. At run time they count as absent, and so they must for the types. */
+const UNSET = `
+import { ImageDataset, ImageRNN, loadIdx, loadMnist, SaveFeatures, TorchRnnError } from '${NAME}'
+export async function use(unset: undefined): Promise<void> {
+  const { train } = await loadMnist({ dir: unset })
+  using model = new ImageRNN({
+    ...{ inputSize: unset, hiddenSize: unset, numLayers: unset, numClasses: unset, nonlinearity: unset, recurrentInit: unset },
+    ...{ seed: unset, device: unset, engine: unset, threads: unset },
+  })
+  const threads: number = model.options.threads
+  const callbacks = { signal: unset, onBatch: unset, onEpoch: unset }
+  const data = { validationData: unset, validationSplit: unset }
+  await model.train(train, { epochs: threads, batchSize: unset, learningRate: unset, shuffle: unset, logInterval: unset, ...data, ...callbacks })
+  await model.evaluate(train.randomSplit([1], { seed: unset })[0] ?? train, { batchSize: unset, signal: unset })
+  await loadIdx({ images: 'images', labels: 'labels', numClasses: unset })
+  new ImageDataset({ images: new Uint8Array(1), shape: [1, 1, 1], labels: [0], numClasses: unset })
+  new SaveFeatures(model, unset).close()
+  await ImageRNN.load('model', { seed: unset, device: unset, engine: unset, threads: unset })
+  throw new TorchRnnError('ERR_BUSY', 'busy', { expected: unset, actual: unset, detail: unset })
+}
+`
+
+/** How a project may be set up without the types of Node. */
+const LEAN_PROJECTS = [
+  { lib: ['es2022'], module: 'node16' },
+  { lib: ['es2022', 'dom'], module: 'node16' },
+  { lib: ['es2022'], module: 'esnext', moduleResolution: 'bundler' },
+]
+
+/** The typings compile, the libraries' own included, where the project has no @types/node, and an option may be undefined. */
+export async function expectLeanTypes(project: Project, compiler: 'typescript' | 'typescript-5'): Promise<void> {
+  const { machine, folder } = project
+  const strict = { strict: true, noEmit: true, skipLibCheck: false, exactOptionalPropertyTypes: true }
+  write(project, 'unset.mts', UNSET)
+  for (const kind of LEAN_PROJECTS) {
+    write(
+      project,
+      'tsconfig.json',
+      JSON.stringify({ compilerOptions: { ...strict, target: 'es2022', types: [], ...kind }, files: ['unset.mts'] }),
+    )
+    await machine.succeed('node', [machine.path('tools', 'node_modules', compiler, 'bin', 'tsc'), '--project', folder], { cwd: folder })
+  }
 }
 
 /** The README's example and both kinds of modules compile strictly; a wrong type is found, so there are types. */

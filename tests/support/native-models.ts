@@ -2,11 +2,11 @@ import type { NativeAllocator, NativeImageRnn } from '../../lib/addon/binding'
 import { native } from '../../lib/addon/native'
 import { allocateResult } from '../../lib/addon/result-arrays'
 import { resolveOptions } from '../../lib/options/checks'
-import { MODEL_OPTIONS, type ModelOptions } from '../../lib/options/options'
+import { MODEL_OPTIONS, type ResolvedModelOptions } from '../../lib/options/options'
 import { smallOptions } from './sample-models'
 
 /** A small model of the addon itself, without the class around it: for tests of the seam. */
-export function createNativeModel(changes: ModelOptions = {}, allocate: NativeAllocator = allocateResult): NativeImageRnn {
+export function createNativeModel(changes: Partial<ResolvedModelOptions> = {}, allocate: NativeAllocator = allocateResult): NativeImageRnn {
   const options = resolveOptions(MODEL_OPTIONS, smallOptions(), 'ImageRNN')
   // Not resolved, so that the addon's own checks and limits are met.
   return new (native().ImageRnn)({ ...options, ...changes, cores: 1, cudaDevices: 0 }, allocate)

@@ -7,6 +7,7 @@ import { findTestLabels, loadMnist, type Mnist } from '../../data/mnist'
 import { TorchRnnError } from '../../errors'
 import { checkWritable } from '../../files/durable-file'
 import { invalidFile, showPath } from '../../files/regular-file'
+import { RUNTIME } from '../../host/runtime'
 import { parameterCount } from '../../model/architecture'
 import type { Evaluation } from '../../model/evaluation'
 import { ImageRNN } from '../../model/image-rnn'
@@ -120,7 +121,7 @@ async function startRun(flags: TrainFlags, model: ImageRNN, data: Mnist, reporte
   const options = { ...model.options, ...pickOptions(OPTIONS.training, flags) }
   await run.writeConfig({
     command: 'train',
-    versions: { 'torch-rnn-mnist': PACKAGE_VERSION, libtorch: native().torchVersion, node: process.versions.node },
+    versions: { 'torch-rnn-mnist': PACKAGE_VERSION, libtorch: native().torchVersion, [RUNTIME.name.toLowerCase()]: RUNTIME.version },
     device,
     engine,
     threads,
