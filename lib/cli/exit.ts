@@ -1,4 +1,5 @@
 /** How a command line ends: its exit codes, and the errors that decide on one. */
+import type { CommandErrorCode } from './events'
 
 /** Something failed. */
 export const EXIT_FAILURE = 1
@@ -13,10 +14,10 @@ export const EXIT_SIGNAL = { SIGINT: 130, SIGTERM: 143 } as const
 export class CommandFailure extends Error {
   override readonly name = 'CommandFailure'
   /** The code of the `error` event. */
-  readonly code: string
+  readonly code: CommandErrorCode
   readonly exitCode: number
 
-  constructor(code: string, message: string, exitCode: number) {
+  constructor(code: CommandErrorCode, message: string, exitCode: number) {
     super(message)
     this.code = code
     this.exitCode = exitCode

@@ -3,6 +3,7 @@ import { dirname, join, resolve } from 'node:path'
 import { writeFileDurably } from '../files/durable-file'
 import { showPath, toFileSystemError } from '../files/regular-file'
 import { TorchRnnError } from '../errors'
+import { toJsonLine } from '../formats/json-lines'
 import type { Evaluation } from '../model/evaluation'
 import type { EpochEvent } from '../training/events'
 
@@ -61,14 +62,14 @@ export class RunFolder {
   async addEpoch({ epoch, trainLoss, trainAccuracy, seconds, samplesPerSecond }: EpochEvent): Promise<void> {
     const head = epoch === 1 ? 'epoch,trainLoss,trainAccuracy\n' : ''
     await this.#append('metrics.csv', `${head}${epoch},${trainLoss},${trainAccuracy}\n`)
-    await this.#append('metrics.jsonl', toLine({ type: 'epoch', epoch, trainLoss, trainAccuracy }))
-    await this.#append('timing.jsonl', toLine({ type: 'epoch', epoch, seconds, samplesPerSecond }))
+    await this.#append('metrics.jsonl', toJsonLine({ type: 'epoch', epoch, trainLoss, trainAccuracy }))
+    await this.#append('timing.jsonl', toJsonLine({ type: 'epoch', epoch, seconds, samplesPerSecond }))
   }
 
   /** Adds the result on a data set to the metrics. */
   async addEvaluation(dataset: 'test', { samples, loss, accuracy, confusionMatrix, seconds }: Evaluation): Promise<void> {
-    await this.#append('metrics.jsonl', toLine({ type: 'evaluation', dataset, samples, loss, accuracy, confusionMatrix }))
-    await this.#append('timing.jsonl', toLine({ type: 'evaluation', dataset, seconds }))
+    await this.#append('metrics.jsonl', toJsonLine({ type: 'evaluation', dataset, samples, loss, accuracy, confusionMatrix }))
+    await this.#append('timing.jsonl', toJsonLine({ type: 'evaluation', dataset, seconds }))
   }
 
   async #append(name: string, text: string): Promise<void> {
@@ -161,8 +162,4 @@ async function modificationTime(path: string): Promise<number | undefined> {
     (stats) => stats.mtimeMs,
     () => undefined,
   )
-}
-
-function toLine(record: Readonly<Record<string, unknown>>): string {
-  return `${JSON.stringify(record)}\n`
 }

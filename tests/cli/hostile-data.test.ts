@@ -6,7 +6,7 @@ import { spawnSync } from 'node:child_process'
 import { appendFileSync, chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gunzipSync, gzipSync } from 'node:zlib'
-import { eventsOf, lastEvent, linesOf, MAIN, TINY_DATA, TINY_RUN, useCommandLine } from '../support/command-line'
+import { eventsOf, linesOf, MAIN, onlyEvent, TINY_DATA, TINY_RUN, useCommandLine } from '../support/command-line'
 import { idxFile } from '../support/idx-file'
 import { ORDINARY_USER, testAsOrdinaryUser } from '../support/ordinary-user'
 import { runNode } from '../support/run-program'
@@ -167,7 +167,7 @@ describe('a label beyond the others', () => {
 
   test('is counted by explore', async () => {
     raise(11)
-    const { classes } = lastEvent(await succeed(['explore', ...TINY_DATA, '--json']), 'explore')
+    const { classes } = onlyEvent(await succeed(['explore', ...TINY_DATA, '--json']), 'explore')
     expect(classes.slice(9)).toEqual([expect.anything(), ...[10, 11].map((label) => ({ label, trainSamples: 0, testSamples: label - 10 }))])
   })
 
