@@ -26,16 +26,16 @@ export async function runCommand<Flags>(
   try {
     await work(flags, reporter, signal)
     await flushOutput()
-    signal.throwIfAborted()
+    // A reader that stops early is no failure once the work is done.
+    if (!(signal.reason instanceof OutputClosed)) signal.throwIfAborted()
   } catch (error) {
     fail(error, reporter)
   }
 }
 
 function fail(error: unknown, reporter: Reporter): void {
-  if (error instanceof OutputClosed) return
   endWith(error instanceof CommandFailure ? error.exitCode : EXIT_FAILURE)
-  reporter.error(toEvent(error))
+  if (!(error instanceof OutputClosed)) reporter.error(toEvent(error))
 }
 
 function toEvent(error: unknown): ErrorEvent {

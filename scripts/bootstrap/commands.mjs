@@ -1,7 +1,7 @@
 /** The npm scripts: each does the set-up it needs, then its work. */
 import { spawn } from 'node:child_process'
 import { createRequire } from 'node:module'
-import { cpus } from 'node:os'
+import { constants, cpus } from 'node:os'
 import { join } from 'node:path'
 import { makePackages, parsePackageOptions } from '../packaging/command.mjs'
 import { testInstall } from '../packaging/test-install.mjs'
@@ -144,12 +144,12 @@ function runInForeground(command, args) {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { cwd: ROOT, stdio: 'inherit' })
     // A terminal sends its signals to the child as well. Those sent to this process alone are passed on; it ends when the child does.
-    const listeners = ['SIGINT', 'SIGTERM'].map((name) => [name, () => child.kill(name)])
+    const listeners = ['SIGINT', 'SIGTERM', 'SIGHUP'].map((name) => [name, () => child.kill(name)])
     for (const [name, listener] of listeners) process.on(name, listener)
     child.on('error', reject)
     child.on('close', (code, signal) => {
       for (const [name, listener] of listeners) process.removeListener(name, listener)
-      resolve(code ?? { SIGINT: 130, SIGTERM: 143 }[signal] ?? 129)
+      resolve(code ?? 128 + constants.signals[signal])
     })
   })
 }

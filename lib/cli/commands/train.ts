@@ -38,7 +38,8 @@ Examples:
   rnn-mnist-train --data fashion/ --output fashion.safetensors
   rnn-mnist-train --json | tail -n 1                  the result for another program
 
-Ctrl-C finishes the running batch and saves the model.`
+Ctrl-C finishes the running batch and saves the model. The same happens when the terminal is closed, or when nothing reads the output
+any more.`
 
 /** `train`: trains a network from the start and measures it on the test set. */
 export function trainCommand(): Command {
@@ -189,12 +190,15 @@ async function keepModel({ flags, model, run, reporter, stop }: Training, { epoc
   return error
 }
 
-/** The same error, whose message also says that the model is lost. */
-function withLoss(error: unknown, loss: string): unknown {
-  if (error instanceof CommandFailure) return new CommandFailure(error.code, `${error.message}. ${loss}`, error.exitCode)
-  const code = error instanceof TorchRnnError ? error.code : 'ERR_FILE_SYSTEM'
-  const reason = error instanceof Error ? error.message.replace(/\.?$/, '.') : String(error)
-  return new TorchRnnError(code, `${reason} ${loss}`, { cause: error })
+/** An error of the same kind, whose message also says that the model is lost. */
+function withLoss(error: unknown, loss: string): Error {
+  const reason = error instanceof Error ? error.message : String(error)
+  const message = `${reason.replace(/\.?$/, '.')} ${loss}`
+  if (error instanceof CommandFailure) return new CommandFailure(error.code, message, error.exitCode)
+  if (error instanceof TorchRnnError) {
+    return new TorchRnnError(error.code, message, { cause: error, ...(error.detail === undefined ? {} : { detail: error.detail }) })
+  }
+  return new Error(message, { cause: error })
 }
 
 function describeStart(event: StartEvent): string {
