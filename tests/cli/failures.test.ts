@@ -137,6 +137,11 @@ describe('a model that cannot be read ends with 1', () => {
     await expectFailure(['evaluate', ...TINY_DATA], 'ERR_FILE_SYSTEM', ['There is no trained model in runs', '--model'])
   })
 
+  test('the runs cannot be listed', async () => {
+    writeFileSync(path('runs'), '')
+    await expectFailure(['evaluate', ...TINY_DATA], 'ERR_FILE_SYSTEM', ['Cannot read runs: '])
+  })
+
   test('the file does not exist', async () => {
     const args = ['evaluate', ...TINY_DATA, '--model', 'nowhere.safetensors']
     await expectFailure(args, 'ERR_FILE_SYSTEM', ['Cannot read nowhere.safetensors: it does not exist'])

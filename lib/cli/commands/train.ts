@@ -112,11 +112,10 @@ async function checkOutput(output: string, run: string | undefined): Promise<voi
 }
 
 async function startRun(flags: TrainFlags, model: ImageRNN, data: Mnist, reporter: Reporter): Promise<RunFolder> {
-  const run = await RunFolder.create(flags.run)
   const { device, engine } = model
   const threads = await model.threadCount()
   const options = { ...model.options, ...pickOptions(OPTIONS.training, flags) }
-  await run.writeConfig({
+  const config = {
     command: 'train',
     versions: { 'torch-rnn-mnist': PACKAGE_VERSION, libtorch: native().torchVersion, node: process.versions.node },
     device,
@@ -124,7 +123,8 @@ async function startRun(flags: TrainFlags, model: ImageRNN, data: Mnist, reporte
     threads,
     data: flags.data ?? 'bundled MNIST',
     options,
-  })
+  }
+  const run = await RunFolder.create(config, flags.run)
   const [trainSamples, testSamples] = [data.train.length, data.test.length]
   const parameters = parameterCount(model.options)
   const facts = { device, engine, threads, parameters, trainSamples, testSamples, options, run: run.path }
