@@ -13,6 +13,8 @@ const MAX_TENSORS = 65_536
 const MAX_DIMENSIONS = 16
 const LENGTH_BYTES = 8
 const ALIGNMENT = 8
+/** What a file holds besides its tensors, at most. */
+export const MAX_OVERHEAD_BYTES = LENGTH_BYTES + MAX_HEADER_BYTES
 const METADATA = '__metadata__'
 
 /** A tensor of a safetensors file. */
@@ -47,13 +49,19 @@ interface Entry {
  * at a multiple of 8 bytes.
  *
  * @param metadata - Free text by name; left out of the file when empty.
- * @throws TorchRnnError `ERR_INVALID_ARGUMENT` for names or metadata that the format cannot hold; `ERR_INVALID_SHAPE` when a
- *   shape and its data disagree; `ERR_OUT_OF_MEMORY`.
+ * @throws TorchRnnError `ERR_INVALID_ARGUMENT` for names or metadata that the format cannot hold, and for more tensors than
+ *   {@link decodeSafetensors} takes; `ERR_INVALID_SHAPE` when a shape and its data disagree; `ERR_OUT_OF_MEMORY`.
  */
 export function encodeSafetensors(
   tensors: ReadonlyMap<string, SafetensorsTensor>,
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array {
+  if (tensors.size > MAX_TENSORS) {
+    throw new TorchRnnError(
+      'ERR_INVALID_ARGUMENT',
+      `A safetensors file holds at most ${MAX_TENSORS} tensors, but there are ${tensors.size}.`,
+    )
+  }
   const sorted = [...tensors].sort(([a], [b]) => compareUtf8(a, b))
   const fields: string[] = []
   const texts = Object.entries(metadata).sort(([a], [b]) => compareUtf8(a, b))

@@ -254,6 +254,13 @@ describe('a wrong file', () => {
     await expectError(() => decodeSafetensors(file(header), 'file'), 'ERR_INVALID_FILE')
   })
 
+  test('more tensors than can be read are not written, either', async () => {
+    const empty = { data: new Float32Array(0), shape: [0] }
+    const tensors = new Map(Array.from({ length: 65_536 }, (_, index) => [`t${index}`, empty]))
+    expect(decodeSafetensors(encodeSafetensors(tensors), 'file').tensors.size).toBe(65_536)
+    await expectError(() => encodeSafetensors(tensors.set('more', empty)), 'ERR_INVALID_ARGUMENT', 'at most 65536 tensors', '65537')
+  })
+
   test('more tensors than any network has', async () => {
     const header = Object.fromEntries(Array.from({ length: 65_537 }, (_, index) => [`t${index}`, entry([0], 0, 0)]))
     await expectError(() => decodeSafetensors(file(header), 'file'), 'ERR_INVALID_FILE', 'at most 65536 tensors', '65537')

@@ -10,6 +10,7 @@ import { invalidFile, showPath } from '../../files/regular-file'
 import { parameterCount } from '../../model/architecture'
 import type { Evaluation } from '../../model/evaluation'
 import { ImageRNN } from '../../model/image-rnn'
+import { checkSavable } from '../../model/model-file'
 import { pickOptions } from '../../options/checks'
 import { NETWORK_CHOICES, OPTIONS } from '../../options/options'
 import type { Resolved } from '../../options/specs'
@@ -69,12 +70,9 @@ async function train(flags: TrainFlags, reporter: Reporter, stop: AbortSignal): 
   const data = await loadMnist(flags.data === undefined ? undefined : { dir: flags.data })
   if (flags.data !== undefined) await checkTestLabels(flags.data, data)
   stop.throwIfAborted()
-  const model = new ImageRNN({
-    ...pickOptions(NETWORK_CHOICES, flags),
-    ...pickOptions(OPTIONS.placement, flags),
-    inputSize: data.train.columns,
-    numClasses: data.train.numClasses,
-  })
+  const network = { ...pickOptions(NETWORK_CHOICES, flags), inputSize: data.train.columns, numClasses: data.train.numClasses }
+  checkSavable(network)
+  const model = new ImageRNN({ ...network, ...pickOptions(OPTIONS.placement, flags) })
   try {
     const run = await startRun(flags, model, data, reporter)
     const { accuracy, loss } = await trainAndMeasure({ flags, model, data, run, reporter, stop })
