@@ -1,4 +1,5 @@
 import { TorchRnnError } from '../errors'
+import { recognizeContent } from '../files/content-kind'
 import { invalidFile } from '../files/regular-file'
 import { DTYPE_BYTES, type Dtype, isDtype, toFloat32 } from './dtype'
 import { parseJsonObject } from './strict-json'
@@ -15,6 +16,8 @@ const LENGTH_BYTES = 8
 const ALIGNMENT = 8
 /** What a file holds besides its tensors, at most. */
 export const MAX_OVERHEAD_BYTES = LENGTH_BYTES + MAX_HEADER_BYTES
+/** A header begins with it. */
+const OPENING_BRACE = 0x7b
 const METADATA = '__metadata__'
 
 /** A tensor of a safetensors file. */
@@ -110,7 +113,12 @@ export function decodeSafetensors(bytes: Uint8Array, file: string): SafetensorsC
 }
 
 function readHeaderLength(bytes: Uint8Array, file: string): number {
-  if (bytes.length < LENGTH_BYTES) throw invalidFile(file, 'a safetensors file, at least 8 bytes,', `${bytes.length} bytes`)
+  // Before anything is computed from the bytes of something else.
+  const other = bytes[LENGTH_BYTES] === OPENING_BRACE ? undefined : recognizeContent(bytes)
+  if (other !== undefined) throw invalidFile(file, 'a safetensors file', other.name, other.advice)
+  if (bytes.length < LENGTH_BYTES) {
+    throw invalidFile(file, 'a safetensors file, at least 8 bytes,', bytes.length === 0 ? 'an empty file' : `${bytes.length} bytes`)
+  }
   const length = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getBigUint64(0, true)
   if (length > BigInt(MAX_HEADER_BYTES)) {
     throw invalidFile(

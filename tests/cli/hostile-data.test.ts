@@ -53,7 +53,7 @@ const inside = (changed: (content: Buffer) => Uint8Array) => (content: Buffer) =
 const HOSTILE: [name: string, spoil: () => void, file: string, expected: string, found: string][] = [
   ['truncated', () => truncateSync(path('data', IMAGES), 5000), IMAGES, '235216 bytes for 300 x 28 x 28 images', '5000 bytes'],
   ['empty', () => truncateSync(path('data', TEST_LABELS), 0), TEST_LABELS, 'an IDX file of labels', 'an empty file'],
-  ['no IDX', () => change(IMAGES, () => Buffer.from('PNG\n, or so')), IMAGES, '0x00 0x00 0x08 0x03', '0x50 0x4e 0x47 0x0a'],
+  ['no IDX', () => change(IMAGES, () => Buffer.from('PNG\n, or so')), IMAGES, '0x00 0x00 0x08 0x03', 'text that begins with "PNG'],
   ['of floats', () => change(IMAGES, withField(0, 0x0d03)), IMAGES, 'type 0x08', '0x0d (32-bit floats)'],
   ['of labels for images', () => change(IMAGES, withField(0, 0x0801)), IMAGES, '3 dimensions', '1 dimension'],
   ['without a column', () => change(IMAGES, withField(3, 0)), IMAGES, 'dimensions of at least 1', '300 x 28 x 0'],
