@@ -18,9 +18,10 @@ export interface TrainOptions extends TrainHyperparameters {
   validationSplit?: number
   /**
    * Stops the training: the running batch is finished, the model is left as it is then, and `train` rejects with the signal's reason
-   * (an `AbortError` by default).
+   * (an `AbortError` by default). During the `onEpoch` of the last epoch the training is over: an abort comes too late, and `train`
+   * resolves.
    */
-  signal?: AbortSignal
+  signal?: AbortSignal | undefined
   /**
    * Called every `logInterval` batches and after the last one of an epoch. Training goes on meanwhile, but waits when the call before it
    * is not done yet. What it throws, or rejects with, ends the training.
