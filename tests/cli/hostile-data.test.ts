@@ -11,7 +11,7 @@ import { idxFile } from '../support/idx-file'
 import { ORDINARY_USER, testAsOrdinaryUser } from '../support/ordinary-user'
 import { runNode } from '../support/run-program'
 import { useSharedTemporaryFolder } from '../support/temporary-folder'
-import { TINY_NETWORK, TINY_TRAIN_SAMPLES } from '../support/tiny-mnist'
+import { TINY_TRAIN_SAMPLES, writeTinyMnist } from '../support/tiny-mnist'
 
 const { path, run, succeed } = useCommandLine()
 const modelFolder = useSharedTemporaryFolder()
@@ -19,7 +19,8 @@ const MODEL = () => modelFolder('model.safetensors')
 
 /** Trained once and only read, on data with labels up to 9. */
 beforeAll(async () => {
-  const outcome = await runNode([MAIN, ...TINY_NETWORK, '--epochs', '1', '--run', 'run', '--output', 'model.safetensors', '--quiet'], {
+  writeTinyMnist(modelFolder('data'))
+  const outcome = await runNode([MAIN, ...TINY_RUN, '--epochs', '1', '--run', 'run', '--output', 'model.safetensors', '--quiet'], {
     cwd: modelFolder(),
   })
   expect(outcome).toMatchObject({ code: 0 })
