@@ -34,6 +34,20 @@ function toReason(error: NodeJS.ErrnoException): Error {
   return toFileSystemError('write', 'the standard output', error) as Error
 }
 
+/**
+ * Ends the process at once, as SIGHUP does where nothing handles it. A shell shows the exit code 129. An ordinary exit would end with SIGABRT
+ * when the terminal is gone: Node wants to restore the terminal's settings, and takes it for a bug that it cannot.
+ */
+export function dieOfHangUp(): void {
+  process.removeAllListeners('SIGHUP')
+  process.kill(process.pid, 'SIGHUP')
+}
+
+/** Whether a terminal belongs to the process, or did before it was closed. */
+export function hasTerminal(): boolean {
+  return [process.stdin, process.stdout, process.stderr].some((stream) => stream.isTTY)
+}
+
 /** Waits until everything that was printed is written to stdout. Only then is it known whether stdout could be written. */
 export function flushOutput(): Promise<void> {
   return new Promise((resolve) => process.stdout.write('', () => resolve()))

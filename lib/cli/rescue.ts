@@ -101,5 +101,14 @@ async function saveToAnswer(model: ImageRNN, answer: string): Promise<Rescue | s
 /** Replaces ~, which no shell has done here, and adds a new name to the path of a folder. */
 function expandAnswer(answer: string): string {
   const path = answer.replace(/^~(?=[/\\]|$)/, () => homedir())
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ? join(path, newName()) : path
+  return isFolder(path) ? join(path, newName()) : path
+}
+
+/** False also for a path that the system refuses: saving there will tell why. */
+function isFolder(path: string): boolean {
+  try {
+    return statSync(path).isDirectory()
+  } catch {
+    return false
+  }
 }

@@ -3,8 +3,8 @@ import { TorchRnnError } from '../errors'
 import { OPTIONS } from '../options/options'
 import type { Resolved } from '../options/specs'
 import { type ErrorEvent, startOf } from './events'
-import { CommandFailure, EXIT_FAILURE, endWith, OutputClosed } from './exit'
-import { flushOutput, Interruption } from './interruption'
+import { CommandFailure, EXIT_FAILURE, endWith, Interrupted, OutputClosed } from './exit'
+import { dieOfHangUp, flushOutput, hasTerminal, Interruption } from './interruption'
 import { createReporter, type Reporter } from './reporter'
 
 /** What a command does with its flags. It reports what happens, and stops early when `stop` is aborted. */
@@ -36,6 +36,7 @@ export async function runCommand<Flags>(
 function fail(error: unknown, reporter: Reporter): void {
   endWith(error instanceof CommandFailure ? error.exitCode : EXIT_FAILURE)
   if (!(error instanceof OutputClosed)) reporter.error(toEvent(error))
+  if (error instanceof Interrupted && error.isHangUp && hasTerminal()) dieOfHangUp()
 }
 
 function toEvent(error: unknown): ErrorEvent {

@@ -158,7 +158,7 @@ describe('the codes of errors', () => {
 
   test('and every code that an error of this package is made with', () => {
     const made = [
-      ...codesIn('lib', /(?:TorchRnnError|unexpected|CommandFailure)\(\s*'(ERR_[A-Z_]+)'/g),
+      ...codesIn('lib', /(?:TorchRnnError|unexpected|CommandFailure|super)\(\s*'(ERR_[A-Z_]+)'/g),
       ...codesIn('lib/cli', /code: '(ERR_[A-Z_]+)'/g),
     ]
     expect(made.length).toBeGreaterThan(20)

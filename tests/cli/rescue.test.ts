@@ -171,7 +171,8 @@ describe('on a disk that becomes full', () => {
       writeFileSync(path('taken'), 'precious')
       const { code, screen, left } = await train([
         [QUESTION, `${join('..', 'taken')}\r`],
-        [`exists already[\\s\\S]*${QUESTION}`, `${join('nowhere', 'model')}\r`],
+        [`exists already[\\s\\S]*${QUESTION}`, `${'x'.repeat(300)}\r`],
+        [`the name is too long[\\s\\S]*${QUESTION}`, `${join('nowhere', 'model')}\r`],
         [QUESTION, `${join('..', 'model')}\r`],
       ])
       expect(screen).toContain('Cannot write nowhere/model: its folder does not exist')

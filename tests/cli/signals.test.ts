@@ -136,6 +136,7 @@ testWithSignals('a terminal that is closed ends the training with 129, and a sav
   const { code, stderr } = await runCommand(command, args, { cwd: path(), env: { TORCH_RNN_MNIST_CUDA: '0', TERM: 'xterm' } })
   expect({ code, stderr }).toEqual({ code: 129, stderr: '' })
   await expectUsableModel()
+  expect(linesOf(readFileSync(path('run', 'metrics.csv'), 'utf8')).length).toBeGreaterThan(2)
 })
 
 describe('a reader that stops early', () => {

@@ -32,7 +32,7 @@ sys.stdout.flush()
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 `
 
-/** argv: a regular expression, the program. Closes the terminal once its screen matches; exits like the program. */
+/** argv: a regular expression, the program. Closes the terminal once its screen matches; exits as a shell does after the program. */
 const HUNG_UP_TERMINAL = `
 import os, pty, re, sys
 _, awaited, *program = sys.argv
@@ -43,7 +43,8 @@ shown = b''
 while not re.search(awaited.encode(), shown):
     shown += os.read(screen, 4096)
 os.close(screen)
-sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+sys.exit(code if code >= 0 else 128 - code)
 `
 
 /** The command that runs a program in a terminal which is closed once its screen matches a regular expression. */
