@@ -22,6 +22,11 @@ export class CommandFailure extends Error {
     this.code = code
     this.exitCode = exitCode
   }
+
+  /** Whether the command ends because of SIGHUP: its terminal is gone. */
+  get isHangUp(): boolean {
+    return this.exitCode === EXIT_SIGNAL.SIGHUP
+  }
 }
 
 /**
@@ -38,11 +43,6 @@ export class OutputClosed extends CommandFailure {
 export class Interrupted extends CommandFailure {
   constructor(signal: keyof typeof EXIT_SIGNAL) {
     super('ERR_INTERRUPTED', `Interrupted by ${signal}`, EXIT_SIGNAL[signal])
-  }
-
-  /** Whether it ends because its terminal is gone. */
-  get isHangUp(): boolean {
-    return this.exitCode === EXIT_SIGNAL.SIGHUP
   }
 }
 

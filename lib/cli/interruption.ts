@@ -80,7 +80,8 @@ export class Interruption {
       this.#controller.abort(new Interrupted(name))
     } else if (now - this.#firstSignal >= ECHO_MS) {
       // Not by an exit code: a batch that is still computing would keep the process alive.
-      process.exit(EXIT_SIGNAL[name])
+      if (name === 'SIGHUP') dieOfHangUp()
+      else process.exit(EXIT_SIGNAL[name])
     }
   }
 }

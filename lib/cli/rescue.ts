@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline/promises'
 import { TorchRnnError } from '../errors'
 import { showPath } from '../files/regular-file'
 import type { ImageRNN } from '../model/image-rnn'
-import { Interrupted } from './exit'
+import { CommandFailure } from './exit'
 
 /** The file that holds the model now, or why the model is lost. */
 export type Rescue = { readonly file: string } | { readonly loss: string }
@@ -33,7 +33,7 @@ export async function rescueModel(model: ImageRNN, file: string, stop: AbortSign
     }
   }
   const loss = `The model is lost. It could not be saved to any of ${failures.join(', ')}.`
-  const isTerminalGone = stop.reason instanceof Interrupted && stop.reason.isHangUp
+  const isTerminalGone = stop.reason instanceof CommandFailure && stop.reason.isHangUp
   if (isTerminalGone || !process.stdin.isTTY || !process.stderr.isTTY) return { loss }
   process.stderr.write(`The model could not be saved to any of ${failures.join(', ')}.\n`)
   return (await askForPlace(model, stop)) ?? { loss }

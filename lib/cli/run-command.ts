@@ -3,7 +3,7 @@ import { TorchRnnError } from '../errors'
 import { OPTIONS } from '../options/options'
 import type { Resolved } from '../options/specs'
 import { type ErrorEvent, startOf } from './events'
-import { CommandFailure, EXIT_FAILURE, endWith, Interrupted, OutputClosed } from './exit'
+import { CommandFailure, EXIT_FAILURE, endWith, OutputClosed } from './exit'
 import { dieOfHangUp, flushOutput, hasTerminal, Interruption } from './interruption'
 import { createReporter, type Reporter } from './reporter'
 
@@ -36,7 +36,7 @@ export async function runCommand<Flags>(
 function fail(error: unknown, reporter: Reporter): void {
   endWith(error instanceof CommandFailure ? error.exitCode : EXIT_FAILURE)
   if (!(error instanceof OutputClosed)) reporter.error(toEvent(error))
-  if (error instanceof Interrupted && error.isHangUp && hasTerminal()) dieOfHangUp()
+  if (error instanceof CommandFailure && error.isHangUp && hasTerminal()) dieOfHangUp()
 }
 
 function toEvent(error: unknown): ErrorEvent {
