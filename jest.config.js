@@ -2,6 +2,8 @@
 module.exports = {
   reporters: ['default', '<rootDir>/tests/support/skipped-tests.js'],
   testMatch: ['<rootDir>/tests/**/*.test.ts'],
+  // For tests that train a model, also on a busy machine; Jest's own limit is 5 seconds. run-program.ts has a longer one for programs.
+  testTimeout: 60_000,
   transform: { '\\.ts$': ['@swc/jest', { jsc: { target: 'es2022', parser: { syntax: 'typescript' } } }] },
   // Two folders that hold copies of package.json would confuse jest's module map.
   modulePathIgnorePatterns: ['<rootDir>/build', '<rootDir>/.cache'],

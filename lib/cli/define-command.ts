@@ -29,5 +29,5 @@ export function defineCommand<Options extends OptionTable & typeof OPTIONS.repor
   const command = new Command(name).summary(summary).description(description)
   return addFlags(command, options)
     .addHelpText('after', details)
-    .action((flags) => runCommand(flags, work))
+    .action((flags) => runCommand(name, flags, work))
 }

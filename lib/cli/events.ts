@@ -2,12 +2,19 @@
  * The events that commands share, and their texts. Each event is a line of `--json`. What only one command reports is in that command's
  * file, and what a training reports is in training/events.ts. Accuracies are shares from 0 to 1, losses mean cross entropies in nats, times
  * in seconds.
+ *
+ * With `--json`, every command begins with a `start` event and ends with a `done` or an `error` event. A number that is not finite is
+ * written as `null`, and the object that holds it has a field `nonFinite` with the names of such fields.
  */
+import type { ErrorCode } from '../errors'
 import type { Evaluation } from '../model/evaluation'
 import { PACKAGE_VERSION } from '../version'
 import { toPercent } from './numbers'
 
-/** A command begins: what will run, and where. */
+/**
+ * A command begins: what will run, and where. A command that fails before it knows that, because it cannot read its data for instance,
+ * reports its options alone.
+ */
 export interface StartEvent {
   type: 'start'
   /** The name of the command. */
@@ -54,15 +61,19 @@ export interface WarningEvent {
   message: string
 }
 
-/** Why a command failed. */
+/**
+ * What a command can fail with: a code of TorchRnnError, `ERR_USAGE` for a wrong command line, `ERR_INTERRUPTED` after a signal,
+ * `ERR_CHECK_FAILED` when `doctor` found something broken, and `ERR_INTERNAL` for a mistake in this package.
+ */
+export type CommandErrorCode = ErrorCode | 'ERR_USAGE' | 'ERR_INTERRUPTED' | 'ERR_CHECK_FAILED' | 'ERR_INTERNAL'
+
+/** Why a command failed. After a wrong command line, for which no command begins, this is the only event. */
 export interface ErrorEvent {
   type: 'error'
-  /**
-   * A code of TorchRnnError, `ERR_USAGE` for a wrong command line, `ERR_INTERRUPTED` after a signal,
-   * `ERR_CHECK_FAILED` when `doctor` found something broken, else `ERR_INTERNAL`.
-   */
-  code: string
+  code: CommandErrorCode
   message: string
+  /** What a bug report needs, such as a stack; only where there is something. */
+  detail?: string | undefined
 }
 
 /** A command has done all that it was asked for. */

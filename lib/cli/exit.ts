@@ -1,4 +1,5 @@
 /** How a command line ends: its exit codes, and the errors that decide on one. */
+import type { CommandErrorCode } from './events'
 
 /** Something failed. */
 export const EXIT_FAILURE = 1
@@ -7,25 +8,42 @@ export const EXIT_FAILURE = 1
 export const EXIT_USAGE = 2
 
 /** A signal ended the command: by convention, 128 + the signal's number. */
-export const EXIT_SIGNAL = { SIGINT: 130, SIGTERM: 143 } as const
+export const EXIT_SIGNAL = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const
 
 /** Why a command failed, where the reason is not an error of the library. */
 export class CommandFailure extends Error {
   override readonly name = 'CommandFailure'
   /** The code of the `error` event. */
-  readonly code: string
+  readonly code: CommandErrorCode
   readonly exitCode: number
 
-  constructor(code: string, message: string, exitCode: number) {
+  constructor(code: CommandErrorCode, message: string, exitCode: number) {
     super(message)
     this.code = code
     this.exitCode = exitCode
   }
+
+  /** Whether the command ends because of SIGHUP: its terminal is gone. */
+  get isHangUp(): boolean {
+    return this.exitCode === EXIT_SIGNAL.SIGHUP
+  }
 }
 
-/** Nobody reads stdout any more, as in `| head`. A command stops early then, and that is no failure. */
-export class OutputClosed extends Error {
-  override readonly name = 'OutputClosed'
+/**
+ * Nobody reads stdout any more, as in `| head`. A command that was still at work stops early then. That is a failure, but not reported: the
+ * user ended the reader.
+ */
+export class OutputClosed extends CommandFailure {
+  constructor() {
+    super('ERR_FILE_SYSTEM', 'The output was closed', EXIT_FAILURE)
+  }
+}
+
+/** A signal asked the command to end. */
+export class Interrupted extends CommandFailure {
+  constructor(signal: keyof typeof EXIT_SIGNAL) {
+    super('ERR_INTERRUPTED', `Interrupted by ${signal}`, EXIT_SIGNAL[signal])
+  }
 }
 
 /** Sets the exit code of the process. After several failures the first one counts. */

@@ -1,6 +1,9 @@
-/** Turns Ctrl-C, SIGTERM and the loss of stdout into a request to stop, so that a command can finish its batch and save the model. */
+/**
+ * Turns Ctrl-C, SIGTERM, SIGHUP (the terminal was closed) and the loss of stdout into a request to stop, so that a command can finish its
+ * batch and save the model.
+ */
 import { toFileSystemError } from '../files/regular-file'
-import { CommandFailure, EXIT_FAILURE, EXIT_SIGNAL, endWith, OutputClosed } from './exit'
+import { EXIT_FAILURE, EXIT_SIGNAL, endWith, Interrupted, OutputClosed } from './exit'
 
 /**
  * Signals within this time after the first are taken for copies of it: a terminal sends Ctrl-C to all processes that belong to it, and npm
@@ -25,8 +28,24 @@ function reportOutputFailure(error: NodeJS.ErrnoException): void {
 }
 
 function toReason(error: NodeJS.ErrnoException): Error {
-  if (error.code === 'EPIPE') return new OutputClosed('The output was closed')
+  if (error.code === 'EPIPE') return new OutputClosed()
+  // The terminal is gone: SIGHUP comes, too, but possibly later.
+  if (error.code === 'EIO' && process.stdout.isTTY) return new Interrupted('SIGHUP')
   return toFileSystemError('write', 'the standard output', error) as Error
+}
+
+/**
+ * Ends the process at once, as SIGHUP does where nothing handles it. A shell shows the exit code 129. An ordinary exit would end with SIGABRT
+ * when the terminal is gone: Node wants to restore the terminal's settings, and takes it for a bug that it cannot.
+ */
+export function dieOfHangUp(): void {
+  process.removeAllListeners('SIGHUP')
+  process.kill(process.pid, 'SIGHUP')
+}
+
+/** Whether a terminal belongs to the process, or did before it was closed. */
+export function hasTerminal(): boolean {
+  return [process.stdin, process.stdout, process.stderr].some((stream) => stream.isTTY)
 }
 
 /** Waits until everything that was printed is written to stdout. Only then is it known whether stdout could be written. */
@@ -41,7 +60,7 @@ export class Interruption {
 
   /** @param announce - Called at the first signal, to tell the user what it does. */
   constructor(announce: (signal: string) => void) {
-    for (const name of ['SIGINT', 'SIGTERM'] as const) {
+    for (const name of Object.keys(EXIT_SIGNAL) as (keyof typeof EXIT_SIGNAL)[]) {
       process.on(name, () => this.#receive(name, announce))
     }
     // From now on the command itself reports why it ends.
@@ -58,10 +77,11 @@ export class Interruption {
     if (this.#firstSignal === undefined) {
       this.#firstSignal = now
       announce(name)
-      this.#controller.abort(new CommandFailure('ERR_INTERRUPTED', `Interrupted by ${name}`, EXIT_SIGNAL[name]))
+      this.#controller.abort(new Interrupted(name))
     } else if (now - this.#firstSignal >= ECHO_MS) {
       // Not by an exit code: a batch that is still computing would keep the process alive.
-      process.exit(EXIT_SIGNAL[name])
+      if (name === 'SIGHUP') dieOfHangUp()
+      else process.exit(EXIT_SIGNAL[name])
     }
   }
 }

@@ -1,5 +1,6 @@
 /** The command line: finds out which command is meant, and runs it. Each command has a file in commands/. */
 import { Command, CommanderError } from 'commander'
+import { toJsonLine } from '../formats/json-lines'
 import { PACKAGE_VERSION } from '../version'
 import { findCommandWord } from './command-word'
 import { buildCommand } from './commands/build'
@@ -32,6 +33,9 @@ const COMMANDS: readonly (() => Command)[] = [
   () => completionCommand(DEFAULT_COMMAND),
 ]
 
+/** What asks for the help of the command that follows. */
+const HELP_WORDS: readonly string[] = ['help', '--help', '-h']
+
 const MORE = `
 Without a command, train is run: rnn-mnist-train --epochs 1
 Each command explains itself: rnn-mnist-train train --help`
@@ -51,12 +55,14 @@ function createProgram(commands: readonly Command[], defaultCommand: string | un
 async function run(args: readonly string[]): Promise<void> {
   const commands = COMMANDS.map((create) => create())
   const names = ['help', ...commands.map((command) => command.name())]
-  const found = findCommandWord(args, commands.find((command) => command.name() === DEFAULT_COMMAND)?.options ?? [])
-  // For `help` and an unknown word, commander would show the general help.
-  const word = found?.word === 'help' ? (args[found.index + 1] ?? found.word) : found?.word
-  if (word !== undefined && !word.startsWith('-') && !names.includes(word)) {
+  const options = commands.find((command) => command.name() === DEFAULT_COMMAND)?.options ?? []
+  const found = findCommandWord(args, options)
+  const { word, index } = found ?? { word: args[0] ?? '', index: 0 }
+  // For an unknown word after a request for help, commander would show the general help.
+  const meant = HELP_WORDS.includes(word) ? findCommandWord(args.slice(index + 1), options) : found
+  if (meant !== undefined && !names.includes(meant.word)) {
     // Without a default command, commander refuses the word and suggests a similar one. With one, it takes the word for an argument.
-    await createProgram(commands, undefined).parseAsync([word], { from: 'user' })
+    await createProgram(commands, undefined).parseAsync([meant.word], { from: 'user' })
     return
   }
   const program = createProgram(commands, DEFAULT_COMMAND)
@@ -64,6 +70,11 @@ async function run(args: readonly string[]): Promise<void> {
     program.error(`error: a command goes before its options: ${program.name()} ${found.word} ...`)
   }
   await program.parseAsync(args, { from: 'user' })
+}
+
+/** Commander begins its messages with "error: ", and puts what it suggests on a line of its own. */
+function toOneLine({ message }: CommanderError): string {
+  return message.replace(/^error: /, '').replaceAll(/\s*\n\s*/g, ' ')
 }
 
 /** Runs a command line: the words after the program's name. Sets the exit code of the process. */
@@ -75,8 +86,8 @@ export async function runProgram(args: readonly string[]): Promise<void> {
     if (error.exitCode === 0) return // Commander ends --help and --version with an error, too.
     endWith(EXIT_USAGE)
     if (args.includes('--json')) {
-      const event: ErrorEvent = { type: 'error', code: 'ERR_USAGE', message: error.message }
-      process.stdout.write(`${JSON.stringify(event)}\n`)
+      const event: ErrorEvent = { type: 'error', code: 'ERR_USAGE', message: toOneLine(error) }
+      process.stdout.write(toJsonLine(event))
     }
   }
 }

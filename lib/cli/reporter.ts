@@ -1,6 +1,7 @@
 /** Tells the user what a command does, in one of three ways: as JSON lines, as text with progress, or as the result alone. */
+import { toJsonLine } from '../formats/json-lines'
 import type { BatchEvent } from '../training/events'
-import type { ErrorEvent, WarningEvent } from './events'
+import type { ErrorEvent, StartEvent, WarningEvent } from './events'
 import { createProgress, type Progress } from './progress'
 
 /** Something that happens in a command: a line of `--json`. */
@@ -19,26 +20,36 @@ export interface Reporter {
   /** Reports something to know that does not stop the command. */
   warning(message: string): void
   /** Reports why the command failed. */
-  error(code: string, message: string): void
+  error(event: ErrorEvent): void
 }
 
-/** The reporter that the flags ask for. */
-export function createReporter(flags: { json: boolean; quiet: boolean }): Reporter {
-  if (flags.json) return new JsonReporter()
+/**
+ * The reporter that the flags ask for.
+ *
+ * @param start - What the JSON lines begin with when the command fails before it has reported a start itself.
+ */
+export function createReporter(flags: { json: boolean; quiet: boolean }, start: StartEvent): Reporter {
+  if (flags.json) return new JsonReporter(start)
   return new TextReporter(flags.quiet ? undefined : createProgress())
 }
 
 class JsonReporter implements Reporter {
+  readonly #fallbackStart: StartEvent
+  /** Warnings from before the start, which is the first event. Undefined once it was written. */
+  #early: CommandEvent[] | undefined = []
   #isOutputLost = false
 
-  constructor() {
+  constructor(fallbackStart: StartEvent) {
+    this.#fallbackStart = fallbackStart
     process.stdout.on('error', () => {
       this.#isOutputLost = true
     })
   }
 
   result(event: CommandEvent): void {
-    if (!this.#isOutputLost) process.stdout.write(`${JSON.stringify(event)}\n`)
+    if (this.#early === undefined) this.#write(event)
+    else if (event.type === 'start') this.#begin(event)
+    else this.#early.push(event)
   }
 
   step(event: CommandEvent): void {
@@ -56,10 +67,20 @@ class JsonReporter implements Reporter {
     else this.result(event)
   }
 
-  error(code: string, message: string): void {
-    const event: ErrorEvent = { type: 'error', code, message }
-    if (this.#isOutputLost) printError(message)
+  error(event: ErrorEvent): void {
+    if (this.#early !== undefined) this.#begin(this.#fallbackStart)
+    if (this.#isOutputLost) printError(event.message)
     else this.result(event)
+  }
+
+  #begin(start: CommandEvent): void {
+    const early = this.#early ?? []
+    this.#early = undefined
+    for (const event of [start, ...early]) this.#write(event)
+  }
+
+  #write(event: CommandEvent): void {
+    if (!this.#isOutputLost) process.stdout.write(toJsonLine(event))
   }
 }
 
@@ -90,9 +111,9 @@ class TextReporter implements Reporter {
     printWarning(message)
   }
 
-  error(_code: string, message: string): void {
+  error({ code, message, detail }: ErrorEvent): void {
     this.#progress?.clear()
-    printError(message)
+    printError(code === 'ERR_INTERNAL' ? (detail ?? message) : message)
   }
 }
 

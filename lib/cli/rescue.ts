@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline/promises'
 import { TorchRnnError } from '../errors'
 import { showPath, toFileSystemError } from '../files/regular-file'
 import type { ImageRNN } from '../model/image-rnn'
+import { CommandFailure } from './exit'
 
 /** The file that holds the model now, or why the model is lost. */
 export type Rescue = { readonly file: string } | { readonly loss: string }
@@ -32,7 +33,8 @@ export async function rescueModel(model: ImageRNN, file: string, stop: AbortSign
     }
   }
   const loss = `The model is lost. It could not be saved to any of ${failures.join(', ')}.`
-  if (!process.stdin.isTTY || !process.stderr.isTTY) return { loss }
+  const isTerminalGone = stop.reason instanceof CommandFailure && stop.reason.isHangUp
+  if (isTerminalGone || !process.stdin.isTTY || !process.stderr.isTTY) return { loss }
   process.stderr.write(`The model could not be saved to any of ${failures.join(', ')}.\n`)
   return (await askForPlace(model, stop)) ?? { loss }
 }
@@ -57,11 +59,15 @@ function describeLoss(error: unknown): string {
   return `The model is lost. ${error instanceof Error ? error.message : String(error)}`
 }
 
-/** Asks until the model is saved. @returns Undefined when the user gives up, with an empty answer, Ctrl-C or the end of the input. */
+/**
+ * Asks until the model is saved.
+ *
+ * @returns Undefined when the user gives up, with an empty answer, Ctrl-C or the end of the input, and when the terminal is lost.
+ */
 async function askForPlace(model: ImageRNN, stop: AbortSignal): Promise<Rescue | undefined> {
   const questions = createInterface({ input: process.stdin, output: process.stderr })
   const end = new AbortController()
-  questions.on('SIGINT', () => end.abort()).on('close', () => end.abort())
+  for (const event of ['SIGINT', 'close', 'error']) questions.on(event, () => end.abort())
   const signal = stop.aborted ? end.signal : AbortSignal.any([end.signal, stop])
   try {
     for (;;) {
@@ -96,5 +102,14 @@ async function saveToAnswer(model: ImageRNN, answer: string): Promise<Rescue | s
 /** Replaces ~, which no shell has done here, and adds a new name to the path of a folder. */
 function expandAnswer(answer: string): string {
   const path = answer.replace(/^~(?=[/\\]|$)/, () => homedir())
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ? join(path, newName()) : path
+  return isFolder(path) ? join(path, newName()) : path
+}
+
+/** False also for a path that the system refuses: saving there will tell why. */
+function isFolder(path: string): boolean {
+  try {
+    return statSync(path).isDirectory()
+  } catch {
+    return false
+  }
 }

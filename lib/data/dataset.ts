@@ -19,11 +19,11 @@ import { randomOrder } from './philox'
 /** What an {@link ImageDataset} is made from. */
 export interface ImageDatasetInit {
   /** All images after each other, row-major: bytes 0 to 255, or finite floats. Copied. */
-  readonly images: Uint8Array | Float32Array
+  readonly images: Uint8Array | Uint8ClampedArray | Float32Array
   /** `[N, T, F]`, each at least 1; their product is the length of `images`. */
   readonly shape: readonly [number, number, number]
   /** The class of each sample, N integers from 0 to `numClasses` - 1. Copied. */
-  readonly labels: Uint8Array | ArrayLike<number>
+  readonly labels: Uint8Array | Uint8ClampedArray | ArrayLike<number>
   /** How many classes there are (C), 1 to 256. Default: the largest label + 1. */
   readonly numClasses?: number | undefined
 }

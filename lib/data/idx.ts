@@ -1,6 +1,7 @@
 import { pipeline } from 'node:stream/promises'
 import { createGunzip } from 'node:zlib'
 import { TorchRnnError } from '../errors'
+import { CONTENT_SAMPLE_BYTES, recognizeContent } from '../files/content-kind'
 import { allocateBytes, chunksInto, expectEnd, fileChunks, invalidFile, type OpenFile, withRegularFile } from '../files/regular-file'
 import { MODEL_OPTIONS } from '../options/options'
 
@@ -97,7 +98,7 @@ async function readIdx(path: string, kind: IdxKind, options: IdxReadOptions): Pr
     if (file.size === 0) throw invalidFile(path, `an IDX file of ${kind.name}`, 'an empty file')
     if (file.size > MAX_DATASET_BYTES + headerBytes(kind))
       throw invalidFile(path, `at most ${MAX_DATASET_BYTES} bytes`, `${file.size} bytes`)
-    const start = await readStart(file, headerBytes(kind))
+    const start = await readStart(file, CONTENT_SAMPLE_BYTES)
     const isGzip = start[0] === 0x1f && start[1] === 0x8b
     return isGzip ? readCompressed(file, kind) : readPlain(file, kind, start, options.hash)
   })
@@ -105,7 +106,8 @@ async function readIdx(path: string, kind: IdxKind, options: IdxReadOptions): Pr
 
 async function readPlain(file: OpenFile, kind: IdxKind, start: Uint8Array, hash?: ByteSink): Promise<IdxArray> {
   const dimensions = parseHeader(file.path, kind, start)
-  const expected = headerBytes(kind) + product(dimensions)
+  const header = start.subarray(0, headerBytes(kind))
+  const expected = header.length + product(dimensions)
   if (file.size !== expected) {
     throw invalidFile(
       file.path,
@@ -115,8 +117,8 @@ async function readPlain(file: OpenFile, kind: IdxKind, start: Uint8Array, hash?
     )
   }
   const data = allocateBytes(product(dimensions), file.path)
-  hash?.update(start)
-  for await (const chunk of chunksInto(file, data, start.length)) hash?.update(chunk)
+  hash?.update(header)
+  for await (const chunk of chunksInto(file, data, header.length)) hash?.update(chunk)
   await expectEnd(file, expected)
   return { data, dimensions }
 }
@@ -148,7 +150,7 @@ async function collect(file: OpenFile, kind: IdxKind, pieces: AsyncIterable<Uint
     if (array === undefined) {
       start = Buffer.concat([start, piece])
       if (start.length < headerLength) continue
-      array = allocateArray(file, kind, start.subarray(0, headerLength))
+      array = allocateArray(file, kind, start)
       data = start.subarray(headerLength)
     }
     if (data.length > array.data.length - filled) throw wrongSize(file, kind, array, 'more bytes', false)
@@ -162,8 +164,8 @@ async function collect(file: OpenFile, kind: IdxKind, pieces: AsyncIterable<Uint
 }
 
 /** Takes memory for what a decompressed header promises, where the compressed file can hold it. */
-function allocateArray({ path, size }: OpenFile, kind: IdxKind, header: Uint8Array): IdxArray {
-  const dimensions = parseHeader(path, kind, header)
+function allocateArray({ path, size }: OpenFile, kind: IdxKind, start: Uint8Array): IdxArray {
+  const dimensions = parseHeader(path, kind, start, ' inside the gzip data')
   const bytes = product(dimensions)
   // A few bytes that promise gigabytes must not take gigabytes.
   if (bytes > size * MAX_DEFLATE_RATIO) {
@@ -189,12 +191,17 @@ async function readStart(file: OpenFile, length: number): Promise<Uint8Array> {
   return start.subarray(0, filled)
 }
 
-/** Checks the header of an IDX file and returns its dimensions: at least 1, sides at most MAX_SIDE, together at most MAX_DATASET_BYTES. */
-function parseHeader(path: string, kind: IdxKind, header: Uint8Array): number[] {
+/**
+ * Checks the header of an IDX file and returns its dimensions: at least 1, sides at most MAX_SIDE, together at most MAX_DATASET_BYTES.
+ *
+ * @param start - The beginning of the file: the header, and possibly more.
+ * @param where - Where it was found, for errors.
+ */
+function parseHeader(path: string, kind: IdxKind, start: Uint8Array, where = ''): number[] {
+  const header = start.subarray(0, headerBytes(kind))
   const [zero0, zero1, type, rank] = header
   const what = `an IDX file of ${kind.name}`
-  if ((zero0 ?? 0) !== 0 || (zero1 ?? 0) !== 0)
-    throw invalidFile(path, `${what}, which starts with ${hex([0, 0, UNSIGNED_BYTE, kind.rank])}`, hex(header.subarray(0, MAGIC_BYTES)))
+  if ((zero0 ?? 0) !== 0 || (zero1 ?? 0) !== 0) throw otherContent(path, kind, start, where)
   if (type !== undefined && type !== UNSIGNED_BYTE) {
     throw invalidFile(
       path,
@@ -216,6 +223,12 @@ function parseHeader(path: string, kind: IdxKind, header: Uint8Array): number[] 
   if (dimensions.slice(1).some((side) => side > MAX_SIDE))
     throw invalidFile(path, `images of at most ${MAX_SIDE} x ${MAX_SIDE} pixels`, `dimensions ${shown}`)
   return dimensions
+}
+
+function otherContent(path: string, kind: IdxKind, start: Uint8Array, where: string): TorchRnnError {
+  const { name, advice } = recognizeContent(start) ?? { name: hex(start.subarray(0, MAGIC_BYTES)), advice: '' }
+  const expected = `an IDX file of ${kind.name}, which starts with ${hex([0, 0, UNSIGNED_BYTE, kind.rank])},`
+  return invalidFile(path, expected, `${name}${where}`, advice)
 }
 
 function headerBytes(kind: IdxKind): number {

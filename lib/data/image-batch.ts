@@ -1,4 +1,5 @@
 /** Images without labels: the output of a data set and the input of a model. */
+import { types } from 'node:util'
 import type { NativeInput } from '../addon/binding'
 import { describeShape, TorchRnnError, unexpected } from '../errors'
 
@@ -12,8 +13,8 @@ export interface ImageBatch {
 
 /** What a model reads: an {@link ImageBatch}, or one image of shape `[T, F]`. */
 export interface ImageInput {
-  /** As of {@link ImageBatch}. */
-  data: Uint8Array | Float32Array
+  /** As of {@link ImageBatch}. A `Uint8ClampedArray`, as a canvas gives it, counts as a `Uint8Array`. */
+  data: Uint8Array | Uint8ClampedArray | Float32Array
   /** `[N, T, F]` or `[T, F]`; their product is the length of `data`. */
   shape: readonly [number, number, number] | readonly [number, number]
 }
@@ -29,7 +30,7 @@ export function toBatch(images: Readonly<ImageInput>, inputSize: number): Native
     const expected = 'an object { data: Uint8Array or Float32Array, shape: [N, T, F] or [T, F] }'
     throw unexpected('ERR_INVALID_ARGUMENT', 'images', expected, images)
   }
-  if (!isPixels(data)) throw unexpected('ERR_INVALID_ARGUMENT', 'the data of images', 'a typed array, Uint8Array or Float32Array,', data)
+  const pixels = toPixels(data)
   const batch: unknown[] = shape.length === 2 ? [1, ...shape] : shape
   if (batch.length !== 3 || batch[2] !== inputSize || !batch.every((size) => Number.isSafeInteger(size) && (size as number) >= 1)) {
     const expected = `whole numbers [N, T, ${inputSize}] or [T, ${inputSize}], each at least 1,`
@@ -39,11 +40,15 @@ export function toBatch(images: Readonly<ImageInput>, inputSize: number): Native
       actual,
     })
   }
-  return { data, shape: batch as number[] }
+  return { data: pixels, shape: batch as number[] }
 }
 
-function isPixels(data: unknown): data is Uint8Array | Float32Array {
-  // By name, not instanceof: arrays of another realm (a vm context, a test runner) are as good.
-  const type = Object.prototype.toString.call(data)
-  return type === '[object Uint8Array]' || type === '[object Float32Array]'
+/** The pixels, not copied. Arrays of another realm (a vm context, a test runner) are as good. */
+function toPixels(data: unknown): Uint8Array | Float32Array {
+  if (types.isUint8Array(data) || types.isFloat32Array(data)) return data
+  if (types.isUint8ClampedArray(data)) {
+    // Of a buffer that was transferred away, no view can be made.
+    return data.length === 0 ? new Uint8Array(0) : new Uint8Array(data.buffer, data.byteOffset, data.length)
+  }
+  throw unexpected('ERR_INVALID_ARGUMENT', 'the data of images', 'a typed array, Uint8Array, Uint8ClampedArray or Float32Array,', data)
 }

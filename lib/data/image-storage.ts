@@ -42,7 +42,7 @@ export function checkShape(shape: unknown): [number, number, number] {
 
 export function copyImages(images: unknown): Uint8Array | Float32Array {
   // No instanceof: arrays of another realm (a vm context, a test runner) are as good.
-  if (types.isUint8Array(images)) {
+  if (types.isUint8Array(images) || types.isUint8ClampedArray(images)) {
     refuseDetached('images', images)
     return new Uint8Array(images)
   }
@@ -50,7 +50,7 @@ export function copyImages(images: unknown): Uint8Array | Float32Array {
     refuseDetached('images', images)
     return new Float32Array(images)
   }
-  throw unexpected('ERR_INVALID_ARGUMENT', 'images', 'a flat Uint8Array (0 to 255) or Float32Array', images)
+  throw unexpected('ERR_INVALID_ARGUMENT', 'images', 'a flat Uint8Array or Uint8ClampedArray (0 to 255), or a Float32Array,', images)
 }
 
 export function checkImages(images: Uint8Array | Float32Array, shape: readonly [number, number, number]): void {
@@ -71,7 +71,7 @@ export function copyLabels(labels: unknown, count: number): Uint8Array {
     throw unexpected('ERR_INVALID_ARGUMENT', 'labels', 'a Uint8Array or an array of integers', labels)
   }
   if (length !== count) throw wrongLabelCount(count, length as number)
-  if (types.isUint8Array(labels)) return new Uint8Array(labels)
+  if (types.isUint8Array(labels) || types.isUint8ClampedArray(labels)) return new Uint8Array(labels)
   return copyLabelValues(labels as ArrayLike<unknown>, count)
 }
 

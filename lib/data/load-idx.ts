@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { unexpected } from '../errors'
+import { toPath } from '../files/path-argument'
 import { invalidFile, showPath } from '../files/regular-file'
 import { checkOption, resolveOptions } from '../options/checks'
 import { MODEL_OPTIONS } from '../options/options'
@@ -9,10 +9,10 @@ import { countClasses } from './image-storage'
 
 /** Which files {@link loadIdx} reads. */
 export interface LoadIdxOptions {
-  /** An IDX file of bytes with three dimensions: N images of T rows and F columns. Plain or gzipped. */
-  images: string
-  /** An IDX file of bytes with one dimension: N labels. Plain or gzipped. */
-  labels: string
+  /** An IDX file of bytes with three dimensions: N images of T rows and F columns. Plain or gzipped; a path or a `file:` URL. */
+  images: string | URL
+  /** An IDX file of bytes with one dimension: N labels. Plain or gzipped; a path or a `file:` URL. */
+  labels: string | URL
   /** How many classes there are (C), 1 to 256. Default: the largest label + 1. */
   numClasses?: number | undefined
 }
@@ -45,8 +45,7 @@ export async function loadIdx(options: LoadIdxOptions): Promise<ImageDataset> {
 }
 
 function checkPath(name: string, path: unknown): string {
-  if (typeof path !== 'string' || path === '') throw unexpected('ERR_INVALID_OPTION', name, 'the path of an IDX file', path)
-  return path
+  return toPath(path, name, 'the path of an IDX file', 'ERR_INVALID_OPTION')
 }
 
 /**

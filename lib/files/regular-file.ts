@@ -111,6 +111,11 @@ export function invalidFile(path: string, expected: string, actual: string, advi
  */
 export function toFileSystemError(action: FileAction, path: string, error: unknown): unknown {
   if (error instanceof TorchRnnError) return error
+  if (hasCode(error) && error.code === 'ERR_INVALID_ARG_VALUE' && path.includes('\0')) {
+    const actual = 'the path holds a null character'
+    const message = `Cannot ${action} ${showPath(path)}: ${actual}. ${CHECK_PATH}`
+    return new TorchRnnError('ERR_FILE_SYSTEM', message, { actual, cause: error })
+  }
   const refusal = describeRefusal(error)
   if (refusal === undefined && !isSystemError(error)) return error
   const { problem: reason, advice, code } = refusal ?? explain(action, error as SystemError)
@@ -120,10 +125,13 @@ export function toFileSystemError(action: FileAction, path: string, error: unkno
 
 type SystemError = NodeJS.ErrnoException & { readonly code: string }
 
-/** Whether an error came from the operating system, or from a path that cannot be handed to it. */
+/** Whether an error came from the operating system. An error of Node itself, about a wrong argument for instance, did not. */
 export function isSystemError(error: unknown): error is SystemError {
-  if (!(typeof error === 'object' && error !== null && 'code' in error && typeof error.code === 'string')) return false
-  return 'syscall' in error || error.code === 'ERR_INVALID_ARG_VALUE'
+  return hasCode(error) && 'syscall' in error
+}
+
+function hasCode(error: unknown): error is SystemError {
+  return typeof error === 'object' && error !== null && 'code' in error && typeof error.code === 'string'
 }
 
 /** A path as an error shows it: as it is, unless it holds characters that would break the line or drive a terminal. */
@@ -164,7 +172,6 @@ const REASONS: Readonly<Record<string, readonly [reason: string, advice: string]
   ENFILE: ['this machine has too many open files', 'Close some programs.'],
   EIO: ['the disk reported an error', 'Check the disk.'],
   EBUSY: ['it is in use', 'Close the program that uses it.'],
-  ERR_INVALID_ARG_VALUE: ['the path holds a null character', CHECK_PATH],
 }
 
 function explain(action: FileAction, { code, message }: SystemError): Refusal {

@@ -1,4 +1,5 @@
 import { TorchRnnError } from '../errors'
+import { recognizeContent } from '../files/content-kind'
 import { invalidFile } from '../files/regular-file'
 import { DTYPE_BYTES, type Dtype, isDtype, toFloat32 } from './dtype'
 import { parseJsonObject } from './strict-json'
@@ -13,6 +14,10 @@ const MAX_TENSORS = 65_536
 const MAX_DIMENSIONS = 16
 const LENGTH_BYTES = 8
 const ALIGNMENT = 8
+/** What a file holds besides its tensors, at most. */
+export const MAX_OVERHEAD_BYTES = LENGTH_BYTES + MAX_HEADER_BYTES
+/** A header begins with it. */
+const OPENING_BRACE = 0x7b
 const METADATA = '__metadata__'
 
 /** A tensor of a safetensors file. */
@@ -47,13 +52,19 @@ interface Entry {
  * at a multiple of 8 bytes.
  *
  * @param metadata - Free text by name; left out of the file when empty.
- * @throws TorchRnnError `ERR_INVALID_ARGUMENT` for names or metadata that the format cannot hold; `ERR_INVALID_SHAPE` when a
- *   shape and its data disagree; `ERR_OUT_OF_MEMORY`.
+ * @throws TorchRnnError `ERR_INVALID_ARGUMENT` for names or metadata that the format cannot hold, and for more tensors than
+ *   {@link decodeSafetensors} takes; `ERR_INVALID_SHAPE` when a shape and its data disagree; `ERR_OUT_OF_MEMORY`.
  */
 export function encodeSafetensors(
   tensors: ReadonlyMap<string, SafetensorsTensor>,
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array {
+  if (tensors.size > MAX_TENSORS) {
+    throw new TorchRnnError(
+      'ERR_INVALID_ARGUMENT',
+      `A safetensors file holds at most ${MAX_TENSORS} tensors, but there are ${tensors.size}.`,
+    )
+  }
   const sorted = [...tensors].sort(([a], [b]) => compareUtf8(a, b))
   const fields: string[] = []
   const texts = Object.entries(metadata).sort(([a], [b]) => compareUtf8(a, b))
@@ -102,7 +113,12 @@ export function decodeSafetensors(bytes: Uint8Array, file: string): SafetensorsC
 }
 
 function readHeaderLength(bytes: Uint8Array, file: string): number {
-  if (bytes.length < LENGTH_BYTES) throw invalidFile(file, 'a safetensors file, at least 8 bytes,', `${bytes.length} bytes`)
+  // Before anything is computed from the bytes of something else.
+  const other = bytes[LENGTH_BYTES] === OPENING_BRACE ? undefined : recognizeContent(bytes)
+  if (other !== undefined) throw invalidFile(file, 'a safetensors file', other.name, other.advice)
+  if (bytes.length < LENGTH_BYTES) {
+    throw invalidFile(file, 'a safetensors file, at least 8 bytes,', bytes.length === 0 ? 'an empty file' : `${bytes.length} bytes`)
+  }
   const length = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getBigUint64(0, true)
   if (length > BigInt(MAX_HEADER_BYTES)) {
     throw invalidFile(

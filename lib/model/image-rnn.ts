@@ -5,6 +5,7 @@ import type { ImageDataset } from '../data/dataset'
 import { type ImageInput, toBatch } from '../data/image-batch'
 import { toNativeDataset } from '../data/native-data'
 import { unexpected } from '../errors'
+import { toPath } from '../files/path-argument'
 import { checkOption, resolveOptions } from '../options/checks'
 import {
   type BatchingOptions,
@@ -23,7 +24,7 @@ import { abortReason, checkSignal } from './abort'
 import { parameterCount } from './architecture'
 import { type Evaluation, toEvaluation } from './evaluation'
 import { type ForwardHook, ForwardHooks, type HookHandle, type ModuleName } from './forward-hooks'
-import { readModelFile, writeModelFile } from './model-file'
+import { checkSavable, readModelFile, writeModelFile } from './model-file'
 import { ModelSession } from './session'
 import { drawSummary, summarize } from './summary'
 
@@ -205,26 +206,31 @@ export class ImageRNN {
    * Writes the parameters as a safetensors file, by PyTorch's names, with the architecture in its metadata. Completely or not at all: what
    * was there before survives a crash and a full disk. During training this waits for the end of the epoch.
    *
-   * @throws TorchRnnError `ERR_FILE_SYSTEM`, `ERR_BUSY` from inside a hook of this model, `ERR_DISPOSED`.
+   * @param path - A path or a `file:` URL.
+   * @throws TorchRnnError `ERR_FILE_SYSTEM`, `ERR_INVALID_ARGUMENT`, `ERR_INVALID_OPTION` for a network of more than 4 GiB, which `load`
+   *   would refuse, `ERR_BUSY` from inside a hook of this model, `ERR_DISPOSED`.
    */
-  async save(path: string): Promise<void> {
-    if (typeof path !== 'string' || path === '') throw unexpected('ERR_INVALID_ARGUMENT', 'path', 'the path of a file', path)
+  async save(path: string | URL): Promise<void> {
+    const file = toPath(path, 'path', 'the path of a file', 'ERR_INVALID_ARGUMENT')
     this.#session.checkUsable('save')
+    checkSavable(this.options)
     const state = await this.#session.run(() => this.#session.native.stateDict(), callerOf(this.save))
-    await writeModelFile(path, this.options, new Map(Object.entries(state)))
+    await writeModelFile(file, this.options, new Map(Object.entries(state)))
   }
 
   /**
    * Reads a model from a safetensors file: one of {@link ImageRNN.save}, or a state dict of the same network from Python. Such a file does
    * not tell its activation, which is then taken to be tanh. Loads libtorch as {@link loadLibtorch} does.
    *
+   * @param path - A path or a `file:` URL.
    * @param options - Where and how the model computes.
-   * @throws TorchRnnError `ERR_INVALID_FILE`, `ERR_FILE_SYSTEM`, `ERR_INVALID_OPTION`, `ERR_DEVICE_UNAVAILABLE`, `ERR_LIBRARY_LOAD`.
+   * @throws TorchRnnError `ERR_INVALID_FILE`, `ERR_FILE_SYSTEM`, `ERR_INVALID_ARGUMENT`, `ERR_INVALID_OPTION`, `ERR_DEVICE_UNAVAILABLE`,
+   *   `ERR_LIBRARY_LOAD`.
    */
-  static async load(path: string, options: PlacementOptions = {}): Promise<ImageRNN> {
-    if (typeof path !== 'string' || path === '') throw unexpected('ERR_INVALID_ARGUMENT', 'path', 'the path of a file', path)
+  static async load(path: string | URL, options: PlacementOptions = {}): Promise<ImageRNN> {
+    const file = toPath(path, 'path', 'the path of a file', 'ERR_INVALID_ARGUMENT')
     const placement = resolveOptions(OPTIONS.placement, options, 'ImageRNN.load')
-    const { architecture, state } = await readModelFile(path)
+    const { architecture, state } = await readModelFile(file)
     await loadNative()
     const model = new ImageRNN({ ...architecture, ...placement })
     try {

@@ -3,15 +3,16 @@
 import { TorchRnnError } from '../errors'
 import { readFileChecked, writeFileDurably } from '../files/durable-file'
 import { invalidFile, showPath } from '../files/regular-file'
-import { decodeSafetensors, encodeSafetensors, type SafetensorsTensor } from '../formats/safetensors'
+import { decodeSafetensors, encodeSafetensors, MAX_OVERHEAD_BYTES, type SafetensorsTensor } from '../formats/safetensors'
 import { parseJsonObject } from '../formats/strict-json'
 import { pickOptions, resolveOptions } from '../options/checks'
 import { OPTIONS } from '../options/options'
 import type { Tensor } from '../tensor'
-import { type Architecture, parameterShapes } from './architecture'
+import { type Architecture, parameterCount, parameterShapes } from './architecture'
 
-/** The most a model file may hold: 4 GiB, a network of a billion parameters. */
-const MAX_MODEL_BYTES = 4 * 1024 ** 3
+/** The most that the parameters of a saved network may take: 4 GiB, a billion numbers. What can be saved can be loaded. */
+const MAX_PARAMETER_BYTES = 4 * 1024 ** 3
+const MAX_FILE_BYTES = MAX_PARAMETER_BYTES + MAX_OVERHEAD_BYTES
 const ARCHITECTURE_KEY = 'torch-rnn-mnist'
 
 /** A model as read from a file. */
@@ -20,8 +21,18 @@ export interface ModelFile {
   readonly state: Map<string, Tensor>
 }
 
-/** @throws TorchRnnError `ERR_FILE_SYSTEM`; the old file is untouched then. */
+/** Refuses a network that is too large for a file. @throws TorchRnnError `ERR_INVALID_OPTION`. */
+export function checkSavable(architecture: Architecture): void {
+  const bytes = parameterCount(architecture) * Float32Array.BYTES_PER_ELEMENT
+  if (bytes <= MAX_PARAMETER_BYTES) return
+  const [expected, actual] = [`a network of at most ${MAX_PARAMETER_BYTES} bytes, so that it can be saved,`, `one of ${bytes} bytes`]
+  const message = `Expected ${expected} but received ${actual}. Choose a smaller hiddenSize or fewer numLayers.`
+  throw new TorchRnnError('ERR_INVALID_OPTION', message, { expected, actual })
+}
+
+/** @throws TorchRnnError `ERR_FILE_SYSTEM`, `ERR_INVALID_OPTION` as {@link checkSavable}; the old file is untouched then. */
 export async function writeModelFile(path: string, architecture: Architecture, state: ReadonlyMap<string, Tensor>): Promise<void> {
+  checkSavable(architecture)
   const described = pickOptions(OPTIONS.architecture, architecture)
   // 'format' tells other readers of safetensors whose layout the tensors have.
   await writeFileDurably(path, encodeSafetensors(state, { format: 'pt', [ARCHITECTURE_KEY]: JSON.stringify(described) }))
@@ -34,7 +45,7 @@ export async function writeModelFile(path: string, architecture: Architecture, s
  * @throws TorchRnnError `ERR_INVALID_FILE`, `ERR_FILE_SYSTEM`, `ERR_OUT_OF_MEMORY`.
  */
 export async function readModelFile(path: string): Promise<ModelFile> {
-  const { tensors, metadata } = decodeSafetensors(await readFileChecked(path, MAX_MODEL_BYTES), path)
+  const { tensors, metadata } = decodeSafetensors(await readFileChecked(path, MAX_FILE_BYTES), path)
   const described = metadata[ARCHITECTURE_KEY]
   const architecture = described === undefined ? inferArchitecture(tensors, path) : parseArchitecture(described, path)
   checkParameters(tensors, architecture, path)

@@ -1,8 +1,9 @@
 import { mkdir, open, readdir, rm, rmdir, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
-import { writeFileDurably } from '../files/durable-file'
-import { showPath, toFileSystemError } from '../files/regular-file'
 import { TorchRnnError } from '../errors'
+import { writeFileDurably } from '../files/durable-file'
+import { type FileAction, showPath, toFileSystemError } from '../files/regular-file'
+import { toJsonLine } from '../formats/json-lines'
 import { describeRefusal } from '../host/permissions'
 import type { Evaluation } from '../model/evaluation'
 import type { EpochEvent } from '../training/events'
@@ -11,6 +12,8 @@ import type { EpochEvent } from '../training/events'
 export const RUNS_FOLDER = 'runs'
 const CONFIG = 'config.json'
 const MODEL = 'model.safetensors'
+/** What a run writes besides its configuration. */
+const RESULTS = ['metrics.jsonl', 'metrics.csv', 'timing.jsonl', MODEL] as const
 
 /**
  * The folder of a training run: `config.json`, `metrics.jsonl` and `metrics.csv` (values that are the same for the same seed), `timing.jsonl`
@@ -19,28 +22,30 @@ const MODEL = 'model.safetensors'
 export class RunFolder {
   readonly path: string
 
-  /** Whether this run made the folder. */
-  readonly #isNew: boolean
-
-  private constructor(path: string, isNew: boolean) {
+  private constructor(path: string) {
     this.path = path
-    this.#isNew = isNew
   }
 
   /**
-   * Makes the folder.
+   * Makes the folder and writes the configuration: the options as resolved, the versions and the device. When that fails, a folder that was
+   * made here is removed again.
    *
    * @param path - Default: a new folder in `runs`, named by the time (UTC).
-   * @throws TorchRnnError `ERR_FILE_SYSTEM`, also when there is a run in the folder already.
+   * @throws TorchRnnError `ERR_FILE_SYSTEM`, also when there is a run in the folder already, or another process begins one there.
    */
-  static async create(path?: string): Promise<RunFolder> {
-    if (path === undefined) return new RunFolder(await makeNewFolder(), true)
-    const isNew = !(await exists(path))
-    await attempt(path, () => makeFolder(path))
-    if (await exists(join(path, CONFIG))) {
-      throw new TorchRnnError('ERR_FILE_SYSTEM', `${showPath(path)} holds a run already. Choose another folder, or remove this one.`)
+  static async create(config: Readonly<Record<string, unknown>>, path?: string): Promise<RunFolder> {
+    const isNew = path === undefined || !(await exists(path))
+    const folder = path ?? (await makeNewFolder())
+    try {
+      await attempt('write', folder, () => makeFolder(folder))
+      await claim(folder)
+      await writeConfig(folder, config)
+    } catch (error) {
+      // The error that came first is the one to report. A folder that another run has filled meanwhile stays.
+      if (isNew) await rmdir(folder).catch(() => undefined)
+      throw error
     }
-    return new RunFolder(path, isNew)
+    return new RunFolder(folder)
   }
 
   /** Where the model of this run is saved. */
@@ -48,39 +53,32 @@ export class RunFolder {
     return join(this.path, MODEL)
   }
 
-  /** Writes the options as resolved, the versions and the device. When that fails, a folder that this run made is removed again. */
-  async writeConfig(config: Readonly<Record<string, unknown>>): Promise<void> {
-    try {
-      await writeFileDurably(join(this.path, CONFIG), Buffer.from(`${JSON.stringify(config, undefined, 2)}\n`))
-    } catch (error) {
-      if (this.#isNew) await rmdir(this.path).catch(() => undefined) // The error that came first is the one to report.
-      throw error
-    }
-  }
-
-  /** Adds an epoch to the metrics. */
-  async addEpoch({ epoch, trainLoss, trainAccuracy, seconds, samplesPerSecond }: EpochEvent): Promise<void> {
-    const head = epoch === 1 ? 'epoch,trainLoss,trainAccuracy\n' : ''
-    await this.#append('metrics.csv', `${head}${epoch},${trainLoss},${trainAccuracy}\n`)
-    await this.#append('metrics.jsonl', toLine({ type: 'epoch', epoch, trainLoss, trainAccuracy }))
-    await this.#append('timing.jsonl', toLine({ type: 'epoch', epoch, seconds, samplesPerSecond }))
+  /** Adds an epoch to the metrics, with those of its validation where there was one. */
+  async addEpoch({ type, epoch, seconds, samplesPerSecond, ...event }: EpochEvent): Promise<void> {
+    const { trainLoss, trainAccuracy, validationLoss, validationAccuracy } = event
+    const validation = validationLoss === undefined ? {} : { validationLoss, validationAccuracy }
+    const metrics = { epoch, trainLoss, trainAccuracy, ...validation }
+    const head = epoch === 1 ? `${Object.keys(metrics).join()}\n` : ''
+    await this.#append('metrics.csv', `${head}${Object.values(metrics).join()}\n`)
+    await this.#append('metrics.jsonl', toJsonLine({ type, ...metrics }))
+    await this.#append('timing.jsonl', toJsonLine({ type, epoch, seconds, samplesPerSecond }))
   }
 
   /** Adds the result on a data set to the metrics. */
   async addEvaluation(dataset: 'test', { samples, loss, accuracy, confusionMatrix, seconds }: Evaluation): Promise<void> {
-    await this.#append('metrics.jsonl', toLine({ type: 'evaluation', dataset, samples, loss, accuracy, confusionMatrix }))
-    await this.#append('timing.jsonl', toLine({ type: 'evaluation', dataset, seconds }))
+    await this.#append('metrics.jsonl', toJsonLine({ type: 'evaluation', dataset, samples, loss, accuracy, confusionMatrix }))
+    await this.#append('timing.jsonl', toJsonLine({ type: 'evaluation', dataset, seconds }))
   }
 
-  async #append(name: string, text: string): Promise<void> {
+  async #append(name: (typeof RESULTS)[number], text: string): Promise<void> {
     const file = join(this.path, name)
-    await attempt(file, () => appendWhole(file, text))
+    await attempt('write', file, () => appendWhole(file, text))
   }
 }
 
 /** The model of the run that was saved last in `runs`; undefined when there is none. @throws TorchRnnError `ERR_FILE_SYSTEM`. */
 export async function findNewestModel(): Promise<string | undefined> {
-  const names = (await exists(RUNS_FOLDER)) ? await attempt(RUNS_FOLDER, () => readdir(RUNS_FOLDER)) : []
+  const names = (await exists(RUNS_FOLDER)) ? await attempt('read', RUNS_FOLDER, () => readdir(RUNS_FOLDER)) : []
   let newest: { file: string; savedAt: number } | undefined
   for (const name of names) {
     const file = join(RUNS_FOLDER, name, MODEL)
@@ -99,7 +97,7 @@ export async function requireNewestModel(): Promise<string> {
 }
 
 async function makeNewFolder(): Promise<string> {
-  await attempt(RUNS_FOLDER, () => makeFolder(RUNS_FOLDER))
+  await attempt('write', RUNS_FOLDER, () => makeFolder(RUNS_FOLDER))
   const time = new Date().toISOString().slice(0, 19).replaceAll(':', '-') // No colons: Windows forbids them.
   for (let attempts = 1; ; attempts += 1) {
     const path = join(RUNS_FOLDER, `${time}Z${attempts === 1 ? '' : `-${attempts}`}`)
@@ -113,6 +111,40 @@ async function makeNewFolder(): Promise<string> {
   }
 }
 
+/**
+ * Takes a folder for this run alone, by an empty configuration: of two processes, the system lets only one make that file. Files of a run
+ * without a configuration are refused, too, since this run would add its own lines to theirs.
+ */
+async function claim(folder: string): Promise<void> {
+  const config = join(folder, CONFIG)
+  await attempt('write', config, async () => {
+    try {
+      await (await open(config, 'wx')).close()
+    } catch (error) {
+      throw (error as NodeJS.ErrnoException).code === 'EEXIST' ? holdsRun(folder) : error
+    }
+  })
+  for (const name of RESULTS) {
+    if (!(await exists(join(folder, name)))) continue
+    await rm(config)
+    throw holdsRun(folder)
+  }
+}
+
+function holdsRun(folder: string): TorchRnnError {
+  return new TorchRnnError('ERR_FILE_SYSTEM', `${showPath(folder)} holds a run already. Choose another folder, or remove this one.`)
+}
+
+async function writeConfig(folder: string, config: Readonly<Record<string, unknown>>): Promise<void> {
+  const file = join(folder, CONFIG)
+  try {
+    await writeFileDurably(file, Buffer.from(`${JSON.stringify(config, undefined, 2)}\n`))
+  } catch (error) {
+    await rm(file, { force: true }).catch(() => undefined) // The error that came first is the one to report.
+    throw error
+  }
+}
+
 /** Makes a folder and those above it. Node 20's mkdir with `recursive` never returns in a place that takes no folders, such as /proc. */
 async function makeFolder(path: string): Promise<void> {
   try {
@@ -123,7 +155,7 @@ async function makeFolder(path: string): Promise<void> {
     if (code === 'EEXIST' && (await stat(path)).isDirectory()) return
     if (code !== 'ENOENT' || (await exists(parent))) throw error
     await makeFolder(parent)
-    await mkdir(path)
+    await makeFolder(path) // Another process may have made it meanwhile.
   }
 }
 
@@ -144,11 +176,11 @@ async function appendWhole(file: string, text: string): Promise<void> {
   }
 }
 
-async function attempt<Result>(path: string, action: () => Promise<Result>): Promise<Result> {
+async function attempt<Result>(action: FileAction, path: string, perform: () => Promise<Result>): Promise<Result> {
   try {
-    return await action()
+    return await perform()
   } catch (error) {
-    throw toFileSystemError('write', path, error)
+    throw toFileSystemError(action, path, error)
   }
 }
 
@@ -164,8 +196,4 @@ async function modificationTime(path: string): Promise<number | undefined> {
     if (describeRefusal(error) !== undefined) throw toFileSystemError('read', path, error)
     return undefined
   }
-}
-
-function toLine(record: Readonly<Record<string, unknown>>): string {
-  return `${JSON.stringify(record)}\n`
 }

@@ -18,7 +18,8 @@ export interface TrainOptions extends TrainHyperparameters {
   validationSplit?: number | undefined
   /**
    * Stops the training: the running batch is finished, the model is left as it is then, and `train` rejects with the signal's reason
-   * (an `AbortError` by default).
+   * (an `AbortError` by default). During the `onEpoch` of the last epoch the training is over: an abort comes too late, and `train`
+   * resolves.
    */
   signal?: AbortSignal | undefined
   /**

@@ -6,7 +6,6 @@
 #include <string>
 #include <type_traits>
 #include <utility>
-#include <vector>
 
 #include "native/core/inference/evaluation.h"
 #include "native/core/inference/prediction.h"
@@ -48,6 +47,15 @@ struct CallOptions {
 CallOptions ReadCallOptions(const Napi::Value& value) {
   const Napi::Object object = RequireObject(value, "options");
   return {static_cast<uint64_t>(RequireInteger(object, "call", 1, kMaxSafeInteger)), RequireInteger(object, "batchSize", 0, kMaxSize)};
+}
+
+// Of the two data sets of a training, errors about the second one name it.
+void CheckValidationFits(const Dataset& validation, const ModelOptions& options) {
+  try {
+    CheckDatasetFits(validation, options.input_size, options.num_classes);
+  } catch (const Error& error) {
+    throw Error(error.code(), std::string("The validationData do not fit the model. ") + error.what(), error.detail());
+  }
 }
 
 }  // namespace
@@ -166,11 +174,12 @@ Napi::Value ImageRnnWrap::Evaluate(const Napi::CallbackInfo& info) {
 
 Napi::Value ImageRnnWrap::StartTraining(const Napi::CallbackInfo& info) {
   return Guarded(info.Env(), [&] {
-    std::vector<std::shared_ptr<const Dataset>> datasets = {DatasetWrap::Read(info[0])};
-    if (!info[1].IsNull()) datasets.push_back(DatasetWrap::Read(info[1]));
-    const auto work = [datasets](ModelSession& session) {
+    const std::shared_ptr<const Dataset> train = DatasetWrap::Read(info[0]);
+    const std::shared_ptr<const Dataset> validation = info[1].IsNull() ? nullptr : DatasetWrap::Read(info[1]);
+    const auto work = [train, validation](ModelSession& session) {
       const ModelOptions& options = session.model().options();
-      for (const auto& dataset : datasets) CheckDatasetFits(*dataset, options.input_size, options.num_classes);
+      CheckDatasetFits(*train, options.input_size, options.num_classes);
+      if (validation != nullptr) CheckValidationFits(*validation, options);
       session.StartTraining();
     };
     return Queue(info, work, ReadCallOptions(info[2]).call);

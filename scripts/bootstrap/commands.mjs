@@ -1,7 +1,7 @@
 /** The npm scripts: each does the set-up it needs, then its work. */
 import { spawn } from 'node:child_process'
 import { createRequire } from 'node:module'
-import { cpus } from 'node:os'
+import { constants, cpus } from 'node:os'
 import { join } from 'node:path'
 import { makePackages, parsePackageOptions } from '../packaging/command.mjs'
 import { testInstall } from '../packaging/test-install.mjs'
@@ -174,12 +174,14 @@ function runInForeground({ command, args, env }) {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { cwd: ROOT, stdio: 'inherit', env: { ...process.env, ...env } })
     // A terminal sends its signals to the child as well. Those sent to this process alone are passed on; it ends when the child does.
+    const signals = /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])
+    /** @param {NodeJS.Signals} name */
     const passOn = (name) => child.kill(name)
-    for (const name of ['SIGINT', 'SIGTERM']) process.on(name, passOn)
+    for (const name of signals) process.on(name, passOn)
     child.on('error', reject)
     child.on('close', (code, signal) => {
-      for (const name of ['SIGINT', 'SIGTERM']) process.removeListener(name, passOn)
-      resolve(code ?? { SIGINT: 130, SIGTERM: 143 }[signal] ?? 129)
+      for (const name of signals) process.removeListener(name, passOn)
+      resolve(code ?? 128 + constants.signals[signal])
     })
   })
 }

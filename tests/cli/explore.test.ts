@@ -5,7 +5,7 @@ import { gunzipSync } from 'node:zlib'
 import sharp from 'sharp'
 import type { GreyPicture } from '../../lib/images/grey-picture'
 import { drawPreview, toHalfBlocks } from '../../lib/images/half-blocks'
-import { eventsOf, lastEvent, linesOf, MAIN, TINY_DATA, useCommandLine } from '../support/command-line'
+import { eventsOf, linesOf, MAIN, onlyEvent, TINY_DATA, useCommandLine } from '../support/command-line'
 import { describeWhere } from '../support/needs'
 import { runCommand } from '../support/run-program'
 import { TINY_TEST_SAMPLES, TINY_TRAIN_SAMPLES } from '../support/tiny-mnist'
@@ -40,7 +40,7 @@ function writeIdx(name: string, shape: readonly number[], bytes: Uint8Array): vo
 
 describe('the picture', () => {
   test('is the batch, 15 images in a row, with black margins', async () => {
-    const { samples, labels, width, height, file } = lastEvent(await succeed([...EXPLORE, '--json']), 'explore')
+    const { samples, labels, width, height, file } = onlyEvent(await succeed([...EXPLORE, '--json']), 'explore')
     expect(file).toBe('explore.png')
     expect(samples).toHaveLength(128)
     expect(new Set(samples).size).toBe(128)
@@ -81,9 +81,9 @@ describe('the picture', () => {
   })
 
   test('has the requested number of images and columns, but no more than exist', async () => {
-    const few = lastEvent(await succeed([...EXPLORE, '--batch-size', '3', '--json']), 'explore')
+    const few = onlyEvent(await succeed([...EXPLORE, '--batch-size', '3', '--json']), 'explore')
     expect([few.samples.length, few.width, few.height]).toEqual([3, 3 * 30 + 2, 30 + 2])
-    const all = lastEvent(await succeed([...EXPLORE, '--batch-size', '5000', '--columns', '20', '--json']), 'explore')
+    const all = onlyEvent(await succeed([...EXPLORE, '--batch-size', '5000', '--columns', '20', '--json']), 'explore')
     expect([...all.samples].sort((a, b) => a - b)).toEqual(Array.from({ length: TINY_TRAIN_SAMPLES }, (_, sample) => sample))
     expect([all.width, all.height]).toEqual([20 * 30 + 2, 15 * 30 + 2])
   })
@@ -94,7 +94,7 @@ describe('the picture', () => {
     writeIdx('train-labels-idx1-ubyte', [5], Uint8Array.of(0, 2, 2, 0, 2))
     writeIdx('t10k-images-idx3-ubyte', [1, 3, 4], new Uint8Array(12).fill(51))
     writeIdx('t10k-labels-idx1-ubyte', [1], Uint8Array.of(3))
-    const event = lastEvent(await succeed(['explore', '--data', 'other', '--columns', '2', '--json']), 'explore')
+    const event = onlyEvent(await succeed(['explore', '--data', 'other', '--columns', '2', '--json']), 'explore')
     expect(event).toMatchObject({ imageShape: [3, 4], width: 2 * 6 + 2, height: 3 * 5 + 2 })
     expect(event.classes).toEqual([
       { label: 0, trainSamples: 2, testSamples: 0 },
@@ -123,7 +123,7 @@ describe('the numbers', () => {
 
   test('are those of the files', async () => {
     const [start, explore, ...others] = eventsOf(await succeed([...EXPLORE, '--json', '--seed', '3']))
-    expect(others).toEqual([])
+    expect(others).toEqual([{ type: 'done', seconds: expect.any(Number) }])
     expect(start).toMatchObject({ type: 'start', command: 'explore', trainSamples: TINY_TRAIN_SAMPLES, testSamples: TINY_TEST_SAMPLES })
     expect(start).toMatchObject({ options: { batchSize: 128, columns: 15, seed: 3 } })
     if (explore?.type !== 'explore') throw new Error(`Expected an explore event but received ${explore?.type}.`)
@@ -244,7 +244,7 @@ describe('ends with one line and nothing written', () => {
     expect(stderr).toContain(part)
     expect(stderr).not.toMatch(/^\s+at /m)
     const withJson = await run([...EXPLORE, ...args, '--json'])
-    expect(eventsOf(withJson.stdout).map(({ type }) => type)).toEqual(['error'])
+    expect(eventsOf(withJson.stdout).map(({ type }) => type)).toEqual(expected === 2 ? ['error'] : ['start', 'error'])
     expect(readdirSync(path())).toEqual(['data'])
   })
 

@@ -50,6 +50,8 @@ describe('a wrong command line ends with 2 and says what is expected', () => {
     ['a misspelt command after options', ['--epochs', '3', '--seed=4', '--no-shuffle', 'evaluat'], ['Did you mean evaluate?']],
     ['a misspelt command that asks for help', ['evalute', '--help'], ['Did you mean evaluate?']],
     ['help for a misspelt command', ['help', 'evaluat'], ["unknown command 'evaluat'", 'Did you mean evaluate?']],
+    ['help for a misspelt command, with an option', ['help', '--quiet', 'evaluat'], ['Did you mean evaluate?']],
+    ['help for a misspelt command, by --help', ['--help', 'evaluat'], ['Did you mean evaluate?']],
     ['help for a misspelt command, after options', ['--epochs', '3', 'help', 'trian'], ['Did you mean train?']],
     ['help for a word like no command', ['help', 'me'], ["unknown command 'me'"]],
     ['a word like no command', ['./digits'], ["unknown command './digits'"]],
@@ -65,19 +67,25 @@ describe('a wrong command line ends with 2 and says what is expected', () => {
 
     const withJson = await run([...args, '--json'])
     expect({ ...withJson, stdout: '' }).toEqual({ ...outcome, stdout: '', stderr })
-    expect(eventsOf(withJson.stdout)).toEqual([{ type: 'error', code: 'ERR_USAGE', message: expect.stringContaining(parts[0] as string) }])
+    const shown = stderr.slice('error: '.length, stderr.indexOf('\nTry: ')).replaceAll('\n', ' ')
+    expect(eventsOf(withJson.stdout)).toEqual([{ type: 'error', code: 'ERR_USAGE', message: shown }])
   })
 
   test('also as an event, when --json was asked for', async () => {
     const { stdout, code } = await run(['--json', '--nonlinearity', 'gelu'])
     expect(code).toBe(2)
-    expect(eventsOf(stdout)).toEqual([
-      { type: 'error', code: 'ERR_USAGE', message: expect.stringContaining('Expected one of tanh, relu.') },
-    ])
+    const message = "option '--nonlinearity <name>' argument 'gelu' is invalid. Expected one of tanh, relu."
+    expect(eventsOf(stdout)).toEqual([{ type: 'error', code: 'ERR_USAGE', message }])
+  })
+
+  test('in one line, with what was probably meant', async () => {
+    const { stdout } = await run(['--epoch', '3', '--json'])
+    const message = "unknown option '--epoch' (Did you mean --epochs?)"
+    expect(eventsOf(stdout)).toEqual([{ type: 'error', code: 'ERR_USAGE', message }])
   })
 })
 
-/** Checks that a command fails before it does anything: with one line on stderr, and with --json also with one event on stdout. */
+/** Checks that a command fails before it does anything: with one line on stderr, and with --json with its start and the error on stdout. */
 async function expectFailure(args: readonly string[], code: string, parts: readonly string[]): Promise<void> {
   const { stdout, stderr, ...outcome } = await run(args)
   expect(outcome).toEqual({ code: 1, signal: null })
@@ -87,10 +95,11 @@ async function expectFailure(args: readonly string[], code: string, parts: reado
   expect(stderr).not.toMatch(STACK)
 
   const withJson = await run([...args, '--json'])
-  const [event, ...others] = eventsOf(withJson.stdout)
   expect({ ...withJson, stdout: '' }).toEqual({ ...outcome, stdout: '', stderr: '' })
-  expect(others).toEqual([])
-  expect(event).toEqual({ type: 'error', code, message: stderr.slice('Error: '.length, -1) })
+  expect(eventsOf(withJson.stdout)).toEqual([
+    expect.objectContaining({ type: 'start', command: args[0]?.startsWith('-') ? 'train' : args[0] }),
+    { type: 'error', code, message: stderr.slice('Error: '.length, -1) },
+  ])
 }
 
 describe('data that cannot be read ends with 1', () => {
@@ -126,6 +135,11 @@ describe('data that cannot be read ends with 1', () => {
 describe('a model that cannot be read ends with 1', () => {
   test('none was trained yet', async () => {
     await expectFailure(['evaluate', ...TINY_DATA], 'ERR_FILE_SYSTEM', ['There is no trained model in runs', '--model'])
+  })
+
+  test('the runs cannot be listed', async () => {
+    writeFileSync(path('runs'), '')
+    await expectFailure(['evaluate', ...TINY_DATA], 'ERR_FILE_SYSTEM', ['Cannot read runs: '])
   })
 
   test('the file does not exist', async () => {

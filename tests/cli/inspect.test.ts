@@ -95,7 +95,10 @@ describe('summary', () => {
       stderr: 'Error: Cannot read nowhere: it does not exist (ENOENT). Check the path.\n',
     })
     const { stdout, code } = await run(['summary', '--model', 'nowhere', '--json'], { env })
-    expect({ code, events: eventsOf(stdout) }).toMatchObject({ code: 1, events: [{ type: 'error', code: 'ERR_FILE_SYSTEM' }] })
+    expect({ code, events: eventsOf(stdout) }).toMatchObject({
+      code: 1,
+      events: [{ type: 'start' }, { type: 'error', code: 'ERR_FILE_SYSTEM' }],
+    })
   })
 })
 

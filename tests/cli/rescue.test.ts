@@ -5,7 +5,7 @@ import { eventsOfType, lastEvent, linesOf, MAIN, TINY_DATA, TINY_RUN, useCommand
 import { onSmallDisk, PAGE, testOnSmallDisk } from '../support/full-disk'
 import { idxFile } from '../support/idx-file'
 import { ORDINARY_USER, testAsOrdinaryUser } from '../support/ordinary-user'
-import { runCommand } from '../support/run-program'
+import { REPOSITORY, runCommand } from '../support/run-program'
 import { NOBODY } from '../support/temporary-folder'
 import { CTRL_C, CTRL_D, type Typed, terminalCommand } from '../support/terminal'
 import { TINY_TRAIN_SAMPLES } from '../support/tiny-mnist'
@@ -171,7 +171,8 @@ describe('on a disk that becomes full', () => {
       writeFileSync(path('taken'), 'precious')
       const { code, screen, left } = await train([
         [QUESTION, `${join('..', 'taken')}\r`],
-        [`exists already[\\s\\S]*${QUESTION}`, `${join('nowhere', 'model')}\r`],
+        [`exists already[\\s\\S]*${QUESTION}`, `${'x'.repeat(300)}\r`],
+        [`the name is too long[\\s\\S]*${QUESTION}`, `${join('nowhere', 'model')}\r`],
         [QUESTION, `${join('..', 'model')}\r`],
       ])
       expect(screen).toContain('Cannot write nowhere/model: its folder does not exist')
@@ -255,6 +256,32 @@ describe('the folder of the run', () => {
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
     expect(linesOf(stderr)).toEqual([expect.stringMatching(/^Error: Cannot write run: permission denied \(EACCES\)/)])
   })
+})
+
+test('a mistake in this package that costs the model stays one: it is no error of the file system', async () => {
+  const dist = (...names: string[]) => JSON.stringify(join(REPOSITORY, 'dist', ...names))
+  const preload = `
+    const { RunFolder } = require(${dist('runs', 'run-folder.js')})
+    const { ImageRNN } = require(${dist('model', 'image-rnn.js')})
+    const { TorchRnnError } = require(${dist('errors.js')})
+    RunFolder.prototype.addEpoch = () => { throw new TypeError('a mistake') }
+    const { save } = ImageRNN.prototype
+    let saves = 0
+    ImageRNN.prototype.save = function (place) {
+      saves += 1
+      if (saves === 1) return save.call(this, place).then(() => require('node:fs').rmSync(place))
+      throw new TorchRnnError('ERR_FILE_SYSTEM', 'full', { actual: 'the disk is full' })
+    }`
+  writeFileSync(path('preload.cjs'), preload)
+  const env = { NODE_OPTIONS: `--require=${path('preload.cjs')}` }
+  const { code, stdout } = await run([...TRAIN, '--run', 'run', '--json'], { env })
+  expect(code).toBe(1)
+  const { detail, ...error } = lastEvent(stdout, 'error')
+  expect(error).toEqual({
+    ...{ type: 'error', code: 'ERR_INTERNAL' },
+    message: expect.stringMatching(/^a mistake\. The model is lost\. It could not be saved to any of run/),
+  })
+  expect(detail).toMatch(/TypeError: a mistake\n +at .*preload\.cjs/)
 })
 
 test('when nothing fails, nothing is saved elsewhere', async () => {

@@ -1,8 +1,10 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { eventsOf, eventsOfType, lastEvent, linesOf, TINY_DATA, TINY_RUN, useCommandLine } from '../support/command-line'
+import { eventsOf, eventsOfType, lastEvent, linesOf, MAIN, TINY_DATA, TINY_RUN, useCommandLine } from '../support/command-line'
 import { idxFile } from '../support/idx-file'
 import { testOnPosix } from '../support/needs'
+import { runCommand } from '../support/run-program'
+import { hungUpTerminalCommand } from '../support/terminal'
 import { TINY_TEST_SAMPLES } from '../support/tiny-mnist'
 
 const { path, start, succeed } = useCommandLine()
@@ -24,6 +26,7 @@ async function expectUsableModel(): Promise<void> {
 }
 
 describe.each([
+  ['SIGHUP', 129],
   ['SIGINT', 130],
   ['SIGTERM', 143],
 ] as const)('%s', (name, code) => {
@@ -129,18 +132,43 @@ describe('a second signal', () => {
   })
 })
 
+testWithSignals('a terminal that is closed ends the training with 129, and a saved model', async () => {
+  const [command, ...args] = hungUpTerminalCommand([process.execPath, MAIN, ...TINY_RUN, ...ENDLESS], 'Epoch : 01')
+  const { code, stderr } = await runCommand(command, args, { cwd: path(), env: { TORCH_RNN_MNIST_CUDA: '0', TERM: 'xterm' } })
+  expect({ code, stderr }).toEqual({ code: 129, stderr: '' })
+  await expectUsableModel()
+  expect(linesOf(readFileSync(path('run', 'metrics.csv'), 'utf8')).length).toBeGreaterThan(2)
+})
+
 describe('a reader that stops early', () => {
   test.each([
     ['text', []],
     ['--json', ['--json']],
-  ])('of %s ends the program well, with a saved model (as in `| head -n 1`)', async (_, flags) => {
+  ])('of %s ends the training with 1, and a saved model', async (_, flags) => {
     const program = start([...TINY_RUN, ...ENDLESS, ...flags])
     await program.line(/./)
     program.closeStdout()
     const { code, signal, stderr } = await program.ended
-    expect({ code, signal }).toEqual({ code: 0, signal: null })
-    expect(stderr).not.toContain('Error')
+    expect({ code, signal }).toEqual({ code: 1, signal: null })
+    expect(linesOf(stderr)).toEqual([`Warning: Training ended early. The model as it is now was saved to ${MODEL}.`])
     await expectUsableModel()
+  })
+
+  testWithSignals('of a pipe in a shell does so, too (`| head -n 1`)', async () => {
+    const script = '{ "$@"; echo "$?" >&3; } 3> code | head -n 1'
+    const program = [process.execPath, MAIN, ...TINY_RUN, ...ENDLESS]
+    const { code, stdout } = await runCommand('sh', ['-c', script, 'sh', ...program], { cwd: path(), env: { TORCH_RNN_MNIST_CUDA: '0' } })
+    expect({ code, lines: linesOf(stdout) }).toEqual({ code: 0, lines: [expect.stringMatching(/^Network: /)] })
+    expect(readFileSync(path('code'), 'utf8')).toBe('1\n')
+    await expectUsableModel()
+  })
+
+  test('of an evaluation ends it with 1, because it is not done', async () => {
+    await succeed([...TINY_RUN, '--epochs', '1', '--run', 'run', '--quiet'])
+    const program = start(['evaluate', '--model', MODEL, '--verbose', '--threads', '1', '--device', 'cpu'])
+    await program.line(/^Batch:00/)
+    program.closeStdout()
+    expect(await program.ended).toMatchObject({ code: 1, signal: null, stderr: '' })
   })
 
   test('of both stdout and stderr ends it in the same way (`2>&1 | head -n 1`)', async () => {
@@ -149,7 +177,7 @@ describe('a reader that stops early', () => {
     program.closeStderr()
     program.closeStdout()
     const { code, signal } = await program.ended
-    expect({ code, signal }).toEqual({ code: 0, signal: null })
+    expect({ code, signal }).toEqual({ code: 1, signal: null })
     await expectUsableModel()
   })
 

@@ -5,7 +5,7 @@ import { OPTIONS } from '../../lib/options/options'
 import { eventsOf, eventsOfType, lastEvent, linesOf, TINY_DATA, TINY_RUN, useCommandLine } from '../support/command-line'
 import { TINY_TEST_SAMPLES, TINY_TRAIN_SAMPLES } from '../support/tiny-mnist'
 
-const { path, succeed } = useCommandLine()
+const { path, run, succeed } = useCommandLine()
 
 const RUN_FILES = ['config.json', 'metrics.csv', 'metrics.jsonl', 'model.safetensors', 'timing.jsonl']
 
@@ -27,12 +27,12 @@ describe('a run folder', () => {
   test('is created by default, is named by the UTC time and holds the files of a run', async () => {
     const before = Date.now()
     await succeed([...TINY_RUN, '--epochs', '1'])
-    const run = onlyRun()
-    const [, date, hour, minute, second] = /^runs.(\d{4}-\d\d-\d\d)T(\d\d)-(\d\d)-(\d\d)Z$/.exec(run) ?? []
+    const folder = onlyRun()
+    const [, date, hour, minute, second] = /^runs.(\d{4}-\d\d-\d\d)T(\d\d)-(\d\d)-(\d\d)Z$/.exec(folder) ?? []
     const named = Date.parse(`${date}T${hour}:${minute}:${second}Z`)
     expect(named).toBeGreaterThan(before - 1000) // The name has whole seconds.
     expect(named).toBeLessThanOrEqual(Date.now())
-    expect(readdirSync(path(run)).sort()).toEqual(RUN_FILES)
+    expect(readdirSync(path(folder)).sort()).toEqual(RUN_FILES)
   })
 
   test('is not shared by two runs that begin in the same second', async () => {
@@ -40,6 +40,17 @@ describe('a run folder', () => {
     const runs = readdirSync(path('runs'))
     expect(runs).toHaveLength(3)
     for (const run of runs) expect(readdirSync(path('runs', run)).sort()).toEqual(RUN_FILES)
+  })
+
+  test('that several runs choose at once belongs to one of them; the others are refused', async () => {
+    const args = [...TINY_RUN, '--epochs', '3', '--run', 'run']
+    const outcomes = await Promise.all([1, 2, 3].map((seed) => run([...args, '--seed', String(seed)])))
+    expect(outcomes.map(({ code }) => code).sort()).toEqual([0, 1, 1])
+    for (const { code, stderr } of outcomes) if (code === 1) expect(stderr).toMatch(/^Error: run holds a run already\./)
+    expect(readdirSync(path('run')).sort()).toEqual(RUN_FILES)
+    const { seed } = JSON.parse(text('run', 'config.json')).options
+    expect(outcomes.map(({ code }) => code).indexOf(0) + 1).toBe(seed)
+    expect(records('run', 'metrics.jsonl').map(({ type }) => type)).toEqual(['epoch', 'epoch', 'epoch', 'evaluation'])
   })
 
   test('is where --run says, in folders that do not exist yet', async () => {

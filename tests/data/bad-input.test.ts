@@ -7,7 +7,7 @@ const createModel = useModels()
 const SHAPE = [1, 4, 5] as const
 const PIXELS = 20
 
-function detached<Pixels extends Uint8Array | Float32Array>(pixels: Pixels): Pixels {
+function detached<Pixels extends Uint8Array | Uint8ClampedArray | Float32Array>(pixels: Pixels): Pixels {
   structuredClone(pixels.buffer, { transfer: [pixels.buffer as ArrayBuffer] })
   return pixels
 }
@@ -33,6 +33,7 @@ function outOfBounds(): Uint8Array {
 
 const UNUSABLE = [
   ['a detached Uint8Array', () => detached(new Uint8Array(PIXELS))],
+  ['a detached Uint8ClampedArray', () => detached(new Uint8ClampedArray(PIXELS))],
   ['a detached Float32Array', () => detached(new Float32Array(PIXELS))],
   ['a view on a buffer that shrank', shrunk],
   ['a view outside of its buffer', outOfBounds],
@@ -56,7 +57,7 @@ describe.each(UNUSABLE)('%s', (_, make) => {
     const model = createModel()
     const logits = await model.forward(smallImages(2))
     const state = await model.stateDict()
-    const data = make() as Float32Array
+    const data = make() as unknown as Float32Array
     await expectError(() => model.loadStateDict(state.set('FC.bias', { data, shape: [3] })), 'ERR_INVALID_SHAPE', 'FC.bias')
     expect(await model.forward(smallImages(2))).toEqual(logits)
   })

@@ -7,8 +7,9 @@ import { readmeExample } from '../support/readme-example'
 import { REPOSITORY, runNode } from '../support/run-program'
 import { useTemporaryFolder } from '../support/temporary-folder'
 
-/** The README's example trains an epoch of MNIST: half a minute on two idle cores. */
-const EPOCH_LIMIT_MS = 150_000
+/** So many samples of MNIST the README's example gets, of which it sets 5000 aside. accuracy.test.ts trains a whole epoch. */
+const EXAMPLE_SAMPLES = 10_000
+
 const path = useTemporaryFolder()
 
 /** A folder in which the package seems installed to Node and TypeScript. */
@@ -28,21 +29,30 @@ test("the README's example compiles, strictly", async () => {
   expect(await runNode([tsc, '--project', path()])).toMatchObject({ code: 0, stdout: '' })
 })
 
+/** The README's example, unchanged but for the number of samples that it trains on. */
+function shortExample(): string {
+  const loading = 'const { train, test } = await loadMnist()'
+  const [before, after, ...others] = readmeExample().split(loading)
+  expect([after, ...others]).toEqual([expect.stringContaining('validationSplit: 5000')])
+  const part = `const { train: all, test } = await loadMnist()\nconst train = all.slice(0, ${EXAMPLE_SAMPLES})`
+  return `${before}${part}${after}`
+}
+
 test("the README's example runs", async () => {
   await installedPackage()
-  const { code } = await transform(readmeExample(), { jsc: { target: 'es2022', parser: { syntax: 'typescript' } } })
+  const { code } = await transform(shortExample(), { jsc: { target: 'es2022', parser: { syntax: 'typescript' } } })
   const checks = `
 console.error(JSON.stringify({ epochs: history.epochs.length, accuracy, rows: confusionMatrix.length, perClass: perClass.length,
   logits: logits.shape, classes: classes.length, probabilities: probabilities.shape, same: same.options.hiddenSize }))`
   await writeFile(path('example.js'), `${code}${checks}`)
-  const outcome = await runNode([path('example.js')], { cwd: path(), limitMs: EPOCH_LIMIT_MS })
+  const outcome = await runNode([path('example.js')], { cwd: path() })
   expect(outcome).toMatchObject({ code: 0 })
   expect(outcome.stdout).toContain('Total params: 119,110')
   expect(outcome.stdout.trimEnd().split('\n').at(-1)).toBe('[ 28, 128, 150 ]')
   const { accuracy, ...rest } = JSON.parse(outcome.stderr)
-  expect(accuracy).toBeGreaterThan(0.85)
+  expect(accuracy).toBeGreaterThan(0.3) // 0.44 with this seed; 0.1 for a network that has learned nothing.
   expect(rest).toEqual({ epochs: 1, rows: 10, perClass: 10, logits: [128, 10], classes: 128, probabilities: [128, 10], same: 150 })
-}, 180_000)
+})
 
 test('docs/errors.md has every code, and no other', async () => {
   const codesIn = async (...file: string[]) => {

@@ -169,10 +169,11 @@ const HALVES = { a: entry([2], 0, 8), b: entry([1], 8, 12) }
 
 describe('a wrong file', () => {
   test.each<[string, Buffer, string[]]>([
-    ['empty', Buffer.alloc(0), ['at least 8 bytes', '0 bytes']],
+    ['empty', Buffer.alloc(0), ['at least 8 bytes', 'an empty file']],
     ['half a length', Buffer.alloc(7), ['at least 8 bytes', '7 bytes']],
     ['nothing but zeros', Buffer.alloc(8), ['a JSON object', '""']],
-    ['text', Buffer.from('PNG and more than eight bytes'), ['a header length of', 'Is it a safetensors file?']],
+    ['text', Buffer.from('PNG and more than eight bytes'), ['a safetensors file', 'text that begins with "PNG and more']],
+    ['unknown bytes', Buffer.alloc(20, 0xa7), ['a header length of', 'Is it a safetensors file?']],
     ['the largest length', file('{}', 0, 2n ** 64n - 1n), ['at most 16777216', '18446744073709551615']],
     ['a length above the limit', file('{}', 0, 16_777_217n), ['at most 16777216', '16777217']],
     ['a length beyond the file', file('{}', 0, 3n), ['a header of 3 bytes', '2 bytes. The file is truncated']],
@@ -252,6 +253,13 @@ describe('a wrong file', () => {
     ['a shape', `{"a":{"dtype":"F32","shape":${'['.repeat(100_000)}${']'.repeat(100_000)},"data_offsets":[0,4]}}`],
   ])('nested 100000 levels deep: %s', async (_, header) => {
     await expectError(() => decodeSafetensors(file(header), 'file'), 'ERR_INVALID_FILE')
+  })
+
+  test('more tensors than can be read are not written, either', async () => {
+    const empty = { data: new Float32Array(0), shape: [0] }
+    const tensors = new Map(Array.from({ length: 65_536 }, (_, index) => [`t${index}`, empty]))
+    expect(decodeSafetensors(encodeSafetensors(tensors), 'file').tensors.size).toBe(65_536)
+    await expectError(() => encodeSafetensors(tensors.set('more', empty)), 'ERR_INVALID_ARGUMENT', 'at most 65536 tensors', '65537')
   })
 
   test('more tensors than any network has', async () => {

@@ -11,8 +11,6 @@ import { AFTER_50_UPDATES, formulaWeights, REFERENCE_BATCH, reference } from '..
 import { argmaxPerRow, SMALL, smallDataset, smallImages, useModels } from '../support/sample-models'
 import { useTemporaryFolder } from '../support/temporary-folder'
 
-jest.setTimeout(60_000) // The fixtures use the tutorial's networks, and a busy machine is slow.
-
 const LOGIT_TOLERANCE = 1e-5
 const NORM_TOLERANCE = 1e-4 // Relative.
 const LOSS_TOLERANCE = 1e-4 // Relative.

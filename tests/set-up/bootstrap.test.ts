@@ -332,12 +332,16 @@ describe('the npm scripts', () => {
     expect(stderr).toContain(`Expected Node ${engines.node.replace('>=', '')} or newer, but this is Node 20.18.3.`)
   })
 
-  testOnUnix('leave signals to the training that they start', async () => {
+  testOnUnix.each([
+    ['SIGHUP', 129],
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const)('leave %s to the training that they start', async (name, code) => {
     const args = [...TINY_NETWORK, '--data', writeTinyMnist(path('data')), '--epochs', '1000000', '--run', path('run')]
     const program = startNode([RUN, 'train', ...args])
     await program.line(/^Epoch : 00 /)
-    program.signal('SIGINT')
-    expect(await program.ended).toMatchObject({ code: 130, signal: null })
+    program.signal(name)
+    expect(await program.ended).toMatchObject({ code, signal: null })
     expect(existsSync(path('run', 'model.safetensors'))).toBe(true)
   })
 

@@ -79,3 +79,10 @@ export function lastEvent<Type extends RunEvent['type']>(stdout: string, type: T
   expect(event).toMatchObject({ type })
   return event as Extract<RunEvent, { type: Type }>
 }
+
+/** The event of this type, of which there must be exactly one. */
+export function onlyEvent<Type extends RunEvent['type']>(stdout: string, type: Type): Extract<RunEvent, { type: Type }> {
+  const events = eventsOfType(stdout, type)
+  expect(events).toHaveLength(1)
+  return events[0] as Extract<RunEvent, { type: Type }>
+}

@@ -32,6 +32,26 @@ sys.stdout.flush()
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 `
 
+/** argv: a regular expression, the program. Closes the terminal once its screen matches; exits as a shell does after the program. */
+const HUNG_UP_TERMINAL = `
+import os, pty, re, sys
+_, awaited, *program = sys.argv
+pid, screen = pty.fork()
+if pid == 0:
+    os.execvp(program[0], program)
+shown = b''
+while not re.search(awaited.encode(), shown):
+    shown += os.read(screen, 4096)
+os.close(screen)
+code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+sys.exit(code if code >= 0 else 128 - code)
+`
+
+/** The command that runs a program in a terminal which is closed once its screen matches a regular expression. */
+export function hungUpTerminalCommand(program: readonly string[], awaited: string): [string, ...string[]] {
+  return ['python3', '-c', HUNG_UP_TERMINAL, awaited, ...program]
+}
+
 /** The command that runs a program in a terminal of {@link COLUMNS} columns. Its stdout is what the program showed, stderr included. */
 export function terminalCommand(program: readonly string[], typed: readonly Typed[] = []): [string, ...string[]] {
   return ['python3', '-c', TERMINAL, String(COLUMNS), JSON.stringify(typed), ...program]

@@ -1,6 +1,6 @@
 /** What can interrupt or run beside a training, and the state of the model afterwards. */
 import { getEventListeners } from 'node:events'
-import { type BatchEvent, ImageRNN, type TrainOptions } from '../../lib'
+import { type BatchEvent, type EpochEvent, ImageRNN, type TrainOptions } from '../../lib'
 import { deferred } from '../support/deferred'
 import { expectError } from '../support/expect-error'
 import { smallDataset, smallImages, useModels } from '../support/sample-models'
@@ -127,6 +127,16 @@ describe('an AbortSignal', () => {
     await expect(training).rejects.toMatchObject({ name: 'AbortError' })
     expect(new Set(epochs)).toEqual(new Set([1]))
     await expectUsable(model, ...(name === 'onEpoch' ? [3] : [1, 2, 3]))
+  })
+
+  test('aborted in the last onEpoch comes too late: the training is over', async () => {
+    const controller = new AbortController()
+    const onEpoch = ({ epoch, epochs }: EpochEvent) => {
+      if (epoch === epochs) controller.abort()
+    }
+    const { epochs } = await createModel().train(TWELVE, { ...BATCHES, epochs: 2, signal: controller.signal, onEpoch })
+    expect(epochs).toHaveLength(2)
+    expect(controller.signal.aborted).toBe(true)
   })
 
   test('ends a training whose hook never finishes', async () => {

@@ -12,7 +12,7 @@ import { OPTIONS } from '../../options/options'
 import type { Resolved } from '../../options/specs'
 import { drawColumns } from '../../text/table'
 import { defineCommand, SHARED_OPTIONS } from '../define-command'
-import { type StartEvent, startOf } from '../events'
+import { doneSince, type StartEvent, startOf } from '../events'
 import type { Reporter } from '../reporter'
 import { columnsOf } from '../terminal'
 
@@ -71,6 +71,7 @@ export function exploreCommand(): Command {
 }
 
 async function explore(flags: Resolved<typeof EXPLORE_OPTIONS>, reporter: Reporter, stop: AbortSignal): Promise<void> {
+  const started = performance.now()
   await checkWritable(flags.output)
   const data = await loadMnist(flags.data === undefined ? undefined : { dir: flags.data })
   stop.throwIfAborted()
@@ -78,15 +79,16 @@ async function explore(flags: Resolved<typeof EXPLORE_OPTIONS>, reporter: Report
   const samples = Array.from(randomOrder(seed, 'picture', 0, data.train.length).subarray(0, batchSize))
   const images = samples.map((sample) => imageOf(data.train, sample)) as [GreyPicture, ...GreyPicture[]]
   checkSize(images, columns)
-  const picture = drawGrid(images, columns)
-  await writePng(flags.output, picture)
   const [trainSamples, testSamples] = [data.train.length, data.test.length]
   reporter.step(startOf('explore', { trainSamples, testSamples, options: { batchSize, columns, seed } }), describeStart)
+  const picture = drawGrid(images, columns)
+  await writePng(flags.output, picture)
   const { width, height } = picture
   const allLabels = data.train.labels
   const labels = samples.map((sample) => allLabels[sample] as number)
   reporter.result({ type: 'explore', file: flags.output, width, height, columns, samples, labels, ...measure(data) }, describeExploration)
   if (flags.preview && !flags.json && !flags.quiet && process.stdout.isTTY) showPreview(images)
+  reporter.step(doneSince(started))
 }
 
 /** One image. All data sets here come from files, and those hold bytes. */

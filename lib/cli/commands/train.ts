@@ -11,6 +11,7 @@ import { RUNTIME } from '../../host/runtime'
 import { parameterCount } from '../../model/architecture'
 import type { Evaluation } from '../../model/evaluation'
 import { ImageRNN } from '../../model/image-rnn'
+import { checkSavable } from '../../model/model-file'
 import { pickOptions } from '../../options/checks'
 import { NETWORK_CHOICES, OPTIONS } from '../../options/options'
 import type { Resolved } from '../../options/specs'
@@ -41,7 +42,8 @@ Examples:
   rnn-mnist-train --data fashion/ --output fashion.safetensors
   rnn-mnist-train --json | tail -n 1                  the result for another program
 
-Ctrl-C finishes the running batch and saves the model.`
+Ctrl-C finishes the running batch and saves the model. The same happens when the terminal is closed, or when nothing reads the output
+any more.`
 
 /** `train`: trains a network from the start and measures it on the test set. */
 export function trainCommand(): Command {
@@ -71,13 +73,10 @@ async function train(flags: TrainFlags, reporter: Reporter, stop: AbortSignal): 
   const data = await loadMnist(flags.data === undefined ? undefined : { dir: flags.data })
   if (flags.data !== undefined) await checkTestLabels(flags.data, data)
   stop.throwIfAborted()
+  const network = { ...pickOptions(NETWORK_CHOICES, flags), inputSize: data.train.columns, numClasses: data.train.numClasses }
+  checkSavable(network)
   await waitForLibtorch(flags, stop)
-  const model = new ImageRNN({
-    ...pickOptions(NETWORK_CHOICES, flags),
-    ...pickOptions(OPTIONS.placement, flags),
-    inputSize: data.train.columns,
-    numClasses: data.train.numClasses,
-  })
+  const model = new ImageRNN({ ...network, ...pickOptions(OPTIONS.placement, flags) })
   try {
     const run = await startRun(flags, model, data, reporter)
     const { accuracy, loss } = await trainAndMeasure({ flags, model, data, run, reporter, stop })
@@ -115,11 +114,10 @@ async function checkOutput(output: string, run: string | undefined): Promise<voi
 }
 
 async function startRun(flags: TrainFlags, model: ImageRNN, data: Mnist, reporter: Reporter): Promise<RunFolder> {
-  const run = await RunFolder.create(flags.run)
   const { device, engine } = model
   const threads = await model.threadCount()
   const options = { ...model.options, ...pickOptions(OPTIONS.training, flags) }
-  await run.writeConfig({
+  const config = {
     command: 'train',
     versions: { 'torch-rnn-mnist': PACKAGE_VERSION, libtorch: native().torchVersion, [RUNTIME.name.toLowerCase()]: RUNTIME.version },
     device,
@@ -127,7 +125,8 @@ async function startRun(flags: TrainFlags, model: ImageRNN, data: Mnist, reporte
     threads,
     data: flags.data ?? 'bundled MNIST',
     options,
-  })
+  }
+  const run = await RunFolder.create(config, flags.run)
   const [trainSamples, testSamples] = [data.train.length, data.test.length]
   const parameters = parameterCount(model.options)
   const facts = { device, engine, threads, parameters, trainSamples, testSamples, options, run: run.path }
@@ -194,12 +193,15 @@ async function keepModel({ flags, model, run, reporter, stop }: Training, { epoc
   return error
 }
 
-/** The same error, whose message also says that the model is lost. */
-function withLoss(error: unknown, loss: string): unknown {
-  if (error instanceof CommandFailure) return new CommandFailure(error.code, `${error.message}. ${loss}`, error.exitCode)
-  const code = error instanceof TorchRnnError ? error.code : 'ERR_FILE_SYSTEM'
-  const reason = error instanceof Error ? error.message.replace(/\.?$/, '.') : String(error)
-  return new TorchRnnError(code, `${reason} ${loss}`, { cause: error })
+/** An error of the same kind, whose message also says that the model is lost. */
+function withLoss(error: unknown, loss: string): Error {
+  const reason = error instanceof Error ? error.message : String(error)
+  const message = `${reason.replace(/\.?$/, '.')} ${loss}`
+  if (error instanceof CommandFailure) return new CommandFailure(error.code, message, error.exitCode)
+  if (error instanceof TorchRnnError) {
+    return new TorchRnnError(error.code, message, { cause: error, ...(error.detail === undefined ? {} : { detail: error.detail }) })
+  }
+  return new Error(message, { cause: error })
 }
 
 function describeStart(event: StartEvent): string {
