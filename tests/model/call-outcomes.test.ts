@@ -180,21 +180,29 @@ class Machine {
     switch (name) {
       case 'forward':
         expect((result as Tensor).shape).toEqual([2, SMALL.numClasses])
-        return expect(String((result as Tensor).data) === String(logits.data)).toBe(isUnchanged)
+        expect(String((result as Tensor).data) === String(logits.data)).toBe(isUnchanged)
+        return
       case 'predict':
-        return expect((result as { classes: Uint8Array }).classes).toHaveLength(2)
+        expect((result as { classes: Uint8Array }).classes).toHaveLength(2)
+        return
       case 'evaluate':
-        return expect((result as { samples: number }).samples).toBe(DATA.length)
+        expect((result as { samples: number }).samples).toBe(DATA.length)
+        return
       case 'train':
-        return expect((result as { epochs: unknown[] }).epochs).toHaveLength(EPOCHS)
+        expect((result as { epochs: unknown[] }).epochs).toHaveLength(EPOCHS)
+        return
       case 'stateDict':
-        return expect([...(result as Map<string, Tensor>).keys()]).toEqual([...state.keys()])
+        expect([...(result as Map<string, Tensor>).keys()]).toEqual([...state.keys()])
+        return
       case 'to':
-        return expect(result).toBe(this.#models[index])
+        expect(result).toBe(this.#models[index])
+        return
       case 'threadCount':
-        return expect(result).toBe(1)
+        expect(result).toBe(1)
+        return
       case 'loadStateDict':
-        return expect(result).toBeUndefined()
+        expect(result).toBeUndefined()
+        return
     }
   }
 }
