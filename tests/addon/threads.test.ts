@@ -91,6 +91,14 @@ testWithTaskset('a model takes no more threads by itself than the cores that its
   expect(outcome).toMatchObject({ code: 0, stdout: expect.stringMatching(/^1\n/) })
 })
 
+test('nor more than the quota of its container allows, which Node may know', async () => {
+  const body = `
+    require('node:os').availableParallelism = () => 1
+    console.log(await new ImageRNN({ ...options, threads: 0 }).threadCount(), await new ImageRNN({ ...options, threads: 3 }).threadCount())
+  `
+  expect(await runScript(body)).toMatchObject({ ...WELL_ENDED, stdout: '1 3\n' })
+})
+
 testWithTaskset('the command line warns of more threads than cores', async () => {
   const args = ['--cpu-list', '0', process.execPath, MAIN, 'forward', '--threads', '3', '--device', 'cpu', '--seed', '1']
   const warning = '--threads 3: this program may use 1 core. More threads than cores make it slower.'
