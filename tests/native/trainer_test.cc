@@ -266,8 +266,9 @@ TEST(RangeThatTheDataDoesNotHaveIsRefused) {
   Training training(model);
   const auto data = sample::Data(10);  // Four batches of three.
   const Epoch epoch{.batch_size = 3};
-  for (const auto& [first, last] : {std::pair<int64_t, int64_t>{0, 5}, {4, 5}, {-1, 1}}) {
-    REQUIRE_THROWS(kInvalidArgument, training.trainer().Run(data, sample::Batches(*data, epoch, first, last), sample::NoStop(), {}));
+  for (const auto& range : {std::pair<int64_t, int64_t>{0, 5}, {4, 5}, {-1, 1}}) {  // Clang 14 cannot capture structured bindings.
+    REQUIRE_THROWS(kInvalidArgument,
+                   training.trainer().Run(data, sample::Batches(*data, epoch, range.first, range.second), sample::NoStop(), {}));
   }
   CheckUntouched(model);
 }
