@@ -17,8 +17,11 @@ export type { BatchEvent, EpochEvent } from './training/events'
 export type { History, TrainOptions } from './training/train-options'
 
 declare global {
-  /** From @types/node or TypeScript's lib "dom", with which this is merged. Here for projects that have neither. */
+  // From @types/node or TypeScript's lib "dom", with which these are merged. Here for projects that have neither.
   interface AbortSignal {
     readonly aborted: boolean
+  }
+  interface URL {
+    href: string
   }
 }

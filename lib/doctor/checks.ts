@@ -97,8 +97,7 @@ async function* checkComputing({ libraries, addonFolder, isNamed, stop }: Comput
   const cache = new TrialCache(libraries, addonFolder)
   const trial = await runWaiting(runTrial({ libraries, trains: true }), stop)
   if (isNamed) rememberTrial(cache, trial) // The driver may have been repaired since an earlier trial.
-  if (trial === undefined)
-    yield warning('self-test', 'this process may not start another one, so nothing was tried', processAdvice())
+  if (trial === undefined) yield warning('self-test', 'this process may not start another one, so nothing was tried', processAdvice())
   else if (trial.failure !== undefined) yield describeFailed(trial.failure)
   else yield* describeWorking(trial)
 }

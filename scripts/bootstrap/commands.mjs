@@ -155,7 +155,7 @@ function ctest({ folder }, args = []) {
 /** Runs all of them, even after a failure, so that one run shows everything that is wrong. */
 async function runAll(runs) {
   const failed = []
-  for (const [title, { command, args, env }] of runs) {
+  for (const [title, run] of runs) {
     const started = performance.now()
     const code = await runInForeground(run)
     if (runs.length > 1)
@@ -181,7 +181,8 @@ function runInForeground({ command, args, env }) {
     child.on('error', reject)
     child.on('close', (code, signal) => {
       for (const name of signals) process.removeListener(name, passOn)
-      resolve(code ?? 128 + constants.signals[signal])
+      // Without a code, there is a signal.
+      resolve(code ?? 128 + constants.signals[/** @type {NodeJS.Signals} */ (signal)])
     })
   })
 }

@@ -74,7 +74,7 @@ function showCounter(detail) {
 /**
  * Runs cmake-js, which configures with the Node-API headers and builds.
  *
- * @param {import('../set-up.mjs').Work} work
+ * @param {import('../set-up.mjs').StepWork} work
  * @param {string} folder - For what is built.
  * @param {string[]} options - Of CMake, without -D.
  * @param {string[]} target - Of cmake-js: what to build, if not everything.
