@@ -55,7 +55,7 @@ Environment::Environment(Napi::Env env) : env_(env), dispatcher_(std::make_share
 
 void Environment::Teardown(Environment* self) {
   self->dispatcher_->Close();  // First, so that tasks the jobs still post are dropped instead of run.
-  for (const std::shared_ptr<JobQueue>& queue : self->queues_) queue->Close(StopReason::kEnding);
+  for (const std::shared_ptr<JobQueue>& queue : self->queues_) queue->Close(StopReason::kEnd);
   for (const std::shared_ptr<JobQueue>& queue : self->queues_) queue->Join();
   self->queues_.clear();
 }

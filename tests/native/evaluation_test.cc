@@ -86,7 +86,7 @@ TEST(StopEndsEvaluationAndInference) {
   const auto stop = sample::NoStop();
   int batches = 0;
   model.hooks().Set(HookedModule::kModel, [&](const ForwardEvent&) {
-    if (++batches == 2) stop->Request(StopReason::kAborted);
+    if (++batches == 2) stop->Request(StopReason::kAbort);
   });
   REQUIRE_THROWS(kAborted, sample::Evaluate(model, sample::Data(kCount), /*batch_size=*/3, stop));
   REQUIRE_EQ(batches, 2);  // Of four: it ends after the running batch.
@@ -94,7 +94,7 @@ TEST(StopEndsEvaluationAndInference) {
   REQUIRE_THROWS(kAborted, sample::Infer(model, sample::Images(2), stop));
   REQUIRE(model.is_training());
   const auto disposed = sample::NoStop();
-  disposed->Request(StopReason::kDisposed);
+  disposed->Request(StopReason::kDispose);
   REQUIRE_THROWS(kDisposed, sample::Infer(model, sample::Images(2), disposed));
 }
 
@@ -104,7 +104,7 @@ TEST(InferenceLooksForAStopBeforeEveryBatchOfTheSizeAskedFor) {
   std::vector<int64_t> sizes;
   model.hooks().Set(HookedModule::kModel, [&](const ForwardEvent& event) {
     sizes.push_back(event.inputs[0].size(0));
-    if (sizes.size() == 2) stop->Request(StopReason::kAborted);
+    if (sizes.size() == 2) stop->Request(StopReason::kAbort);
   });
   REQUIRE_THROWS(kAborted, sample::Infer(model, sample::Images(kCount), stop, /*batch_size=*/4));
   REQUIRE_EQ(sizes, (std::vector<int64_t>{4, 4}));
@@ -116,7 +116,7 @@ class RecordingEngine : public TorchEngine {
   explicit RecordingEngine(ImageRnn& model) : TorchEngine(model) {}
   torch::Tensor Logits(const torch::Tensor& images, const std::shared_ptr<StopSignal>& stop) override {
     sizes.push_back(images.size(0));
-    if (sizes.size() == stop_at) stop->Request(StopReason::kAborted);
+    if (sizes.size() == stop_at) stop->Request(StopReason::kAbort);
     return TorchEngine::Logits(images, stop);
   }
 
@@ -159,8 +159,8 @@ TEST(AStopSaysWhatStoppedTheWork) {
   const auto predict = [&](const auto& stop) { Predict(model, engine, sample::Images(2), 0, stop); };
   const auto evaluate = [&](const auto& stop) { Evaluate(model, engine, *data, 0, stop); };
   for (const auto& [code, reason, part] :
-       {std::tuple{kAborted, StopReason::kAborted, "aborted"}, std::tuple{kDisposed, StopReason::kDisposed, "The model was disposed"},
-        std::tuple{kDisposed, StopReason::kEnding, "The program is ending"}}) {
+       {std::tuple{kAborted, StopReason::kAbort, "aborted"}, std::tuple{kDisposed, StopReason::kDispose, "The model was disposed"},
+        std::tuple{kDisposed, StopReason::kEnd, "The program is ending"}}) {
     REQUIRE(message(code, reason, infer).find(part) != std::string::npos);
     REQUIRE(message(code, reason, predict).find(part) != std::string::npos);
     REQUIRE(message(code, reason, evaluate).find(part) != std::string::npos);

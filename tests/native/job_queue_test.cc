@@ -113,9 +113,9 @@ TEST(CloseStopsTheRunningJobAndDropsTheWaitingOnes) {
   REQUIRE(ended);
   REQUIRE(!waiting_ran);
   StopReason told = StopReason::kNone;
-  queue.Close(StopReason::kEnding);  // The first reason counts, also for jobs that come later.
+  queue.Close(StopReason::kEnd);  // The first reason counts, also for jobs that come later.
   queue.Push(ReasonJob(told));
-  REQUIRE(told == StopReason::kDisposed);
+  REQUIRE(told == StopReason::kDispose);
 }
 
 TEST(CloseBetweenJobsLeavesNothingRunning) {
@@ -222,7 +222,7 @@ TEST(StopEndsTheRunningJobWithThisNumberAndNoOther) {
   REQUIRE(!signal->Requested());
   queue.Stop(7);
   Drain(queue);
-  REQUIRE(reason == StopReason::kAborted);
+  REQUIRE(reason == StopReason::kAbort);
   REQUIRE(next_ran);
   queue.Stop(7);  // Its turn is over.
 }
@@ -236,7 +236,7 @@ TEST(StopDropsAWaitingJobAtOnce) {
   std::promise<void> last;
   PushJob(queue, 3, [&](TestJob&) { last.set_value(); });
   queue.Stop(2);
-  REQUIRE(dropped == std::vector<StopReason>{StopReason::kAborted});  // While the first job still runs.
+  REQUIRE(dropped == std::vector<StopReason>{StopReason::kAbort});  // While the first job still runs.
   queue.Stop(1);
   last.get_future().wait();
   REQUIRE(!ran);
@@ -260,7 +260,7 @@ TEST(IdleHookRunsOnceAfterTheLastJob) {
 TEST(StoppingOneJobDoesNotStopTheNext) {
   JobQueue queue(ThreadHooks{});
   bool next_stopped = true;
-  PushJob(queue, [](TestJob& job) { job.stop()->Request(StopReason::kAborted); });
+  PushJob(queue, [](TestJob& job) { job.stop()->Request(StopReason::kAbort); });
   PushJob(queue, [&](TestJob& job) { next_stopped = job.stop()->Requested(); });
   Drain(queue);
   REQUIRE(!next_stopped);
@@ -320,8 +320,8 @@ TEST(StopAllClosesAndJoinsEveryQueue) {
   queues.back()->Push(ReasonJob(told_running));
   queues.back()->Push(ReasonJob(told_waiting));
   JobQueue::StopAll();
-  REQUIRE(told_running == StopReason::kEnding);  // Whether it ran or waited still.
-  REQUIRE(told_waiting == StopReason::kEnding);
+  REQUIRE(told_running == StopReason::kEnd);  // Whether it ran or waited still.
+  REQUIRE(told_waiting == StopReason::kEnd);
   REQUIRE_EQ(ended.load(), 3);
   bool dropped = false;
   PushJob(unused, [](TestJob&) {}, [&] { dropped = true; });

@@ -14,8 +14,8 @@ namespace {
 TEST(StopIsNotRequestedAtFirstAndStaysRequested) {
   StopSignal stop;
   REQUIRE(!stop.Requested());
-  stop.Request(StopReason::kAborted);
-  stop.Request(StopReason::kAborted);
+  stop.Request(StopReason::kAbort);
+  stop.Request(StopReason::kAbort);
   REQUIRE(stop.Requested());
 }
 
@@ -26,7 +26,7 @@ TEST(WaitForReturnsAtOnceWhenTheConditionHolds) {
 
 TEST(WaitForTellsAStopFromTheCondition) {
   StopSignal stop;
-  stop.Request(StopReason::kAborted);
+  stop.Request(StopReason::kAbort);
   REQUIRE(!stop.WaitFor([] { return false; }));
   REQUIRE(stop.WaitFor([] { return true; }));  // The condition holds: the stop does not hide it.
 }
@@ -65,7 +65,7 @@ TEST(RequestWakesEveryWaiter) {
     });
   }
   all_wait.wait();
-  stop.Request(StopReason::kAborted);
+  stop.Request(StopReason::kAbort);
   for (std::thread& waiter : waiters) waiter.join();
   REQUIRE_EQ(woken.load(), kWaiters);
 }

@@ -153,7 +153,7 @@ TEST(StopEndsTheEpochAfterTheRunningBatch) {
   ImageRnn stopped(sample::Options());
   const auto stop = sample::NoStop();
   const auto stop_at_two = [&](const TrainProgress& progress) {
-    if (progress.batch == 2) stop->Request(StopReason::kAborted);
+    if (progress.batch == 2) stop->Request(StopReason::kAbort);
   };
   const RangeResult result = Training(stopped).RunEpoch(sample::Data(10), Epoch{.batch_size = kBatch}, stop_at_two, stop);
   REQUIRE(!result.completed);
@@ -170,14 +170,14 @@ TEST(StopEndsTheEpochAfterTheRunningBatch) {
 TEST(StopDuringTheLastBatchStillCompletesTheEpoch) {
   ImageRnn model(sample::Options());
   const auto stop = sample::NoStop();
-  const auto request = [&](const TrainProgress&) { stop->Request(StopReason::kAborted); };
+  const auto request = [&](const TrainProgress&) { stop->Request(StopReason::kAbort); };
   REQUIRE(Training(model).RunEpoch(sample::Data(4), Epoch{.batch_size = 4}, request, stop).completed);
 }
 
 TEST(StopBeforeTheFirstBatchChangesNothing) {
   ImageRnn model(sample::Options());
   const auto stop = sample::NoStop();
-  stop->Request(StopReason::kAborted);
+  stop->Request(StopReason::kAbort);
   int reports = 0;
   const auto count = [&](const TrainProgress&) { ++reports; };
   const RangeResult result = Training(model).RunEpoch(sample::Data(4), Epoch{.batch_size = 4}, count, stop);

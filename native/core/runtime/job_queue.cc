@@ -70,8 +70,8 @@ void JobQueue::Stop(uint64_t id) {
     dropped.assign(std::make_move_iterator(first), std::make_move_iterator(waiting_.end()));
     waiting_.erase(first, waiting_.end());
   }
-  if (running) running->Request(StopReason::kAborted);
-  for (const std::unique_ptr<Job>& job : dropped) job->Drop(StopReason::kAborted);
+  if (running) running->Request(StopReason::kAbort);
+  for (const std::unique_ptr<Job>& job : dropped) job->Drop(StopReason::kAbort);
 }
 
 void JobQueue::Close(StopReason reason) {
@@ -114,7 +114,7 @@ void JobQueue::Join() {
 void JobQueue::StopAll() {
   // The registry stays locked, so that no queue is destroyed meanwhile; the jobs themselves never create or destroy queues.
   std::lock_guard lock(AllQueues().mutex);
-  for (JobQueue* queue : AllQueues().queues) queue->Close(StopReason::kEnding);
+  for (JobQueue* queue : AllQueues().queues) queue->Close(StopReason::kEnd);
   for (JobQueue* queue : AllQueues().queues) queue->Join();
 }
 

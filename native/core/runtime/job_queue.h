@@ -56,7 +56,7 @@ class JobQueue {
   void Stop(uint64_t id);
   // Returns at once. Drops the waiting jobs, asks the running one to stop, then runs `on_end` and ends the thread. `reason` is what all of
   // them, and later ones, are told. Only the first call counts.
-  void Close(StopReason reason = StopReason::kDisposed);
+  void Close(StopReason reason = StopReason::kDispose);
   // Calls `callback` once `on_end` has run, on the queue's thread; at once when the thread has ended or never started. Call Close first.
   void WhenEnded(std::function<void()> callback);
   // Waits until the thread has ended; call Close first. May be called from several threads.

@@ -10,10 +10,10 @@
 namespace torch_rnn_mnist {
 
 enum class StopReason {
-  kNone,      // No stop was requested.
-  kAborted,   // The caller no longer wants a result.
-  kDisposed,  // The model is being freed.
-  kEnding,    // The process, or the environment that the model belongs to, is ending.
+  kNone,     // No stop was requested.
+  kAbort,    // The caller no longer wants a result.
+  kDispose,  // The model is being freed.
+  kEnd,      // The process, or the environment that the model belongs to, is ending.
 };
 
 // Asks running work to stop. Long work polls Requested() between batches; waits use WaitFor, which a request ends.
@@ -59,11 +59,11 @@ class StopSignal {
 // The error of a call that was stopped.
 inline Error StoppedError(StopReason reason) {
   switch (reason) {
-    case StopReason::kAborted:
+    case StopReason::kAbort:
       return Error(kAborted, "The call was aborted.");
-    case StopReason::kDisposed:
+    case StopReason::kDispose:
       return Error(kDisposed, "The model was disposed before this call had ended.");
-    case StopReason::kEnding:
+    case StopReason::kEnd:
       return Error(kDisposed, "The program is ending, which stopped this call.");
     case StopReason::kNone:
       break;

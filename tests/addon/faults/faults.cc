@@ -90,7 +90,7 @@ Napi::Value InReport(const Napi::CallbackInfo& info) {
     if (stops) {
       const auto later = callback->Call([](Napi::Env env) -> Napi::Value { return env.Null(); }, stop);
       later->Wait();  // Events come in their order, so the report was settled before.
-      stop->Request(StopReason::kAborted);
+      stop->Request(StopReason::kAbort);
     }
     reporter.Finish();
   });
