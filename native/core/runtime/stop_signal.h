@@ -9,11 +9,19 @@
 
 namespace torch_rnn_mnist {
 
+// GCC warns that the enumerators shadow the constants in error.h. They do not: they are only known with "StopReason::" before them.
+#ifdef __GNUC__
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wshadow"
+#endif
 enum class StopReason {
   kNone,      // No stop was requested.
   kAborted,   // The caller no longer wants a result.
   kDisposed,  // The model is being freed.
 };
+#ifdef __GNUC__
+#pragma GCC diagnostic pop
+#endif
 
 // Asks running work to stop. Long work polls Requested() between batches; waits use WaitFor, which a request ends.
 // Thread-safe. (Apple's standard library does not have std::stop_token yet.)
