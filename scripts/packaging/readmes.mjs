@@ -21,7 +21,7 @@ export function mainReadme(readme, addons) {
   if (!PLATFORMS.test(readme))
     throw new Error('Expected the comments "platforms" and "end of platforms" in README.md, but they are not there.')
   const lines = addons.map(({ os, cpu, torchRnnMnist }) => `- ${NAMES[os[0]]} on ${NAMES[cpu[0]]}${needs(os[0], ' with ', torchRnnMnist)}`)
-  return readme.replace(PLATFORMS, () => `This version has them for:\n\n${lines.sort().join('\n')}\n`)
+  return readme.replace(PLATFORMS, () => `This version has them for:\n\n${lines.sort().join('\n')}`)
 }
 
 /** @param {import('./manifests.mjs').AddonManifest} manifest */

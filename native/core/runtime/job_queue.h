@@ -35,9 +35,9 @@ class Job {
 
 // What a queue's thread does besides its jobs. Empty functions do nothing.
 struct ThreadHooks {
-  std::function<void()> on_start;  // Before the first job.
-  std::function<void()> on_idle;   // A moment after the last job, if no other has come.
-  std::function<void()> on_end;    // After the last job, only if the thread was started.
+  std::function<void()> on_start = {};  // Before the first job.
+  std::function<void()> on_idle = {};   // A moment after the last job, if no other has come.
+  std::function<void()> on_end = {};    // After the last job, only if the thread was started.
 };
 
 // A thread of its own that runs jobs first in, first out. The thread starts with the first job, so an unused queue costs nothing.

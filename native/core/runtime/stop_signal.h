@@ -9,12 +9,20 @@
 
 namespace torch_rnn_mnist {
 
+// GCC warns that the enumerators shadow the constants in error.h. They do not: they are only known with "StopReason::" before them.
+#ifdef __GNUC__
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wshadow"
+#endif
 enum class StopReason {
   kNone,     // No stop was requested.
   kAbort,    // The caller no longer wants a result.
   kDispose,  // The model is being freed.
   kEnd,      // The process, or the environment that the model belongs to, is ending.
 };
+#ifdef __GNUC__
+#pragma GCC diagnostic pop
+#endif
 
 // Asks running work to stop. Long work polls Requested() between batches; waits use WaitFor, which a request ends.
 // Thread-safe. (Apple's standard library does not have std::stop_token yet.)
