@@ -32,7 +32,7 @@ export interface ModelOptions extends PlacementOptions {
   hiddenSize?: number | undefined
   /** Recurrent layers on top of each other (L). Default 3. */
   numLayers?: number | undefined
-  /** Classes to tell apart (C). Default 10. */
+  /** Classes to tell apart (C), 1 to 256: a label is one byte. Default 10. */
   numClasses?: number | undefined
   /** Activation of the recurrent layers. Default `'tanh'`. */
   nonlinearity?: 'tanh' | 'relu' | undefined

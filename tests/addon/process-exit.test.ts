@@ -68,10 +68,19 @@ describe('a process ends by itself', () => {
 
   test('when its models were garbage-collected', async () => {
     const body = `
-      for (let seed = 0; seed < 20; seed += 1) await new ImageRNN({ ...options, seed }).forward(dataset().images(0, 2))
-      gc()
-      await new Promise((resolve) => setImmediate(resolve))
-      gc()
+      const models = []
+      const use = async (seed) => {
+        const model = new ImageRNN({ ...options, seed })
+        models.push(new WeakRef(model))
+        await model.forward(dataset().images(0, 2))
+      }
+      for (let seed = 0; seed < 20; seed += 1) await use(seed)
+      const turn = () => new Promise((resolve) => setImmediate(resolve))
+      do {
+        await turn() // What a WeakRef gives is kept until the end of the turn.
+        gc()
+        await turn()
+      } while (models.some((model) => model.deref() !== undefined))
     `
     expect(await runScript(body, {}, ['--expose-gc'])).toMatchObject(WELL_ENDED)
   })
@@ -145,6 +154,27 @@ describe('a worker thread', () => {
       await new ImageRNN(options).forward(dataset().images(0, 1)) // The worker's end took nothing away.
     `
     expect(await runScript(body)).toMatchObject({ ...WELL_ENDED, stdout: expect.stringContaining('true 3') })
+  })
+
+  test('whose models the end of the process stops is told so', async () => {
+    const body = `
+      new ImageRNN(options) // Now this thread stops all models when it ends.
+      ${startWorker(`
+        const { training } = await startTraining(new ImageRNN(options))
+        const told = new Int32Array(new SharedArrayBuffer(4))
+        require('node:worker_threads').parentPort.postMessage(told)
+        const { code, message } = await training.catch((error) => error)
+        require('node:fs').writeSync(1, code + ': ' + message)
+        Atomics.store(told, 0, 1)
+        Atomics.notify(told, 0)
+      `)}
+      const [told] = await once(worker, 'message')
+      // Comes after the listener of the package, and lets the worker write.
+      process.on('exit', () => Atomics.wait(told, 0, 0))
+      process.exit(0)
+    `
+    const { code, stdout } = await runScript(body)
+    expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringMatching(/^ERR_DISPOSED: The program is ending/) })
   })
 
   test('is one of several that load and train at once, with the same numbers', async () => {
