@@ -10,7 +10,7 @@ import { ADDON_FILES } from './find-addon'
 import { BUILD_RECORD, type BuildRecord, findPyTorch, REQUIRED_TORCH_VERSION } from './find-libtorch'
 import { FRESH_BUILD, isClone, resolvePackage } from './packages'
 import { PYTHON } from './platform'
-import { type ProgramEnd, type ProgramSteps, runWaiting } from './run-program'
+import { type ProgramEnd, type ProgramSteps, runWaiting, throwIfRefused } from './run-program'
 import { runTrial } from './trial'
 
 /** The npm packages that a build needs, besides CMake and a compiler. They are no dependencies: a prebuilt addon needs neither. */
@@ -101,6 +101,7 @@ async function requireTools(packageRoot: string, signal: AbortSignal): Promise<R
 
 async function hasCmake(signal: AbortSignal): Promise<boolean> {
   const end = await runWaiting(runCmake(), signal)
+  throwIfRefused(end)
   return end.kind === 'ended' && end.code === 0
 }
 

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { buildFolder, isClone, readJsonObject, readManifest, resolvePackage, type TriedPlace } from './packages'
 import { LIBRARY_NAMES, PLATFORM, PYTHON } from './platform'
-import type { ProgramSteps } from './run-program'
+import { type ProgramSteps, throwIfRefused } from './run-program'
 
 /** The version of libtorch that the addon is built for. The C++ ABI of another version differs. */
 export const REQUIRED_TORCH_VERSION = '2.15.0'
@@ -101,10 +101,15 @@ const FIND_TORCH = "import importlib.util as u; s = u.find_spec('torch'); print(
 /** More than Python needs to start, even from a slow network disk. */
 const PYTHON_LIMIT_MS = 30_000
 
-/** The libtorch in the PyTorch that Python finds. `rnn-mnist-train build` uses it too: PyTorch brings the headers. */
+/**
+ * The libtorch in the PyTorch that Python finds. `rnn-mnist-train build` uses it too: PyTorch brings the headers.
+ *
+ * @throws What describeRefusal tells.
+ */
 export function* findPyTorch(): ProgramSteps<LibtorchPlace> {
   const description = `the PyTorch of ${PYTHON} (LIBTORCH_USE_PYTORCH=1)`
   const end = yield { command: PYTHON, args: ['-c', FIND_TORCH], limitMs: PYTHON_LIMIT_MS }
+  throwIfRefused(end)
   if (end.kind === 'not started') return { description, problem: `${PYTHON} could not be asked: ${end.problem}` }
   if (end.kind === 'overdue')
     return { description, problem: `${PYTHON} was asked where torch is, but gave no answer within ${end.limitMs / 1000} s` }

@@ -17,7 +17,7 @@ export interface Program {
 
 /** How a program ended. */
 export type ProgramEnd =
-  | { readonly kind: 'not started'; readonly problem: string }
+  | { readonly kind: 'not started'; readonly problem: string; readonly error?: unknown }
   | { readonly kind: 'overdue'; readonly limitMs: number }
   /** `code` is null when a signal ended it. */
   | ({ readonly kind: 'ended'; readonly code: number | null; readonly signal: NodeJS.Signals | null } & Output)
@@ -51,6 +51,11 @@ export async function runWaiting<Result>(steps: ProgramSteps<Result>, signal?: A
     step = steps.next(end)
   }
   return step.value
+}
+
+/** Throws the error of a program that this process has no permission to start; see describeRefusal. */
+export function throwIfRefused(end: ProgramEnd): void {
+  if (end.kind === 'not started' && describeRefusal(end.error) !== undefined) throw end.error
 }
 
 // Both also catch what is thrown where this process has no permission to start others.
@@ -111,6 +116,5 @@ function settingsOf(env: NodeJS.ProcessEnv = process.env): SpawnOptions {
 }
 
 function notStarted(error: unknown): ProgramEnd {
-  const refusal = describeRefusal(error)
-  return { kind: 'not started', problem: refusal === undefined ? (error as Error).message : `${refusal.problem}. ${refusal.advice}` }
+  return { kind: 'not started', problem: (error as Error).message, error }
 }

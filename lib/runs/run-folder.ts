@@ -147,15 +147,22 @@ async function writeConfig(folder: string, config: Readonly<Record<string, unkno
 
 /** Makes a folder and those above it. Node 20's mkdir with `recursive` never returns in a place that takes no folders, such as /proc. */
 async function makeFolder(path: string): Promise<void> {
+  const parent = dirname(resolve(path))
+  try {
+    await makeUnlessThere(path)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    if (!(await exists(parent))) await makeFolder(parent)
+    await makeUnlessThere(path) // Also when the parent is there: another process may have made it meanwhile.
+  }
+}
+
+async function makeUnlessThere(path: string): Promise<void> {
   try {
     await mkdir(path)
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    const parent = dirname(resolve(path))
-    if (code === 'EEXIST' && (await stat(path)).isDirectory()) return
-    if (code !== 'ENOENT' || (await exists(parent))) throw error
-    await makeFolder(parent)
-    await makeFolder(path) // Another process may have made it meanwhile.
+    const isThere = (error as NodeJS.ErrnoException).code === 'EEXIST' && (await stat(path)).isDirectory()
+    if (!isThere) throw error
   }
 }
 

@@ -29,7 +29,10 @@ const NATIVE = `${COLLECT}
     const storage = new ImageStorage({ data: images, shape: [6, 4, 5] }, { data: labels, shape: [6] })
     return new Dataset(storage, { first: 0, count: 6 })
   }
-  const newModel = () => new ImageRnn({ ...options, nonlinearity: 'tanh', recurrentInit: 'identity', seed: 1 }, allocateResult)
+  const newModel = () => {
+    const others = { nonlinearity: 'tanh', recurrentInit: 'identity', precision: 'float32', seed: 1, cores: 1, cudaDevices: 0 }
+    return new ImageRnn({ ...options, ...others }, allocateResult)
+  }
 `
 
 async function run(body: string): Promise<string> {

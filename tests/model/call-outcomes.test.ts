@@ -116,6 +116,8 @@ class Machine {
     expect()
     act()
     if (run?.isOver !== true) return
+    // While the hook still hangs.
+    for (const [{ outcome }, real] of this.#real) if (outcome !== undefined) await real.outcome
     this.#gates.get(run)?.release()
     // The end of the hook is noted some promises later.
     await new Promise((resolve) => setImmediate(resolve))
