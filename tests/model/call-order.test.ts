@@ -3,10 +3,10 @@
  * state of its model allows. Programs are generated; a failing one is shrunk to its shortest form. Where the order is fixed,
  * call-outcomes.test.ts knows the outcome exactly.
  */
-import { setTimeout as delay } from 'node:timers/promises'
 import fc from 'fast-check'
 import { type HookHandle, ImageRNN, type ModuleName, type Tensor, TorchRnnError, type TrainOptions } from '../../lib'
 import { smallDataset, smallImages, smallOptions } from '../support/sample-models'
+import { withoutHanging } from '../support/without-hanging'
 
 const MODELS = 2
 const DATA = smallDataset(12)
@@ -18,8 +18,6 @@ beforeAll(async () => {
   state = await model.stateDict()
   model.dispose()
 })
-/** A program takes some milliseconds, unless it hangs. */
-const HANG_MS = 20_000
 
 /** What was known when a call was made. */
 interface Circumstances {
@@ -194,19 +192,6 @@ function expectAllowed({ target, method, wasDisposed, wasTraining, isInside }: C
   const outcome = error?.code
   if (!allowed.includes(outcome))
     throw new Error(`${method} ended with ${outcome}, but only ${allowed.join(' or ')} is right.`, { cause: error })
-}
-
-async function withoutHanging(work: Promise<void>): Promise<void> {
-  const timer = new AbortController()
-  const hang = delay(HANG_MS, undefined, { signal: timer.signal }).then(() => {
-    throw new Error(`Not all calls had settled after ${HANG_MS} ms: they wait for each other.`)
-  })
-  try {
-    await Promise.race([work, hang])
-  } finally {
-    timer.abort()
-    await hang.catch(() => {}) // That it was aborted.
-  }
 }
 
 test('every program ends, and the models still work', async () => {

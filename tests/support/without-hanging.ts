@@ -1,0 +1,18 @@
+import { setTimeout as delay } from 'node:timers/promises'
+
+/** The work of a test takes some milliseconds, unless it hangs. */
+const HANG_MS = 20_000
+
+/** Waits for work that fails the test when it does not end. */
+export async function withoutHanging(work: Promise<void>): Promise<void> {
+  const timer = new AbortController()
+  const hang = delay(HANG_MS, undefined, { signal: timer.signal }).then(() => {
+    throw new Error(`Not all calls had settled after ${HANG_MS} ms: they wait for each other.`)
+  })
+  try {
+    await Promise.race([work, hang])
+  } finally {
+    timer.abort()
+    await hang.catch(() => {}) // That it was aborted.
+  }
+}
