@@ -1,14 +1,19 @@
-/** Runs the program as a user to whom permissions apply. */
+/** Runs programs as a user to whom permissions apply. */
 import { spawnSync } from 'node:child_process'
-import { MAIN } from './command-line'
 import { testWhere } from './needs'
-import { NOBODY } from './temporary-folder'
+import type { ProgramSettings } from './run-program'
 
-/** Root is never denied a permission. */
-export const ORDINARY_USER = process.geteuid?.() === 0 ? { uid: NOBODY } : {}
+/**
+ * Root is never denied a permission. In a user namespace of Linux in which nobody is root, the same user has to obey them, and still owns
+ * this clone and Node, which other users may not be allowed to read.
+ */
+const LAUNCHER = process.geteuid?.() === 0 ? ['unshare', '--user'] : []
 
-export const testAsOrdinaryUser = testWhere(isUser(), 'a user "nobody" who can read this clone')
+export const ORDINARY_USER: ProgramSettings = { launcher: LAUNCHER }
 
-function isUser(): boolean {
-  return process.platform !== 'win32' && spawnSync(process.execPath, [MAIN, '--version'], ORDINARY_USER).status === 0
+export const testAsOrdinaryUser = testWhere(canBeOrdinary(), 'an ordinary user, or user namespaces')
+
+function canBeOrdinary(): boolean {
+  const [command = '', ...args] = [...LAUNCHER, process.execPath, '--version']
+  return process.platform !== 'win32' && spawnSync(command, args).status === 0
 }

@@ -17,8 +17,8 @@ export interface ProgramSettings {
   cwd?: string
   /** In addition to the present variables; undefined removes one. */
   env?: Readonly<Record<string, string | undefined>>
-  /** The user who runs it. */
-  uid?: number
+  /** A program, with its arguments, that becomes the one to run. */
+  launcher?: readonly string[]
   /** After this time the program is killed, and the code that waits for it fails. */
   limitMs?: number
 }
@@ -58,9 +58,10 @@ export class RunningProgram {
   #stderr = ''
   #isOverdue = false
 
-  constructor(command: string, args: readonly string[], { cwd, env, uid, limitMs = LIMIT_MS }: ProgramSettings) {
+  constructor(command: string, args: readonly string[], { cwd, env, launcher = [], limitMs = LIMIT_MS }: ProgramSettings) {
     this.#name = [command, ...args].join(' ')
-    this.#child = spawn(command, args, { cwd, env: { ...process.env, ...env }, uid, stdio: ['ignore', 'pipe', 'pipe'] })
+    const [program = '', ...rest] = [...launcher, command, ...args]
+    this.#child = spawn(program, rest, { cwd, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
     this.#child.stdout.setEncoding('utf8').on('data', (text: string) => {
       this.#stdout += text
     })
