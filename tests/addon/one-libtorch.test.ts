@@ -3,7 +3,7 @@
  * opened it, and what does not fit it is refused.
  */
 import { execFileSync } from 'node:child_process'
-import { cpSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, readdirSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { REQUIRED_TORCH_VERSION } from '../../lib/addon/find-libtorch'
 import { PACKAGE, runScript, WELL_ENDED } from '../support/child-script'
@@ -39,7 +39,7 @@ function installCopy(name: string): { main: string; libraries: string } {
 
 /** Replaces libtorch's libraries of a copy by deadly ones. */
 function makeDeadly(libraries: string): void {
-  rmSync(libraries) // A link.
+  unlinkSync(libraries)
   mkdirSync(libraries)
   compile(join(libraries, CPU), DEADLY)
   for (const file of readdirSync(LIBRARIES).filter((name) => name !== CPU)) symlinkSync(join(libraries, CPU), join(libraries, file))
@@ -86,7 +86,7 @@ onLinux('two copies of the package in one process', () => {
     const files = [LIBRARIES, path('copied')]
     cpSync(LIBRARIES, path('copied'), { recursive: true })
     copies.forEach(({ libraries }, index) => {
-      rmSync(libraries)
+      unlinkSync(libraries)
       symlinkSync(files[index] as string, libraries)
     })
     const body = `${USE}
