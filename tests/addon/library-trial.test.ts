@@ -6,12 +6,11 @@ import { runScript, WELL_ENDED } from '../support/child-script'
 import { LIBRARIES } from '../support/libtorch'
 import { expectLoads, loadFailure } from '../support/load-failure'
 import { dieBy, makeNamedLibtorch } from '../support/named-libtorch'
-import { describeWhere } from '../support/needs'
+import { describeOnLinux } from '../support/needs'
 import { REPOSITORY, runNode } from '../support/run-program'
 import { useTemporaryFolder } from '../support/temporary-folder'
 
 const path = useTemporaryFolder()
-const onLinux = describeWhere(process.platform === 'linux', 'Linux')
 
 /** Every test has its own folder for remembered trials. */
 const env = (more: Readonly<Record<string, string>> = {}) => ({
@@ -35,7 +34,7 @@ const DEVICES = `
   try { new ImageRNN({ ...options, device: 'cuda' }) } catch (error) { console.log(error.message) }
 `
 
-onLinux('a trial', () => {
+describeOnLinux('a trial', () => {
   test('that crashes leaves the program alive, and the error says how it crashed', async () => {
     makeLibtorch({ 'libtorch_cpu.so': 'SIGILL' })
     const message = await loadFailure({ ...env(), NODE_DEBUG: undefined })

@@ -13,6 +13,9 @@ export function describeWhere(isThere: boolean, need: string): jest.Describe {
   return isThere ? describe : (skipped(describe.skip, need) as jest.Describe)
 }
 
+export const testOnLinux = testWhere(process.platform === 'linux', 'Linux')
+export const describeOnLinux = describeWhere(process.platform === 'linux', 'Linux')
+
 /** `test` on every system but Windows. @param need - What Windows lacks. */
 export function testOnPosix(need: string): jest.It {
   return testWhere(process.platform !== 'win32', need)
