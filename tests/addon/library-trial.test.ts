@@ -119,7 +119,7 @@ describeOnLinux('a trial', () => {
     }
     const settings = env({ TORCH_RNN_MNIST_CUDA: '1' })
     await expectLoads(settings)
-    // As if the trial had found three, which nobody else can find here.
+    // The remembered number is changed to three, which this machine cannot have found itself.
     const [folder] = readdirSync(path('tmp')) as [string]
     const [file] = readdirSync(path('tmp', folder)) as [string]
     const trial = JSON.parse(readFileSync(path('tmp', folder, file), 'utf8'))
@@ -135,7 +135,7 @@ describeOnLinux('a trial', () => {
     expect(stdout.split('\n')).toEqual([
       'ERR_DEVICE_UNAVAILABLE cuda:3 was asked for but this machine has 3 CUDA devices (cuda:0 to cuda:2).',
       'cuda:2',
-      // The model's thread looks for it.
+      // The model's thread looks for the device.
       'ERR_DEVICE_UNAVAILABLE cuda:2 was asked for but this machine has no CUDA device that libtorch can use.',
       ':4096:8',
       '',

@@ -1,6 +1,6 @@
 /**
- * A process can have only one libtorch: a second one would register everything again, and abort. So the one that is open is used, whoever
- * opened it, and what does not fit it is refused.
+ * A process can have only one libtorch: a second one would register everything again, and abort. So the open libtorch is used, whoever opened
+ * it, or refused when its version does not fit.
  */
 import { execFileSync } from 'node:child_process'
 import { cpSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'

@@ -1,4 +1,4 @@
-/** Other programs are run in two ways, blocking and not; both report the same, and neither waits for ever. */
+/** Programs are run in two ways, blocking and not. Both report the same, and neither waits for ever. */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Program, type ProgramEnd, type ProgramSteps, runBlocking, runWaiting } from '../../lib/addon/run-program'
@@ -9,7 +9,7 @@ import { untilGone } from '../support/wait-for'
 
 const path = useTemporaryFolder()
 const LIMIT_MS = 60_000
-/** Ends long after the limits here, so that a missing one fails the test and does not hang it. */
+/** Runs much longer than the limits here: where one is missing, the test fails and does not hang. */
 const HANG = 'setTimeout(() => process.exit(), 20_000)'
 
 function* one(program: Program): ProgramSteps<ProgramEnd> {

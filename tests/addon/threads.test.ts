@@ -90,7 +90,7 @@ testWithTaskset('a model takes no more threads by itself than the cores that its
   expect(outcome).toMatchObject({ code: 0, stdout: expect.stringMatching(/^1\n/) })
 })
 
-test('nor more than the quota of its container allows, which Node may know', async () => {
+test('a model takes no more threads by itself than the CPU quota of its container allows, where Node may know the quota', async () => {
   const body = `
     require('node:os').availableParallelism = () => 1
     console.log(await new ImageRNN({ ...options, threads: 0 }).threadCount(), await new ImageRNN({ ...options, threads: 3 }).threadCount())

@@ -106,7 +106,6 @@ describe('without CUDA', () => {
   })
 })
 
-/** Libraries of CUDA are looked for on this platform. */
 describeOnLinux('with CUDA', () => {
   test.each(BY_LIBTORCH)('%s, but not without CUDA: CUDA is not used, which is remembered', (_, end, what) => {
     const verdict = tryWith('cuda', [end, WORKS])
