@@ -54,6 +54,7 @@ export async function unset(dataset: ImageDataset, nothing: undefined): Promise<
   await model.train(dataset, { epochs: nothing, validationData: nothing, signal: nothing, onEpoch: nothing })
   await model.evaluate(dataset, { batchSize: nothing, signal: nothing })
   await loadMnist({ dir: nothing })
+  await loadLibtorch({ signal: nothing })
   return model.options.hiddenSize // Always a number.
 }
 

@@ -104,7 +104,7 @@ const PYTHON_LIMIT_MS = 30_000
 /**
  * The libtorch in the PyTorch that Python finds. `rnn-mnist-train build` uses it too: PyTorch brings the headers.
  *
- * @throws What describeRefusal tells.
+ * @throws The errors that describeRefusal knows.
  */
 export function* findPyTorch(): ProgramSteps<LibtorchPlace> {
   const description = `the PyTorch of ${PYTHON} (LIBTORCH_USE_PYTORCH=1)`

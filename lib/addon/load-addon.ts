@@ -48,7 +48,7 @@ interface NativeLoader {
 
 type UsableLibtorch = LibtorchPlace & { readonly libraries: string }
 
-/** What is wrong when CUDA is open and there is no device all the same. */
+/** Why there is no CUDA device although the CUDA libraries are open. */
 const CUDA_IS_OPEN = 'libtorch with CUDA is loaded, but finds no GPU that it can use'
 
 /** One of the two settings with which cuBLAS is deterministic, by its documentation. It reads the environment when it is first used. */

@@ -26,8 +26,8 @@ export function native(): NativeBinding {
 }
 
 /**
- * Loads the addon without blocking this thread while libtorch is searched for and tried. Calls at the same time share one load, which is given
- * up when the signals of all of them are aborted. After a failure, the next call tries again.
+ * Loads the addon without blocking this thread while libtorch is searched for and tried. Calls at the same time share one load. It is given up
+ * when the signals of all of them are aborted. After a failure, the next call tries again.
  *
  * @throws TorchRnnError `ERR_LIBRARY_LOAD`; and the signal's reason after an abort.
  */

@@ -10,7 +10,7 @@ export interface TriedPlace {
   readonly problem?: string
 }
 
-/** The folder of an npm package as a file in `from` would find it; undefined when it would not. @throws What describeRefusal tells. */
+/** The folder of an npm package as a file in `from` would find it; undefined when it would not. @throws The errors that describeRefusal knows. */
 export function resolvePackage(name: string, from: string): string | undefined {
   const { resolve } = createRequire(join(from, 'package.json'))
   try {
@@ -28,12 +28,12 @@ export interface Manifest {
   readonly version: string
 }
 
-/** What a file holds, or what is wrong with it. */
+/** The content of a file, or what is wrong with it. */
 type Reading<Content> =
   | { readonly object: Content; readonly problem?: undefined }
   | { readonly object?: undefined; readonly problem: string }
 
-/** Reads the package.json of a package. @returns Else `problem`, which names the file. Only the version is checked. */
+/** Reads the package.json of a package. Only the version is checked. @returns `problem`, which names the file, when that fails. */
 export function readManifest<Content extends Manifest>(folder: string): Reading<Content> {
   const file = join(folder, 'package.json')
   const { object, problem } = readJsonObject<Content>(file)
@@ -44,8 +44,8 @@ export function readManifest<Content extends Manifest>(folder: string): Reading<
 /**
  * Reads a file that should hold a JSON object. The content of that object is not checked.
  *
- * @returns Else `problem`, which names the file.
- * @throws What describeRefusal tells.
+ * @returns `problem`, which names the file, when that fails.
+ * @throws The errors that describeRefusal knows.
  */
 export function readJsonObject<Content>(file: string): Reading<Partial<Content>> {
   try {
@@ -70,7 +70,7 @@ export function isClone(packageRoot: string): boolean {
 /** Set by `rnn-mnist-train build` for the trial of an addon that is not in its place yet. */
 export const FRESH_BUILD = 'TORCH_RNN_MNIST_FRESH_BUILD'
 
-/** The folder of what was built here: in `Release` the addon, beside it what `rnn-mnist-train build` writes down. */
+/** The folder of what was built here: the addon is in `Release`, and the record of `rnn-mnist-train build` is beside that. */
 export function buildFolder(packageRoot: string): string {
   return process.env[FRESH_BUILD] ?? join(packageRoot, 'build')
 }

@@ -3,8 +3,8 @@ import { describeShape, TorchRnnError } from '../errors'
 import type { NativeArray, NativeCounts } from './binding'
 
 /**
- * Makes an array that the addon fills. Made here, it is memory of JavaScript's own, which can be transferred to a worker, and it is an array of
- * this module's realm: inside a vm context, such as one of jest's, the addon itself could only make those of another.
+ * Makes an array that the addon fills. Because it is made here, its memory is JavaScript's own and can be transferred to a worker, and the array
+ * belongs to the realm of this module. Inside a vm context, such as one of jest's, the addon itself could only make arrays of another realm.
  *
  * @throws TorchRnnError `ERR_OUT_OF_MEMORY`
  */

@@ -58,7 +58,7 @@ export function throwIfRefused(end: ProgramEnd): void {
   if (end.kind === 'not started' && describeRefusal(end.error) !== undefined) throw end.error
 }
 
-// Both also catch what is thrown where this process has no permission to start others.
+// Both functions also catch the error that is thrown where this process has no permission to start others.
 
 function blockOn({ command, args, env, limitMs }: Program): ProgramEnd {
   try {
@@ -83,12 +83,12 @@ function waitFor({ command, args, env, limitMs }: Program, signal: AbortSignal |
     const child: ChildProcess = spawn(command, args, settingsOf(env))
     const output = { stdout: '', stderr: '' }
     for (const name of ['stdout', 'stderr'] as const) {
-      // Without free file descriptors, a program that is not started has no streams.
+      // When no file descriptors are left, the program is not started and has no streams.
       child[name]?.setEncoding('utf8').on('data', (text: string) => {
         output[name] += text
       })
     }
-    // Does not wait until the program is gone: a process that hangs in a driver cannot be killed.
+    // This does not wait until the program is gone: a process that hangs in a driver cannot be killed.
     const giveUp = (end: ProgramEnd) => {
       child.kill('SIGKILL')
       child.unref()

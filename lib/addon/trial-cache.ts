@@ -20,7 +20,7 @@ const OWNER_ONLY = 0o700
 export interface Remembered {
   /** Why its CUDA libraries must not be opened, although it works on the CPU. */
   readonly cudaProblem?: string
-  /** The number of CUDA devices; absent when there is none. To count them starts the driver. */
+  /** The number of CUDA devices; absent when there is none. Kept because counting them starts the driver. */
   readonly cudaDevices?: number
 }
 
@@ -51,7 +51,7 @@ export class TrialCache {
     try {
       requireOwnFolder()
       const { result, time } = JSON.parse(readFileSync(this.#file, 'utf8')) as Entry
-      // Also not from the future, after the clock was set back.
+      // A time in the future is not fresh either: the clock was set back.
       const isFresh = result.cudaProblem === undefined || Math.abs(Date.now() - time) < CUDA_PROBLEM_MS
       return isFresh ? result : undefined
     } catch {

@@ -3,8 +3,8 @@
  * process that opens or first uses it; that must not happen to the user's program.
  *
  * Only a libtorch that the user named is tried, which includes every one with CUDA; the packages on npm were tested before they were
- * published. A trial takes about a second, with CUDA several. Remembered (see trial-cache.ts) is only what libtorch itself did: that it
- * works, or that it fails with CUDA. What ends a trial from outside decides for this process alone.
+ * published. A trial takes about a second, with CUDA several. Only what libtorch itself did is remembered (see trial-cache.ts): that it works,
+ * or that it fails with CUDA. When something else ended the trial, the result counts for this process alone.
  */
 import { join } from 'node:path'
 import { debuglog } from 'node:util'
@@ -106,13 +106,13 @@ function judge(trial: Trial | undefined): Verdict {
   return cudaDevices > 0 ? { cudaDevices } : {}
 }
 
-/** Remembers what a trial found out for good. A libtorch that does not work at all is tried again: the user will repair it. */
+/** Remembers a result that lasts. A libtorch that does not work at all is not remembered: the user will repair it and try again. */
 export function rememberTrial(cache: TrialCache, trial: Trial | undefined): void {
   if (trial === undefined || trial.failure !== undefined) return
   if (trial.cudaFailure === undefined || trial.cudaFailure.cause === 'libtorch') cache.write(judge(trial))
 }
 
-/** A failure in words. @param who - The process that failed: "a process that tried it". */
+/** Describes a failure. @param who - The process that failed: "a process that tried it". */
 export function describeFailure({ what, cause }: TrialFailure, who: string): string {
   return `${who} ${what}${cause === 'libtorch' ? '' : ' (this is not remembered: the next program tries again)'}`
 }
@@ -161,11 +161,11 @@ function trialProgram(args: readonly string[], env: NodeJS.ProcessEnv): Program 
   }
 }
 
-/** Signals by which the system ends a program that does something impossible. */
+/** Signals by which the system ends a program that crashes. */
 const CRASHES: ReadonlySet<string> = new Set(['SIGSEGV', 'SIGABRT', 'SIGILL', 'SIGBUS', 'SIGFPE', 'SIGTRAP', 'SIGSYS'])
 /** Signals by which somebody ends a program. */
 const STOPS: ReadonlySet<string> = new Set(['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'])
-/** Windows has no signals: a crash ends a program with a code from here on (0xC0000005: access violation), and Ctrl-C with this one. */
+/** Windows has no signals: there a crash ends a program with an exit code from here on (0xC0000005: access violation), Ctrl-C with its own. */
 const WINDOWS_CRASH = 0xc000_0000
 const WINDOWS_CTRL_C = 0xc000_013a
 

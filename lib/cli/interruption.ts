@@ -29,14 +29,14 @@ function reportOutputFailure(error: NodeJS.ErrnoException): void {
 
 function toReason(error: NodeJS.ErrnoException): Error {
   if (error.code === 'EPIPE') return new OutputClosed()
-  // The terminal is gone: SIGHUP comes, too, but possibly later.
+  // The terminal is gone. SIGHUP comes as well, but perhaps later.
   if (error.code === 'EIO' && process.stdout.isTTY) return new Interrupted('SIGHUP')
   return toFileSystemError('write', 'the standard output', error) as Error
 }
 
 /**
- * Ends the process at once, as SIGHUP does where nothing handles it. A shell shows the exit code 129. An ordinary exit would end with SIGABRT
- * when the terminal is gone: Node wants to restore the terminal's settings, and takes it for a bug that it cannot.
+ * Ends the process at once, as SIGHUP does where nothing handles it. A shell shows the exit code 129. When the terminal is gone, an ordinary exit
+ * would end with SIGABRT: Node tries to restore the terminal's settings, and aborts because it cannot.
  */
 export function dieOfHangUp(): void {
   process.removeAllListeners('SIGHUP')

@@ -40,7 +40,11 @@ export function modelOption(fallback?: string) {
   return { model: { kind: 'path', of: 'file', optional: true, summary: 'the model, as safetensors', whenAbsent } } as const
 }
 
-/** Loads libtorch until `stop` is aborted, opens the model, reports the start, and hands model and test set to `use`. The model is disposed of afterwards, whatever happens. */
+/**
+ * Loads libtorch, opens the model, reports the start, and hands model and test set to `use`. Afterwards, the model is disposed of in any case.
+ *
+ * @param stop - Ends the loading of libtorch.
+ */
 export async function withModel(
   flags: ModelFlags,
   settings: OpenSettings,

@@ -35,7 +35,7 @@ export function createReporter(flags: { json: boolean; quiet: boolean }, start: 
 
 class JsonReporter implements Reporter {
   readonly #fallbackStart: StartEvent
-  /** Warnings from before the start, which is the first event. Undefined once it was written. */
+  /** Events from before the start, which must be the first event. Undefined once the start was written. */
   #early: CommandEvent[] | undefined = []
   #isOutputLost = false
 

@@ -94,7 +94,7 @@ async function saveToAnswer(model: ImageRNN, answer: string): Promise<Rescue | s
     await model.save(file)
     return { file }
   } catch (cause) {
-    const error = toFileSystemError('write', answer, cause) // Node's permission model may refuse even the look at a place.
+    const error = toFileSystemError('write', answer, cause) // Node's permission model may already refuse to look at the place.
     return isRefusal(error) ? error.message : { loss: describeLoss(error) }
   }
 }
@@ -105,7 +105,7 @@ function expandAnswer(answer: string): string {
   return isFolder(path) ? join(path, newName()) : path
 }
 
-/** False also for a path that the system refuses: saving there will tell why. */
+/** Also false for a path that the system refuses. The attempt to save there then tells why. */
 function isFolder(path: string): boolean {
   try {
     return statSync(path).isDirectory()

@@ -1,7 +1,7 @@
 import { usableCores } from '../model/usable-cores'
 import type { Reporter } from './reporter'
 
-/** Warns of more threads than there are cores to use. `threads` is what the user asked for; 0 never asks for too many. */
+/** Warns of more threads than usable cores. @param threads - What the user asked for; 0 is never too many. */
 export function warnOfThreads(threads: number, device: string, reporter: Reporter): void {
   const cores = usableCores()
   if (device !== 'cpu' || threads <= cores) return

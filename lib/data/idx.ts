@@ -45,7 +45,7 @@ export interface IdxImages {
   readonly width: number
 }
 
-/** What takes the bytes of a file piece by piece, such as a hash of node:crypto, whose types not every user of these typings has. */
+/** Takes the bytes of a file piece by piece, as a hash of node:crypto does. Not that type, because the typings need no @types/node. */
 interface ByteSink {
   update(bytes: Uint8Array): unknown
 }

@@ -47,7 +47,7 @@ export function toBatch(images: Readonly<ImageInput>, inputSize: number): Native
 function toPixels(data: unknown): Uint8Array | Float32Array {
   if (types.isUint8Array(data) || types.isFloat32Array(data)) return data
   if (types.isUint8ClampedArray(data)) {
-    // Of a buffer that was transferred away, no view can be made.
+    // No view can be made of a buffer that was transferred away.
     return data.length === 0 ? new Uint8Array(0) : new Uint8Array(data.buffer, data.byteOffset, data.length)
   }
   throw unexpected('ERR_INVALID_ARGUMENT', 'the data of images', 'a typed array, Uint8Array, Uint8ClampedArray or Float32Array,', data)

@@ -160,7 +160,7 @@ async function checkWriting(what: string, folder: string): Promise<Check> {
   }
 }
 
-/** What helps where Node's permission model, or Deno, refused something: neither another folder nor a new installation. */
+/** What helps where Node's permission model, or Deno, refused something: a flag, and not another folder or a new installation. */
 function adviceOf(error: unknown): string | undefined {
   for (let cause = error; cause !== undefined; cause = (cause as { cause?: unknown }).cause) {
     const refusal = describeRefusal(cause)

@@ -1,9 +1,9 @@
 /**
- * What a file holds that is not what it should be. Such files come from a download that saved a web page, from a clone without Git LFS,
- * from a wrong name, or from a tool that compressed twice.
+ * Recognizes what a file holds when it is not what it should be. Such files come from a download that saved a web page, from a clone without
+ * Git LFS, from a wrong name, or from a tool that compressed twice.
  */
 
-/** As many bytes from the beginning of a file as {@link recognizeContent} looks at. */
+/** How many bytes from the beginning of a file {@link recognizeContent} looks at. */
 export const CONTENT_SAMPLE_BYTES = 512
 
 /** What a file holds. */
@@ -14,7 +14,7 @@ export interface ContentKind {
   readonly advice: string
 }
 
-/** Characters of a text that a message shows. */
+/** How many characters of a text a message shows. */
 const SHOWN_CHARACTERS = 40
 
 const DOWNLOAD_AGAIN = 'Probably a page of the server was saved in place of the file: download it again.'
@@ -25,7 +25,7 @@ const EXPORT = 'Save the weights in Python, with safetensors.torch.save_file(mod
 /** What the zip archives of torch.save, in Python and C++, begin with. */
 const TORCH_ENTRY = /^[^/]+\/(data\.pkl|data\/\d+|constants\.pkl|version|byteorder|\.format_version)$/
 
-/** The first kind that matches counts. Each test gets the beginning of a file with a character for each byte. */
+/** The first kind that matches counts. Each function gets the beginning of a file as a string with one character for each byte. */
 const SIGNATURES: readonly (readonly [matches: (start: string) => boolean, name: string, advice: string])[] = [
   [beginsWith('\x1f\x8b'), 'gzip data', DECOMPRESS],
   [(start) => isZip(start) && TORCH_ENTRY.test(firstEntry(start)), 'a PyTorch file (.pt)', EXPORT],
@@ -51,7 +51,7 @@ const SIGNATURES: readonly (readonly [matches: (start: string) => boolean, name:
   [(start) => start.startsWith('ustar', 257), 'a tar archive', UNPACK],
 ]
 
-/** Kinds of text, by how they begin after spaces. */
+/** Kinds of text, by how they begin when leading spaces are left out. */
 const TEXTS: readonly (readonly [pattern: RegExp, name: string, advice: string])[] = [
   [/^version https:\/\/git-lfs\.github\.com\/spec\//, 'a Git LFS pointer', 'The file itself is not here yet: run git lfs pull.'],
   [/^<(!doctype html|html|head|body)\b/i, 'an HTML page', DOWNLOAD_AGAIN],
@@ -92,7 +92,7 @@ function isZip(start: string): boolean {
   return start.startsWith('PK\x03\x04')
 }
 
-/** The name of the first file in a zip archive. Its length is in two bytes, of which the upper one is 0 for any name of this kind. */
+/** The name of the first file in a zip archive. Two bytes give its length; the upper one is 0 for the short names that matter here. */
 function firstEntry(start: string): string {
   return start.slice(30, 30 + start.charCodeAt(26))
 }

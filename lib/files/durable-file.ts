@@ -67,7 +67,7 @@ export async function checkWritable(path: string): Promise<void> {
 }
 
 /**
- * Writes a file into a folder, replaces it and removes it again, all as {@link writeFileDurably} does it: whether every step works there.
+ * Checks that files can be written in a folder: writes one, replaces it and removes it again, with all steps of {@link writeFileDurably}.
  *
  * @throws TorchRnnError `ERR_FILE_SYSTEM` with folder, reason and advice.
  */
@@ -78,7 +78,7 @@ export async function tryToWrite(folder: string): Promise<void> {
   } catch (error) {
     throw toFileSystemError('write', `a file in ${folder}`, error)
   } finally {
-    await rm(path, { force: true }).catch(() => undefined) // What was not written cannot be removed.
+    await rm(path, { force: true }).catch(() => undefined) // It may not have been written at all.
   }
 }
 

@@ -1,4 +1,4 @@
-/** What the program that runs this package refuses it: Node with its permission model (`node --permission`) or without addons, and Deno. */
+/** What the runtime refuses this package: Node by its permission model (`node --permission`) or without addons, and Deno. */
 import { type ErrorCode, TorchRnnError } from '../errors'
 import { RUNTIME } from './runtime'
 
@@ -12,7 +12,7 @@ export interface Refusal {
   readonly code: string
 }
 
-/** What Node's permission model can refuse, by its own names: in words, and the flag that allows it. */
+/** What Node's permission model can refuse, by the names that it has there: in words, with the flag that allows it. */
 const PERMISSIONS: Readonly<Record<string, readonly [action: string, flag: string]>> = {
   FileSystemRead: ['reading', '--allow-fs-read for this path'],
   FileSystemWrite: ['writing', '--allow-fs-write for its folder'],
@@ -22,12 +22,12 @@ const PERMISSIONS: Readonly<Record<string, readonly [action: string, flag: strin
 
 const NO_ADDONS = 'ERR_DLOPEN_DISABLED'
 
-/** What an error says was refused; undefined for any other error. */
+/** The refusal that an error reports; undefined for any other error. */
 export function describeRefusal(error: unknown): Refusal | undefined {
   if (typeof error !== 'object' || error === null) return undefined
   const { name, code, message, permission, resource } = error as Error & { code?: unknown; permission?: string; resource?: string }
   if (name === 'NotCapable') return refusedByDeno(message)
-  // The package sharp has an error of its own with the code in its message.
+  // The error of the package sharp has the code in its message only.
   if (code === NO_ADDONS || String(message).includes(NO_ADDONS)) return refusedAddons()
   if (code !== 'ERR_ACCESS_DENIED') return undefined
   const [action, flag] = PERMISSIONS[permission ?? ''] ?? [`this (${message})`, 'the flag for it, or without --permission']
@@ -47,7 +47,7 @@ function refusedByDeno(message: string): Refusal {
   return { problem: `Deno refuses it: ${message.split(', run again')[0]}`, advice: `Start Deno with ${flag}.`, code: 'NotCapable' }
 }
 
-/** Whether this program may start others, as far as Node's permission model tells. */
+/** Whether Node's permission model lets this program start others. */
 export function mayStartProcesses(): boolean {
   return process.permission === undefined || process.permission.has('child')
 }
@@ -58,7 +58,7 @@ export function processAdvice(): string {
   return mayStartProcesses() ? 'Allow child processes.' : 'Start Node with --allow-child-process.'
 }
 
-/** A refusal as an error of this package, for where no more is known than what was refused; everything else as it is. */
+/** Turns a refusal about which no more is known into an error of this package. Returns any other error as it is. */
 export function toPermissionError(error: unknown): unknown {
   const refusal = describeRefusal(error)
   if (refusal === undefined) return error

@@ -1,4 +1,4 @@
-/** The program that runs this package. Bun and Deno take part in Node's API so far that they give a version of Node as theirs. */
+/** The program that runs this package. Bun and Deno also give a version of Node in `process.versions`, because they imitate it. */
 
 function findRuntime(): { readonly name: 'Node' | 'Bun' | 'Deno'; readonly version: string } {
   const { node, bun, deno } = process.versions

@@ -5,12 +5,12 @@ import { checkSignal } from './abort'
 /** When to stop loading. */
 export interface LoadOptions {
   /** Rejects the call with its reason (an `AbortError` by default). The load itself goes on while other calls wait for it. */
-  signal?: AbortSignal
+  signal?: AbortSignal | undefined
 }
 
 /**
- * Finds libtorch, tries it in another process where that is necessary, and opens it. The event loop stays free but for the opening, some
- * 150 ms. Without this, the first `new ImageRNN()` does the same and blocks: for seconds or even minutes where a libtorch that you named
+ * Finds libtorch, tries it in another process where that is necessary, and opens it. Only the opening blocks the event loop, for some 150 ms.
+ * Without this, the first `new ImageRNN()` does the same and blocks all the time: for seconds or even minutes where a libtorch that you named
  * (`LIBTORCH`, `LIBTORCH_USE_PYTORCH=1`) has to be tried.
  *
  * Calls at the same time share one load. Once libtorch is loaded, a call does nothing; after a failure, the next call tries again.

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join, relative } from 'node:path'
 
-/** What is asked, for tests. */
+/** Where the numbers come from. Tests give others. */
 export interface CoreSources {
   /** The folder that holds `proc` and `sys`. Default `/`. */
   readonly root?: string
@@ -57,10 +57,10 @@ function toCpuGroup(line: string): { version: Version; path: string }[] {
   return controllers.split(',').includes('cpu') ? [{ version: 1, path }] : []
 }
 
-/** The folders of a group and of those that it is in, as far as they are mounted. */
+/** The folders of a group and of the groups that contain it, as far as they are mounted. */
 function foldersOf({ root, mountPoint }: CpuMount, path: string): string[] {
   const below = relative(root, path).split('/')
-  if (below.includes('..')) return [mountPoint] // The group is outside of what is mounted, which then is what a container has.
+  if (below.includes('..')) return [mountPoint] // The group is outside of the mounted part. A container sees only that part.
   return Array.from({ length: below.length + 1 }, (_, depth) => join(mountPoint, ...below.slice(0, depth)))
 }
 

@@ -112,8 +112,8 @@ async function makeNewFolder(): Promise<string> {
 }
 
 /**
- * Takes a folder for this run alone, by an empty configuration: of two processes, the system lets only one make that file. Files of a run
- * without a configuration are refused, too, since this run would add its own lines to theirs.
+ * Takes a folder for this run alone, by making an empty configuration: if two processes try, the system lets only one make that file. A folder
+ * with other files of a run is refused, too, because this run would add its own lines to them.
  */
 async function claim(folder: string): Promise<void> {
   const config = join(folder, CONFIG)
@@ -153,7 +153,7 @@ async function makeFolder(path: string): Promise<void> {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
     if (!(await exists(parent))) await makeFolder(parent)
-    await makeUnlessThere(path) // Also when the parent is there: another process may have made it meanwhile.
+    await makeUnlessThere(path) // Another process may have made the parent meanwhile.
   }
 }
 
@@ -195,7 +195,7 @@ async function exists(path: string): Promise<boolean> {
   return (await modificationTime(path)) !== undefined
 }
 
-/** When a file was written, in ms; undefined when it is not there or cannot be looked at, unless Node's permission model is the reason. */
+/** When a file was written, in ms; undefined when it is not there or cannot be looked at. A refusal by Node's permission model is thrown. */
 async function modificationTime(path: string): Promise<number | undefined> {
   try {
     return (await stat(path)).mtimeMs

@@ -19,7 +19,7 @@ void CallbackCall::Wait() {
 
 void CallbackCall::ThrowIfFailed() {
   std::optional<Outcome> outcome;
-  stop_->Notify([&] { outcome = outcome_; });  // For the mutex; nobody else waits for this call.
+  stop_->Notify([&] { outcome = outcome_; });  // Takes the mutex. Nobody else waits for this call.
   ThrowUnlessDone(outcome);
 }
 

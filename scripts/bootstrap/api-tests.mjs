@@ -6,11 +6,11 @@ import { ADDON_FILES, ROOT } from './places.mjs'
 import { SetUpError } from './set-up-error.mjs'
 
 const JEST = join(ROOT, 'node_modules', 'jest', 'bin', 'jest.js')
-/** Begin the paths of the tests that use the addon. */
+/** How the paths of the tests that use the addon begin. */
 const WITH_ADDON = ['tests/addon/', 'tests/data/dataset', 'tests/model/', 'tests/training/']
-/** Begin the paths of all tests of the API. */
+/** How the paths of all tests of the API begin. */
 const ALL = [...WITH_ADDON, 'tests/data/', 'tests/files/', 'tests/formats/', 'tests/options/']
-/** Reaches its accuracy in whole trainings: `npm test` does that. */
+/** Trains for minutes, so only `npm test` runs it. */
 const TOO_LONG = 'tests/training/accuracy'
 const TOOLS = join(ROOT, 'tests', 'packages', 'tools')
 
@@ -40,7 +40,7 @@ function jest(node, paths) {
  * AddressSanitizer's library must be the first that a process loads. Child processes inherit these variables, and worker threads are part
  * of the process.
  *
- * @param {string} folder - That of the addon.
+ * @param {string} folder - The folder of the addon.
  */
 export function sanitizedApiTests(folder) {
   const addon = join(folder, basename(ADDON_FILES[0]))
@@ -50,8 +50,8 @@ export function sanitizedApiTests(folder) {
   const env = {
     TORCH_RNN_MNIST_ADDON: folder,
     LD_PRELOAD: library,
-    // Node and libtorch leave much memory to the end of the process: that is no leak. A sanitizer that finds something aborts: no test
-    // expects that, and jest does not try the file again, as it does after an exit code.
+    // Node and libtorch keep much memory until the process ends, which is no leak. A sanitizer that finds something aborts the process. No
+    // test expects that, and jest does not run the file again, as it would after an exit code.
     ASAN_OPTIONS: 'detect_leaks=0:abort_on_error=1:allocator_may_return_null=1:quarantine_size_mb=64',
     UBSAN_OPTIONS: 'abort_on_error=1:print_stacktrace=1',
   }

@@ -1,4 +1,4 @@
-/** Whatever C++ throws where it meets JavaScript becomes an error of the call, never a crash or a promise that stays pending. */
+/** Whatever C++ throws at the border to JavaScript becomes an error of the call, never a crash or a promise that stays pending. */
 import { join } from 'node:path'
 import { native } from '../../lib/addon/native'
 import { runScript, WELL_ENDED } from '../support/child-script'

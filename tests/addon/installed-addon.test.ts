@@ -6,7 +6,7 @@ import { explainLoadFailure } from '../../lib/addon/load-error'
 import { isAtLeast, PLATFORM } from '../../lib/addon/platform'
 import { ADDON, ADDON_FOLDER, LIBTORCH, packagesIn, VERSION, writeManifest } from '../support/installed-package'
 import { expectLoads, loadFailure } from '../support/load-failure'
-import { testWhere } from '../support/needs'
+import { testOnLinux } from '../support/needs'
 import { useTemporaryFolder } from '../support/temporary-folder'
 
 const path = useTemporaryFolder()
@@ -191,9 +191,7 @@ describe('says what is wrong and what to do, when', () => {
     expect(message).toContain('Run `rnn-mnist-train build` again, or remove')
   })
 
-  const onGlibc = testWhere(process.platform === 'linux', 'Linux')
-
-  onGlibc('the C library is too old', async () => {
+  testOnLinux('the C library is too old', async () => {
     const env = installMain()
     installAddon({ torchRnnMnist: { glibc: '99.1' } })
     const message = await loadFailure(env)
@@ -204,7 +202,7 @@ describe('says what is wrong and what to do, when', () => {
   /** Replaces detect-libc by one that reports Alpine's C library. */
   const PRETEND_MUSL = `require(${JSON.stringify(require.resolve('detect-libc'))}).familySync = () => 'musl'`
 
-  onGlibc('the system has musl, with and without the addon', async () => {
+  testOnLinux('the system has musl, with and without the addon', async () => {
     const env = installMain()
     const missing = await loadFailure(env, PRETEND_MUSL)
     expect(missing).toContain('This system has musl.')

@@ -5,15 +5,12 @@ import { findPyTorch, REQUIRED_TORCH_VERSION } from '../../lib/addon/find-libtor
 import { LIBRARY_NAMES, pythonName } from '../../lib/addon/platform'
 import { runScript, WELL_ENDED } from '../support/child-script'
 import { LIBRARIES } from '../support/libtorch'
-import { expectLoads, loadFailure } from '../support/load-failure'
+import { CLEAN, expectLoads, loadFailure } from '../support/load-failure'
 import { useTemporaryFolder } from '../support/temporary-folder'
 
 const path = useTemporaryFolder()
 
 const OTHER_VERSION = '2.14.1'
-
-/** Variables that would change what a test is about. */
-const CLEAN = { LIBTORCH: undefined, LIBTORCH_USE_PYTORCH: undefined, LIBTORCH_BYPASS_VERSION_CHECK: undefined }
 
 /** Makes a libtorch with the real libraries in the test's folder. */
 function makeLibtorch(folder: string, versionFile: string, version: string): string {

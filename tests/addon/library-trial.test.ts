@@ -6,12 +6,11 @@ import { runScript, WELL_ENDED } from '../support/child-script'
 import { LIBRARIES } from '../support/libtorch'
 import { expectLoads, loadFailure } from '../support/load-failure'
 import { dieBy, makeNamedLibtorch } from '../support/named-libtorch'
-import { describeWhere } from '../support/needs'
+import { describeOnLinux } from '../support/needs'
 import { REPOSITORY, runNode } from '../support/run-program'
 import { useTemporaryFolder } from '../support/temporary-folder'
 
 const path = useTemporaryFolder()
-const onLinux = describeWhere(process.platform === 'linux', 'Linux')
 
 /** Every test has its own folder for remembered trials. */
 const env = (more: Readonly<Record<string, string>> = {}) => ({
@@ -35,7 +34,7 @@ const DEVICES = `
   try { new ImageRNN({ ...options, device: 'cuda' }) } catch (error) { console.log(error.message) }
 `
 
-onLinux('a trial', () => {
+describeOnLinux('a trial', () => {
   test('that crashes leaves the program alive, and the error says how it crashed', async () => {
     makeLibtorch({ 'libtorch_cpu.so': 'SIGILL' })
     const message = await loadFailure({ ...env(), NODE_DEBUG: undefined })
@@ -120,7 +119,7 @@ onLinux('a trial', () => {
     }
     const settings = env({ TORCH_RNN_MNIST_CUDA: '1' })
     await expectLoads(settings)
-    // As if the trial had found three, which nobody else can find here.
+    // The remembered number is changed to three, which this machine cannot have found itself.
     const [folder] = readdirSync(path('tmp')) as [string]
     const [file] = readdirSync(path('tmp', folder)) as [string]
     const trial = JSON.parse(readFileSync(path('tmp', folder, file), 'utf8'))
@@ -136,7 +135,7 @@ onLinux('a trial', () => {
     expect(stdout.split('\n')).toEqual([
       'ERR_DEVICE_UNAVAILABLE cuda:3 was asked for but this machine has 3 CUDA devices (cuda:0 to cuda:2).',
       'cuda:2',
-      // The model's thread looks for it.
+      // The model's thread looks for the device.
       'ERR_DEVICE_UNAVAILABLE cuda:2 was asked for but this machine has no CUDA device that libtorch can use.',
       ':4096:8',
       '',

@@ -1,12 +1,12 @@
 /**
- * Nothing outlives its use, and nothing that is in use is freed. The scripts drop what they made and wait until it is collected: one that keeps
- * it ends at its time limit.
+ * Nothing outlives its use, and nothing that is in use is freed. The scripts drop what they made and wait until it is collected. If something
+ * keeps it, the script ends at its time limit.
  */
 import { runScript, WELL_ENDED } from '../support/child-script'
 
 const COLLECT = `
   const { setImmediate: turn } = require('node:timers/promises')
-  /** Collects garbage until this holds. A turn lies between, because what a WeakRef gives is kept until the end of the turn. */
+  /** Collects garbage until isDone holds. A turn of the event loop comes between: what a WeakRef returns is kept until the turn ends. */
   const collectUntil = async (isDone) => {
     do {
       await turn()
@@ -73,7 +73,7 @@ describe('the arrays of a data set', () => {
       }
       await use()
       await collectUntil(() => arrays.every(isGone))
-      await model.trainingState() // The training is there still.
+      await model.trainingState() // The training is still there.
     `)
   })
 

@@ -6,14 +6,13 @@ import { MAIN } from '../support/command-line'
 import { expectError } from '../support/expect-error'
 import { LIBRARIES } from '../support/libtorch'
 import { makeNamedLibtorch, WAIT_IN_TRIAL } from '../support/named-libtorch'
-import { describeWhere } from '../support/needs'
-import { untilGone } from '../support/process-end'
+import { describeOnLinux } from '../support/needs'
 import { runNode, startNode } from '../support/run-program'
 import { useTemporaryFolder } from '../support/temporary-folder'
 import { TINY_NETWORK, writeTinyMnist } from '../support/tiny-mnist'
+import { untilGone } from '../support/wait-for'
 
 const path = useTemporaryFolder()
-const onLinux = describeWhere(process.platform === 'linux', 'Linux')
 
 /** A libtorch whose trial ends when the file `gate` is there. Its CUDA libraries do nothing but wait for that. */
 function makeWaitingLibtorch(): Record<string, string> {
@@ -71,7 +70,7 @@ test('tries again after a failure', async () => {
   expect(outcome.stdout).toContain("[ 'ERR_LIBRARY_LOAD', 'ERR_LIBRARY_LOAD' ]")
 })
 
-onLinux('while a libtorch is tried', () => {
+describeOnLinux('while a libtorch is tried', () => {
   test('the event loop is free, and all calls wait for one trial', async () => {
     const body = `${GATE}
       const loads = [loadLibtorch(), loadLibtorch({ signal: new AbortController().signal })]

@@ -1,6 +1,6 @@
 /**
- * A process can have only one libtorch: a second one would register everything again, and abort. So the one that is open is used, whoever
- * opened it, and what does not fit it is refused.
+ * A process can have only one libtorch: a second one would register everything again, and abort. So the open libtorch is used, whoever opened
+ * it, or refused when its version does not fit.
  */
 import { execFileSync } from 'node:child_process'
 import { cpSync, mkdirSync, readdirSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs'
@@ -9,11 +9,10 @@ import { REQUIRED_TORCH_VERSION } from '../../lib/addon/find-libtorch'
 import { PACKAGE, runScript, WELL_ENDED } from '../support/child-script'
 import { ADDON, ADDON_FOLDER, LIBTORCH, packagesIn } from '../support/installed-package'
 import { LIBRARIES } from '../support/libtorch'
-import { describeWhere } from '../support/needs'
+import { describeOnLinux } from '../support/needs'
 import { useTemporaryFolder } from '../support/temporary-folder'
 
 const path = useTemporaryFolder()
-const onLinux = describeWhere(process.platform === 'linux', 'Linux')
 const CPU = 'libtorch_cpu.so'
 
 /** Compiles a library. */
@@ -56,7 +55,7 @@ const USE = `
   const open = () => require('node:fs').readFileSync('/proc/self/maps', 'utf8').match(/\\S*libtorch_cpu\\.so/g)
 `
 
-onLinux('two copies of the package in one process', () => {
+describeOnLinux('two copies of the package in one process', () => {
   test('use the libtorch that the first one opens', async () => {
     const [first, second] = [installCopy('first'), installCopy('second')]
     makeDeadly(second.libraries)
@@ -108,7 +107,7 @@ onLinux('two copies of the package in one process', () => {
   })
 })
 
-onLinux('another package that has opened a libtorch', () => {
+describeOnLinux('another package that has opened a libtorch', () => {
   /** Opens a library as another native package does. */
   const OPEN = `require(${JSON.stringify(join(ADDON_FOLDER, 'loader.node'))}).open(process.env.THEIRS)`
 
@@ -148,7 +147,7 @@ onLinux('another package that has opened a libtorch', () => {
   })
 })
 
-onLinux('a worker thread', () => {
+describeOnLinux('a worker thread', () => {
   test('uses the libtorch of the process, whatever its own environment names', async () => {
     writeFileSync(path('build-version'), REQUIRED_TORCH_VERSION)
     symlinkSync(LIBRARIES, path('lib'))

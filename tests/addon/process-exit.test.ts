@@ -156,7 +156,7 @@ describe('a worker thread', () => {
     expect(await runScript(body)).toMatchObject({ ...WELL_ENDED, stdout: expect.stringContaining('true 3') })
   })
 
-  test('whose models the end of the process stops is told so', async () => {
+  test('gets an error that says so when the end of the process stops its models', async () => {
     const body = `
       new ImageRNN(options) // Now this thread stops all models when it ends.
       ${startWorker(`

@@ -1,15 +1,15 @@
-/** Other programs are run in two ways, blocking and not; both report the same, and neither waits for ever. */
+/** Programs are run in two ways, blocking and not. Both report the same, and neither waits for ever. */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Program, type ProgramEnd, type ProgramSteps, runBlocking, runWaiting } from '../../lib/addon/run-program'
-import { testWhere } from '../support/needs'
-import { untilGone } from '../support/process-end'
+import { testOnLinux } from '../support/needs'
 import { REPOSITORY, runNode } from '../support/run-program'
 import { useTemporaryFolder } from '../support/temporary-folder'
+import { untilGone } from '../support/wait-for'
 
 const path = useTemporaryFolder()
 const LIMIT_MS = 60_000
-/** Ends long after the limits here, so that a missing one fails the test and does not hang it. */
+/** Runs much longer than the limits here: where one is missing, the test fails and does not hang. */
 const HANG = 'setTimeout(() => process.exit(), 20_000)'
 
 function* one(program: Program): ProgramSteps<ProgramEnd> {
@@ -81,9 +81,7 @@ describe('an abort', () => {
   })
 })
 
-const onLinux = testWhere(process.platform === 'linux', 'Linux')
-
-onLinux('a process that exits takes its running program with it', async () => {
+testOnLinux('a process that exits takes its running program with it', async () => {
   const script = `
     const { runWaiting } = require(${JSON.stringify(join(REPOSITORY, 'dist', 'addon', 'run-program.js'))})
     function* steps() { yield { command: process.execPath, args: ['-e', ${JSON.stringify(HANG)}], limitMs: ${LIMIT_MS} } }

@@ -6,12 +6,11 @@
 import { existsSync } from 'node:fs'
 import { PACKAGE, runScript, scriptText, WELL_ENDED } from '../support/child-script'
 import { eventsOf, eventsOfType, MAIN } from '../support/command-line'
-import { testWhere } from '../support/needs'
+import { testOnLinux, testWhere } from '../support/needs'
 import { runCommand } from '../support/run-program'
 import { useTemporaryFolder } from '../support/temporary-folder'
 
 const path = useTemporaryFolder()
-const linux = testWhere(process.platform === 'linux', 'Linux')
 
 /** So many samples that libtorch would start threads: its grain is 32,768 elements. */
 const MANY = 40_000
@@ -37,7 +36,7 @@ const COUNT = `
   const many = () => new ImageDataset({ images: manyImages, shape: [${MANY}, 4, 5], labels: new Uint8Array(${MANY}) })
 `
 
-linux('no thread of libtorch belongs to the JavaScript thread, whatever crosses to the addon', async () => {
+testOnLinux('no thread of libtorch belongs to the JavaScript thread, whatever crosses to the addon', async () => {
   const body = `${COUNT}
     await warmUp()
     const before = othersThreads()
@@ -61,7 +60,7 @@ linux('no thread of libtorch belongs to the JavaScript thread, whatever crosses 
   expect(outcome.stdout).toBe('0 true\n')
 })
 
-linux('a model that does nothing keeps no threads of libtorch, and computes as before when it is used again', async () => {
+testOnLinux('a model that does nothing keeps no threads of libtorch, and computes as before when it is used again', async () => {
   const body = `${COUNT}
     const { setImmediate } = require('node:timers/promises')
     const model = new ImageRNN({ ...options, hiddenSize: 256, threads: 3 })
@@ -91,7 +90,7 @@ testWithTaskset('a model takes no more threads by itself than the cores that its
   expect(outcome).toMatchObject({ code: 0, stdout: expect.stringMatching(/^1\n/) })
 })
 
-test('nor more than the quota of its container allows, which Node may know', async () => {
+test('a model takes no more threads by itself than the CPU quota of its container allows, where Node may know the quota', async () => {
   const body = `
     require('node:os').availableParallelism = () => 1
     console.log(await new ImageRNN({ ...options, threads: 0 }).threadCount(), await new ImageRNN({ ...options, threads: 3 }).threadCount())
@@ -112,7 +111,7 @@ testWithTaskset('the command line warns of more threads than cores', async () =>
 /** libgomp prints its settings when it is opened, as this variable asks it to. */
 const SHOW_SETTINGS = { OMP_DISPLAY_ENV: 'verbose' }
 
-linux.each([
+testOnLinux.each([
   ['2000 by default', {}, "'2000'"],
   ['as the user sets it', { GOMP_SPINCOUNT: '77' }, "'77'"],
   ["by the user's policy", { OMP_WAIT_POLICY: 'PASSIVE' }, "'0'"],

@@ -62,7 +62,7 @@ test.each(FILES)('after %s/%s was changed, replaced or removed, nothing is known
     expect(cache().read()).toBeUndefined()
     cache().write({})
   }
-  writeFileSync(path(...names), 'a library') // As large as at first, but another file.
+  writeFileSync(path(...names), 'a library') // Another file of the same size.
   expect(cache().read()).toBeUndefined()
 })
 

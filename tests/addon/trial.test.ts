@@ -4,13 +4,11 @@ import os from 'node:os'
 import { LIBRARY_NAMES } from '../../lib/addon/platform'
 import type { Program, ProgramEnd, ProgramSteps } from '../../lib/addon/run-program'
 import { type LoadedFacts, runTrial, tryLibtorch, type Verdict } from '../../lib/addon/trial'
-import { describeWhere } from '../support/needs'
+import { describeOnLinux } from '../support/needs'
 import { useTemporaryFolder } from '../support/temporary-folder'
 
 const path = useTemporaryFolder()
 const saved = { ...process.env }
-/** With libraries of CUDA, where there are any for this platform. */
-const onLinux = describeWhere(process.platform === 'linux', 'Linux')
 
 beforeEach(() => {
   for (const folder of ['tmp', 'cuda', 'cpu']) mkdirSync(path(folder))
@@ -108,7 +106,7 @@ describe('without CUDA', () => {
   })
 })
 
-onLinux('with CUDA', () => {
+describeOnLinux('with CUDA', () => {
   test.each(BY_LIBTORCH)('%s, but not without CUDA: CUDA is not used, which is remembered', (_, end, what) => {
     const verdict = tryWith('cuda', [end, WORKS])
     expect(verdict).toEqual({ cudaProblem: `a process that tried libtorch's CUDA libraries ${what}` })

@@ -11,20 +11,22 @@ import { onSmallDisk, PAGE, testOnSmallDisk } from '../support/full-disk'
 import { packagesIn } from '../support/installed-package'
 import { LIBRARIES } from '../support/libtorch'
 import { expectLoads } from '../support/load-failure'
-import { WAIT_IN_TRIAL } from '../support/named-libtorch'
+import { compileLibrary, WAIT_IN_TRIAL } from '../support/named-libtorch'
 import { testOnPosix } from '../support/needs'
-import { untilThere } from '../support/process-end'
 import { type Outcome, type ProgramSettings, REPOSITORY, type RunningProgram, runCommand, runNode, startNode } from '../support/run-program'
+import { untilThere } from '../support/wait-for'
 
 const { path, run } = useCommandLine()
 const { main, modules, installMain } = packagesIn(path)
 
+/** No libtorch is named, whatever the environment of the tests says. */
+const CLEAN = { LIBTORCH: undefined, LIBTORCH_USE_PYTORCH: undefined }
+
 /** Fails to build in an installed package. Returns the message. */
 async function buildFailure(args: readonly string[], env: ProgramSettings['env'] = {}): Promise<string> {
-  const clean = { LIBTORCH: undefined, LIBTORCH_USE_PYTORCH: undefined }
   const { code, stdout, stderr } = await runNode([main('dist', 'cli', 'main.js'), 'build', ...args], {
     cwd: path(),
-    env: { ...clean, ...env },
+    env: { ...CLEAN, ...env },
   })
   expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
   expect(stderr).toMatch(/^Error: Could not build the addon: .*\n$/)
@@ -109,7 +111,6 @@ function installWithBuild(script: string): { PACKAGE_UNDER_TEST: string } {
 }
 
 const BUILD = ['build', '--libtorch', LIBTORCH]
-const CLEAN = { LIBTORCH: undefined, LIBTORCH_USE_PYTORCH: undefined }
 
 function startBuild(): RunningProgram {
   const env = { ...CLEAN, PATH: path('bin'), STARTED: path('started'), GATE: path('gate') }
@@ -124,9 +125,7 @@ function filesOf(build: string): unknown {
 
 /** Makes a library that runs statements when it is opened, where the fake compiler finds it. */
 function compile(statements: string): string {
-  const headers = ['signal', 'stdio', 'stdlib', 'unistd'].map((name) => `#include <${name}.h>\n`).join('')
-  const source = `${headers}__attribute__((constructor)) static void run(void) { ${statements} }\n`
-  execFileSync('cc', ['-shared', '-fPIC', '-D_GNU_SOURCE', '-x', 'c', '-', '-o', path('library')], { input: source })
+  compileLibrary(path('library'), statements)
   return JSON.stringify(path('library'))
 }
 

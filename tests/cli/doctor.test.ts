@@ -8,7 +8,7 @@ import type { CheckEvent } from '../../lib/cli/commands/doctor'
 import { eventsOf, eventsOfType, lastEvent, MAIN, TINY_DATA, useCommandLine } from '../support/command-line'
 import { onSmallDisk, testOnSmallDisk } from '../support/full-disk'
 import { ADDON, packagesIn, VERSION } from '../support/installed-package'
-import { testWhere } from '../support/needs'
+import { testOnLinux } from '../support/needs'
 import { ORDINARY_USER, testAsOrdinaryUser } from '../support/ordinary-user'
 import { type Outcome, runCommand, runNode } from '../support/run-program'
 
@@ -149,8 +149,7 @@ describe('it finds, and says how to repair', () => {
     expect(readdirSync(path())).toEqual(['data'])
   })
 
-  const onLinux = testWhere(process.platform === 'linux', 'Linux')
-  onLinux('folders that nothing can be written to', async () => {
+  testOnLinux('folders that nothing can be written to', async () => {
     const { broken } = await findBroken(run(['doctor', '--data', path('data'), '--json'], { cwd: '/proc', env: { TMPDIR: '/proc' } }))
     expect(broken.map(({ name }) => name)).toEqual(['write access', 'write access'])
     expect(broken[0]?.message).toContain('the folder for runs, /proc/runs: Cannot write')

@@ -6,8 +6,8 @@ import sharp from 'sharp'
 import type { GreyPicture } from '../../lib/images/grey-picture'
 import { drawPreview, toHalfBlocks } from '../../lib/images/half-blocks'
 import { eventsOf, linesOf, MAIN, onlyEvent, TINY_DATA, useCommandLine } from '../support/command-line'
-import { describeWhere } from '../support/needs'
 import { runCommand } from '../support/run-program'
+import { describeWithTerminal, terminalCommand } from '../support/terminal'
 import { TINY_TEST_SAMPLES, TINY_TRAIN_SAMPLES } from '../support/tiny-mnist'
 
 const { path, run, succeed } = useCommandLine()
@@ -194,19 +194,15 @@ describe('the preview', () => {
 
   /** Runs explore in a terminal of 60 columns. */
   async function inTerminal(args: readonly string[], env: Record<string, string | undefined>): Promise<string> {
-    const start = 'import fcntl, os, pty, struct, sys, termios'
-    const size = "fcntl.ioctl(1, termios.TIOCSWINSZ, struct.pack('HHHH', 24, 60, 0, 0))"
-    const child = `${start}\n${size}\nos.execv(sys.argv[1], sys.argv[1:])`
-    const script = `${start}\nstatus = pty.spawn([sys.executable, '-c', ${JSON.stringify(child)}] + sys.argv[1:])\nsys.exit(os.waitstatus_to_exitcode(status))`
     const plain = { COLORTERM: undefined, NO_COLOR: undefined, FORCE_COLOR: undefined, CI: undefined, TMUX: undefined, TERM: 'xterm' }
     const settings = { cwd: path(), env: { ...plain, TERM_PROGRAM: undefined, ...env } }
-    const { code, stdout } = await runCommand('python3', ['-c', script, process.execPath, MAIN, ...EXPLORE, ...args], settings)
+    const [command, ...rest] = terminalCommand([process.execPath, MAIN, ...EXPLORE, ...args])
+    const { code, stdout } = await runCommand(command, rest, settings)
     expect(code).toBe(0)
     return stdout.replaceAll('\r', '')
   }
 
-  const inUnix = describeWhere(process.platform !== 'win32', 'a pseudo terminal')
-  inUnix('in a terminal', () => {
+  describeWithTerminal('in a terminal', () => {
     const TRUE_COLOUR = { COLORTERM: 'truecolor', TERM: 'xterm-256color' }
 
     test('is grey when the terminal shows all colours, and never wider', async () => {

@@ -1,4 +1,4 @@
-/** What every command keeps to with `--json`: a start first, a done or an error last, known codes, and numbers that are not finite named. */
+/** What `--json` promises for every command: a start first, a done or an error last, known codes, and numbers that are not finite named. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { StartEvent } from '../../lib/cli/events'
@@ -156,7 +156,7 @@ describe('the codes of errors', () => {
     expect(codes.filter((code) => !known.includes(code) && !internal.includes(code))).toEqual([])
   })
 
-  test('and every code that an error of this package is made with', () => {
+  test('have every code that an error of this package is made with', () => {
     const made = [
       ...codesIn('lib', /(?:TorchRnnError|unexpected|CommandFailure|super)\(\s*'(ERR_[A-Z_]+)'/g),
       ...codesIn('lib/cli', /code: '(ERR_[A-Z_]+)'/g),

@@ -1,9 +1,8 @@
 /** A training in a terminal: the progress bar, its width, and a typed Ctrl-C. */
 import { existsSync } from 'node:fs'
 import { MAIN, TINY_DATA, TINY_RUN, useCommandLine } from '../support/command-line'
-import { describeWhere } from '../support/needs'
 import { runCommand } from '../support/run-program'
-import { COLUMNS, CTRL_C, type Typed, terminalCommand } from '../support/terminal'
+import { COLUMNS, CTRL_C, describeWithTerminal, type Typed, terminalCommand } from '../support/terminal'
 
 const { path, succeed } = useCommandLine()
 const ESCAPE = String.fromCharCode(27)
@@ -20,9 +19,7 @@ function screenLines(stdout: string): string[] {
   return stdout.replaceAll(codes, '\n').split(/[\r\n]+/)
 }
 
-const inUnix = describeWhere(process.platform !== 'win32', 'a pseudo terminal')
-
-inUnix('in a terminal of 60 columns', () => {
+describeWithTerminal('in a terminal of 60 columns', () => {
   test('training shows a bar, and nothing is wider or coloured', async () => {
     const { code, stdout } = await inTerminal([...TINY_RUN, '--epochs', '2', '--run', 'run', '--log-interval', '1'])
     expect(code).toBe(0)

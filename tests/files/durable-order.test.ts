@@ -1,4 +1,4 @@
-/** That a file is on the disk before its name is, and its name before the promise settles: what no test of the result can show. */
+/** A file is on the disk before its name is, and its name before the promise settles. No test of the result alone can show this. */
 import type * as fs from 'node:fs'
 import type * as promises from 'node:fs/promises'
 import { dirname } from 'node:path'

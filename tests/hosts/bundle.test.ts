@@ -1,4 +1,4 @@
-/** In a bundle, the package finds another folder where its own should be. The package tests do this with real bundlers. */
+/** In a bundle, the package does not find its own folder. The package tests make bundles with real bundlers. */
 import { packagesIn, writeManifest } from '../support/installed-package'
 import { loadFailure } from '../support/load-failure'
 import { runNode } from '../support/run-program'
@@ -22,7 +22,7 @@ test('a model says how to leave the package out of a bundle', async () => {
   expect(message).not.toContain('Remove node_modules')
 })
 
-test('so does the bundled MNIST, which is the first thing that a program loads', async () => {
+test('loadMnist, the first call of most programs, says it too', async () => {
   const { PACKAGE_UNDER_TEST } = bundle()
   const script = `require(${JSON.stringify(PACKAGE_UNDER_TEST)}).loadMnist().catch(({ code, message }) => console.log(code, message))`
   const { stdout } = await runNode(['--eval', script])

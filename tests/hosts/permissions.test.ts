@@ -1,4 +1,4 @@
-/** Under Node's permission model: what is allowed works, and what is refused is told with the flag that allows it. */
+/** Under Node's permission model, what is allowed works, and an error about what is refused names the flag that allows it. */
 import { chmodSync, mkdirSync, readdirSync, statSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { BUILD_TOOLS } from '../../lib/addon/build-addon'

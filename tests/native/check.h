@@ -1,6 +1,7 @@
 #pragma once
 
-// A small test frame: TEST registers a case, and RunCases is what main returns (see main.cc). CTest runs each case in a process of its own.
+// A small test framework: TEST registers a case, and RunCases is what main returns (see main.cc). CTest runs each case in a process of its
+// own.
 //
 // A check (REQUIRE...) may fail on any thread. On the case's own thread it ends the case, by an exception. On any other thread an exception
 // could end the program, so the failure is only noted, the thread goes on, and the case fails at its end.

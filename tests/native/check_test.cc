@@ -1,5 +1,5 @@
-// That a check can fail: on the case's own thread, on another one, and where the tested code swallows exceptions. The failures that these
-// cases cause on purpose are printed like any other.
+// A check must be able to fail: on the case's own thread, on another one, and where the tested code swallows exceptions. The failures that
+// these cases cause on purpose are printed like any other.
 #include "tests/native/check.h"
 
 #include <stdexcept>

@@ -42,7 +42,7 @@ TEST(AKnownNumberOfDevicesIsNotCountedAgain) {
   const c10::Device device = ResolveDevice(last, claimed);
   REQUIRE(device == c10::Device(c10::kCUDA, static_cast<c10::DeviceIndex>(claimed - 1)));
   REQUIRE_THROWS(kDeviceUnavailable, ResolveDevice("cuda:" + std::to_string(claimed), claimed));
-  // Before it is used, it is looked for.
+  // The device is looked for before it is used.
   const Error error = REQUIRE_THROWS(kDeviceUnavailable, StartDevice(device));
   REQUIRE(std::string(error.what()).rfind(last + " was asked for but this machine has ", 0) == 0);
   StartDevice(c10::Device(c10::kCPU));

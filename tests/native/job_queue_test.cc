@@ -320,7 +320,7 @@ TEST(StopAllClosesAndJoinsEveryQueue) {
   queues.back()->Push(ReasonJob(told_running));
   queues.back()->Push(ReasonJob(told_waiting));
   JobQueue::StopAll();
-  REQUIRE(told_running == StopReason::kEnd);  // Whether it ran or waited still.
+  REQUIRE(told_running == StopReason::kEnd);  // The same whether the job ran or still waited.
   REQUIRE(told_waiting == StopReason::kEnd);
   REQUIRE_EQ(ended.load(), 3);
   bool dropped = false;

@@ -1,4 +1,7 @@
-/** `build` in an installed package, on a machine with a compiler: the addon is compiled, used, kept when a later build fails, and gone with its folder. */
+/**
+ * `build` in an installed package, on a machine with a compiler: the addon is compiled, used, kept when a later build fails, and gone with its
+ * folder.
+ */
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { BUILD_TOOLS } from '../../lib/addon/build-addon'

@@ -76,7 +76,7 @@ describe('the metrics of an epoch', () => {
     expect(text('run', 'timing.jsonl')).toBe('{"type":"epoch","epoch":1,"seconds":3,"samplesPerSecond":100}\n')
   })
 
-  test('and those of the validation, where there was one', async () => {
+  test('include those of the validation, where there was one', async () => {
     const run = await RunFolder.create({}, path('run'))
     await run.addEpoch({ ...EPOCH, validationLoss: 2, validationAccuracy: 0.75 })
     await run.addEpoch({ ...EPOCH, epoch: 2, validationLoss: Number.NaN, validationAccuracy: 0.125 })
@@ -93,7 +93,7 @@ describe('the metrics of an epoch', () => {
     expect(second).toBe(`{"type":"epoch","epoch":2,${training},${validation}}`)
   })
 
-  test('name the file that cannot be written', async () => {
+  test('fail with the name of the file that cannot be written', async () => {
     const run = await RunFolder.create({}, path('run'))
     mkdirSync(path('run', 'metrics.csv'))
     await expectError(() => run.addEpoch(EPOCH), 'ERR_FILE_SYSTEM', `Cannot write ${join(path('run'), 'metrics.csv')}: it is a folder`)

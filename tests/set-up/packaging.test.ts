@@ -4,13 +4,11 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { basename, join, relative, sep } from 'node:path'
 import { libraryNames } from '../../lib/addon/platform'
 import { runModule } from '../support/bootstrap-modules'
-import { testWhere } from '../support/needs'
+import { testOnLinux, testWhere } from '../support/needs'
 import { REPOSITORY } from '../support/run-program'
 import { useTemporaryFolder } from '../support/temporary-folder'
 
 const path = useTemporaryFolder()
-
-const testOnLinux = testWhere(process.platform === 'linux', 'Linux')
 
 const ROOT_MANIFEST = JSON.parse(readFileSync(join(REPOSITORY, 'package.json'), 'utf8'))
 const RELEASE = join(REPOSITORY, 'build', 'Release')

@@ -1,4 +1,4 @@
-/** What the end of a test run says of skipped tests, seen in runs of jest on small test files. */
+/** What the end of a test run says about skipped tests: small test files are run with jest. */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Outcome, REPOSITORY, runNode } from '../support/run-program'
@@ -38,18 +38,18 @@ test('skipped tests are named with what they need', async () => {
   expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining(SKIPPED) })
 })
 
-test('with TEST_NO_SKIPS=1 they make the run fail', async () => {
+test('skipped tests make the run fail with TEST_NO_SKIPS=1', async () => {
   const { code, stderr } = await runTests(SHELL, { TEST_NO_SKIPS: '1' })
   expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining(SKIPPED) })
   expect(stderr).toContain('TEST_NO_SKIPS is 1, but 3 tests were skipped that do not need CUDA.')
 })
 
-test('so do a plain skip and a test that is still to be written', async () => {
+test('test.skip and test.todo make the run fail with TEST_NO_SKIPS=1', async () => {
   expect(await runTests(`test.skip('later', () => {})`, { TEST_NO_SKIPS: '1' })).toMatchObject({ code: 1 })
   expect(await runTests(`test.todo('later')`, { TEST_NO_SKIPS: '1' })).toMatchObject({ code: 1 })
 })
 
-test('tests that need a GPU are named only', async () => {
+test('tests that need a GPU are named, but do not make the run fail', async () => {
   const { code, stderr } = await runTests(GPU, { TEST_NO_SKIPS: '1' })
   expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining('some.test.js: a GPU (needs a GPU with CUDA) › computes') })
 })

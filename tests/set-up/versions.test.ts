@@ -1,4 +1,4 @@
-/** The oldest versions that the project needs are the same wherever they are stated. */
+/** The oldest supported versions are the same wherever they are stated. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { REPOSITORY } from '../support/run-program'

@@ -1,6 +1,6 @@
 /**
- * What the calls of models must do, in plain TypeScript: each model computes its calls one after another, and a call that computes is held in a
- * forward hook until it is released. So nothing depends on time, and every outcome is certain.
+ * What the calls of models must do, in plain TypeScript: each model computes its calls one after another, and a call that computes is held in
+ * a forward hook until it is released. So nothing depends on time, and every outcome is certain.
  */
 
 export type Method = 'forward' | 'predict' | 'evaluate' | 'stateDict' | 'loadStateDict' | 'to' | 'threadCount' | 'train'

@@ -3,7 +3,7 @@ import { runScript, WELL_ENDED } from './child-script'
 import type { ProgramSettings } from './run-program'
 
 /** Variables that would change what a test is about. */
-const CLEAN = {
+export const CLEAN = {
   LIBTORCH: undefined,
   LIBTORCH_USE_PYTORCH: undefined,
   LIBTORCH_BYPASS_VERSION_CHECK: undefined,

@@ -17,14 +17,17 @@ export const WAIT_IN_TRIAL = `
     for (int ms = 0; ms < 100000 && access(getenv("GATE"), F_OK) != 0; ms += 1) usleep(1000);
   }`
 
+/** Makes a library that runs statements of C when it is opened. */
+export function compileLibrary(file: string, statements: string): void {
+  const headers = ['signal', 'stdio', 'stdlib', 'unistd'].map((name) => `#include <${name}.h>\n`).join('')
+  const source = `${headers}__attribute__((constructor)) static void run(void) { ${statements} }\n`
+  execFileSync('cc', ['-shared', '-fPIC', '-D_GNU_SOURCE', '-x', 'c', '-', '-o', file], { input: source })
+}
+
 /** @param code - The statements that a library runs, by its file name. */
 export function makeNamedLibtorch(folder: string, code: Readonly<Record<string, string>> = {}): void {
   mkdirSync(join(folder, 'lib'), { recursive: true })
   writeFileSync(join(folder, 'build-version'), REQUIRED_TORCH_VERSION)
   for (const name of readdirSync(LIBRARIES).filter((file) => !(file in code))) symlinkSync(join(LIBRARIES, name), join(folder, 'lib', name))
-  const headers = ['signal', 'stdio', 'stdlib', 'unistd'].map((name) => `#include <${name}.h>\n`).join('')
-  for (const [name, statements] of Object.entries(code)) {
-    const source = `${headers}__attribute__((constructor)) static void run(void) { ${statements} }\n`
-    execFileSync('cc', ['-shared', '-fPIC', '-D_GNU_SOURCE', '-x', 'c', '-', '-o', join(folder, 'lib', name)], { input: source })
-  }
+  for (const [name, statements] of Object.entries(code)) compileLibrary(join(folder, 'lib', name), statements)
 }

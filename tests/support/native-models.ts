@@ -5,7 +5,7 @@ import { resolveOptions } from '../../lib/options/checks'
 import { MODEL_OPTIONS, type ResolvedModelOptions } from '../../lib/options/options'
 import { smallOptions } from './sample-models'
 
-/** A small model of the addon itself, without the class around it: for tests of the seam. */
+/** A small model of the addon itself, without the class around it: for tests of the addon's interface. */
 export function createNativeModel(changes: Partial<ResolvedModelOptions> = {}, allocate: NativeAllocator = allocateResult): NativeImageRnn {
   const options = resolveOptions(MODEL_OPTIONS, smallOptions(), 'ImageRNN')
   // Not resolved, so that the addon's own checks and limits are met.

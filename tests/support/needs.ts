@@ -1,6 +1,6 @@
 /**
- * Tests that need something of the machine. Where it lacks that, they are skipped; the end of the run names them (skipped-tests.js), and
- * with TEST_NO_SKIPS=1 fails because of them, unless what they need is CUDA.
+ * Tests that need something of the machine are skipped where it lacks that. The end of the run names them (skipped-tests.js). With
+ * TEST_NO_SKIPS=1 the run fails because of them, unless what they need is CUDA.
  */
 
 /** `test`, or `test.skip` with the need in the title. */
@@ -12,6 +12,9 @@ export function testWhere(isThere: boolean, need: string): jest.It {
 export function describeWhere(isThere: boolean, need: string): jest.Describe {
   return isThere ? describe : (skipped(describe.skip, need) as jest.Describe)
 }
+
+export const testOnLinux = testWhere(process.platform === 'linux', 'Linux')
+export const describeOnLinux = describeWhere(process.platform === 'linux', 'Linux')
 
 /** `test` on every system but Windows. @param need - What Windows lacks. */
 export function testOnPosix(need: string): jest.It {

@@ -1,4 +1,7 @@
 /** Runs a program in a terminal: a pseudo-terminal made by Python. */
+import { describeWhere } from './needs'
+
+export const describeWithTerminal = describeWhere(process.platform !== 'win32', 'a pseudo terminal')
 
 /** Columns of the terminal. */
 export const COLUMNS = 60

@@ -22,8 +22,8 @@ void StartDevice(c10::Device device);
 // Has cuDNN choose deterministic algorithms, by rule and not by measurement. For the whole process. cuBLAS needs CUBLAS_WORKSPACE_CONFIG
 // besides, which is set when its libraries are opened (lib/addon/load-addon.ts).
 //
-// Not libtorch's setDeterministicAlgorithms: it refuses operations of other packages in the process, and none that a model uses has another
-// algorithm.
+// libtorch's setDeterministicAlgorithms is not used: operations of other packages in the process would fail, and no operation of a model
+// would change.
 void MakeCudaDeterministic();
 
 // How libtorch computes on the CPU.

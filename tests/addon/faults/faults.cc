@@ -115,7 +115,7 @@ Napi::Value WithoutThreads(const Napi::CallbackInfo& info) {
 #endif
 }
 
-// Settles promises that do not exist, and one twice. Returns that one.
+// Settles promises that do not exist, and one promise twice. Returns that promise.
 Napi::Value SettleUnknown(const Napi::CallbackInfo& info) {
   Environment& environment = Environment::Of(info.Env());
   const Napi::Env env = info.Env();
