@@ -5,7 +5,7 @@ import { checkSignal } from './abort'
 /** When to stop loading. */
 export interface LoadOptions {
   /** Rejects the call with its reason (an `AbortError` by default). The load itself goes on while other calls wait for it. */
-  signal?: AbortSignal
+  signal?: AbortSignal | undefined
 }
 
 /**

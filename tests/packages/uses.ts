@@ -97,12 +97,13 @@ export async function expectBundle(project: Project): Promise<void> {
 
 /** Options that are not set. At run time they count as absent, and so they must for the types. */
 const UNSET = `
-import { ImageDataset, ImageRNN, loadIdx, loadMnist, SaveFeatures, TorchRnnError } from '${NAME}'
+import { ImageDataset, ImageRNN, loadIdx, loadLibtorch, loadMnist, SaveFeatures, TorchRnnError } from '${NAME}'
 export async function use(unset: undefined): Promise<void> {
+  await loadLibtorch({ signal: unset })
   const { train } = await loadMnist({ dir: unset })
   using model = new ImageRNN({
     ...{ inputSize: unset, hiddenSize: unset, numLayers: unset, numClasses: unset, nonlinearity: unset, recurrentInit: unset },
-    ...{ seed: unset, device: unset, engine: unset, threads: unset },
+    ...{ seed: unset, device: unset, engine: unset, threads: unset, precision: unset },
   })
   const threads: number = model.options.threads
   const callbacks = { signal: unset, onBatch: unset, onEpoch: unset }
