@@ -40,7 +40,11 @@ export function modelOption(fallback?: string) {
   return { model: { kind: 'path', of: 'file', optional: true, summary: 'the model, as safetensors', whenAbsent } } as const
 }
 
-/** Loads libtorch until `stop` is aborted, opens the model, reports the start, and hands model and test set to `use`. The model is disposed of afterwards, whatever happens. */
+/**
+ * Opens the model, reports the start, and hands model and test set to `use`. The model is disposed of afterwards, whatever happens.
+ *
+ * @param stop - Ends the wait for libtorch, and throws its reason then.
+ */
 export async function withModel(
   flags: ModelFlags,
   settings: OpenSettings,
