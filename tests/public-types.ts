@@ -50,7 +50,8 @@ export async function allowed(): Promise<void> {
 
 /** Whoever passes an option on need not leave it out where it is not set. */
 export async function unset(dataset: ImageDataset, nothing: undefined): Promise<number> {
-  const model = new ImageRNN({ hiddenSize: nothing, device: nothing })
+  await loadLibtorch({ signal: nothing })
+  const model = new ImageRNN({ hiddenSize: nothing, device: nothing, precision: nothing })
   await model.train(dataset, { epochs: nothing, validationData: nothing, signal: nothing, onEpoch: nothing })
   await model.evaluate(dataset, { batchSize: nothing, signal: nothing })
   await loadMnist({ dir: nothing })

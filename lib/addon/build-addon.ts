@@ -51,7 +51,7 @@ export async function buildAddon(settings: BuildSettings): Promise<Build> {
   if (isClone(packageRoot)) throw cannotBuild('this is a clone of the repository', 'Run `npm run build`.')
   const libtorch = await findHeaders(settings.libtorch, signal)
   const tools = await requireTools(packageRoot, signal)
-  const work = mkdtempSync(join(tmpdir(), 'torch-rnn-mnist-build-'))
+  const work = makeWorkFolder()
   try {
     const definitions = [`--CDLIBTORCH=${libtorch}`, `--CDNODE_ADDON_API_DIR=${tools['node-addon-api']}`]
     const args = [join(tools['cmake-js'], 'bin', 'cmake-js'), 'build', '--directory', packageRoot, '--out', work, ...definitions]
@@ -59,7 +59,24 @@ export async function buildAddon(settings: BuildSettings): Promise<Build> {
     if (code !== 0) throw cannotBuild(`the compiler ended with exit code ${code}`, 'What it printed tells why. Nothing was changed.')
     return { folder: await install(join(work, 'Release'), packageRoot, libtorch, signal), libtorch }
   } finally {
-    rmSync(work, { recursive: true, force: true })
+    removeIfPossible(work)
+  }
+}
+
+function makeWorkFolder(): string {
+  try {
+    return mkdtempSync(join(tmpdir(), 'torch-rnn-mnist-build-'))
+  } catch (error) {
+    throw toFileSystemError('write', `a folder in ${tmpdir()}`, error)
+  }
+}
+
+/** The outcome of the build is worth more than a folder that stays: a compiler that was just killed may still be writing there. */
+function removeIfPossible(folder: string): void {
+  try {
+    rmSync(folder, { recursive: true, force: true })
+  } catch {
+    // Windows does not remove a library that a program still uses either.
   }
 }
 
@@ -133,7 +150,7 @@ async function install(built: string, packageRoot: string, libtorch: string, sig
   } catch (error) {
     throw toFileSystemError('write', folder, error)
   } finally {
-    rmSync(fresh, { recursive: true, force: true })
+    removeIfPossible(fresh)
   }
 }
 
@@ -147,9 +164,9 @@ function fill(fresh: string, built: string, libtorch: string): void {
   writeFileSync(join(fresh, BUILD_RECORD), `${JSON.stringify({ libtorch } satisfies BuildRecord, undefined, 2)}\n`)
 }
 
-/** Tries it with the libtorch that it was built with, whatever this process would use. */
+/** Tries it with the libtorch that it was built with, whatever this process would use: another addon or libtorch that the user named. */
 async function tryFresh(fresh: string, libtorch: string, signal: AbortSignal): Promise<void> {
-  const env = { [FRESH_BUILD]: fresh, LIBTORCH: '', LIBTORCH_USE_PYTORCH: '' }
+  const env = { [FRESH_BUILD]: fresh, TORCH_RNN_MNIST_ADDON: '', LIBTORCH: '', LIBTORCH_USE_PYTORCH: '' }
   const trial = await runWaiting(runTrial({ libraries: join(libtorch, 'lib'), env }), signal)
   if (trial === undefined) throw cannotBuild('it was compiled, but no process could be started to try it', 'Nothing was changed.')
   const { failure } = trial
@@ -169,11 +186,7 @@ function replaceFolder(folder: string, fresh: string): void {
     if (isThere) renameSync(old, folder)
     throw error
   }
-  try {
-    rmSync(old, { recursive: true, force: true })
-  } catch {
-    // Windows does not remove a library that a program still uses. The new addon is in place.
-  }
+  removeIfPossible(old) // The new addon is in place.
 }
 
 function cannotBuild(problem: string, advice: string): TorchRnnError {

@@ -19,7 +19,7 @@ export interface AddonPlace extends TriedPlace {
   readonly folder?: string
   /** The oldest glibc that the package in `folder` runs on, measured in its binaries. Absent for an addon that was built here. */
   readonly glibc?: string
-  /** What to do about `problem`, when installing is not enough. */
+  /** What to do when this addon cannot be used, when installing is not enough. */
   readonly advice?: string
 }
 
@@ -49,10 +49,10 @@ export function searchAddon(packageRoot: string): AddonPlace[] {
 function findNamed(name: string): AddonPlace {
   const description = `TORCH_RNN_MNIST_ADDON=${name}`
   const folder = resolve(name) // `require` takes absolute paths only.
-  const missing = Object.values(ADDON_FILES).find((file) => !existsSync(join(folder, file)))
-  if (missing === undefined) return { description, folder }
+  // Only the user can change what the user named.
   const advice = `Set TORCH_RNN_MNIST_ADDON to a folder with ${Object.values(ADDON_FILES).join(' and ')}, or unset it.`
-  return { description, problem: `${missing} is missing in it`, advice }
+  const missing = Object.values(ADDON_FILES).find((file) => !existsSync(join(folder, file)))
+  return missing === undefined ? { description, folder, advice } : { description, problem: `${missing} is missing in it`, advice }
 }
 
 function findAddonPackage(packageRoot: string): AddonPlace {

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { describeRefusal } from '../host/permissions'
 import { buildFolder, isClone, readJsonObject, readManifest, resolvePackage, type TriedPlace } from './packages'
 import { LIBRARY_NAMES, PLATFORM, PYTHON } from './platform'
 import { type ProgramSteps, throwIfRefused } from './run-program'
@@ -70,8 +71,13 @@ export function buildRecord(packageRoot: string): string {
 function checkPlace(description: string, libraries: string): LibtorchPlace {
   const cpu = join(libraries, LIBRARY_NAMES.cpu)
   if (!existsSync(cpu)) return { description, problem: `${cpu} does not exist` }
-  const version = writtenVersion(libraries)
-  if (version !== undefined && !isRequiredVersion(version)) return { description, problem: versionProblem(version) }
+  try {
+    const version = writtenVersion(libraries)
+    if (version !== undefined && !isRequiredVersion(version)) return { description, problem: versionProblem(version) }
+  } catch (error) {
+    if (describeRefusal(error) !== undefined) throw error
+    return { description, problem: `its version cannot be read: ${(error as Error).message}` }
+  }
   return { description, libraries }
 }
 

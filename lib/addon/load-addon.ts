@@ -187,7 +187,7 @@ function requireAddon<Addon>(path: string, place: AddonPlace, advice: string): A
   } catch (error) {
     const explained = describeRefusal(error) ?? explainLoadFailure((error as Error).message)
     const places = [{ description: place.description, problem: explained.problem }]
-    throw loadError({ problem: 'the addon does not load', places, advice: explained.advice ?? advice, cause: error })
+    throw loadError({ problem: 'the addon does not load', places, advice: explained.advice ?? place.advice ?? advice, cause: error })
   }
 }
 

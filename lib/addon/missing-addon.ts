@@ -78,5 +78,9 @@ function isThere(file: string): boolean {
 /** Whether npm's lock file lacks the addon. npm then never installs it, however often `npm install` runs. */
 function lacksAddon({ folder, lockFile }: Project): boolean {
   if (!LOCK_FILES[lockFile].startsWith('npm')) return false
-  return !readFileSync(join(folder, lockFile), 'utf8').includes(`"node_modules/${ADDON_PACKAGE}"`)
+  try {
+    return !readFileSync(join(folder, lockFile), 'utf8').includes(`"node_modules/${ADDON_PACKAGE}"`)
+  } catch {
+    return false // It cannot be read, so another cause is as likely.
+  }
 }

@@ -180,7 +180,8 @@ function toTrial(end: ProgramEnd): Trial | undefined {
   }
   debug('trial on stderr: %s', end.stderr)
   if (end.signal !== null) return { failure: bySignal(end.signal) }
-  const report = parseReport(end.stdout)
+  // A report does not count when the program failed after it: on Windows, that is how a crash at the exit looks.
+  const report = end.code === 0 ? parseReport(end.stdout) : undefined
   if (report === undefined) return { failure: byExitCode(end.code) }
   return report.error === undefined ? { facts: report.facts } : { failure: byError(report.error, report.code) }
 }

@@ -43,7 +43,7 @@ export function modelOption(fallback?: string) {
 /**
  * Loads libtorch, opens the model, reports the start, and hands model and test set to `use`. Afterwards, the model is disposed of in any case.
  *
- * @param stop - Ends the loading of libtorch.
+ * @param stop - Ends the wait for libtorch, and throws its reason then.
  */
 export async function withModel(
   flags: ModelFlags,

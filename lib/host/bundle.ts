@@ -22,7 +22,8 @@ export function checkNotBundled(): void {
 function isInItsPackage(): boolean {
   try {
     return (JSON.parse(readFileSync(join(PACKAGE_ROOT, 'package.json'), 'utf8')) as { name?: unknown }).name === NAME
-  } catch {
-    return false
+  } catch (error) {
+    const { code = 'ENOENT' } = error as NodeJS.ErrnoException // A file without JSON is another package's.
+    return code !== 'ENOENT' && code !== 'ENOTDIR' // It is there, but there are too many open files, for instance.
   }
 }

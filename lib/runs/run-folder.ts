@@ -151,7 +151,8 @@ async function makeFolder(path: string): Promise<void> {
   try {
     await makeUnlessThere(path)
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    // On Windows, even the root may be missing: a disk that is not there.
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || parent === resolve(path)) throw error
     if (!(await exists(parent))) await makeFolder(parent)
     await makeUnlessThere(path) // Another process may have made the parent meanwhile.
   }

@@ -75,9 +75,26 @@ describe('with TORCH_RNN_MNIST_ADDON', () => {
     expect(message).toContain(`TORCH_RNN_MNIST_ADDON=${path('user')}: torch_rnn_mnist.node is missing in it`)
     expect(message).toContain('Set TORCH_RNN_MNIST_ADDON to a folder with torch_rnn_mnist.node and loader.node, or unset it.')
   })
+
+  test('an addon that does not load is no reason to install anything', async () => {
+    const env = installMain()
+    installLibtorch()
+    mkdirSync(path('broken'))
+    for (const file of ['torch_rnn_mnist.node', 'loader.node']) writeFileSync(path('broken', file), 'not a library')
+    const message = await loadFailure({ ...env, TORCH_RNN_MNIST_ADDON: path('broken') })
+    expect(message).toContain(`TORCH_RNN_MNIST_ADDON=${path('broken')}: `)
+    expect(message).toContain('Set TORCH_RNN_MNIST_ADDON to a folder with torch_rnn_mnist.node and loader.node, or unset it.')
+    expect(message).not.toContain('node_modules and run')
+  })
 })
 
 describe('says what is wrong and what to do, when', () => {
+  test('the lock file cannot be read either', async () => {
+    const env = installMain()
+    mkdirSync(path('user', 'package-lock.json'))
+    expect(await loadFailure(env)).toMatch(/Run `npm install --include=optional`\.$/m)
+  })
+
   test('optional dependencies were left out', async () => {
     const env = installMain()
     writeLockFile([ADDON])

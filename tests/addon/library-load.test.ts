@@ -52,6 +52,13 @@ describe('LIBTORCH', () => {
     await expectLoads({ LIBTORCH: folder, LIBTORCH_BYPASS_VERSION_CHECK: '1' })
   })
 
+  test.each(['build-version', 'version.py'])('whose %s cannot be read: the error says so', async (file) => {
+    const folder = makeLibtorch(path('other'), 'neither', '')
+    mkdirSync(join(folder, file))
+    const message = await loadFailure({ LIBTORCH: folder })
+    expect(message).toContain(`LIBTORCH=${folder}: its version cannot be read: EISDIR`)
+  })
+
   test('of the right version is used, whatever its build variant', async () => {
     const folder = makeLibtorch(path('right'), 'build-version', `${REQUIRED_TORCH_VERSION}+cu999`)
     const { stderr } = await expectLoads({ LIBTORCH: folder, NODE_DEBUG: 'torch-rnn-mnist' })

@@ -78,6 +78,7 @@ const BY_LIBTORCH: [string, ProgramEnd, string][] = [
     `was killed by ${signal}`,
   ]),
   ['an access violation on Windows', exited(0xc0000005), 'ended with exit code 3221225477'],
+  ['the same while it exits, after its report', { ...WORKS, code: 0xc0000005 }, 'ended with exit code 3221225477'],
   ['an error', reported('no kernel image is available'), 'could not compute: no kernel image is available'],
 ]
 

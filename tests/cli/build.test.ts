@@ -112,8 +112,8 @@ function installWithBuild(script: string): { PACKAGE_UNDER_TEST: string } {
 
 const BUILD = ['build', '--libtorch', LIBTORCH]
 
-function startBuild(): RunningProgram {
-  const env = { ...CLEAN, PATH: path('bin'), STARTED: path('started'), GATE: path('gate') }
+function startBuild(more: ProgramSettings['env'] = {}): RunningProgram {
+  const env = { ...CLEAN, PATH: path('bin'), STARTED: path('started'), GATE: path('gate'), ...more }
   return startNode([main('dist', 'cli', 'main.js'), ...BUILD], { cwd: path(), env })
 }
 
@@ -174,6 +174,32 @@ describe('changes nothing', () => {
     expect(code).toBe(1)
     expect(stderr).toContain(`Error: Could not build the addon: ${message}`)
     expect(stderr).toMatch(/Nothing was changed\.\n$/)
+  })
+
+  test('when the addon does not load, although the user has named another one that does', async () => {
+    const env = installWithBuild("copy('loader.node'); writeFileSync(out + 'torch_rnn_mnist.node', 'not a library')")
+    const { code, stderr } = await expectUnchanged(env, () => startBuild({ TORCH_RNN_MNIST_ADDON: RELEASE }).ended)
+    expect(code).toBe(1)
+    expect(stderr).toContain('it was compiled, but does not work')
+  })
+
+  test('without a temporary folder', async () => {
+    const env = installWithBuild('')
+    const { code, stderr } = await expectUnchanged(env, () => startBuild({ TMPDIR: path('nowhere') }).ended)
+    expect(code).toBe(1)
+    expect(stderr).toBe(
+      `Error: Cannot write a folder in ${path('nowhere')}: its folder does not exist (ENOENT). Create the folder first.\n`,
+    )
+  })
+
+  test('when the compiler left something in the temporary folder that cannot be removed', async () => {
+    const env = installWithBuild('process.exit(3)')
+    const replaceRemoval = `require('node:fs').rmSync = () => { throw Object.assign(new Error('not empty'), { code: 'ENOTEMPTY' }) }`
+    writeFileSync(path('no-removal.cjs'), replaceRemoval)
+    const settings = { NODE_OPTIONS: `--require=${path('no-removal.cjs')}`, TMPDIR: path('bin') }
+    const { code, stderr } = await expectUnchanged(env, () => startBuild(settings).ended)
+    expect(code).toBe(1)
+    expect(stderr).toContain('the compiler ended with exit code 3')
   })
 
   testWithSignals('when Ctrl-C ends it while it compiles', async () => {

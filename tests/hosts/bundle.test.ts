@@ -1,4 +1,6 @@
 /** In a bundle, the package does not find its own folder. The package tests make bundles with real bundlers. */
+import fs from 'node:fs'
+import { checkNotBundled } from '../../lib/host/bundle'
 import { packagesIn, writeManifest } from '../support/installed-package'
 import { loadFailure } from '../support/load-failure'
 import { runNode } from '../support/run-program'
@@ -27,4 +29,16 @@ test('loadMnist, the first call of most programs, says it too', async () => {
   const script = `require(${JSON.stringify(PACKAGE_UNDER_TEST)}).loadMnist().catch(({ code, message }) => console.log(code, message))`
   const { stdout } = await runNode(['--eval', script])
   expect(stdout).toContain('ERR_LIBRARY_LOAD Could not load torch-rnn-mnist: a bundler made it a part of')
+})
+
+test('a package.json that cannot be read at the moment is no sign of a bundler', () => {
+  const spy = jest.spyOn(fs, 'readFileSync').mockImplementation(() => {
+    throw Object.assign(new Error('too many open files'), { code: 'EMFILE' })
+  })
+  try {
+    checkNotBundled()
+    expect(spy).toHaveBeenCalled()
+  } finally {
+    spy.mockRestore()
+  }
 })

@@ -1,5 +1,6 @@
 /** The folder of a run: taken by one run alone, and what is written into it. */
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import promises from 'node:fs/promises'
 import { join } from 'node:path'
 import { toFileSystemError } from '../../lib/files/regular-file'
 import { RunFolder } from '../../lib/runs/run-folder'
@@ -32,6 +33,16 @@ describe('runs that choose one folder at once', () => {
       if (outcome.status === 'rejected') await expectError(() => Promise.reject(outcome.reason), 'ERR_FILE_SYSTEM', 'holds a run already')
     }
   })
+})
+
+test('a folder on a disk that is not there is refused', async () => {
+  const missing = () => Promise.reject(Object.assign(new Error('no disk'), { code: 'ENOENT', syscall: 'mkdir' }))
+  const spies = (['mkdir', 'stat'] as const).map((name) => jest.spyOn(promises, name).mockImplementation(missing))
+  try {
+    await expectError(() => RunFolder.create({}, path('run')), 'ERR_FILE_SYSTEM', 'Cannot write', 'ENOENT')
+  } finally {
+    for (const spy of spies) spy.mockRestore()
+  }
 })
 
 test.each(['metrics.csv', 'metrics.jsonl', 'timing.jsonl', 'model.safetensors'])(
