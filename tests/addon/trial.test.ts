@@ -37,7 +37,7 @@ function play<Result>(steps: ProgramSteps<Result>, ends: readonly ProgramEnd[]):
   return { result: step.value, programs }
 }
 
-const printed = (stdout: string): ProgramEnd => ({ kind: 'ended', code: 0, signal: null, stdout, stderr: '' })
+const printed = (stdout: string): ProgramEnd & { kind: 'ended' } => ({ kind: 'ended', code: 0, signal: null, stdout, stderr: '' })
 const killed = (signal: NodeJS.Signals): ProgramEnd => ({ kind: 'ended', code: null, signal, stdout: '', stderr: '' })
 const exited = (code: number): ProgramEnd => ({ kind: 'ended', code, signal: null, stdout: '', stderr: '' })
 const reported = (error: string, code?: string): ProgramEnd => printed(`${JSON.stringify({ error, code })}\n`)
