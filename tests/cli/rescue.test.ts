@@ -1,12 +1,11 @@
 /** Where a trained model is saved when its own place fails: full disks, vanished and unwritable folders. */
-import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { eventsOfType, lastEvent, linesOf, MAIN, TINY_DATA, TINY_RUN, useCommandLine } from '../support/command-line'
 import { onSmallDisk, PAGE, testOnSmallDisk } from '../support/full-disk'
 import { idxFile } from '../support/idx-file'
 import { ORDINARY_USER, testAsOrdinaryUser } from '../support/ordinary-user'
 import { REPOSITORY, runCommand } from '../support/run-program'
-import { NOBODY } from '../support/temporary-folder'
 import { CTRL_C, CTRL_D, type Typed, terminalCommand } from '../support/terminal'
 import { TINY_TRAIN_SAMPLES } from '../support/tiny-mnist'
 
@@ -231,9 +230,6 @@ describe('the folder of the run', () => {
   })
 
   testAsOrdinaryUser('may not be written any more: so too', async () => {
-    chmodSync(path(), 0o777)
-    mkdirSync(path('run'))
-    if (process.geteuid?.() === 0) chownSync(path('run'), NOBODY, NOBODY)
     const program = start([...TINY_RUN, '--epochs', '1000000', '--run', 'run'], ORDINARY_USER)
     await program.line(/^Epoch : 01 /) // The model of the epoch before is there.
     chmodSync(path('run'), 0o555)

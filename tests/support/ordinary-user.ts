@@ -2,13 +2,20 @@
 import { spawnSync } from 'node:child_process'
 import { MAIN } from './command-line'
 import { testWhere } from './needs'
-import { NOBODY } from './temporary-folder'
 
-/** Root is never denied a permission. */
-export const ORDINARY_USER = process.geteuid?.() === 0 ? { uid: NOBODY } : {}
+const [PROGRAM, ...WORDS] = ['setpriv', '--bounding-set', '-all', '--inh-caps', '-all', '--'] as const
 
-export const testAsOrdinaryUser = testWhere(isUser(), 'a user "nobody" who can read this clone')
+const isRoot = process.geteuid?.() === 0
+
+/**
+ * Root is never denied a permission, unless it gives up its capabilities. Another user would not do: the clone may be in a folder that only
+ * root can read.
+ */
+export const ORDINARY_USER = isRoot ? { through: [PROGRAM, ...WORDS] } : {}
+
+export const testAsOrdinaryUser = testWhere(isUser(), 'a user to whom permissions apply; for root, setpriv')
 
 function isUser(): boolean {
-  return process.platform !== 'win32' && spawnSync(process.execPath, [MAIN, '--version'], ORDINARY_USER).status === 0
+  if (process.platform === 'win32') return false
+  return !isRoot || spawnSync(PROGRAM, [...WORDS, process.execPath, MAIN, '--version']).status === 0
 }

@@ -17,8 +17,8 @@ export interface ProgramSettings {
   cwd?: string
   /** In addition to the present variables; undefined removes one. */
   env?: Readonly<Record<string, string | undefined>>
-  /** The user who runs it. */
-  uid?: number
+  /** Words that go before the command: a program that runs it in another way. */
+  through?: readonly string[]
   /** After this time the program is killed, and the code that waits for it fails. */
   limitMs?: number
 }
@@ -58,9 +58,10 @@ export class RunningProgram {
   #stderr = ''
   #isOverdue = false
 
-  constructor(command: string, args: readonly string[], { cwd, env, uid, limitMs = LIMIT_MS }: ProgramSettings) {
-    this.#name = [command, ...args].join(' ')
-    this.#child = spawn(command, args, { cwd, env: { ...process.env, ...env }, uid, stdio: ['ignore', 'pipe', 'pipe'] })
+  constructor(command: string, args: readonly string[], { cwd, env, through = [], limitMs = LIMIT_MS }: ProgramSettings) {
+    const [program, ...words] = [...through, command, ...args] as [string, ...string[]]
+    this.#name = [program, ...words].join(' ')
+    this.#child = spawn(program, words, { cwd, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
     this.#child.stdout.setEncoding('utf8').on('data', (text: string) => {
       this.#stdout += text
     })

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 /** The user "nobody" of Linux: owns nothing. */
-export const NOBODY = 65534
+const NOBODY = 65534
 
 /** Gives every test of a file its own folder, removed afterwards. The result is a function: the folder exists only within a test. */
 export function useTemporaryFolder(): (...names: string[]) => string {
