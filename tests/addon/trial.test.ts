@@ -37,12 +37,13 @@ function play<Result>(steps: ProgramSteps<Result>, ends: readonly ProgramEnd[]):
   return { result: step.value, programs }
 }
 
-const printed = (stdout: string): ProgramEnd & { kind: 'ended' } => ({ kind: 'ended', code: 0, signal: null, stdout, stderr: '' })
+const printed = (stdout: string, code = 0): ProgramEnd => ({ kind: 'ended', code, signal: null, stdout, stderr: '' })
 const killed = (signal: NodeJS.Signals): ProgramEnd => ({ kind: 'ended', code: null, signal, stdout: '', stderr: '' })
-const exited = (code: number): ProgramEnd => ({ kind: 'ended', code, signal: null, stdout: '', stderr: '' })
+const exited = (code: number): ProgramEnd => printed('', code)
 const reported = (error: string, code?: string): ProgramEnd => printed(`${JSON.stringify({ error, code })}\n`)
 const FACTS = { libraries: '/x', cudaDevices: 0 } as LoadedFacts
-const WORKS = printed(`a warning\n${JSON.stringify({ facts: FACTS })}\n`)
+const REPORT = `a warning\n${JSON.stringify({ facts: FACTS })}\n`
+const WORKS = printed(REPORT)
 const OVERDUE: ProgramEnd = { kind: 'overdue', limitMs: 120_000 }
 
 function tryWith(folder: 'cuda' | 'cpu', ends: readonly ProgramEnd[]): Verdict {
@@ -78,7 +79,7 @@ const BY_LIBTORCH: [string, ProgramEnd, string][] = [
     `was killed by ${signal}`,
   ]),
   ['an access violation on Windows', exited(0xc0000005), 'ended with exit code 3221225477'],
-  ['the same while it exits, after its report', { ...WORKS, code: 0xc0000005 }, 'ended with exit code 3221225477'],
+  ['the same while it exits, after its report', printed(REPORT, 0xc0000005), 'ended with exit code 3221225477'],
   ['an error', reported('no kernel image is available'), 'could not compute: no kernel image is available'],
 ]
 

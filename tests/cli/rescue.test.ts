@@ -230,8 +230,6 @@ describe('the folder of the run', () => {
   })
 
   testAsOrdinaryUser('may not be written any more: so too', async () => {
-    chmodSync(path(), 0o777)
-    mkdirSync(path('run'))
     const program = start([...TINY_RUN, '--epochs', '1000000', '--run', 'run'], ORDINARY_USER)
     await program.line(/^Epoch : 01 /) // The model of the epoch before is there.
     chmodSync(path('run'), 0o555)

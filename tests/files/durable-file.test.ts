@@ -122,7 +122,6 @@ describe('nothing is written', () => {
   })
 
   testAsOrdinaryUser('over a write-protected file, even where its folder would allow it', async () => {
-    chmodSync(path(), 0o777)
     writeFileSync(path('file'), 'old', { mode: 0o444 })
     const script = `
       const { writeFileDurably } = require(${JSON.stringify(join(REPOSITORY, 'dist', 'files', 'durable-file.js'))})

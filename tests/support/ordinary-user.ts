@@ -1,19 +1,20 @@
 /** Runs programs as a user to whom permissions apply. */
 import { spawnSync } from 'node:child_process'
 import { testWhere } from './needs'
-import type { ProgramSettings } from './run-program'
+
+const [PROGRAM, ...WORDS] = ['setpriv', '--bounding-set', '-all', '--inh-caps', '-all', '--'] as const
+
+const isRoot = process.geteuid?.() === 0
 
 /**
- * Root is never denied a permission. In a user namespace of Linux in which nobody is root, the same user has to obey them, and still owns
- * this clone and Node, which other users may not be allowed to read.
+ * Root is never denied a permission, unless it gives up its capabilities. Another user would not do: the clone may be in a folder that only
+ * root can read.
  */
-const LAUNCHER = process.geteuid?.() === 0 ? ['unshare', '--user'] : []
+export const ORDINARY_USER = isRoot ? { through: [PROGRAM, ...WORDS] } : {}
 
-export const ORDINARY_USER: ProgramSettings = { launcher: LAUNCHER }
+export const testAsOrdinaryUser = testWhere(isUser(), 'a user to whom permissions apply; for root, setpriv')
 
-export const testAsOrdinaryUser = testWhere(canBeOrdinary(), 'an ordinary user, or user namespaces')
-
-function canBeOrdinary(): boolean {
-  const [command = '', ...args] = [...LAUNCHER, process.execPath, '--version']
-  return process.platform !== 'win32' && spawnSync(command, args).status === 0
+function isUser(): boolean {
+  if (process.platform === 'win32') return false
+  return !isRoot || spawnSync(PROGRAM, [...WORDS, process.execPath, MAIN, '--version']).status === 0
 }

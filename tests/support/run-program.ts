@@ -17,8 +17,8 @@ export interface ProgramSettings {
   cwd?: string
   /** In addition to the present variables; undefined removes one. */
   env?: Readonly<Record<string, string | undefined>>
-  /** A program, with its arguments, that becomes the one to run. */
-  launcher?: readonly string[]
+  /** Words that go before the command: a program that runs it in another way. */
+  through?: readonly string[]
   /** After this time the program is killed, and the code that waits for it fails. */
   limitMs?: number
 }
@@ -58,10 +58,10 @@ export class RunningProgram {
   #stderr = ''
   #isOverdue = false
 
-  constructor(command: string, args: readonly string[], { cwd, env, launcher = [], limitMs = LIMIT_MS }: ProgramSettings) {
-    this.#name = [command, ...args].join(' ')
-    const [program = '', ...rest] = [...launcher, command, ...args]
-    this.#child = spawn(program, rest, { cwd, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+  constructor(command: string, args: readonly string[], { cwd, env, through = [], limitMs = LIMIT_MS }: ProgramSettings) {
+    const [program, ...words] = [...through, command, ...args] as [string, ...string[]]
+    this.#name = [program, ...words].join(' ')
+    this.#child = spawn(program, words, { cwd, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
     this.#child.stdout.setEncoding('utf8').on('data', (text: string) => {
       this.#stdout += text
     })
