@@ -16,5 +16,5 @@ export const testAsOrdinaryUser = testWhere(isUser(), 'a user to whom permission
 
 function isUser(): boolean {
   if (process.platform === 'win32') return false
-  return !isRoot || spawnSync(PROGRAM, [...WORDS, process.execPath, MAIN, '--version']).status === 0
+  return !isRoot || spawnSync(PROGRAM, [...WORDS, process.execPath, '--version']).status === 0
 }
