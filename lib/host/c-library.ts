@@ -18,9 +18,16 @@ export function findCLibrary(): CLibrary {
   return { family, version }
 }
 
+/** More than a small program needs, even from a slow network disk. */
+const LIMIT_MS = 5000
+
 function askGetconf(): string | undefined {
   try {
-    const answer = execFileSync('getconf', ['GNU_LIBC_VERSION'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
+    const answer = execFileSync('getconf', ['GNU_LIBC_VERSION'], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+      timeout: LIMIT_MS,
+    })
     return /^glibc (\d+\.\d+)/.exec(answer)?.[1]
   } catch {
     return undefined // There is no such program, as on other systems, or it may not be started.
