@@ -31,7 +31,9 @@ export function describeRefusal(error: unknown): Refusal | undefined {
   if (code === NO_ADDONS || String(message).includes(NO_ADDONS)) return refusedAddons()
   if (code !== 'ERR_ACCESS_DENIED') return undefined
   const [action, flag] = PERMISSIONS[permission ?? ''] ?? [`this (${message})`, 'the flag for it, or without --permission']
-  const what = resource === undefined || resource === '' ? action : `${action} ${resource}`
+  // Of another process, only newer versions of Node name the program.
+  const path = permission?.startsWith('FileSystem') === true ? resource : ''
+  const what = path === undefined || path === '' ? action : `${action} ${path}`
   return { problem: `Node's permission model does not allow ${what}`, advice: `Start Node with ${flag}.`, code }
 }
 

@@ -11,7 +11,8 @@ import { type Outcome, type ProgramSettings, REPOSITORY, runNode } from '../supp
 
 const { path, succeed } = useCommandLine()
 
-const FLAG = Number.parseInt(process.versions.node, 10) < 24 ? '--experimental-permission' : '--permission'
+// Node 22 knows both, but with the old one it starts no other Node.
+const FLAG = Number.parseInt(process.versions.node, 10) < 22 ? '--experimental-permission' : '--permission'
 const ADDONS = '--allow-addons'
 const READ_ALL = '--allow-fs-read=*'
 const WRITE_HERE = () => `--allow-fs-write=${path()}/`
