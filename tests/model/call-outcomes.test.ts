@@ -111,6 +111,10 @@ class Machine {
     for (const each of this.#models) await each[Symbol.asyncDispose]()
   }
 
+  dispose(): void {
+    for (const each of this.#models) each.dispose()
+  }
+
   /** Ends a held call, if it is the one that stops, and then its hook, which nobody waits for any more. */
   async #stop(index: number, expect: () => void, act: () => void): Promise<void> {
     const run = this.oracle.held(index)
@@ -214,8 +218,12 @@ test('every call ends as the oracle says', async () => {
   const property = fc.asyncProperty(fc.array(step, { maxLength: 25 }), async (steps) => {
     const machine = new Machine()
     await machine.create()
-    for (const each of steps) await withoutHanging(machine.take(each))
-    await withoutHanging(machine.finish())
+    try {
+      for (const each of steps) await withoutHanging(machine.take(each))
+      await withoutHanging(machine.finish())
+    } finally {
+      machine.dispose() // A call that hangs would keep the process alive.
+    }
   })
   // Not shrunk: a sequence that hangs would hang again and again.
   await fc.assert(property, { numRuns: RUNS, endOnFailure: true })

@@ -11,6 +11,8 @@ export const METHODS: readonly Method[] = ['forward', 'predict', 'evaluate', 'st
 export const EPOCHS = 2
 
 const COMPUTING: readonly Method[] = ['forward', 'predict', 'evaluate']
+/** The methods that take a signal. */
+const ABORTABLE: readonly Method[] = [...COMPUTING, 'train']
 const CHANGING: readonly Method[] = ['loadStateDict', 'to', 'train']
 
 /** The hook in which a model is held. */
@@ -85,7 +87,7 @@ export class CallOracle {
   }
 
   abort(call: ExpectedCall): void {
-    if (call.outcome !== undefined) return
+    if (call.outcome !== undefined || !ABORTABLE.includes(call.method)) return
     this.#drop(call, 'aborted')
     this.#advance(call.model)
   }
