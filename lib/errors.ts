@@ -5,6 +5,7 @@ export type ErrorCode =
   | 'ERR_INVALID_SHAPE'
   | 'ERR_INVALID_DATA'
   | 'ERR_INVALID_FILE'
+  | 'ERR_NOT_FINITE'
   | 'ERR_FILE_SYSTEM'
   | 'ERR_BUSY'
   | 'ERR_DISPOSED'

@@ -30,6 +30,8 @@ export interface NativeProgress {
   batchLoss: number
   loss: number
   accuracy: number
+  /** Norm of the gradient of the latest update over all parameters, before it was clipped. */
+  gradientNorm: number
   seconds: number
 }
 
@@ -70,28 +72,56 @@ export interface NativeCall {
   batchSize: number
 }
 
+/** How gradients become updates. */
+export interface NativeOptimizer {
+  optimizer: 'adam' | 'adamw'
+  betas: readonly [number, number]
+  weightDecay: number
+  /** 0: gradients are not clipped. */
+  clipGradNorm: number
+  /** Undefined: there is no average. */
+  emaDecay?: number | undefined
+}
+
+/** The largest random changes of an image: pixels, degrees, a share, degrees. */
+export interface NativeAugmentation {
+  shift: number
+  rotation: number
+  scale: number
+  shear: number
+}
+
 /** A range of batches of one epoch. */
 export interface NativeBatchRange extends NativeCall {
   /** Epoch of the model, from 0: decides the order of the samples. */
   epoch: number
   /** First batch of the range, from 0. Batch 0 starts the sums of the epoch anew. */
   first: number
-  /** The step size of each batch of the range, which tells how long it is. */
+  /** The step size of each batch of the range, which tells how long it is. An update takes that of its last batch. */
   learningRates: Float64Array
   shuffle: boolean
+  /** Batches whose gradients make one update, counted from the start of the epoch; the last one of the epoch may have fewer. */
+  accumulationSteps: number
+  labelSmoothing: number
+  /** Null: the images as they are. */
+  augmentation: NativeAugmentation | null
   /** Batches between two progress events; the last one of the range always reports. */
   logInterval: number
 }
 
-/** All that a training goes on from, between two batches. */
+/** All that a training goes on from, between two updates. */
 export interface NativeTrainingState {
-  /** The parameters, and Adam's running means of their gradients and of the squares of these, by PyTorch's names. */
+  /** The parameters that are trained, and Adam's running means of their gradients and of the squares of these, by PyTorch's names. */
   values: Record<string, NativeArray>
   firstMoment: Record<string, NativeArray>
   secondMoment: Record<string, NativeArray>
+  /** The average of the parameters, which the model holds between two ranges; null where there is none. */
+  average: Record<string, NativeArray> | null
   /** Updates since the start of the training. */
   updates: number
-  /** Sums over the samples of the epoch that runs. */
+  /** Batches of the running epoch that are in updates. */
+  epochBatches: number
+  /** Sums over the samples of these batches. */
   epochLoss: number
   epochHits: number
   epochSamples: number
@@ -122,8 +152,16 @@ export interface NativeImageRnn {
   forward(images: NativeInput, options: NativeCall): Promise<NativeArray>
   predict(images: NativeInput, options: NativeCall): Promise<NativePrediction>
   evaluate(dataset: NativeDataset, options: NativeCall): Promise<NativeEvaluation>
-  /** Checks that all the data fits, and starts a fresh optimizer. */
-  startTraining(train: NativeDataset, validation: NativeDataset | null, options: NativeCall): Promise<void>
+  /**
+   * Checks that all the data fits, and starts a fresh optimizer; or goes on with the state of the one before, where `keepState` is set and
+   * there is one.
+   */
+  startTraining(
+    train: NativeDataset,
+    validation: NativeDataset | null,
+    optimizer: NativeOptimizer,
+    options: NativeCall & { keepState: boolean },
+  ): Promise<void>
   trainBatches(dataset: NativeDataset, range: NativeBatchRange, onProgress: NativeCallback<NativeProgress> | null): Promise<NativeProgress>
   /** After {@link startTraining}. */
   trainingState(): Promise<NativeTrainingState>

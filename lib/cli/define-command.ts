@@ -29,5 +29,11 @@ export function defineCommand<Options extends OptionTable & typeof OPTIONS.repor
   const command = new Command(name).summary(summary).description(description)
   return addFlags(command, options)
     .addHelpText('after', details)
-    .action((flags) => runCommand(name, flags, work))
+    .action((flags) => runCommand(name, flags, work, namesGiven(command)))
+}
+
+/** The names of the options that the user wrote on the command line. The others have their defaults. */
+function namesGiven(command: Command): ReadonlySet<string> {
+  const names = command.options.map((option) => option.attributeName())
+  return new Set(names.filter((name) => command.getOptionValueSource(name) === 'cli'))
 }

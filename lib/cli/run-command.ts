@@ -8,14 +8,19 @@ import { CommandFailure, EXIT_FAILURE, endWith, OutputClosed } from './exit'
 import { dieOfHangUp, flushOutput, hasTerminal, Interruption } from './interruption'
 import { createReporter, type Reporter } from './reporter'
 
-/** What a command does with its flags. It reports what happens, and stops early when `stop` is aborted. */
-export type CommandWork<Flags> = (flags: Flags, reporter: Reporter, stop: AbortSignal) => Promise<void>
+/**
+ * What a command does with its flags. It reports what happens, and stops early when `stop` is aborted.
+ *
+ * @param given - The names of the flags that the user wrote; the others have their defaults.
+ */
+export type CommandWork<Flags> = (flags: Flags, reporter: Reporter, stop: AbortSignal, given: ReadonlySet<string>) => Promise<void>
 
 /** Runs the work of a command. Where it fails, reports why, and sets the exit code of the process. */
 export async function runCommand<Flags>(
   name: string,
   flags: Flags & Resolved<typeof OPTIONS.reporting>,
   work: CommandWork<Flags>,
+  given: ReadonlySet<string>,
 ): Promise<void> {
   const options = Object.fromEntries(Object.entries(flags).filter(([key]) => !Object.hasOwn(OPTIONS.reporting, key)))
   const reporter = createReporter(flags, startOf(name, { options }))
@@ -25,7 +30,7 @@ export async function runCommand<Flags>(
     ),
   )
   try {
-    await work(flags, reporter, signal)
+    await work(flags, reporter, signal, given)
     await flushOutput()
     // A reader that stops early is no failure once the work is done.
     if (!(signal.reason instanceof OutputClosed)) signal.throwIfAborted()

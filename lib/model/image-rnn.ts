@@ -9,6 +9,7 @@ import { toPath } from '../files/path-argument'
 import { checkOption, resolveOptions } from '../options/checks'
 import {
   type BatchingOptions,
+  HYPERPARAMETERS,
   INFERENCE_OPTIONS,
   MODEL_OPTIONS,
   type ModelOptions,
@@ -131,7 +132,7 @@ export class ImageRNN {
    *   `ERR_BUSY` while another training runs, `ERR_DISPOSED`, `ERR_OUT_OF_MEMORY`; and what a callback throws.
    */
   async train(dataset: ImageDataset, options: TrainOptions = {}): Promise<History> {
-    const hyperparameters = resolveOptions(OPTIONS.training, options, 'train', OTHER_TRAIN_OPTIONS)
+    const hyperparameters = resolveOptions(HYPERPARAMETERS, options, 'train', OTHER_TRAIN_OPTIONS)
     checkTrainOptions(options)
     this.#session.checkUsable('train')
     this.#session.checkNotTraining('train is called again')

@@ -18,10 +18,11 @@ export interface PlacementOptions {
    */
   threads?: number | undefined
   /**
-   * How a GPU multiplies the matrices of the recurrent layers: `'float32'`, or `'tf32'`, which rounds the operands to 10 bits of mantissa and
-   * is faster on NVIDIA's Ampere and newer. The CPU computes in float32 with either. Default `'float32'`.
+   * How the matrices are multiplied: `'float32'`; or `'tf32'`, which rounds the operands of the recurrent layers to 10 bits of mantissa on a
+   * GPU and is faster on NVIDIA's Ampere and newer (the CPU computes in float32 with it); or `'bf16'`, PyTorch's autocast to bfloat16, where
+   * the device supports that. Parameters and optimizer are always float32. Default `'float32'`.
    */
-  precision?: 'float32' | 'tf32' | undefined
+  precision?: 'float32' | 'tf32' | 'bf16' | undefined
 }
 
 /** What a model is made of and where it computes. Everything is optional; the defaults are the tutorial's network. */
@@ -43,14 +44,75 @@ export interface ModelOptions extends PlacementOptions {
 /** The options of a model as resolved: each has a value. */
 export type ResolvedModelOptions = { readonly [Key in keyof ModelOptions]-?: Exclude<ModelOptions[Key], undefined> }
 
+/** How the gradients become updates. The defaults are those of torch.optim.Adam. */
+export interface OptimizerOptions {
+  /** `'adam'`, or `'adamw'` with decoupled weight decay. Default `'adam'`. */
+  optimizer?: 'adam' | 'adamw' | undefined
+  /** Step size: the rate that the schedule starts from, or its highest one. Default 0.001. */
+  learningRate?: number | undefined
+  /** How slowly Adam's running means of the gradients and of their squares follow, each 0 to below 1. Default `[0.9, 0.999]`. */
+  betas?: readonly [number, number] | undefined
+  /** Pull of the parameters towards zero: part of the gradient with `'adam'`, apart from it with `'adamw'`. Default 0.01 with `'adamw'`, else 0. */
+  weightDecay?: number | undefined
+  /** Gradients whose norm over all parameters is larger are scaled down to it, as torch.nn.utils.clip_grad_norm_ does. Absent: never. */
+  clipGradNorm?: number | undefined
+  /** Share of the target that is spread evenly over all classes, 0 to 1, as in torch.nn.CrossEntropyLoss. Default 0. */
+  labelSmoothing?: number | undefined
+  /** Batches whose gradients make one update; the last update of an epoch may have fewer. Default 1. */
+  accumulationSteps?: number | undefined
+  /**
+   * Decay of an exponential moving average of the parameters, 0 to below 1, which starts from the first parameters and follows every update.
+   * Between the epochs and at the end the model holds the average; training goes on from the parameters themselves. Absent: no average.
+   */
+  emaDecay?: number | undefined
+}
+
+/** How the learning rate changes. */
+export interface ScheduleOptions {
+  /**
+   * By PyTorch's schedulers: `'constant'`; `'step'` (StepLR); `'cosine'` (CosineAnnealingLR over all updates); `'one-cycle'` (OneCycleLR,
+   * whose highest rate is `learningRate`); `'warmup-cosine'` (SequentialLR of LinearLR from a tenth of the rate, then CosineAnnealingLR);
+   * `'plateau'` (ReduceLROnPlateau on the validation loss). Default `'constant'`.
+   */
+  schedule?: 'constant' | 'step' | 'cosine' | 'one-cycle' | 'warmup-cosine' | 'plateau' | undefined
+  /** Epochs between two steps of `'step'`. Default 5. */
+  stepSize?: number | undefined
+  /** What the rate is multiplied by at each step of `'step'`, and when `'plateau'` reduces it. Default 0.1. */
+  gamma?: number | undefined
+  /** Share of all updates during which the rate rises, 0 to 1. Default 0.3 with `'one-cycle'` and 0.05 with `'warmup-cosine'`. */
+  warmup?: number | undefined
+  /** The rate at the end of `'cosine'` and `'warmup-cosine'`, and the lowest one of `'plateau'`. Default 0. */
+  minLearningRate?: number | undefined
+  /** Epochs without a lower validation loss after which `'plateau'` reduces the rate. Default 10. */
+  plateauPatience?: number | undefined
+}
+
+/** When a training ends before its last epoch. */
+export interface EarlyStoppingOptions {
+  /** Epochs in a row without a lower validation loss after which the training ends. Needs validation samples. Absent: never. */
+  earlyStoppingPatience?: number | undefined
+  /** Whether the model then gets the parameters of the epoch with the lowest validation loss. Default true. */
+  restoreBest?: boolean | undefined
+}
+
+/** Random changes of the training images, drawn anew for every sample and epoch; all 0 (the default): none. */
+export interface AugmentationOptions {
+  /** Largest shift along each axis, in pixels. Default 0. */
+  augmentShift?: number | undefined
+  /** Largest rotation about the centre, in degrees, to either side. Default 0. */
+  augmentRotation?: number | undefined
+  /** Largest change of size: 0.1 gives 0.9 to 1.1 times. Default 0. */
+  augmentScale?: number | undefined
+  /** Largest horizontal shear, in degrees, to either side. Default 0. */
+  augmentShear?: number | undefined
+}
+
 /** How to train. Everything is optional; the defaults are the tutorial's. */
-export interface TrainHyperparameters {
+export interface TrainHyperparameters extends OptimizerOptions, ScheduleOptions, EarlyStoppingOptions, AugmentationOptions {
   /** Passes over the training set. Default 10. */
   epochs?: number | undefined
   /** Samples per update (N). Default 128. */
   batchSize?: number | undefined
-  /** Step size of Adam. Default 0.001. */
-  learningRate?: number | undefined
   /** Whether every epoch visits the samples in a new random order. Default true. */
   shuffle?: boolean | undefined
   /** Batches between two progress events; the last batch of an epoch always reports. Default 10. */
@@ -103,9 +165,9 @@ const placement = {
   },
   precision: {
     kind: 'choice',
-    choices: ['float32', 'tf32'],
+    choices: ['float32', 'tf32', 'bf16'],
     default: 'float32',
-    summary: 'of matrix products on a GPU: tf32 is faster and less exact; the CPU always takes float32',
+    summary: 'of matrix products: tf32 (on a GPU) and bf16 (where the device supports it) are less exact',
   },
 } as const satisfies TableFor<PlacementOptions>
 
@@ -115,10 +177,84 @@ const batchSizes = { kind: 'integer', min: 1, max: 65536 } as const
 const training = {
   epochs: { kind: 'integer', min: 1, max: 1_000_000, default: 10, summary: 'passes over the training set' },
   batchSize: { ...batchSizes, default: 128, summary: 'samples per update' },
-  learningRate: { kind: 'number', min: 0, max: 100, default: 1e-3, summary: 'step size of Adam' },
   shuffle: { kind: 'boolean', default: true, summary: 'visit the samples in a new random order every epoch' },
   logInterval: { kind: 'integer', min: 1, max: 1_000_000, default: 10, summary: 'batches between two progress events' },
-} as const satisfies TableFor<TrainHyperparameters>
+} as const satisfies Partial<TableFor<TrainHyperparameters>>
+
+/** How the gradients become updates. */
+const optimizer = {
+  optimizer: { kind: 'choice', choices: ['adam', 'adamw'], default: 'adam', summary: 'adam, or adamw with decoupled weight decay' },
+  learningRate: { kind: 'number', min: 0, max: 100, default: 1e-3, summary: "step size: the schedule's first or highest rate" },
+  betas: { kind: 'pair', min: 0, below: 1, default: [0.9, 0.999], summary: "how slowly Adam's two running means follow" },
+  weightDecay: {
+    kind: 'number',
+    min: 0,
+    max: 100,
+    optional: true,
+    summary: 'pull of the parameters towards zero',
+    whenAbsent: '0.01 with adamw, else 0',
+  },
+  clipGradNorm: { kind: 'number', above: 0, optional: true, summary: 'scale larger gradients down to this norm', whenAbsent: 'never' },
+  labelSmoothing: { kind: 'number', min: 0, max: 1, default: 0, summary: 'share of the target that is spread over all classes' },
+  accumulationSteps: { kind: 'integer', min: 1, max: 1_000_000, default: 1, summary: 'batches whose gradients make one update' },
+  emaDecay: {
+    kind: 'number',
+    min: 0,
+    below: 1,
+    optional: true,
+    summary: 'decay of a moving average of the parameters, which the model then holds',
+    whenAbsent: 'no average',
+  },
+} as const satisfies TableFor<OptimizerOptions>
+
+/** How the learning rate changes. */
+const schedule = {
+  schedule: {
+    kind: 'choice',
+    choices: ['constant', 'step', 'cosine', 'one-cycle', 'warmup-cosine', 'plateau'],
+    default: 'constant',
+    summary: 'how the learning rate changes',
+  },
+  stepSize: { kind: 'integer', min: 1, max: 1_000_000, default: 5, summary: 'epochs between two steps of the schedule step' },
+  gamma: { kind: 'number', above: 0, max: 1, default: 0.1, summary: 'what step and plateau multiply the rate by' },
+  warmup: {
+    kind: 'number',
+    min: 0,
+    max: 1,
+    optional: true,
+    summary: 'share of all updates in which the rate rises',
+    whenAbsent: '0.3 with one-cycle, 0.05 with warmup-cosine',
+  },
+  minLearningRate: {
+    kind: 'number',
+    min: 0,
+    max: 100,
+    default: 0,
+    summary: 'last rate of cosine and warmup-cosine, lowest one of plateau',
+  },
+  plateauPatience: { kind: 'integer', min: 0, max: 1_000_000, default: 10, summary: 'epochs without a lower validation loss for plateau' },
+} as const satisfies TableFor<ScheduleOptions>
+
+/** When a training ends early. */
+const earlyStopping = {
+  earlyStoppingPatience: {
+    kind: 'integer',
+    min: 1,
+    max: 1_000_000,
+    optional: true,
+    summary: 'end after so many epochs without a lower validation loss',
+    whenAbsent: 'never',
+  },
+  restoreBest: { kind: 'boolean', default: true, summary: 'go back to the best epoch when the training ends early' },
+} as const satisfies TableFor<EarlyStoppingOptions>
+
+/** Random changes of the training images. */
+const augmentation = {
+  augmentShift: { kind: 'number', min: 0, max: 1000, default: 0, summary: 'largest random shift of a training image, in pixels' },
+  augmentRotation: { kind: 'number', min: 0, max: 180, default: 0, summary: 'largest random rotation, in degrees' },
+  augmentScale: { kind: 'number', min: 0, below: 1, default: 0, summary: 'largest random change of size: 0.1 gives 0.9 to 1.1' },
+  augmentShear: { kind: 'number', min: 0, below: 90, default: 0, summary: 'largest random shear, in degrees' },
+} as const satisfies TableFor<AugmentationOptions>
 
 /** The files of a training run. On the command line only. */
 const run = {
@@ -150,7 +286,28 @@ const reporting = {
 } as const
 
 /** The table. */
-export const OPTIONS = { architecture, initialisation, placement, training, run, data, reporting } as const
+export const OPTIONS = {
+  architecture,
+  initialisation,
+  placement,
+  training,
+  optimizer,
+  schedule,
+  earlyStopping,
+  augmentation,
+  run,
+  data,
+  reporting,
+} as const
+
+/** All hyperparameters of a training: the groups that `train` takes. */
+export const HYPERPARAMETERS = {
+  ...training,
+  ...optimizer,
+  ...schedule,
+  ...earlyStopping,
+  ...augmentation,
+} as const satisfies TableFor<TrainHyperparameters>
 
 /** All options of a model: the groups that `new ImageRNN()` takes. */
 export const MODEL_OPTIONS = { ...architecture, ...initialisation, ...placement } as const satisfies TableFor<ModelOptions>

@@ -3,7 +3,7 @@ import type { NativeDataset, NativeProgress } from '../addon/binding'
 import type { Caller } from '../addon/native-errors'
 import { type Evaluation, toEvaluation } from '../model/evaluation'
 import type { ModelSession } from '../model/session'
-import type { OPTIONS } from '../options/options'
+import type { HYPERPARAMETERS } from '../options/options'
 import type { Resolved } from '../options/specs'
 import type { BatchEvent, EpochEvent } from './events'
 import type { TrainingData, TrainOptions } from './train-options'
@@ -12,7 +12,7 @@ import type { TrainingData, TrainOptions } from './train-options'
 export interface Training {
   readonly session: ModelSession
   readonly data: TrainingData
-  readonly hyperparameters: Resolved<typeof OPTIONS.training>
+  readonly hyperparameters: Resolved<typeof HYPERPARAMETERS>
   readonly options: TrainOptions
   /** Who called train, for the stacks of errors. */
   readonly caller: Caller
@@ -22,7 +22,10 @@ export interface Training {
 export async function* trainEpochs(training: Training): AsyncGenerator<EpochEvent, void, void> {
   const { session, data, hyperparameters, options, caller } = training
   const { epochs, batchSize } = hyperparameters
-  const start = (call: number) => session.native.startTraining(data.train, data.validation ?? null, { call, batchSize })
+  const { optimizer, betas, weightDecay = 0, clipGradNorm = 0, emaDecay } = hyperparameters
+  const updates = { optimizer, betas, weightDecay, clipGradNorm, emaDecay }
+  const start = (call: number) =>
+    session.native.startTraining(data.train, data.validation ?? null, updates, { call, batchSize, keepState: false })
   await session.run(start, caller, options.signal)
   const onBatch = options.onBatch && session.callbacks.bind(options.onBatch)
   for (let epoch = 1; epoch <= epochs; epoch += 1) {
@@ -35,9 +38,10 @@ export async function* trainEpochs(training: Training): AsyncGenerator<EpochEven
 
 async function trainEpoch(training: Training, report: ((progress: NativeProgress) => unknown) | undefined): Promise<NativeProgress> {
   const { session, data, hyperparameters, options, caller } = training
-  const { batchSize, shuffle, logInterval, learningRate } = hyperparameters
+  const { batchSize, shuffle, logInterval, learningRate, accumulationSteps, labelSmoothing } = hyperparameters
   const learningRates = new Float64Array(Math.ceil(data.trainSamples / batchSize)).fill(learningRate)
-  const range = { epoch: session.nextEpoch(), first: 0, learningRates, batchSize, shuffle, logInterval }
+  const order = { epoch: session.nextEpoch(), first: 0, batchSize, shuffle }
+  const range = { ...order, learningRates, logInterval, accumulationSteps, labelSmoothing, augmentation: null }
   const onProgress = report === undefined ? null : session.callbacks.wrap(report)
   const train = (call: number) => session.native.trainBatches(data.train, { call, ...range }, onProgress)
   return await session.run(train, caller, options.signal)

@@ -182,7 +182,7 @@ Napi::Value ImageRnnWrap::StartTraining(const Napi::CallbackInfo& info) {
       if (validation != nullptr) CheckValidationFits(*validation, options);
       session.StartTraining();
     };
-    return Queue(info, work, ReadCallOptions(info[2]).call);
+    return Queue(info, work, ReadCallOptions(info[3]).call);
   });
 }
 

@@ -29,6 +29,7 @@ const NATIVE = `${COLLECT}
     const storage = new ImageStorage({ data: images, shape: [6, 4, 5] }, { data: labels, shape: [6] })
     return new Dataset(storage, { first: 0, count: 6 })
   }
+  const plainAdam = { optimizer: 'adam', betas: [0.9, 0.999], weightDecay: 0, clipGradNorm: 0 }
   const newModel = () => {
     const others = { nonlinearity: 'tanh', recurrentInit: 'identity', precision: 'float32', seed: 1, cores: 1, cudaDevices: 0 }
     return new ImageRnn({ ...options, ...others }, allocateResult)
@@ -46,12 +47,12 @@ describe('the arrays of a data set', () => {
     await run(`${NATIVE}
       const arrays = []
       const model = newModel()
-      const range = { call: 1, epoch: 0, first: 0, batchSize: 2, shuffle: true, logInterval: 1 }
+      const range = { call: 1, epoch: 0, first: 0, batchSize: 2, shuffle: true, logInterval: 1, accumulationSteps: 1, labelSmoothing: 0, augmentation: null }
       const use = async () => {
         newData(arrays)
         await model.evaluate(newData(arrays), { call: 1, batchSize: 0 })
         const data = newData(arrays)
-        await model.startTraining(data, newData(arrays), { call: 1, batchSize: 0 })
+        await model.startTraining(data, newData(arrays), plainAdam, { call: 1, batchSize: 0, keepState: false })
         await model.trainBatches(data, { ...range, learningRates: new Float64Array(3) }, null)
       }
       await use()
@@ -64,10 +65,10 @@ describe('the arrays of a data set', () => {
       const arrays = []
       const model = newModel()
       const fail = (event, settle) => settle(1)
-      const range = { call: 1, epoch: 0, first: 0, batchSize: 2, shuffle: true, logInterval: 1, learningRates: new Float64Array(2) }
+      const range = { call: 1, epoch: 0, first: 0, batchSize: 2, shuffle: true, logInterval: 1, accumulationSteps: 1, labelSmoothing: 0, augmentation: null, learningRates: new Float64Array(2) }
       const use = async () => {
         const data = newData(arrays)
-        await model.startTraining(data, null, { call: 1, batchSize: 0 })
+        await model.startTraining(data, null, plainAdam, { call: 1, batchSize: 0, keepState: false })
         const error = await model.trainBatches(data, range, fail).catch((error) => error)
         if (error.code !== 'ERR_CALLBACK_FAILED') throw error
       }

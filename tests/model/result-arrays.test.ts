@@ -3,7 +3,7 @@ import type { ImageRNN, Tensor } from '../../lib'
 import { native } from '../../lib/addon/native'
 import { allocateResult } from '../../lib/addon/result-arrays'
 import { expectError } from '../support/expect-error'
-import { createNativeModel } from '../support/native-models'
+import { createNativeModel, PLAIN_ADAM } from '../support/native-models'
 import { smallDataset, smallImages, useModels } from '../support/sample-models'
 
 const createModel = useModels()
@@ -84,7 +84,11 @@ test('the arrays of a training state can be transferred', async () => {
   const model = createNativeModel()
   const [images] = [smallDataset(3).images()]
   const storage = new (native().ImageStorage)(images, { data: new Uint8Array(3), shape: [3] })
-  await model.startTraining(new (native().Dataset)(storage, { first: 0, count: 3 }), null, { call: 1, batchSize: 0 })
+  await model.startTraining(new (native().Dataset)(storage, { first: 0, count: 3 }), null, PLAIN_ADAM, {
+    call: 1,
+    batchSize: 0,
+    keepState: false,
+  })
   const { values, firstMoment, secondMoment } = await model.trainingState()
   for (const { data } of [values, firstMoment, secondMoment].flatMap((state) => Object.values(state))) {
     structuredClone(data, { transfer: [data.buffer as ArrayBuffer] })

@@ -50,7 +50,7 @@ test('one epoch on MNIST with the defaults ends where PyTorch does', async () =>
   expect(start).toMatchObject({ trainSamples: 60_000, testSamples: 10_000 })
   expect(start?.options).toMatchObject({
     ...{ hiddenSize: 150, numLayers: 3, nonlinearity: 'tanh', recurrentInit: 'identity' },
-    ...{ batchSize: OPTIONS.training.batchSize.default, learningRate: OPTIONS.training.learningRate.default },
+    ...{ batchSize: OPTIONS.training.batchSize.default, learningRate: OPTIONS.optimizer.learningRate.default },
   })
   expectWithin(eventsOfType(stdout, 'epoch')[0]?.trainLoss ?? Number.NaN, TRAIN_LOSS)
   expectWithin((lastEvent(stdout, 'done').testAccuracy ?? Number.NaN) * 100, statistics(pytorchAccuracies()))

@@ -1,7 +1,7 @@
 /** The seam of a training: ranges of batches, and the whole state taken and given back between them. */
 import type { NativeBatchRange, NativeImageRnn, NativeTrainingState } from '../../lib/addon/binding'
 import { toNativeDataset } from '../../lib/data/native-data'
-import { createNativeModel } from '../support/native-models'
+import { createNativeModel, PLAIN_ADAM } from '../support/native-models'
 import { smallDataset } from '../support/sample-models'
 
 /** Seven batches, the last one smaller. */
@@ -9,12 +9,15 @@ const BATCHES = 7
 const DATA = smallDataset(50)
 
 async function start(model: NativeImageRnn): Promise<void> {
-  await model.startTraining(toNativeDataset(DATA), null, { call: 1, batchSize: 8 })
+  await model.startTraining(toNativeDataset(DATA), null, PLAIN_ADAM, { call: 1, batchSize: 8, keepState: false })
 }
 
 function train(model: NativeImageRnn, first: number, last: number) {
   const learningRates = Float64Array.from({ length: last - first }, (_, index) => 1e-3 * (1 + first + index)) // A rate of its own for each.
-  const range: NativeBatchRange = { call: 1, epoch: 0, first, learningRates, batchSize: 8, shuffle: true, logInterval: 10 }
+  const range: NativeBatchRange = {
+    ...{ call: 1, epoch: 0, first, learningRates, batchSize: 8, shuffle: true, logInterval: 10 },
+    ...{ accumulationSteps: 1, labelSmoothing: 0, augmentation: null },
+  }
   return model.trainBatches(toNativeDataset(DATA), range, null)
 }
 

@@ -13,7 +13,7 @@ import type { Evaluation } from '../../model/evaluation'
 import { ImageRNN } from '../../model/image-rnn'
 import { checkSavable } from '../../model/model-file'
 import { pickOptions } from '../../options/checks'
-import { NETWORK_CHOICES, OPTIONS } from '../../options/options'
+import { HYPERPARAMETERS, NETWORK_CHOICES, OPTIONS } from '../../options/options'
 import type { Resolved } from '../../options/specs'
 import { RunFolder } from '../../runs/run-folder'
 import { drawBox } from '../../text/table'
@@ -30,7 +30,7 @@ import { columnsOf } from '../terminal'
 import { warnOfThreads } from '../thread-warning'
 import { waitForLibtorch } from '../wait-for-libtorch'
 
-const TRAIN_OPTIONS = { ...OPTIONS.training, ...NETWORK_CHOICES, ...OPTIONS.run, ...SHARED_OPTIONS }
+const TRAIN_OPTIONS = { ...HYPERPARAMETERS, ...NETWORK_CHOICES, ...OPTIONS.run, ...SHARED_OPTIONS }
 
 type TrainFlags = Resolved<typeof TRAIN_OPTIONS>
 
@@ -116,7 +116,7 @@ async function checkOutput(output: string, run: string | undefined): Promise<voi
 async function startRun(flags: TrainFlags, model: ImageRNN, data: Mnist, reporter: Reporter): Promise<RunFolder> {
   const { device, engine } = model
   const threads = await model.threadCount()
-  const options = { ...model.options, ...pickOptions(OPTIONS.training, flags) }
+  const options = { ...model.options, ...pickOptions(HYPERPARAMETERS, flags) }
   const config = {
     command: 'train',
     versions: { 'torch-rnn-mnist': PACKAGE_VERSION, libtorch: native().torchVersion, [RUNTIME.name.toLowerCase()]: RUNTIME.version },
@@ -152,7 +152,7 @@ async function trainAndMeasure(training: Training): Promise<Evaluation> {
   }
   try {
     await model.train(data.train, {
-      ...pickOptions(OPTIONS.training, flags),
+      ...pickOptions(HYPERPARAMETERS, flags),
       signal: stop,
       onBatch: (event) => reporter.progress(event),
       onEpoch,

@@ -10,6 +10,7 @@ namespace torch_rnn_mnist {
 inline constexpr const char* kInvalidArgument = "ERR_INVALID_ARGUMENT";
 inline constexpr const char* kInvalidShape = "ERR_INVALID_SHAPE";
 inline constexpr const char* kInvalidData = "ERR_INVALID_DATA";
+inline constexpr const char* kNotFinite = "ERR_NOT_FINITE";
 inline constexpr const char* kDisposed = "ERR_DISPOSED";
 inline constexpr const char* kAborted = "ERR_ABORTED";  // Never seen by users: they get the reason of their AbortSignal.
 inline constexpr const char* kDeviceUnavailable = "ERR_DEVICE_UNAVAILABLE";
