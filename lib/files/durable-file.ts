@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { constants, fsync } from 'node:fs'
-import { access, chmod, open, readlink, realpath, rename, rm, stat } from 'node:fs/promises'
+import { access, chmod, open, readdir, readlink, realpath, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { TorchRnnError } from '../errors'
@@ -118,9 +118,21 @@ async function ifPresent<T>(found: Promise<T>): Promise<T | undefined> {
   }
 }
 
-/** Short whatever the target's name, which may already be as long as the file system allows. */
-function temporaryName(target: string): string {
+/** A new name beside the target. Short whatever the target's name, which may already be as long as the file system allows. */
+export function temporaryName(target: string): string {
   return join(dirname(target), `.torch-rnn-mnist-${randomBytes(8).toString('hex')}.tmp`)
+}
+
+const TEMPORARY_NAME = /^\.torch-rnn-mnist-[0-9a-f]{16}\.tmp$/
+
+/**
+ * Removes the temporary files that killed processes have left in a folder. For a folder in which nobody else writes now.
+ *
+ * @throws The error of the operating system.
+ */
+export async function removeTemporaryFiles(folder: string): Promise<void> {
+  const names = (await readdir(folder)).filter((name) => TEMPORARY_NAME.test(name))
+  await Promise.all(names.map((name) => rm(join(folder, name), { force: true })))
 }
 
 async function replaceFile(target: string, bytes: Uint8Array, mode: number | undefined): Promise<void> {

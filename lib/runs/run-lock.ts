@@ -1,0 +1,221 @@
+/**
+ * One run at a time in a folder. The lock is a file that names its holder, so that a lock whose holder was killed is recognised, and taken
+ * over by the next run. `proper-lockfile` and its like judge by age alone: they take a stopped process for a dead one, or make a crash wait.
+ */
+import { createHash, randomBytes } from 'node:crypto'
+import { readFileSync, rmSync } from 'node:fs'
+import { link, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { TorchRnnError } from '../errors'
+import { removeTemporaryFiles, temporaryName } from '../files/durable-file'
+import { showPath, toFileSystemError } from '../files/regular-file'
+import { findProcess, identifyProcess, type ProcessIdentity } from '../host/process-identity'
+
+/** The name of the lock in its folder. */
+export const LOCK_NAME = 'run.lock'
+
+/** A lock without a readable holder was left by a crash, unless it is so new that somebody may be writing it. */
+const WRITING_MS = 10_000
+/** More than a lock file ever has. */
+const MAX_LOCK_BYTES = 10_000
+
+/** A lock that this process holds. */
+export class RunLock {
+  readonly #file: string
+  readonly #content: string
+  readonly #removeAtExit = () => this.#removeNow()
+
+  private constructor(file: string, content: string) {
+    this.#file = file
+    this.#content = content
+    process.once('exit', this.#removeAtExit)
+  }
+
+  /**
+   * Takes the lock of a folder. One whose holder has ended is taken over; of several processes that try that at once, one succeeds.
+   *
+   * @throws TorchRnnError `ERR_BUSY` when another run holds it, or may hold it on another machine; `ERR_FILE_SYSTEM`.
+   */
+  static async take(folder: string): Promise<RunLock> {
+    const file = join(folder, LOCK_NAME)
+    // The random part tells two locks of one process apart.
+    const content = `${JSON.stringify({ ...identifyProcess(), id: randomBytes(8).toString('hex') })}\n`
+    try {
+      await seize(file, content, folder)
+      await removeLeftovers(folder)
+    } catch (error) {
+      throw toFileSystemError('write', file, error)
+    }
+    return new RunLock(file, content)
+  }
+
+  /** Removes the lock, unless somebody else has replaced it. What cannot be removed stays: the next run recognises it. */
+  async release(): Promise<void> {
+    process.off('exit', this.#removeAtExit)
+    if ((await readLock(this.#file).catch(() => undefined)) === this.#content) await rm(this.#file, { force: true }).catch(() => undefined)
+  }
+
+  #removeNow(): void {
+    try {
+      if (readFileSync(this.#file, 'utf8') === this.#content) rmSync(this.#file)
+    } catch {
+      // The folder has vanished, for instance.
+    }
+  }
+}
+
+/**
+ * Makes a lock file with this content. A stale one is replaced by whoever holds the marker of that very file, which is a lock of the same
+ * kind: its name follows from the content of the stale lock. So nobody can replace a lock that somebody else has just taken over: a marker
+ * belongs to the stale content, and its holder looks again whether that is still there.
+ */
+async function seize(file: string, content: string, folder: string): Promise<void> {
+  for (;;) {
+    if (await createWhole(file, content)) return
+    const found = await readLock(file)
+    if (found === undefined) continue // It was released meanwhile.
+    if (!(await isStale(file, found, folder))) continue
+    const marker = markerOf(file, found, folder)
+    await seize(marker, content, folder)
+    try {
+      if ((await readLock(file)) === found) {
+        await replaceWhole(file, content)
+        return
+      }
+    } finally {
+      await rm(marker, { force: true })
+    }
+  }
+}
+
+/** The marker of a stale lock. */
+function markerOf(file: string, content: string, folder: string): string {
+  return join(folder, `${LOCK_NAME}.${createHash('sha256').update(file).update(content).digest('hex').slice(0, MARKER_DIGITS)}`)
+}
+
+const MARKER_DIGITS = 16
+const MARKER_NAME = new RegExp(`^${LOCK_NAME.replace('.', '\\.')}\\.[0-9a-f]{${MARKER_DIGITS}}$`)
+
+/** Removes what killed processes have left. Whoever holds the lock may do so: a marker of another lock than this one is of no use any more. */
+async function removeLeftovers(folder: string): Promise<void> {
+  const markers = (await readdir(folder)).filter((name) => MARKER_NAME.test(name))
+  await Promise.all(markers.map((name) => rm(join(folder, name), { force: true })))
+  await removeTemporaryFiles(folder)
+}
+
+/** @returns False when the file has vanished. @throws TorchRnnError `ERR_BUSY` when its holder may still run. */
+async function isStale(file: string, content: string, folder: string): Promise<boolean> {
+  const holder = parseHolder(content)
+  if (holder === undefined) {
+    const age = await ageOf(file)
+    if (age === undefined || age > WRITING_MS) return age !== undefined
+    throw inUse(folder, `${showPath(file)} does not say by whom`, `Try again in ${WRITING_MS / 1000} seconds.`)
+  }
+  const state = findProcess(holder)
+  if (state === 'ended') return true
+  const since = new Date(holder.time).toISOString()
+  if (state === 'running') {
+    const advice = `Wait for it, or end it. If that process is no run, delete ${showPath(file)}.`
+    throw inUse(folder, `process ${holder.pid} has been at work there since ${since}`, advice)
+  }
+  const isSameHost = holder.host === identifyProcess().host
+  const where = `of ${isSameHost ? 'another machine or container' : JSON.stringify(holder.host.slice(0, 60))}`
+  throw inUse(
+    folder,
+    `process ${holder.pid} ${where} has been at work there since ${since}, and cannot be looked at from here`,
+    `If it has ended, delete ${showPath(file)}.`,
+  )
+}
+
+function inUse(folder: string, actual: string, advice: string): TorchRnnError {
+  return new TorchRnnError('ERR_BUSY', `${showPath(folder)} is in use by another run: ${actual}. ${advice}`, { actual })
+}
+
+/** Undefined for anything but a holder: the system crashed before the content was on the disk, or the file is not ours. */
+function parseHolder(content: string): ProcessIdentity | undefined {
+  let value: Record<string, unknown>
+  try {
+    value = Object(JSON.parse(content)) as Record<string, unknown>
+  } catch {
+    return undefined
+  }
+  const { host, pid, time } = value
+  const isText = (name: string) => typeof value[name] === 'string' || value[name] === null
+  const isComplete = typeof host === 'string' && ['machine', 'boot', 'namespace', 'started'].every(isText)
+  // A number below 1 would mean a group of processes.
+  const isNumbered = Number.isSafeInteger(pid) && (pid as number) > 0 && typeof time === 'number' && Math.abs(time) <= 8.64e15
+  return isComplete && isNumbered ? (value as unknown as ProcessIdentity) : undefined
+}
+
+/** The content of a lock; undefined when it is not there. */
+async function readLock(file: string): Promise<string | undefined> {
+  try {
+    return (await readFile(file, 'utf8')).slice(0, MAX_LOCK_BYTES)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+/** In ms; undefined when the file is not there. */
+async function ageOf(file: string): Promise<number | undefined> {
+  try {
+    return Date.now() - (await stat(file)).mtimeMs
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+/** Makes a file that has its content from the beginning. @returns False when there is a file of this name. */
+async function createWhole(file: string, content: string): Promise<boolean> {
+  const temporary = await writeTemporary(file, content)
+  try {
+    await link(temporary, file)
+    return true
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
+    return await createEmptyFirst(file, content) // There are file systems without hard links.
+  } finally {
+    await rm(temporary, { force: true })
+  }
+}
+
+async function createEmptyFirst(file: string, content: string): Promise<boolean> {
+  try {
+    const handle = await open(file, 'wx')
+    try {
+      await handle.writeFile(content)
+    } finally {
+      await handle.close()
+    }
+    return true
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
+    throw error
+  }
+}
+
+async function replaceWhole(file: string, content: string): Promise<void> {
+  const temporary = await writeTemporary(file, content)
+  try {
+    await rename(temporary, file)
+  } catch (error) {
+    await rm(temporary, { force: true })
+    throw error
+  }
+}
+
+async function writeTemporary(file: string, content: string): Promise<string> {
+  const temporary = temporaryName(file)
+  const handle = await open(temporary, 'wx')
+  try {
+    await handle.writeFile(content)
+  } catch (error) {
+    await rm(temporary, { force: true })
+    throw error
+  } finally {
+    await handle.close()
+  }
+  return temporary
+}
