@@ -3,6 +3,7 @@ import { TorchRnnError } from '../errors'
 import { toPermissionError } from '../host/permissions'
 import { OPTIONS } from '../options/options'
 import type { Resolved } from '../options/specs'
+import { showWarningsWith } from '../warnings'
 import { type ErrorEvent, startOf } from './events'
 import { CommandFailure, EXIT_FAILURE, endWith, OutputClosed } from './exit'
 import { dieOfHangUp, flushOutput, hasTerminal, Interruption } from './interruption'
@@ -24,6 +25,7 @@ export async function runCommand<Flags>(
 ): Promise<void> {
   const options = Object.fromEntries(Object.entries(flags).filter(([key]) => !Object.hasOwn(OPTIONS.reporting, key)))
   const reporter = createReporter(flags, startOf(name, { options }))
+  showWarningsWith((message) => reporter.warning(message))
   const { signal } = new Interruption((received) =>
     reporter.warning(
       `${received}: stopping after this batch. A second signal ends the program at once, and what is not saved yet is lost.`,

@@ -114,7 +114,7 @@ async function findFile(dir: string, stem: string, suffix: string): Promise<stri
     const file = join(dir, name)
     if (await isPresent(file)) return file
   }
-  const message = `No ${stem} file in ${showPath(dir)}. Looked for ${candidates.join(', ')}.`
+  const message = `No ${stem} file in ${showPath(dir)} (looked for ${candidates.join(', ')}).`
   throw new TorchRnnError('ERR_FILE_SYSTEM', message, { expected: `one of ${candidates.join(', ')}`, actual: 'none of them' })
 }
 

@@ -4,13 +4,13 @@ import { invalidFile } from '../files/regular-file'
 import { DTYPE_BYTES, type Dtype, isDtype, toFloat32 } from './dtype'
 import { parseJsonObject } from './strict-json'
 
-/**
- * The format allows 100 MB of JSON, which could unfold to several gigabytes of objects when a file is hostile. 16 MiB is enough
- * for MAX_TENSORS tensors.
- */
+/** The format allows 100 MB of JSON. 16 MiB is enough for MAX_ENTRIES tensors, and for metadata such as the history of a training. */
 const MAX_HEADER_BYTES = 16 * 1024 * 1024
-/** Far above the 200 tensors of the deepest network here. It limits the memory that a small hostile file can take. */
-const MAX_TENSORS = 65_536
+/**
+ * Tensors, and texts of the metadata, at most. A checkpoint of the deepest network here has 1032 tensors. A header with as many of both stays
+ * below what parseJsonObject takes, so that what was written can be read.
+ */
+const MAX_ENTRIES = 4096
 const MAX_DIMENSIONS = 16
 const LENGTH_BYTES = 8
 const ALIGNMENT = 8
@@ -52,22 +52,18 @@ interface Entry {
  * at a multiple of 8 bytes.
  *
  * @param metadata - Free text by name; left out of the file when empty.
- * @throws TorchRnnError `ERR_INVALID_ARGUMENT` for names or metadata that the format cannot hold, and for more tensors than
+ * @throws TorchRnnError `ERR_INVALID_ARGUMENT` for names or metadata that the format cannot hold, and for more of them than
  *   {@link decodeSafetensors} takes; `ERR_INVALID_SHAPE` when a shape and its data disagree; `ERR_OUT_OF_MEMORY`.
  */
 export function encodeSafetensors(
   tensors: ReadonlyMap<string, SafetensorsTensor>,
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array {
-  if (tensors.size > MAX_TENSORS) {
-    throw new TorchRnnError(
-      'ERR_INVALID_ARGUMENT',
-      `A safetensors file holds at most ${MAX_TENSORS} tensors, but there are ${tensors.size}.`,
-    )
-  }
   const sorted = [...tensors].sort(([a], [b]) => compareUtf8(a, b))
   const fields: string[] = []
   const texts = Object.entries(metadata).sort(([a], [b]) => compareUtf8(a, b))
+  checkCount('tensors', sorted.length)
+  checkCount('texts in its metadata', texts.length)
   if (texts.length > 0) fields.push(`"${METADATA}":{${texts.map(encodeText).join(',')}}`)
   let offset = 0
   for (const [name, tensor] of sorted) {
@@ -94,20 +90,21 @@ export function encodeSafetensors(
  *
  * @param bytes - A whole file. Copied; safe to reuse afterwards.
  * @param file - The name that errors show.
- * @throws TorchRnnError `ERR_INVALID_FILE` for anything that the format forbids, other element types and more than 65536 tensors.
+ * @param isWanted - Tensors of other names are checked like all, but not copied.
+ * @throws TorchRnnError `ERR_INVALID_FILE` for anything that the format forbids, other element types and more than 4096 tensors.
  */
-export function decodeSafetensors(bytes: Uint8Array, file: string): SafetensorsContent {
+export function decodeSafetensors(bytes: Uint8Array, file: string, isWanted = (_name: string): boolean => true): SafetensorsContent {
   const headerLength = readHeaderLength(bytes, file)
   const dataStart = LENGTH_BYTES + headerLength
   const header = parseJsonObject(bytes.subarray(LENGTH_BYTES, dataStart), file)
   const names = Object.keys(header).filter((name) => name !== METADATA)
-  if (names.length > MAX_TENSORS) throw invalidFile(file, `at most ${MAX_TENSORS} tensors`, `${names.length}`)
+  if (names.length > MAX_ENTRIES) throw invalidFile(file, `at most ${MAX_ENTRIES} tensors`, `${names.length}`)
   const entries = names.map((name) => parseEntry(name, header[name], file))
   entries.sort((a, b) => a.begin - b.begin || a.end - b.end)
   checkLayout(entries, bytes.length - dataStart, file)
   const tensors = new Map<string, SafetensorsTensor>()
   for (const { name, dtype, shape, begin, end } of entries) {
-    tensors.set(name, { data: toFloat32(bytes.subarray(dataStart + begin, dataStart + end), dtype), shape })
+    if (isWanted(name)) tensors.set(name, { data: toFloat32(bytes.subarray(dataStart + begin, dataStart + end), dtype), shape })
   }
   return { tensors, metadata: parseMetadata(Object.hasOwn(header, METADATA) ? header[METADATA] : {}, file) }
 }
@@ -143,7 +140,7 @@ function parseEntry(name: string, value: unknown, file: string): Entry {
   if (!isSizes(offsets) || offsets.length !== 2) throw invalidFile(file, `${tensor} with data_offsets [begin, end]`, quote(offsets))
   const [begin, end] = offsets as [number, number]
   const expected = countValues(shape) * DTYPE_BYTES[dtype]
-  // Rounded products are at least 2^53 and no file has so many bytes, so that they never compare equal by accident.
+  if (!Number.isSafeInteger(expected)) throw invalidFile(file, `${tensor} of fewer than 2^53 bytes`, `shape ${quote(shape)} of ${dtype}`)
   if (end - begin !== expected) {
     throw invalidFile(file, `${tensor} with ${expected} bytes for shape ${quote(shape)} of ${dtype}`, `data_offsets ${quote(offsets)}`)
   }
@@ -182,6 +179,11 @@ function parseMetadata(value: unknown, file: string): Record<string, string> {
     metadata[key] = text
   }
   return metadata
+}
+
+function checkCount(what: string, count: number): void {
+  if (count <= MAX_ENTRIES) return
+  throw new TorchRnnError('ERR_INVALID_ARGUMENT', `A safetensors file holds at most ${MAX_ENTRIES} ${what} here, but there are ${count}.`)
 }
 
 function checkTensor(name: string, { data, shape }: SafetensorsTensor): void {
@@ -228,12 +230,14 @@ function ownValue(value: unknown, key: string): unknown {
   return typeof value === 'object' && value !== null && Object.hasOwn(value, key) ? (value as Record<string, unknown>)[key] : undefined
 }
 
+/** JSON can write -0, which is no size. */
 function isSizes(value: unknown): value is number[] {
-  return Array.isArray(value) && value.every((size) => Number.isSafeInteger(size) && size >= 0)
+  return Array.isArray(value) && value.every((size) => Number.isSafeInteger(size) && size >= 0 && !Object.is(size, -0))
 }
 
+/** The product of the sizes; infinite when it is no exact number, also on the way to a zero: other readers overflow there. */
 function countValues(shape: readonly number[]): number {
-  return shape.reduce((count, size) => count * size, 1)
+  return shape.reduce((count, size) => (count * size <= Number.MAX_SAFE_INTEGER ? count * size : Number.POSITIVE_INFINITY), 1)
 }
 
 function compareUtf8(a: string, b: string): number {

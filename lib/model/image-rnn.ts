@@ -208,8 +208,9 @@ export class ImageRNN {
    * was there before survives a crash and a full disk. During training this waits for the end of the epoch.
    *
    * @param path - A path or a `file:` URL.
-   * @throws TorchRnnError `ERR_FILE_SYSTEM`, `ERR_INVALID_ARGUMENT`, `ERR_INVALID_OPTION` for a network of more than 4 GiB, which `load`
-   *   would refuse, `ERR_BUSY` from inside a hook of this model, `ERR_DISPOSED`.
+   * @throws TorchRnnError `ERR_FILE_SYSTEM`, `ERR_NOT_FINITE` for parameters that are NaN or infinite, which never replace a good file,
+   *   `ERR_INVALID_ARGUMENT`, `ERR_INVALID_OPTION` for a network of more than 4 GiB, which `load` would refuse, `ERR_BUSY` from inside a hook
+   *   of this model, `ERR_DISPOSED`.
    */
   async save(path: string | URL): Promise<void> {
     const file = toPath(path, 'path', 'the path of a file', 'ERR_INVALID_ARGUMENT')
@@ -220,8 +221,12 @@ export class ImageRNN {
   }
 
   /**
-   * Reads a model from a safetensors file: one of {@link ImageRNN.save}, or a state dict of the same network from Python. Such a file does
-   * not tell its activation, which is then taken to be tanh. Loads libtorch as {@link loadLibtorch} does.
+   * Reads a model from a safetensors file: one of {@link ImageRNN.save}, a checkpoint of a training (the average of its weights, where it has
+   * one), or a state dict of the same network from Python, in float32, float64, float16 or bfloat16. The last one does not tell its
+   * activation, which is then taken to be tanh; the metadata `{"torch-rnn-mnist": '{"nonlinearity": "relu"}'}` state another. Loads libtorch
+   * as {@link loadLibtorch} does.
+   *
+   * Parameters that are NaN or infinite are loaded, with a process warning (`TORCH_RNN_MNIST_NOT_FINITE`).
    *
    * @param path - A path or a `file:` URL.
    * @param options - Where and how the model computes.

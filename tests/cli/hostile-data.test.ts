@@ -102,11 +102,15 @@ describe.each(COMMANDS)('%s refuses', (_, args) => {
   test('a folder in place of a file', async () => {
     rmSync(path('data', TEST_LABELS))
     mkdirSync(path('data', TEST_LABELS))
-    await expectRefusal(args(), 'No t10k-labels file in data. Looked for t10k-labels-idx1-ubyte, ')
+    await expectRefusal(args(), 'No t10k-labels file in data (looked for t10k-labels-idx1-ubyte, ')
   })
 
   test('a file in place of the folder', async () => {
-    await expectRefusal([...args(), '--data', join('data', IMAGES)], `No train-images file in ${join('data', IMAGES)}.`)
+    await expectRefusal([...args(), '--data', join('data', IMAGES)], `No train-images file in ${join('data', IMAGES)} (looked for `)
+  })
+
+  test('a folder without such files', async () => {
+    await expectRefusal([...args(), '--data', '.'], 'No train-images file in . (looked for train-images-idx3-ubyte, ')
   })
 
   test('data of one class', async () => {

@@ -1,12 +1,13 @@
 /** What `--json` promises for every command: a start first, a done or an error last, known codes, and numbers that are not finite named. */
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { StartEvent } from '../../lib/cli/events'
 import { createReporter } from '../../lib/cli/reporter'
 import { toJsonLine } from '../../lib/formats/json-lines'
+import { encodeSafetensors } from '../../lib/formats/safetensors'
 import { parameterShapes } from '../../lib/model/architecture'
-import { writeModelFile } from '../../lib/model/model-file'
-import { eventsOf, linesOf, onlyEvent, TINY_DATA, TINY_RUN, useCommandLine } from '../support/command-line'
+import { architectureMetadata } from '../../lib/model/model-file'
+import { eventsOf, lastEvent, onlyEvent, TINY_DATA, TINY_RUN, useCommandLine } from '../support/command-line'
 import { REPOSITORY } from '../support/run-program'
 import { SAME_PLACE } from '../support/tiny-model'
 
@@ -110,7 +111,8 @@ describe('a number that is not finite', () => {
     const state = Array.from(parameterShapes(architecture), ([name, shape]) => {
       return [name, { data: new Float32Array(shape.reduce((product, size) => product * size)).fill(Number.NaN), shape }] as const
     })
-    await writeModelFile(path('diverged'), architecture, new Map(state))
+    // The package itself does not write such a model.
+    writeFileSync(path('diverged'), encodeSafetensors(new Map(state), architectureMetadata(architecture)))
   }
 
   test('in what a command measures', async () => {
@@ -124,12 +126,13 @@ describe('a number that is not finite', () => {
     expect(step).toMatchObject({ mean: null, nonFinite: ['mean', 'standardDeviation'] })
   })
 
-  test('in the metrics of a training that diverges', async () => {
+  test('in the last epoch of a training that diverges, which saves no model', async () => {
     const diverging = ['--nonlinearity', 'relu', '--learning-rate', '100', '--num-layers', '8']
-    const stdout = await succeed([...TRAIN, ...diverging, '--json'])
+    const { code, stdout } = await run([...TRAIN, ...diverging, '--json'])
+    expect(code).toBe(1)
     expect(onlyEvent(stdout, 'epoch')).toMatchObject({ trainLoss: null, nonFinite: ['trainLoss'] })
-    const [epoch] = linesOf(readFileSync(path('run', 'metrics.jsonl'), 'utf8')).map((line) => JSON.parse(line) as object)
-    expect(epoch).toMatchObject({ trainLoss: null, nonFinite: ['trainLoss'] })
+    expect(lastEvent(stdout, 'error')).toMatchObject({ code: 'ERR_NOT_FINITE', message: expect.stringContaining('lower learning rate') })
+    expect(existsSync(path('run', 'model.safetensors'))).toBe(false)
   })
 })
 

@@ -141,12 +141,13 @@ async function startRun(flags: TrainFlags, model: ImageRNN, data: Mnist, reporte
  */
 async function trainAndMeasure(training: Training): Promise<Evaluation> {
   const { flags, model, data, run, reporter, stop } = training
-  const saved: Saved = { epoch: 0, file: undefined }
+  const saved: Saved = { epoch: 0, stored: 0, file: undefined }
   const onEpoch = async (event: EpochEvent) => {
     saved.epoch = event.epoch
     reporter.step(event, describeEpoch)
     await save(training, saved, run.modelFile)
     saved.file = run.modelFile
+    saved.stored = event.epoch
     await run.addEpoch(event)
     if (event.epoch < flags.epochs) saved.file = undefined // The next epoch changes the model.
   }
@@ -173,6 +174,8 @@ async function trainAndMeasure(training: Training): Promise<Evaluation> {
 interface Saved {
   /** Whole epochs that the model was trained for. */
   epoch: number
+  /** The epoch after which the run's own file was last written; 0 before the first. */
+  stored: number
   /** The file that holds the model as it is now; undefined when none does. */
   file: string | undefined
 }
@@ -183,10 +186,18 @@ async function save({ model, reporter }: Training, { epoch }: Saved, file: strin
 }
 
 /** After an error, makes sure that the model is saved, and says where. @returns The error to fail with. */
-async function keepModel({ flags, model, run, reporter, stop }: Training, { epoch, file }: Saved, error: unknown): Promise<unknown> {
+async function keepModel(
+  { flags, model, run, reporter, stop }: Training,
+  { epoch, stored, file }: Saved,
+  error: unknown,
+): Promise<unknown> {
   // The file may have been deleted meanwhile, together with its folder.
   const rescue = file !== undefined && existsSync(file) ? { file } : await rescueModel(model, run.modelFile, stop)
-  if ('loss' in rescue) return withLoss(error, rescue.loss)
+  if ('loss' in rescue) {
+    if (stored > 0 && existsSync(run.modelFile)) reporter.warning(`${showPath(run.modelFile)} holds the model after epoch ${stored}.`)
+    // A model that has diverged is no loss.
+    return error instanceof TorchRnnError && error.code === 'ERR_NOT_FINITE' ? error : withLoss(error, rescue.loss)
+  }
   reporter.step({ type: 'checkpoint', epoch, file: rescue.file } satisfies CheckpointEvent)
   const early = epoch < flags.epochs ? 'Training ended early. ' : ''
   reporter.warning(`${early}The model as it is now was saved to ${showPath(rescue.file)}.`)
