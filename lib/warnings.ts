@@ -1,7 +1,7 @@
 /** Things to know that stop nothing. In a program they are process warnings of Node; the command line shows them as its own. */
 
 /** A stable, documented identifier of a warning. */
-export type WarningCode = 'TORCH_RNN_MNIST_NOT_FINITE'
+export type WarningCode = 'TORCH_RNN_MNIST_CHECKPOINT_STAYS' | 'TORCH_RNN_MNIST_NOT_BIT_EXACT' | 'TORCH_RNN_MNIST_NOT_FINITE'
 
 let show = (message: string, code: WarningCode): void => process.emitWarning(message, { code })
 

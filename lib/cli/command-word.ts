@@ -20,7 +20,10 @@ export function findCommandWord(args: readonly string[], options: readonly Optio
     const [flag, value] = word.split('=', 2) as [string, string?]
     const option = options.find(({ long, short }) => flag === long || flag === short)
     if (option === undefined && word !== '--') return undefined
-    if (option?.required && value === undefined) index += 1
+    if (value !== undefined || option === undefined) continue
+    // A value that may be left out is there when the next word could be one. Commander sees it so, too.
+    const hasValue = option.required || (option.optional && args[index + 1]?.startsWith('-') === false)
+    if (hasValue) index += 1
   }
   return undefined
 }

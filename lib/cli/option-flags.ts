@@ -21,7 +21,10 @@ export function choicesOf(option: Option): readonly string[] | undefined {
 function toFlag(name: string, spec: AnyOptionSpec): Option {
   const flag = `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
   if (spec.kind === 'boolean') return toSwitch(flag, spec.default, spec.summary)
-  const option = new Option(`${flag} <${placeholder(spec)}>`, describeFlag(spec)).argParser((text) => parse(flag, spec, text))
+  const preset = spec.kind === 'text' ? spec.preset : undefined
+  const value = preset === undefined ? `<${placeholder(spec)}>` : `[${placeholder(spec)}]`
+  const option = new Option(`${flag} ${value}`, describeFlag(spec)).argParser((text) => parse(flag, spec, text))
+  if (preset !== undefined) option.preset(preset)
   if (spec.default !== undefined) option.default(spec.default, spec.kind === 'pair' ? spec.default.join() : undefined)
   const completions = spec.kind === 'choice' ? spec.choices : spec.kind === 'text' ? spec.completions : undefined
   if (completions !== undefined) completionsOf.set(option, completions)

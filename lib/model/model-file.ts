@@ -15,7 +15,7 @@ import { describeNotFinite, findNotFinite } from './not-finite'
 /** The most that the parameters of a saved network may take: 4 GiB, a billion numbers. What can be saved can be loaded. */
 const MAX_PARAMETER_BYTES = 4 * 1024 ** 3
 /** A checkpoint has the parameters, two moments of each, and their average. */
-const MAX_FILE_BYTES = 4 * MAX_PARAMETER_BYTES + MAX_OVERHEAD_BYTES
+export const MAX_FILE_BYTES = 4 * MAX_PARAMETER_BYTES + MAX_OVERHEAD_BYTES
 const ARCHITECTURE_KEY = 'torch-rnn-mnist'
 /** How names begin in a checkpoint: what the optimizer keeps for each parameter, such as `optimizer.exp_avg.FC.bias`. */
 export const OPTIMIZER_PREFIX = 'optimizer.'
@@ -45,7 +45,7 @@ export function checkSavable(architecture: Architecture): void {
  * @param path - The file that is to be written, for the error.
  * @throws TorchRnnError `ERR_NOT_FINITE`.
  */
-export async function checkFinite(state: ReadonlyMap<string, Tensor>, path: string): Promise<void> {
+export async function checkFinite(state: Tensors, path: string): Promise<void> {
   const found = await findNotFinite(state)
   if (found === undefined) return
   const actual = describeNotFinite(found)

@@ -268,6 +268,38 @@ const run = {
   output: { kind: 'path', of: 'file', optional: true, summary: 'also save the trained model to this safetensors file' },
 } as const
 
+/** The checkpoints of a training run, and how it goes on from one. On the command line only; `train` has `checkpoints` and `resume`. */
+const checkpoints = {
+  checkpointEvery: {
+    kind: 'text',
+    pattern: /^([1-9]\d{0,6}b?|none)$/,
+    expected: 'a number of epochs (1) or batches (100b), or none',
+    placeholder: 'interval',
+    completions: ['1', 'none'],
+    default: '1',
+    summary: 'keep a checkpoint after so many epochs (1) or batches (100b); none: keep none',
+  },
+  keepCheckpoints: { kind: 'integer', min: 1, max: 1_000_000, default: 2, summary: 'newest checkpoints that stay, besides the best' },
+  stopAfterEpochs: {
+    kind: 'integer',
+    min: 1,
+    max: 1_000_000,
+    optional: true,
+    summary: 'end after this epoch of the run, and leave the rest for --resume',
+    whenAbsent: 'after the last one',
+  },
+  resume: {
+    kind: 'text',
+    pattern: /./,
+    expected: 'last, best or the path of a checkpoint',
+    placeholder: 'last|best|file',
+    completions: ['last', 'best'],
+    preset: 'last',
+    optional: true,
+    summary: 'go on with the run of --run, or with the newest one, from a checkpoint; its options apply',
+  },
+} as const
+
 /** The images to use. On the command line only. */
 const data = {
   data: {
@@ -296,6 +328,7 @@ export const OPTIONS = {
   earlyStopping,
   augmentation,
   run,
+  checkpoints,
   data,
   reporting,
 } as const

@@ -27,6 +27,8 @@ interface TextKind {
   readonly placeholder?: string
   /** The values that a shell can complete. */
   readonly completions?: readonly string[]
+  /** What the flag means without a value. Absent: it needs one. */
+  readonly preset?: string
 }
 
 interface PathKind {

@@ -1,10 +1,10 @@
-import { mkdir, open, readdir, rm, rmdir, stat } from 'node:fs/promises'
-import { dirname, join, resolve } from 'node:path'
+import { mkdir, open, readdir, rm, rmdir } from 'node:fs/promises'
+import { join } from 'node:path'
 import { TorchRnnError } from '../errors'
 import { writeFileDurably } from '../files/durable-file'
+import { exists, makeFolder, modificationTime } from '../files/folders'
 import { type FileAction, showPath, toFileSystemError } from '../files/regular-file'
 import { toJsonLine } from '../formats/json-lines'
-import { describeRefusal } from '../host/permissions'
 import type { Evaluation } from '../model/evaluation'
 import type { EpochEvent } from '../training/events'
 
@@ -37,7 +37,7 @@ export class RunFolder {
     const isNew = path === undefined || !(await exists(path))
     const folder = path ?? (await makeNewFolder())
     try {
-      await attempt('write', folder, () => makeFolder(folder))
+      await makeFolder(folder)
       await claim(folder)
       await writeConfig(folder, config)
     } catch (error) {
@@ -97,7 +97,7 @@ export async function requireNewestModel(): Promise<string> {
 }
 
 async function makeNewFolder(): Promise<string> {
-  await attempt('write', RUNS_FOLDER, () => makeFolder(RUNS_FOLDER))
+  await makeFolder(RUNS_FOLDER)
   const time = new Date().toISOString().slice(0, 19).replaceAll(':', '-') // No colons: Windows forbids them.
   for (let attempts = 1; ; attempts += 1) {
     const path = join(RUNS_FOLDER, `${time}Z${attempts === 1 ? '' : `-${attempts}`}`)
@@ -145,28 +145,6 @@ async function writeConfig(folder: string, config: Readonly<Record<string, unkno
   }
 }
 
-/** Makes a folder and those above it. Node 20's mkdir with `recursive` never returns in a place that takes no folders, such as /proc. */
-async function makeFolder(path: string): Promise<void> {
-  const parent = dirname(resolve(path))
-  try {
-    await makeUnlessThere(path)
-  } catch (error) {
-    // On Windows, even the root may be missing: a disk that is not there.
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || parent === resolve(path)) throw error
-    if (!(await exists(parent))) await makeFolder(parent)
-    await makeUnlessThere(path) // Another process may have made the parent meanwhile.
-  }
-}
-
-async function makeUnlessThere(path: string): Promise<void> {
-  try {
-    await mkdir(path)
-  } catch (error) {
-    const isThere = (error as NodeJS.ErrnoException).code === 'EEXIST' && (await stat(path)).isDirectory()
-    if (!isThere) throw error
-  }
-}
-
 /** Adds text completely or not at all. On a full disk, an ordinary write may add a part of it. */
 async function appendWhole(file: string, text: string): Promise<void> {
   const handle = await open(file, 'a')
@@ -189,19 +167,5 @@ async function attempt<Result>(action: FileAction, path: string, perform: () => 
     return await perform()
   } catch (error) {
     throw toFileSystemError(action, path, error)
-  }
-}
-
-async function exists(path: string): Promise<boolean> {
-  return (await modificationTime(path)) !== undefined
-}
-
-/** When a file was written, in ms; undefined when it is not there or cannot be looked at. A refusal by Node's permission model is thrown. */
-async function modificationTime(path: string): Promise<number | undefined> {
-  try {
-    return (await stat(path)).mtimeMs
-  } catch (error) {
-    if (describeRefusal(error) !== undefined) throw toFileSystemError('read', path, error)
-    return undefined
   }
 }
