@@ -6,6 +6,7 @@ export type ErrorCode =
   | 'ERR_INVALID_DATA'
   | 'ERR_INVALID_FILE'
   | 'ERR_NOT_FINITE'
+  | 'ERR_NO_VALIDATION'
   | 'ERR_FILE_SYSTEM'
   | 'ERR_BUSY'
   | 'ERR_DISPOSED'

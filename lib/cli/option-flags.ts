@@ -45,6 +45,8 @@ function placeholder(spec: AnyOptionSpec): string {
       return spec.of
     case 'pair':
       return 'number,number'
+    case 'part':
+      return 'number'
     default:
       return spec.kind
   }
@@ -69,6 +71,7 @@ function toValue(spec: AnyOptionSpec, text: string): unknown {
   switch (spec.kind) {
     case 'integer':
     case 'number':
+    case 'part':
       return toNumber(text)
     case 'pair':
       return text.split(',').map(toNumber)
