@@ -13,8 +13,8 @@ export { type LoadOptions, loadLibtorch } from './model/load-libtorch'
 export { SaveFeatures } from './model/save-features'
 export type { BatchingOptions, ModelOptions, PlacementOptions, ResolvedModelOptions, TrainHyperparameters } from './options/options'
 export type { Tensor } from './tensor'
-export type { BatchEvent, EpochEvent } from './training/events'
-export type { History, TrainOptions } from './training/train-options'
+export type { BatchEvent, CheckpointEvent, EpochEvent, TrainingEvent } from './training/events'
+export type { History, TrainEventsOptions, TrainOptions } from './training/train-options'
 
 declare global {
   // From @types/node or TypeScript's lib "dom", with which these are merged. Here for projects that have neither.

@@ -47,14 +47,6 @@ export interface EvaluationEvent extends Evaluation {
   dataset: 'test'
 }
 
-/** The model, as it is now, is safe in a file. */
-export interface CheckpointEvent {
-  type: 'checkpoint'
-  /** Whole epochs that it was trained for in this run. */
-  epoch: number
-  file: string
-}
-
 /** Something to know that does not stop the command. */
 export interface WarningEvent {
   type: 'warning'

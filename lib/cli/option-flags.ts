@@ -48,6 +48,8 @@ function placeholder(spec: AnyOptionSpec): string {
       return spec.of
     case 'pair':
       return 'number,number'
+    case 'part':
+      return 'number'
     default:
       return spec.kind
   }
@@ -72,6 +74,7 @@ function toValue(spec: AnyOptionSpec, text: string): unknown {
   switch (spec.kind) {
     case 'integer':
     case 'number':
+    case 'part':
       return toNumber(text)
     case 'pair':
       return text.split(',').map(toNumber)

@@ -9,7 +9,6 @@ import { toPath } from '../files/path-argument'
 import { checkOption, resolveOptions } from '../options/checks'
 import {
   type BatchingOptions,
-  HYPERPARAMETERS,
   INFERENCE_OPTIONS,
   MODEL_OPTIONS,
   type ModelOptions,
@@ -18,10 +17,10 @@ import {
   type ResolvedModelOptions,
 } from '../options/options'
 import type { Tensor } from '../tensor'
-import type { EpochEvent } from '../training/events'
-import { trainEpochs } from '../training/loop'
-import { checkTrainOptions, type History, OTHER_TRAIN_OPTIONS, prepareData, type TrainOptions } from '../training/train-options'
-import { abortReason, checkSignal } from './abort'
+import type { TrainingEvent } from '../training/events'
+import { type Trainee, train, trainEvents } from '../training/train'
+import type { History, TrainEventsOptions, TrainOptions } from '../training/train-options'
+import { checkSignal } from './abort'
 import { parameterCount } from './architecture'
 import { type Evaluation, toEvaluation } from './evaluation'
 import { type ForwardHook, ForwardHooks, type HookHandle, type ModuleName } from './forward-hooks'
@@ -123,34 +122,40 @@ export class ImageRNN {
   }
 
   /**
-   * Trains with Adam on the cross entropy. A fresh optimizer each time; the weights go on from where they are.
+   * Trains on the cross entropy, by default with Adam. The weights go on from where they are; the optimizer is a fresh one, unless
+   * `optimizerState` says otherwise.
    *
    * Until the promise settles, calls that read (forward, predict, evaluate, stateDict, save) have their turn between epochs, and calls that
    * change the model (train, to, loadStateDict) reject with `ERR_BUSY`.
    *
    * @throws TorchRnnError `ERR_INVALID_OPTION`, `ERR_INVALID_SHAPE`, `ERR_INVALID_DATA` when the dataset does not fit the model,
-   *   `ERR_BUSY` while another training runs, `ERR_DISPOSED`, `ERR_OUT_OF_MEMORY`; and what a callback throws.
+   *   `ERR_NO_VALIDATION`, `ERR_NOT_FINITE` when the training diverges (the model is then as after the latest update), `ERR_BUSY` while
+   *   another training runs, `ERR_DISPOSED`, `ERR_OUT_OF_MEMORY`; and what a callback throws.
    */
   async train(dataset: ImageDataset, options: TrainOptions = {}): Promise<History> {
-    const hyperparameters = resolveOptions(HYPERPARAMETERS, options, 'train', OTHER_TRAIN_OPTIONS)
-    checkTrainOptions(options)
-    this.#session.checkUsable('train')
-    this.#session.checkNotTraining('train is called again')
-    const data = prepareData(dataset, options, this.options.seed)
-    options.signal?.throwIfAborted()
-    const training = { session: this.#session, data, hyperparameters, options, caller: callerOf(this.train) }
-    const epochs: EpochEvent[] = []
-    try {
-      await this.#session.whileTraining(async () => {
-        for await (const event of trainEpochs(training)) {
-          epochs.push(event)
-          await options.onEpoch?.(event)
-        }
-      })
-      return { epochs }
-    } catch (error) {
-      throw options.signal?.aborted === true ? abortReason(options.signal, error) : error
-    }
+    return await train(this.#trainee, dataset, options, callerOf(this.train))
+  }
+
+  /**
+   * Trains as {@link train}, and yields what happens as a stream. The training begins with the first event that is asked for, and waits for
+   * its reader: after an epoch or a checkpoint until the next event is asked for (the model can be used meanwhile), within an epoch at the
+   * next batch event. Leaving the loop stops it after the running batch, and leaves the model as it is then. Errors are thrown from the
+   * loop.
+   *
+   * @returns After the last event, the history.
+   * @throws As {@link train}.
+   *
+   * @example
+   * for await (const event of model.trainEvents(train, { epochs: 3 })) {
+   *   if (event.type === 'epoch' && event.trainAccuracy > 0.95) break
+   * }
+   */
+  trainEvents(dataset: ImageDataset, options: TrainEventsOptions = {}): AsyncGenerator<TrainingEvent, History, undefined> {
+    return trainEvents(this.#trainee, dataset, options, callerOf(this.trainEvents))
+  }
+
+  get #trainee(): Trainee {
+    return { session: this.#session, seed: this.options.seed }
   }
 
   /**

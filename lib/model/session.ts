@@ -18,7 +18,9 @@ export class ModelSession {
   readonly callbacks: Callbacks
   readonly #model: object
   #calls = 0
-  #epochs = 0
+  #pending = 0
+  #nextEpoch = 0
+  readonly #whenOthersWait = new Set<() => void>()
   #isTraining = false
   #isDisposed = false
 
@@ -68,9 +70,20 @@ export class ModelSession {
   }
 
   /** The number of the next epoch of this model, from 0: a second training does not repeat the orders of the first one. */
-  nextEpoch(): number {
-    this.#epochs += 1
-    return this.#epochs - 1
+  get nextEpoch(): number {
+    return this.#nextEpoch
+  }
+
+  /** An epoch begins, or goes on. */
+  useEpoch(epoch: number): void {
+    this.#nextEpoch = Math.max(this.#nextEpoch, epoch + 1)
+  }
+
+  /** Calls `listener` as soon as a call waits for another one. @returns What to call when nobody wants to know that any more. */
+  whenOthersWait(listener: () => void): () => void {
+    if (this.#pending > 1) listener()
+    this.#whenOthersWait.add(listener)
+    return () => this.#whenOthersWait.delete(listener)
   }
 
   /**
@@ -86,6 +99,8 @@ export class ModelSession {
 
   async #runUnlessStopped<Result>(call: NativeCallMaker<Result>, caller: Caller, signal: AbortSignal | undefined): Promise<Result> {
     this.#calls += 1
+    this.#pending += 1
+    if (this.#pending > 1) for (const listener of this.#whenOthersWait) listener()
     const number = this.#calls
     const stop = () => this.native.stop({ call: number })
     try {
@@ -98,6 +113,7 @@ export class ModelSession {
       if (signal?.aborted !== true) throw reason
       throw isStopped ? signal.reason : abortReason(signal, reason)
     } finally {
+      this.#pending -= 1
       signal?.removeEventListener('abort', stop)
     }
   }

@@ -53,6 +53,8 @@ export function describeAllowed(spec: AnyOptionSpec): string {
       return `an integer${describeBounds(spec)}`
     case 'number':
       return `a number${describeBounds(spec)}`
+    case 'part':
+      return 'a number of them (an integer from 1) or a share (between 0 and 1)'
     case 'pair':
       return `two numbers${describeBounds(spec)}`
     case 'boolean':
@@ -79,6 +81,8 @@ function isAllowed(spec: AnyOptionSpec, value: unknown): boolean {
       return Number.isInteger(value) && isWithin(spec, value)
     case 'number':
       return isWithin(spec, value)
+    case 'part':
+      return isWithin({ above: 0 }, value) && (value < 1 || Number.isInteger(value))
     case 'pair':
       return Array.isArray(value) && value.length === 2 && value.every((part) => isWithin(spec, part))
     case 'boolean':
@@ -93,7 +97,7 @@ function isAllowed(spec: AnyOptionSpec, value: unknown): boolean {
   }
 }
 
-function isWithin({ min, above, max, below }: Bounds, value: unknown): boolean {
+function isWithin({ min, above, max, below }: Bounds, value: unknown): value is number {
   if (typeof value !== 'number' || !Number.isFinite(value)) return false
   const isHighEnough = (min === undefined || value >= min) && (above === undefined || value > above)
   return isHighEnough && (max === undefined || value <= max) && (below === undefined || value < below)

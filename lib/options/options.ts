@@ -87,6 +87,16 @@ export interface ScheduleOptions {
   plateauPatience?: number | undefined
 }
 
+/** What a model is measured on while it trains. */
+export interface ValidationOptions {
+  /**
+   * Sets a part of the training set aside for validation: a number of samples (an integer from 1), or a share of them (between 0 and 1). The
+   * model does not learn from them. Its seed alone decides which samples these are, so a second training of the model sets the same ones
+   * aside. Absent: none.
+   */
+  validationSplit?: number | undefined
+}
+
 /** When a training ends before its last epoch. */
 export interface EarlyStoppingOptions {
   /** Epochs in a row without a lower validation loss after which the training ends. Needs validation samples. Absent: never. */
@@ -108,7 +118,12 @@ export interface AugmentationOptions {
 }
 
 /** How to train. Everything is optional; the defaults are the tutorial's. */
-export interface TrainHyperparameters extends OptimizerOptions, ScheduleOptions, EarlyStoppingOptions, AugmentationOptions {
+export interface TrainHyperparameters
+  extends OptimizerOptions,
+    ScheduleOptions,
+    ValidationOptions,
+    EarlyStoppingOptions,
+    AugmentationOptions {
   /** Passes over the training set. Default 10. */
   epochs?: number | undefined
   /** Samples per update (N). Default 128. */
@@ -235,6 +250,16 @@ const schedule = {
   plateauPatience: { kind: 'integer', min: 0, max: 1_000_000, default: 10, summary: 'epochs without a lower validation loss for plateau' },
 } as const satisfies TableFor<ScheduleOptions>
 
+/** What a model is measured on while it trains. */
+const validation = {
+  validationSplit: {
+    kind: 'part',
+    optional: true,
+    summary: 'training samples to set aside and to measure every epoch on',
+    whenAbsent: 'none',
+  },
+} as const satisfies TableFor<ValidationOptions>
+
 /** When a training ends early. */
 const earlyStopping = {
   earlyStoppingPatience: {
@@ -325,6 +350,7 @@ export const OPTIONS = {
   training,
   optimizer,
   schedule,
+  validation,
   earlyStopping,
   augmentation,
   run,
@@ -338,6 +364,7 @@ export const HYPERPARAMETERS = {
   ...training,
   ...optimizer,
   ...schedule,
+  ...validation,
   ...earlyStopping,
   ...augmentation,
 } as const satisfies TableFor<TrainHyperparameters>

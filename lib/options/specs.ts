@@ -6,6 +6,11 @@ export type Bounds = ({ readonly min?: number; readonly above?: never } | { read
 
 type NumberKind = { readonly kind: 'integer' | 'number' } & Bounds
 
+/** Some of many: a number of them, or a share of all. */
+interface PartKind {
+  readonly kind: 'part'
+}
+
 /** Two numbers, both within the bounds: `[0.9, 0.999]` in the API, `0.9,0.999` on the command line. */
 type PairKind = { readonly kind: 'pair' } & Bounds
 
@@ -37,7 +42,7 @@ interface PathKind {
 }
 
 type Kind<T> = [T] extends [number]
-  ? NumberKind
+  ? NumberKind | PartKind
   : [T] extends [boolean]
     ? BooleanKind
     : [T] extends [string]
@@ -76,7 +81,7 @@ export type OptionTable = Readonly<Record<string, AnyOptionSpec>>
 export type TableFor<Options> = { readonly [Key in keyof Options]-?: OptionSpec<Exclude<Options[Key], undefined>> }
 
 /** The type of an option's value. */
-export type OptionValue<Spec> = Spec extends { readonly kind: 'integer' | 'number' }
+export type OptionValue<Spec> = Spec extends { readonly kind: 'integer' | 'number' | 'part' }
   ? number
   : Spec extends { readonly kind: 'pair' }
     ? readonly [number, number]

@@ -3,13 +3,19 @@ import type { NativeTrainingState } from '../addon/binding'
 import type { HYPERPARAMETERS } from '../options/options'
 import type { Resolved } from '../options/specs'
 import type { EpochEvent } from './events'
+import type { PlateauState } from './plateau'
 
-/** Where a training stands between two batches, besides what the addon holds. Plain JSON. */
+/** The hyperparameters of a training, as checked: those with a default are always there. */
+export type Hyperparameters = Resolved<typeof HYPERPARAMETERS>
+
+/** Where a training stands between two updates, besides what the addon holds. Plain JSON. */
 export interface TrainingPosition {
   /** Whole epochs that are done. */
   readonly epochs: number
-  /** Batches of the next epoch that are done. */
+  /** Batches of the next epoch that are done; all of them when only its validation is left. */
   readonly batches: number
+  /** How long these batches took. */
+  readonly seconds: number
   /** The model's epoch (from 0) that was the first of this training: the orders of its samples follow from it. */
   readonly firstModelEpoch: number
   /** What the epochs reported. */
@@ -17,19 +23,23 @@ export interface TrainingPosition {
   /** The lowest validation loss so far and its epoch (from 1); absent without validation. */
   readonly best?: { readonly epoch: number; readonly loss: number }
   /** The state of the plateau schedule; absent with the others, which need none. */
-  readonly plateau?: { readonly learningRate: number; readonly best: number | null; readonly badEpochs: number }
+  readonly plateau?: PlateauState
 }
 
 /** All that a training goes on from, bit for bit. */
 export interface TrainingCheckpoint {
   readonly position: TrainingPosition
-  readonly hyperparameters: Resolved<typeof HYPERPARAMETERS>
+  readonly hyperparameters: Hyperparameters
   readonly state: NativeTrainingState
 }
 
 /** Keeps checkpoints. */
 export interface CheckpointKeeper {
-  /** The training pauses for a checkpoint after every so many epochs or batches, whatever epoch they belong to. */
+  /**
+   * The training pauses for a checkpoint after every so many epochs or batches, whatever epoch they belong to; within an epoch after the
+   * update that the batch belongs to. It also keeps one after an epoch with the lowest validation loss so far, at its end, and where it
+   * stops early.
+   */
   readonly every: { readonly epochs: number } | { readonly batches: number }
   /**
    * Keeps a checkpoint safely before it resolves.
@@ -38,6 +48,6 @@ export interface CheckpointKeeper {
    * @returns The file that holds it.
    */
   keep(checkpoint: TrainingCheckpoint, isBest: boolean): Promise<string>
-  /** The parameters of the best epoch so far, which a training that goes back to them needs after a pause. */
+  /** The state of the best epoch so far, which a training that goes back to it needs after a pause. */
   readBest(): Promise<NativeTrainingState>
 }

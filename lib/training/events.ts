@@ -20,9 +20,11 @@ export interface BatchEvent {
   trainLoss: number
   /** Share of the samples of this epoch that were classified correctly when they were seen. */
   trainAccuracy: number
-  /** Since the start of the epoch. */
+  /** Step size of the update that the latest batch belongs to. */
+  learningRate: number
+  /** Time that the batches of this epoch took so far. */
   seconds: number
-  /** Mean speed since the start of the epoch. */
+  /** Mean speed in this epoch. */
   samplesPerSecond: number
 }
 
@@ -34,6 +36,8 @@ export interface EpochEvent {
   epoch: number
   /** Epochs that were asked for. */
   epochs: number
+  /** Updates since the start of the training. */
+  step: number
   /** Mean loss over the epoch's samples, each measured before the update it contributed to. */
   trainLoss: number
   /** Share of the epoch's samples that were classified correctly when they were seen. */
@@ -42,8 +46,25 @@ export interface EpochEvent {
   validationLoss?: number
   /** Share of the validation samples that are classified correctly after the epoch; only with validation. */
   validationAccuracy?: number
+  /** Step size of the epoch's last update. */
+  learningRate: number
   /** Duration of the epoch's training, without validation. */
   seconds: number
   /** Mean speed of the epoch. */
   samplesPerSecond: number
 }
+
+/** The training, or the model as it is now, is safe in a file. */
+export interface CheckpointEvent {
+  /** The kind of event. */
+  type: 'checkpoint'
+  /** Whole epochs that are done. */
+  epoch: number
+  /** Batches of the next epoch that are done; only within an epoch. */
+  batch?: number
+  /** The file that holds it. */
+  file: string
+}
+
+/** Everything that `trainEvents` yields. */
+export type TrainingEvent = BatchEvent | EpochEvent | CheckpointEvent

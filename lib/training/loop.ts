@@ -1,86 +1,190 @@
-/** The training loop: epochs, learning rates, validation, events. The addon runs the batches. */
-import type { NativeDataset, NativeProgress } from '../addon/binding'
-import type { Caller } from '../addon/native-errors'
-import { type Evaluation, toEvaluation } from '../model/evaluation'
-import type { ModelSession } from '../model/session'
-import type { HYPERPARAMETERS } from '../options/options'
-import type { Resolved } from '../options/specs'
-import type { BatchEvent, EpochEvent } from './events'
-import type { TrainingData, TrainOptions } from './train-options'
+/** The training loop: epochs, pauses for checkpoints, validation, early ends. The addon runs the batches. */
+import type { NativeProgress, NativeTrainingState } from '../addon/binding'
+import { TorchRnnError } from '../errors'
+import type { CheckpointKeeper, TrainingPosition } from './checkpoint'
+import type { CheckpointEvent, EpochEvent } from './events'
+import { NativeTraining } from './native-training'
+import { learningRateOf, planTraining, type TrainingPlan, updatesUntil } from './plan'
+import { afterEpoch, afterUpdates, checkStart, epochsWithoutBest, isAtBest, isPauseDue, nextPause, startPosition } from './position'
+import { type EpochSoFar, toBatchEvent, toEpochEvent } from './reports'
+import type { History } from './train-options'
+import type { Training } from './training'
 
-/** A training that is ready to begin. */
-export interface Training {
-  readonly session: ModelSession
-  readonly data: TrainingData
-  readonly hyperparameters: Resolved<typeof HYPERPARAMETERS>
-  readonly options: TrainOptions
-  /** Who called train, for the stacks of errors. */
-  readonly caller: Caller
-}
-
-/** Trains with a fresh optimizer, and yields an event after each epoch. The next epoch begins when the reader asks for the next event. */
-export async function* trainEpochs(training: Training): AsyncGenerator<EpochEvent, void, void> {
-  const { session, data, hyperparameters, options, caller } = training
-  const { epochs, batchSize } = hyperparameters
-  const { optimizer, betas, weightDecay = 0, clipGradNorm = 0, emaDecay } = hyperparameters
-  const updates = { optimizer, betas, weightDecay, clipGradNorm, emaDecay }
-  const start = (call: number) =>
-    session.native.startTraining(data.train, data.validation ?? null, updates, { call, batchSize, keepState: false })
-  await session.run(start, caller, options.signal)
-  const onBatch = options.onBatch && session.callbacks.bind(options.onBatch)
-  for (let epoch = 1; epoch <= epochs; epoch += 1) {
-    options.signal?.throwIfAborted()
-    const report = onBatch && ((progress: NativeProgress) => onBatch(toBatchEvent(progress, epoch, epochs)))
-    const result = await trainEpoch(training, report)
-    yield toEpochEvent(result, await validate(training, data.validation), epoch, epochs)
+/**
+ * Trains, and yields an event after each epoch and each checkpoint. It goes on when the reader asks for the next one. A reader that answers
+ * an epoch with `false` ends the training after it.
+ *
+ * However the training ends, the model can be used. Where it stops early, because of an abort or an error, a checkpoint of the latest update
+ * is kept before the error is thrown.
+ */
+export async function* trainEpochs(training: Training): AsyncGenerator<EpochEvent | CheckpointEvent, History, unknown> {
+  const loop = new Loop(training)
+  await loop.start()
+  try {
+    let ended = loop.whyOver()
+    while (ended === undefined) {
+      yield* loop.trainEpoch()
+      const answer = yield await loop.finishEpoch()
+      yield* loop.keepIfDue()
+      ended = answer === false ? 'callback' : loop.whyOver()
+    }
+    yield* loop.keep()
+    await loop.goBackToBest()
+    return loop.history(ended)
+  } catch (error) {
+    yield* loop.keepAfterFailure()
+    throw loop.explain(error)
   }
 }
 
-async function trainEpoch(training: Training, report: ((progress: NativeProgress) => unknown) | undefined): Promise<NativeProgress> {
-  const { session, data, hyperparameters, options, caller } = training
-  const { batchSize, shuffle, logInterval, learningRate, accumulationSteps, labelSmoothing } = hyperparameters
-  const learningRates = new Float64Array(Math.ceil(data.trainSamples / batchSize)).fill(learningRate)
-  const order = { epoch: session.nextEpoch(), first: 0, batchSize, shuffle }
-  const range = { ...order, learningRates, logInterval, accumulationSteps, labelSmoothing, augmentation: null }
-  const onProgress = report === undefined ? null : session.callbacks.wrap(report)
-  const train = (call: number) => session.native.trainBatches(data.train, { call, ...range }, onProgress)
-  return await session.run(train, caller, options.signal)
-}
+/** A running training: where it stands, and the next steps. */
+class Loop {
+  readonly #training: Training
+  readonly #native: NativeTraining
+  readonly #plan: TrainingPlan
+  readonly #keeper: CheckpointKeeper | undefined
+  #position: TrainingPosition
+  #epoch: EpochSoFar = { samples: 0, loss: 0, accuracy: 0 }
+  /** Where the latest checkpoint was kept, or the training began. */
+  #kept: TrainingPosition
+  /** Updates that the optimizer had done before this training. */
+  #earlierUpdates = 0
+  /** The state after the best epoch, in a training that goes back to it; undefined where that epoch was before a pause. */
+  #best: NativeTrainingState | undefined
 
-async function validate({ session, options, caller }: Training, data: NativeDataset | undefined): Promise<Evaluation | undefined> {
-  if (data === undefined) return undefined
-  const evaluate = (call: number) => session.native.evaluate(data, { call, batchSize: 0 })
-  return toEvaluation(await session.run(evaluate, caller, options.signal))
-}
-
-function toBatchEvent(progress: NativeProgress, epoch: number, epochs: number): BatchEvent {
-  const { batch, batches, samples, batchLoss, loss, accuracy, seconds } = progress
-  const samplesPerSecond = samples / seconds
-  return {
-    type: 'batch',
-    epoch,
-    epochs,
-    batch,
-    batches,
-    samples,
-    batchLoss,
-    trainLoss: loss,
-    trainAccuracy: accuracy,
-    seconds,
-    samplesPerSecond,
+  constructor(training: Training) {
+    const { session, hyperparameters, data, keeper, start } = training
+    this.#training = training
+    this.#native = new NativeTraining(training)
+    this.#plan = planTraining(hyperparameters, data.trainSamples)
+    this.#keeper = keeper
+    this.#position = start?.position ?? startPosition(session.nextEpoch, hyperparameters)
+    this.#kept = this.#position
   }
-}
 
-function toEpochEvent(result: NativeProgress, validation: Evaluation | undefined, epoch: number, epochs: number): EpochEvent {
-  const { samples, loss, accuracy, seconds } = result
-  const event: EpochEvent = {
-    type: 'epoch',
-    epoch,
-    epochs,
-    trainLoss: loss,
-    trainAccuracy: accuracy,
-    seconds,
-    samplesPerSecond: samples / seconds,
+  /** Gets the addon ready: with a fresh optimizer, with that of the training before, or with a checkpoint. */
+  async start(): Promise<void> {
+    const { start, hyperparameters, options } = this.#training
+    if (start !== undefined) checkStart(start, this.#plan, hyperparameters)
+    await this.#native.start()
+    if (start !== undefined) {
+      await this.#native.load(start.state)
+      this.#earlierUpdates = start.state.updates - updatesUntil(start.position, this.#plan)
+      const { epochSamples: samples, epochLoss, epochHits } = start.state
+      this.#epoch = { samples, loss: epochLoss / samples, accuracy: epochHits / samples }
+    } else if (options.optimizerState === 'keep') {
+      this.#earlierUpdates = (await this.#native.state()).updates
+    }
   }
-  return validation === undefined ? event : { ...event, validationLoss: validation.loss, validationAccuracy: validation.accuracy }
+
+  /** Why the training is over; undefined while it is not. */
+  whyOver(): History['ended'] | undefined {
+    const { earlyStoppingPatience: patience } = this.#training.hyperparameters
+    if (this.#position.epochs >= this.#plan.epochs) return 'completed'
+    return patience !== undefined && epochsWithoutBest(this.#position) >= patience ? 'early-stopping' : undefined
+  }
+
+  /** Trains on what is left of the epoch, with a pause wherever a checkpoint is due. */
+  async *trainEpoch(): AsyncGenerator<CheckpointEvent, void, unknown> {
+    this.#training.options.signal?.throwIfAborted()
+    while (this.#position.batches < this.#plan.batches) {
+      await this.#trainUntil(nextPause(this.#position, this.#keeper?.every, this.#plan))
+      // At the end of the epoch, the checkpoint comes after the validation.
+      if (this.#position.batches < this.#plan.batches) yield* this.keepIfDue()
+    }
+  }
+
+  async #trainUntil(end: number): Promise<void> {
+    const position = this.#position
+    const { firstModelEpoch, epochs, batches: first, seconds } = position
+    const learningRates = Float64Array.from({ length: end - first }, (_, index) => learningRateOf(first + index, position, this.#plan))
+    const result = await this.#native.train({ epoch: firstModelEpoch + epochs, first, learningRates }, this.#reporter())
+    this.#epoch = result
+    this.#position = { ...position, batches: end, seconds: seconds + result.seconds }
+  }
+
+  /** Reports progress as if there were no pauses. */
+  #reporter(): ((progress: NativeProgress) => unknown) | undefined {
+    const { onBatch, hyperparameters } = this.#training
+    const position = this.#position
+    if (onBatch === undefined) return undefined
+    return (progress) => {
+      const isDue = progress.batch % hyperparameters.logInterval === 0 || progress.batch === progress.batches
+      return isDue ? onBatch(toBatchEvent(progress, position, this.#plan)) : undefined
+    }
+  }
+
+  /** Measures the model after the epoch. */
+  async finishEpoch(): Promise<EpochEvent> {
+    const { hyperparameters } = this.#training
+    const event = toEpochEvent(this.#epoch, await this.#native.validate(), this.#position, this.#plan)
+    this.#position = afterEpoch(this.#position, event, hyperparameters)
+    if (this.#goesBack && isAtBest(this.#position)) this.#best = await this.#native.state()
+    return event
+  }
+
+  get #goesBack(): boolean {
+    const { earlyStoppingPatience, restoreBest } = this.#training.hyperparameters
+    return earlyStoppingPatience !== undefined && restoreBest
+  }
+
+  /** Keeps a checkpoint when the keeper's interval is over, and of the best epoch so far. */
+  async *keepIfDue(): AsyncGenerator<CheckpointEvent, void, unknown> {
+    const isNewBest = this.#position.best !== undefined && isAtBest(this.#position)
+    const isDue = this.#keeper !== undefined && isPauseDue(this.#kept, this.#position, this.#keeper.every, this.#plan)
+    if (isNewBest || isDue) yield* this.keep()
+  }
+
+  /** Keeps a checkpoint, unless there is one of this position. */
+  async *keep(): AsyncGenerator<CheckpointEvent, void, unknown> {
+    if (this.#keeper === undefined || this.#kept === this.#position) return
+    yield await this.#keepState(this.#keeper, await this.#native.state())
+  }
+
+  async #keepState(keeper: CheckpointKeeper, state: NativeTrainingState): Promise<CheckpointEvent> {
+    const position = this.#position
+    const { hyperparameters } = this.#training
+    const file = await keeper.keep({ position, hyperparameters, state }, isAtBest(position))
+    this.#kept = position
+    const { epochs: epoch, batches: batch } = position
+    return batch === 0 ? { type: 'checkpoint', epoch, file } : { type: 'checkpoint', epoch, batch, file }
+  }
+
+  /** Keeps a checkpoint of the latest update, wherever in the epoch it was. */
+  async *keepAfterFailure(): AsyncGenerator<CheckpointEvent, void, unknown> {
+    if (this.#keeper === undefined) return
+    let event: CheckpointEvent
+    try {
+      const state = await this.#native.state()
+      const updates = state.updates - this.#earlierUpdates - this.#position.epochs * this.#plan.updates
+      const position = afterUpdates(this.#position, this.#plan, updates)
+      if (this.#kept.epochs === position.epochs && this.#kept.batches === position.batches) return
+      this.#position = position
+      event = await this.#keepState(this.#keeper, state)
+    } catch {
+      return // The error that ended the training is the one to report.
+    }
+    yield event
+  }
+
+  /** Gives the model the parameters of the best epoch, where the training was asked to. */
+  async goBackToBest(): Promise<void> {
+    const { best, epochs } = this.#position
+    if (!this.#goesBack || best === undefined || best.epoch === epochs) return
+    const state = this.#best ?? (await this.#keeper?.readBest())
+    if (state !== undefined) await this.#native.load(state)
+  }
+
+  history(ended: History['ended']): History {
+    const { history: epochs, best } = this.#position
+    return best === undefined ? { epochs, ended } : { epochs, bestEpoch: best.epoch, ended }
+  }
+
+  /** Says in which epoch a training diverged. */
+  explain(error: unknown): unknown {
+    if (!(error instanceof TorchRnnError) || error.code !== 'ERR_NOT_FINITE') return error
+    const message = `Epoch ${this.#position.epochs + 1}: ${error.message}`
+    const explained = new TorchRnnError(error.code, message, { cause: error, ...(error.detail !== undefined && { detail: error.detail }) })
+    return Object.assign(explained, { stack: error.stack?.replace(error.message, message) })
+  }
 }

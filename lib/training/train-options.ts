@@ -1,84 +1,85 @@
-/** The options of a training, and how they divide the data. */
-import type { NativeDataset } from '../addon/binding'
-import { type ImageDataset, viewOf } from '../data/dataset'
-import { toNativeDataset } from '../data/native-data'
+/** The options of a training, and what they must not be together. */
+import type { ImageDataset } from '../data/dataset'
 import { TorchRnnError, unexpected } from '../errors'
 import { checkSignal } from '../model/abort'
-import type { TrainHyperparameters } from '../options/options'
-import type { BatchEvent, EpochEvent } from './events'
+import { checkOption, resolveOptions } from '../options/checks'
+import { HYPERPARAMETERS, type TrainHyperparameters } from '../options/options'
+import type { Hyperparameters } from './checkpoint'
+import { checkCombinations } from './combinations'
+import type { BatchEvent, CheckpointEvent, EpochEvent } from './events'
 
-/** How to train, when to stop, and what to call meanwhile. */
-export interface TrainOptions extends TrainHyperparameters {
+/** How to train, when to stop, and what to measure the model on. */
+export interface TrainEventsOptions extends TrainHyperparameters {
   /** Samples to measure the model on after every epoch; it does not learn from them. Not together with `validationSplit`. */
   validationData?: ImageDataset | undefined
   /**
-   * Sets a part of the training set aside for validation: a number of samples (an integer from 1), or a share of them (between 0 and 1). The
-   * model's seed alone decides which samples, so a second training of the model sets the same ones aside.
+   * `'fresh'`: a new optimizer, whose running means are zero. `'keep'`: the one of the training before goes on, with the options given now;
+   * without a training before, it is a new one. Default `'fresh'`.
    */
-  validationSplit?: number | undefined
+  optimizerState?: 'fresh' | 'keep' | undefined
   /**
    * Stops the training: the running batch is finished, the model is left as it is then, and `train` rejects with the signal's reason
    * (an `AbortError` by default). During the `onEpoch` of the last epoch the training is over: an abort comes too late, and `train`
    * resolves.
    */
   signal?: AbortSignal | undefined
+}
+
+/** How to train, when to stop, and what to call meanwhile. */
+export interface TrainOptions extends TrainEventsOptions {
   /**
    * Called every `logInterval` batches and after the last one of an epoch. Training goes on meanwhile, but waits when the call before it
    * is not done yet. What it throws, or rejects with, ends the training.
    */
   onBatch?: ((event: BatchEvent) => void | Promise<void>) | undefined
-  /** Called, and waited for, after every epoch. May use the model: evaluate it, for instance. What it throws ends the training. */
-  onEpoch?: ((event: EpochEvent) => void | Promise<void>) | undefined
+  /**
+   * Called, and waited for, after every epoch. May use the model: evaluate it, for instance. `false` makes this epoch the last one. What it
+   * throws ends the training.
+   */
+  onEpoch?: ((event: EpochEvent) => void | boolean | undefined | Promise<void> | Promise<boolean | undefined>) | undefined
+  /** Called, and waited for, after every checkpoint. What it throws ends the training. */
+  onCheckpoint?: ((event: CheckpointEvent) => void | Promise<void>) | undefined
 }
 
-/** The keys of {@link TrainOptions} that are no hyperparameters. */
-export const OTHER_TRAIN_OPTIONS = ['validationData', 'validationSplit', 'signal', 'onBatch', 'onEpoch'] as const
+/** The options of a training that are no hyperparameters, and those among them that are functions. */
+const CALLBACKS = ['onBatch', 'onEpoch', 'onCheckpoint'] as const
+const OTHERS = ['validationData', 'optimizerState', 'signal'] as const
+
+const OPTIMIZER_STATE = {
+  kind: 'choice',
+  choices: ['fresh', 'keep'],
+  default: 'fresh',
+  summary: 'whether the optimizer of the training before goes on',
+} as const
 
 /** What a training did, epoch by epoch. */
 export interface History {
-  /** One entry an epoch, in order. */
+  /** One entry an epoch, in order; after a pause, with those before it. */
   readonly epochs: readonly EpochEvent[]
+  /** The epoch with the lowest validation loss, from 1; only with validation. */
+  readonly bestEpoch?: number
+  /** Why it ended: after all epochs, after too many without a lower validation loss, or because `onEpoch` returned `false`. */
+  readonly ended: 'completed' | 'early-stopping' | 'callback'
 }
 
-/** Checks what the option table does not know. @throws TorchRnnError `ERR_INVALID_OPTION`. */
-export function checkTrainOptions(options: TrainOptions): void {
-  for (const name of ['onBatch', 'onEpoch'] as const) {
+/**
+ * Checks all options of a training, and fills in the defaults of the hyperparameters.
+ *
+ * @param method - Whose options they are: only `train` takes callbacks.
+ * @throws TorchRnnError `ERR_INVALID_OPTION`.
+ */
+export function resolveTrainOptions(options: TrainOptions, method: 'train' | 'trainEvents'): Hyperparameters {
+  const callbacks = method === 'train' ? CALLBACKS : []
+  const hyperparameters = resolveOptions(HYPERPARAMETERS, options, method, [...OTHERS, ...callbacks])
+  for (const name of callbacks) {
     const value: unknown = options[name]
     if (value !== undefined && typeof value !== 'function') throw unexpected('ERR_INVALID_OPTION', name, 'a function', value)
   }
   checkSignal(options.signal)
+  if (options.optimizerState !== undefined) checkOption('optimizerState', OPTIMIZER_STATE, options.optimizerState)
   if (options.validationData !== undefined && options.validationSplit !== undefined) {
     throw new TorchRnnError('ERR_INVALID_OPTION', 'Expected validationData or validationSplit but received both.')
   }
-}
-
-/** Training and validation samples, as the addon knows them. */
-export interface TrainingData {
-  readonly train: NativeDataset
-  readonly trainSamples: number
-  readonly validation: NativeDataset | undefined
-}
-
-/** Divides the samples as the options ask. Nothing is copied. @throws TorchRnnError `ERR_INVALID_ARGUMENT`, `ERR_INVALID_OPTION`. */
-export function prepareData(dataset: ImageDataset, options: TrainOptions, seed: number): TrainingData {
-  viewOf(dataset) // Refuses anything that is no data set.
-  const [train, validation] = divide(dataset, options, seed)
-  return {
-    train: toNativeDataset(train),
-    trainSamples: train.length,
-    validation: validation === undefined ? undefined : toNativeDataset(validation, 'validationData'),
-  }
-}
-
-function divide(dataset: ImageDataset, options: TrainOptions, seed: number): [train: ImageDataset, validation: ImageDataset | undefined] {
-  const { validationData, validationSplit } = options
-  if (validationSplit === undefined) return [dataset, validationData]
-  const { length } = dataset
-  const isShare = typeof validationSplit === 'number' && validationSplit > 0 && validationSplit < 1
-  const count = isShare ? Math.round(validationSplit * length) : validationSplit
-  if (!Number.isInteger(count) || count < 1 || count >= length) {
-    const expected = `an integer from 1 to ${length - 1}, or a share between 0 and 1 that leaves samples on both sides,`
-    throw unexpected('ERR_INVALID_OPTION', 'validationSplit', expected, validationSplit)
-  }
-  return dataset.randomSplit([length - count, count], { seed }) as [ImageDataset, ImageDataset]
+  checkCombinations(hyperparameters)
+  return hyperparameters
 }

@@ -48,9 +48,14 @@ test('reports nothing about validation without it', async () => {
   for (const event of epochs) expect(Object.keys(event)).not.toContain('validationLoss')
 })
 
-test.each([0, 60, 61, 1.5, -1, 0.001, 0.999, Number.NaN, '5'])('refuses to set %p of sixty samples aside', async (validationSplit) => {
-  const options = { validationSplit: validationSplit as number }
-  await expectError(() => createModel().train(DATA, options), 'ERR_INVALID_OPTION', 'validationSplit', 'from 1 to 59')
+test.each([
+  [[60, 61, 0.001, 0.999], 'from 1 to 59'],
+  [[0, 1.5, -1, Number.NaN, '5'], 'an integer from 1'],
+])('refuses to set any of %p of sixty samples aside', async (splits, expected) => {
+  for (const split of splits) {
+    const options = { validationSplit: split as number }
+    await expectError(() => createModel().train(DATA, options), 'ERR_INVALID_OPTION', 'validationSplit', expected)
+  }
 })
 
 test('refuses both at once, and what is no data set', async () => {

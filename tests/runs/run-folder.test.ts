@@ -11,7 +11,8 @@ import { useTemporaryFolder } from '../support/temporary-folder'
 const path = useTemporaryFolder()
 
 const EPOCH: EpochEvent = {
-  ...{ type: 'epoch', epoch: 1, epochs: 2, trainLoss: 2.25, trainAccuracy: 0.5, seconds: 3, samplesPerSecond: 100 },
+  ...{ type: 'epoch', epoch: 1, epochs: 2, step: 3, trainLoss: 2.25, trainAccuracy: 0.5, learningRate: 1e-3 },
+  ...{ seconds: 3, samplesPerSecond: 100 },
 }
 
 const text = (...names: string[]) => readFileSync(path(...names), 'utf8')

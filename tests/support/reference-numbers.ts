@@ -31,6 +31,8 @@ interface Reference {
   readonly relu: NetworkNumbers
   /** `[4][10]`: of the first four test images, by the model of {@link AFTER_50_UPDATES}. */
   readonly afterFileLogits: number[][]
+  /** The learning rates of 20 updates, by the calls that make PyTorch's schedulers. */
+  readonly schedules: Readonly<Record<string, readonly number[]>>
 }
 
 export const reference = JSON.parse(readFileSync(join(FOLDER, 'reference.json'), 'utf8')) as Reference

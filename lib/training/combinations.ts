@@ -1,0 +1,53 @@
+/** Hyperparameters that contradict each other. Each was checked by itself before. */
+import { describe, TorchRnnError } from '../errors'
+import { HYPERPARAMETERS } from '../options/options'
+import type { Hyperparameters } from './checkpoint'
+
+type Name = keyof Hyperparameters
+
+/** Options that mean something only with certain schedules. */
+const BY_SCHEDULE: Partial<Record<Name, readonly Hyperparameters['schedule'][]>> = {
+  stepSize: ['step'],
+  gamma: ['step', 'plateau'],
+  warmup: ['one-cycle', 'warmup-cosine'],
+  minLearningRate: ['cosine', 'warmup-cosine', 'plateau'],
+  plateauPatience: ['plateau'],
+}
+
+/** Whether an option would have an effect beside the others. */
+export function hasEffect(name: string, { schedule, earlyStoppingPatience }: Partial<Hyperparameters>): boolean {
+  if (name === 'restoreBest') return earlyStoppingPatience !== undefined
+  const schedules = BY_SCHEDULE[name as Name]
+  return schedules === undefined || schedules.includes(schedule ?? HYPERPARAMETERS.schedule.default)
+}
+
+/**
+ * Refuses a set of options of which one would have no effect, because it belongs to a schedule that was not chosen: most likely a mistake. A
+ * default does no harm.
+ *
+ * @throws TorchRnnError `ERR_INVALID_OPTION`.
+ */
+export function checkCombinations(hyperparameters: Hyperparameters): void {
+  for (const [name, value] of Object.entries(hyperparameters)) {
+    const spec = HYPERPARAMETERS[name as Name]
+    const isDefault = 'default' in spec && spec.default === value
+    if (!isDefault && !hasEffect(name, hyperparameters)) throw withoutEffect(name, value)
+  }
+  const { schedule, learningRate, minLearningRate, gamma } = hyperparameters
+  if (minLearningRate > learningRate) {
+    throw contradiction(`a minLearningRate of at most the learningRate, ${learningRate},`, describe(minLearningRate))
+  }
+  if (schedule === 'plateau' && gamma === 1) throw contradiction('a gamma below 1 for the schedule plateau', describe(gamma))
+}
+
+function withoutEffect(name: string, value: unknown): TorchRnnError {
+  const schedules = BY_SCHEDULE[name as Name]
+  const condition = schedules === undefined ? 'earlyStoppingPatience' : `the schedule ${schedules.join(' or ')}`
+  const actual = `${describe(value)} without it`
+  const message = `${name} has no effect without ${condition}. Leave it out, or choose that.`
+  return new TorchRnnError('ERR_INVALID_OPTION', message, { expected: `${condition} together with ${name}`, actual })
+}
+
+function contradiction(expected: string, actual: string): TorchRnnError {
+  return new TorchRnnError('ERR_INVALID_OPTION', `Expected ${expected} but received ${actual}.`, { expected, actual })
+}
