@@ -18,7 +18,8 @@ import {
 } from '../options/options'
 import type { Tensor } from '../tensor'
 import type { TrainingEvent } from '../training/events'
-import { type Trainee, train, trainEvents } from '../training/train'
+import type { Trainee } from '../training/open-checkpoints'
+import { train, trainEvents } from '../training/train'
 import type { History, TrainEventsOptions, TrainOptions } from '../training/train-options'
 import { checkSignal } from './abort'
 import { parameterCount } from './architecture'
@@ -155,7 +156,7 @@ export class ImageRNN {
   }
 
   get #trainee(): Trainee {
-    return { session: this.#session, seed: this.options.seed }
+    return { session: this.#session, options: this.options, device: this.device, engine: this.engine }
   }
 
   /**

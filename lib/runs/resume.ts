@@ -27,8 +27,13 @@ const NEW_TRAINING = 'For other options, start a new training of the model.'
  * @param given - What the user wrote; undefined stands for nothing.
  * @throws TorchRnnError `ERR_INVALID_OPTION`.
  */
-export function checkResumedOptions(given: Readonly<Record<string, unknown>>, { checkpoint, file }: ResumedCheckpoint): void {
+export function checkResumedOptions(options: object, { checkpoint, file }: ResumedCheckpoint): void {
   const { hyperparameters } = checkpoint
+  const given = options as Readonly<Record<string, unknown>>
+  const { validationSplit } = hyperparameters
+  if (given['validationData'] !== undefined && validationSplit !== undefined) {
+    throw contradiction('validationSplit', validationSplit, 'validationData', file, 'Leave it out.')
+  }
   for (const name of Object.keys(HYPERPARAMETERS) as (keyof Hyperparameters)[]) {
     const [value, stored] = [given[name], hyperparameters[name]]
     if (value === undefined || isDeepStrictEqual(value, stored) || FREE.has(name)) continue

@@ -4,6 +4,8 @@ import { TorchRnnError, unexpected } from '../errors'
 import { checkSignal } from '../model/abort'
 import { checkOption, resolveOptions } from '../options/checks'
 import { HYPERPARAMETERS, type TrainHyperparameters } from '../options/options'
+import type { CheckpointOptions } from '../runs/checkpoint-options'
+import { checkResumedOptions, type ResumedCheckpoint } from '../runs/resume'
 import type { Hyperparameters } from './checkpoint'
 import { checkCombinations } from './combinations'
 import type { BatchEvent, CheckpointEvent, EpochEvent } from './events'
@@ -17,6 +19,16 @@ export interface TrainEventsOptions extends TrainHyperparameters {
    * without a training before, it is a new one. Default `'fresh'`.
    */
   optimizerState?: 'fresh' | 'keep' | undefined
+  /** Where and when checkpoints are kept, from which the training can be resumed. Absent: nowhere, unless the training itself is resumed. */
+  checkpoints?: CheckpointOptions | undefined
+  /**
+   * A checkpoint from which the training goes on as if it had never stopped: its file, or a folder, whose latest one is taken. A path or a
+   * `file:` URL. What is not given here comes from the checkpoint. What is given must agree with it (`ERR_INVALID_OPTION`); only `logInterval`
+   * is free, and `epochs` may be raised with the schedules `'constant'`, `'step'` and `'plateau'`. The data must be the same
+   * (`ERR_INVALID_DATA`), and so must the model's architecture and seed; its parameters are replaced. The result is the same, bit for bit, as
+   * without the pause; where it cannot be, because something else computes now, there is a process warning (`TORCH_RNN_MNIST_NOT_BIT_EXACT`).
+   */
+  resume?: string | URL | undefined
   /**
    * Stops the training: the running batch is finished, the model is left as it is then, and `train` rejects with the signal's reason
    * (an `AbortError` by default). During the `onEpoch` of the last epoch the training is over: an abort comes too late, and `train`
@@ -43,7 +55,7 @@ export interface TrainOptions extends TrainEventsOptions {
 
 /** The options of a training that are no hyperparameters, and those among them that are functions. */
 const CALLBACKS = ['onBatch', 'onEpoch', 'onCheckpoint'] as const
-const OTHERS = ['validationData', 'optimizerState', 'signal'] as const
+const OTHERS = ['validationData', 'optimizerState', 'checkpoints', 'resume', 'signal'] as const
 
 const OPTIMIZER_STATE = {
   kind: 'choice',
@@ -80,6 +92,25 @@ export function resolveTrainOptions(options: TrainOptions, method: 'train' | 'tr
   if (options.validationData !== undefined && options.validationSplit !== undefined) {
     throw new TorchRnnError('ERR_INVALID_OPTION', 'Expected validationData or validationSplit but received both.')
   }
-  checkCombinations(hyperparameters)
+  if (options.resume === undefined) checkCombinations(hyperparameters)
+  else checkOptimizerState(options.optimizerState)
   return hyperparameters
+}
+
+/** A checkpoint has its own optimizer. */
+function checkOptimizerState(optimizerState: TrainOptions['optimizerState']): void {
+  if (optimizerState === undefined) return
+  throw new TorchRnnError('ERR_INVALID_OPTION', 'Expected resume or optimizerState but received both: a checkpoint has its own optimizer.')
+}
+
+/**
+ * The hyperparameters of a training that goes on: those of its checkpoint, and what may be changed.
+ *
+ * @param options - As {@link resolveTrainOptions} has checked them.
+ * @throws TorchRnnError `ERR_INVALID_OPTION` for options that contradict the checkpoint.
+ */
+export function resumeHyperparameters(options: TrainEventsOptions, resumed: ResumedCheckpoint): Hyperparameters {
+  const given = Object.entries(options).filter(([name, value]) => value !== undefined && Object.hasOwn(HYPERPARAMETERS, name))
+  checkResumedOptions(options, resumed)
+  return { ...resumed.checkpoint.hyperparameters, ...Object.fromEntries(given) }
 }

@@ -2,21 +2,16 @@
 import type { Caller } from '../addon/native-errors'
 import type { ImageDataset } from '../data/dataset'
 import { abortReason } from '../model/abort'
-import type { ModelSession } from '../model/session'
+import { resolveCheckpointOptions } from '../runs/checkpoint-options'
+import type { ResumedCheckpoint } from '../runs/resume'
 import type { Hyperparameters } from './checkpoint'
 import type { CheckpointEvent, EpochEvent, TrainingEvent } from './events'
 import { trainEpochs } from './loop'
+import { openCheckpoints, readResumed, type Trainee } from './open-checkpoints'
 import { streamEvents } from './stream'
-import { type History, resolveTrainOptions, type TrainEventsOptions, type TrainOptions } from './train-options'
+import { type History, resolveTrainOptions, resumeHyperparameters, type TrainEventsOptions, type TrainOptions } from './train-options'
 import type { Listeners, Training } from './training'
-import { prepareData } from './training-data'
-
-/** A model that can be trained. */
-export interface Trainee {
-  readonly session: ModelSession
-  /** The model's. */
-  readonly seed: number
-}
+import { prepareData, type TrainingData } from './training-data'
 
 /** What a public method was asked for. */
 interface Request {
@@ -51,30 +46,47 @@ export async function* trainEvents(
 }
 
 async function run(trainee: Trainee, request: Request, hyperparameters: Hyperparameters, listeners: Listeners): Promise<History> {
-  const { session, seed } = trainee
-  const { method, dataset, options, caller } = request
+  const { session } = trainee
+  const { method, options } = request
   session.checkUsable(method)
   session.checkNotTraining(`${method} is called again`)
-  const data = prepareData(dataset, options?.validationData, hyperparameters, seed)
-  const { signal, optimizerState } = options ?? {}
+  const { signal, resume } = options ?? {}
+  // Here already, not after the wait for a file: whoever calls this wrongly learns so at once.
+  const data = resume === undefined ? dataFor(trainee, request, hyperparameters) : undefined
   signal?.throwIfAborted()
   try {
     return await session.whileTraining(async () => {
-      const checkpoints = await openCheckpoints()
-      const { onBatch, onEvent } = listeners
-      return await runTraining(
-        { session, data, hyperparameters, options: { signal, optimizerState }, onBatch, ...checkpoints, caller },
-        onEvent,
-      )
+      const resumed = resume === undefined ? undefined : await readResumed(resume)
+      const training = { ...request, hyperparameters: resumed === undefined ? hyperparameters : resumeHyperparameters(options, resumed) }
+      return await runOpened(trainee, training, data ?? dataFor(trainee, request, training.hyperparameters), resumed, listeners)
     })
   } catch (error) {
     throw signal?.aborted === true ? abortReason(signal, error) : error
   }
 }
 
-/** Who keeps checkpoints, and what the training goes on from. */
-async function openCheckpoints(): Promise<Pick<Training, 'keeper' | 'start'>> {
-  return { keeper: undefined, start: undefined }
+function dataFor({ options: { seed } }: Trainee, { dataset, options }: Request, hyperparameters: Hyperparameters): TrainingData {
+  return prepareData(dataset, options?.validationData, hyperparameters, seed)
+}
+
+/** Trains with all that is known by now, and opens the checkpoints meanwhile. */
+async function runOpened(
+  trainee: Trainee,
+  { options, hyperparameters, caller }: Request & Pick<Training, 'hyperparameters'>,
+  data: TrainingData,
+  resumed: ResumedCheckpoint | undefined,
+  { onBatch, onEvent }: Listeners,
+): Promise<History> {
+  const { signal, optimizerState, checkpoints } = options ?? {}
+  const rules = resolveCheckpointOptions(checkpoints, resumed?.file)
+  const { close, ...opened } = await openCheckpoints(trainee, data, rules, resumed, caller)
+  try {
+    signal?.throwIfAborted()
+    const { session } = trainee
+    return await runTraining({ session, data, hyperparameters, options: { signal, optimizerState }, onBatch, ...opened, caller }, onEvent)
+  } finally {
+    await close()
+  }
 }
 
 /** Trains, and waits for the listener after every event. */

@@ -10,6 +10,8 @@ export interface TrainingData {
   readonly train: NativeDataset
   readonly trainSamples: number
   readonly validation: NativeDataset | undefined
+  /** The same samples, as JavaScript knows them. */
+  readonly datasets: { readonly train: ImageDataset; readonly validation: ImageDataset | undefined }
 }
 
 /**
@@ -33,6 +35,7 @@ export function prepareData(
     train: toNativeDataset(train),
     trainSamples: train.length,
     validation: validation === undefined ? undefined : toNativeDataset(validation, 'validationData'),
+    datasets: { train, validation },
   }
 }
 

@@ -76,11 +76,13 @@ async function changed(change: (tensors: Map<string, SafetensorsTensor>, metadat
 }
 
 type Json = Record<string, unknown>
+/** What the metadata say about the training. */
+type Described = Json & Record<'position' | 'history' | 'sums' | 'hyperparameters' | 'model' | 'data' | 'place', Json>
 
 /** The bytes of {@link FULL}, with another description of the training. */
-function described(change: (training: Json & Record<string, Json>) => void): Promise<Uint8Array> {
+function described(change: (training: Described) => void): Promise<Uint8Array> {
   return changed((_, metadata) => {
-    const training = JSON.parse(metadata[KEY] as string) as Json & Record<string, Json>
+    const training = JSON.parse(metadata[KEY] as string) as Described
     change(training)
     metadata[KEY] = JSON.stringify(training)
   })
@@ -88,9 +90,9 @@ function described(change: (training: Json & Record<string, Json>) => void): Pro
 
 const float64 = (...values: number[]) => Buffer.from(Float64Array.from(values).buffer).toString('base64')
 
-const DESCRIPTIONS: [string, (training: Json & Record<string, Json>) => void, string][] = [
+const DESCRIPTIONS: [string, (training: Described) => void, string][] = [
   ['a later version', (it) => Object.assign(it, { version: 2 }), 'expected a checkpoint of version 1 but found 2. Go on with the version'],
-  ['no version', (it) => delete (it as Json)['version'], 'as the training.version but found nothing'],
+  ['no version', (it) => delete it['version'], 'as the training.version but found nothing'],
   ['an unknown field', (it) => Object.assign(it, { extra: 1 }), 'expected no such field of the training but found "extra"'],
   ['a position in no time', (it) => Object.assign(it['position'], { seconds: null }), 'position.seconds but found null'],
   ['more epochs than asked for', (it) => Object.assign(it['position'], { epochs: 10 }), 'an integer from 0 to 9 as'],
@@ -121,8 +123,8 @@ const DESCRIPTIONS: [string, (training: Json & Record<string, Json>) => void, st
     (it) => Object.assign(it['model'], { hiddenSize: 4 }),
     "expected hiddenSize 3 as in the file's description",
   ],
-  ['no digest', (it) => Object.assign(it['data']?.['train'] as Json, { sha256: 'AB' }), 'a SHA-256 as the training.data.train.sha256'],
-  ['an empty training set', (it) => Object.assign(it['data']?.['train'] as Json, { samples: 0 }), 'data.train.samples but found 0'],
+  ['no digest', (it) => Object.assign(it['data']['train'] as Json, { sha256: 'AB' }), 'a SHA-256 as the training.data.train.sha256'],
+  ['an empty training set', (it) => Object.assign(it['data']['train'] as Json, { samples: 0 }), 'data.train.samples but found 0'],
   ['a place of two lines', (it) => Object.assign(it['place'], { engine: 'a\nb' }), 'a short text as the training.place.engine'],
 ]
 
