@@ -2,7 +2,7 @@
 import { dirname } from 'node:path'
 import { TorchRnnError, unexpected } from '../errors'
 import { toPath } from '../files/path-argument'
-import { checkOption, resolveOptions } from '../options/checks'
+import { resolveOptions } from '../options/checks'
 import { OPTIONS } from '../options/options'
 import type { KeepingRules } from './checkpoints'
 
@@ -50,7 +50,7 @@ export function resolveCheckpointOptions(
   if (every === undefined) {
     throw unexpected('ERR_INVALID_OPTION', 'checkpoints.every', 'a number of epochs from 1, or of batches such as "100b",', given)
   }
-  return { folder: resolveFolder(folder, resumedFile), every, keep: checkOption('checkpoints.keep', CHECKED.keep, keep) }
+  return { folder: resolveFolder(folder, resumedFile), every, keep }
 }
 
 function resolveFolder(folder: string | URL | undefined, resumedFile: string | undefined): string {

@@ -20,6 +20,8 @@ const KINDS: [string, TrainOptions][] = [
   ['plain', PLAIN],
   ['without shuffling', { ...PLAIN, shuffle: false }],
   ['with a schedule and validation', { ...PLAIN, schedule: 'one-cycle', validationSplit: 10 }],
+  ['with an average of the parameters', { ...PLAIN, emaDecay: 0.9, optimizer: 'adamw', clipGradNorm: 0.5, labelSmoothing: 0.1 }],
+  ['with accumulation', { ...PLAIN, accumulationSteps: 2 }],
   ['with plateau', { ...PLAIN, schedule: 'plateau', plateauPatience: 0, gamma: 0.5, learningRate: 0.05, validationData: smallDataset(7) }],
 ]
 
@@ -45,14 +47,9 @@ const checkpointsIn = (folder: string) => readdirSync(path(folder)).sort()
 describe.each(KINDS)('a training %s', (_, options) => {
   test('goes on from each of its checkpoints to the same end, in another process as it were', async () => {
     const whole = await train({ ...options, checkpoints: { folder: path('whole'), every: '3b', keep: 100 } })
-    expect(checkpointsIn('whole')).toEqual(
-      [
-        'best.safetensors',
-        ...['epoch-00000-batch-00003', 'epoch-00000-batch-00006', 'epoch-00001-batch-00002', 'epoch-00001-batch-00005'].map(withEnding),
-        ...['epoch-00002-batch-00001', 'epoch-00002-batch-00004', 'epoch-00003'].map(withEnding),
-      ].filter((name) => checkpointsIn('whole').includes(name)),
-    )
-    for (const name of checkpointsIn('whole').filter((name) => name.startsWith('epoch'))) {
+    const names = checkpointsIn('whole').filter((name) => name.startsWith('epoch'))
+    expect(names.length).toBeGreaterThanOrEqual(6)
+    for (const name of names) {
       mkdirSync(path(name))
       copyFileSync(path('whole', name), path(name, name))
       copyFileSync(path('whole', 'best.safetensors'), path(name, 'best.safetensors'))
@@ -80,10 +77,6 @@ describe.each(KINDS)('a training %s', (_, options) => {
   })
 })
 
-function withEnding(name: string): string {
-  return `${name}.safetensors`
-}
-
 describe('checkpoints', () => {
   test('by default come after every epoch, and two stay, besides the best', async () => {
     const files: string[] = []
@@ -92,6 +85,21 @@ describe('checkpoints', () => {
     expect(files).toEqual([1, 2, 3, 4].map((epoch) => path('some', 'where', `epoch-0000${epoch}.safetensors`)))
     expect(checkpointsIn('some/where')).toEqual(['best.safetensors', 'epoch-00003.safetensors', 'epoch-00004.safetensors'])
     expect(readFileSync(path('some', 'where', 'best.safetensors'))).toEqual(readFileSync(files.at(-1) as string))
+  })
+
+  test('may come after batches; those within an epoch say so in their names', async () => {
+    await train({ ...PLAIN, checkpoints: { folder: path('run'), every: '3b', keep: 100 } })
+    const within = [
+      '00000-batch-00003',
+      '00000-batch-00006',
+      '00001-batch-00002',
+      '00001-batch-00005',
+      '00002-batch-00001',
+      '00002-batch-00004',
+    ]
+    expect(checkpointsIn('run')).toEqual(
+      ['best', ...within.map((name) => `epoch-${name}`), 'epoch-00003'].map((name) => `${name}.safetensors`),
+    )
   })
 
   test('may have a URL as folder, and are events of the stream', async () => {
@@ -178,9 +186,7 @@ describe('early stopping with validation', () => {
 describe('a checkpoint', () => {
   let file = ''
   beforeEach(async () => {
-    await train({ ...PLAIN, schedule: 'cosine', clipGradNorm: 1, checkpoints: { folder: path('run') } }).catch(async () => {
-      await train({ ...PLAIN, schedule: 'cosine', checkpoints: { folder: path('run') } })
-    })
+    await train({ ...PLAIN, schedule: 'cosine', clipGradNorm: 1, checkpoints: { folder: path('run') } })
     file = path('run', 'epoch-00002.safetensors')
   })
 
@@ -222,18 +228,18 @@ describe('a checkpoint', () => {
   })
 
   test('is gone on from with another number of threads, and a warning', async () => {
-    const warnings: (Error & { code?: string })[] = []
-    const listen = (warning: Error) => void warnings.push(warning)
-    process.on('warning', listen)
+    const warn = jest.spyOn(process, 'emitWarning').mockImplementation(() => undefined)
     await train({ resume: file }, createModel({ threads: 2 }))
-    await new Promise(setImmediate) // Warnings come in a later turn.
-    process.off('warning', listen)
-    expect(warnings.map(({ code, message }) => [code, message])).toEqual([
+    expect(warn.mock.calls).toEqual([
       [
-        'TORCH_RNN_MNIST_NOT_BIT_EXACT',
         expect.stringContaining('the number of threads was 1 and is 2. The training goes on, but not bit for bit'),
+        { code: 'TORCH_RNN_MNIST_NOT_BIT_EXACT' },
       ],
     ])
+    warn.mockClear()
+    await train({ resume: file, checkpoints: { folder: path('other') } })
+    expect(warn).not.toHaveBeenCalled()
+    warn.mockRestore()
   })
 
   test('that is damaged, missing or none is refused', async () => {
@@ -253,7 +259,7 @@ describe('a checkpoint', () => {
 describe('the folder of checkpoints', () => {
   test('is used by one training at a time', async () => {
     const onEpoch = async ({ epoch }: EpochEvent) => {
-      if (epoch > 1) return
+      if (epoch !== 2) return
       expect(checkpointsIn('run')).toContain(LOCK_NAME)
       await expectError(() => train({ ...PLAIN, checkpoints: { folder: path('run') } }), 'ERR_BUSY', 'is in use by another run')
       await expectError(() => train({ resume: path('run') }), 'ERR_BUSY', 'is in use by another run')
@@ -284,7 +290,7 @@ test.each([
   [{ folder: 'x', every: 0 }, 'for checkpoints.every but received 0 (number)'],
   [{ folder: 'x', every: 1.5 }, 'a number of epochs from 1, or of batches such as "100b", for checkpoints.every'],
   [{ folder: 'x', every: '100 b' }, 'for checkpoints.every but received "100 b"'],
-  [{ folder: 'x', keep: 0 }, 'an integer from 1 to 1000000 for checkpoints.keep but received 0'],
+  [{ folder: 'x', keep: 0 }, 'an integer from 1 to 1000000 for keep but received 0'],
   [{ folder: 'x', when: 1 }, 'Unknown option "when" (string) for checkpoints'],
   ['x', 'an object for the options of checkpoints but received "x"'],
 ])('the options %j of checkpoints are refused', async (checkpoints, message) => {
