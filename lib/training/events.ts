@@ -34,6 +34,10 @@ export interface EpochEvent {
   epoch: number
   /** Epochs that were asked for. */
   epochs: number
+  /** Updates of the parameters since the start of the training. */
+  step: number
+  /** Learning rate of the epoch's last update. */
+  learningRate: number
   /** Mean loss over the epoch's samples, each measured before the update it contributed to. */
   trainLoss: number
   /** Share of the epoch's samples that were classified correctly when they were seen. */

@@ -32,7 +32,9 @@ export async function* trainEpochs(training: Training): AsyncGenerator<EpochEven
     options.signal?.throwIfAborted()
     const report = onBatch && ((progress: NativeProgress) => onBatch(toBatchEvent(progress, epoch, epochs)))
     const result = await trainEpoch(training, report)
-    yield toEpochEvent(result, await validate(training, data.validation), epoch, epochs)
+    const { accumulationSteps, learningRate } = hyperparameters
+    const step = epoch * Math.ceil(Math.ceil(data.trainSamples / batchSize) / accumulationSteps)
+    yield toEpochEvent(result, await validate(training, data.validation), { epoch, epochs, step, learningRate })
   }
 }
 
@@ -71,12 +73,15 @@ function toBatchEvent(progress: NativeProgress, epoch: number, epochs: number): 
   }
 }
 
-function toEpochEvent(result: NativeProgress, validation: Evaluation | undefined, epoch: number, epochs: number): EpochEvent {
+function toEpochEvent(
+  result: NativeProgress,
+  validation: Evaluation | undefined,
+  place: Pick<EpochEvent, 'epoch' | 'epochs' | 'step' | 'learningRate'>,
+): EpochEvent {
   const { samples, loss, accuracy, seconds } = result
   const event: EpochEvent = {
     type: 'epoch',
-    epoch,
-    epochs,
+    ...place,
     trainLoss: loss,
     trainAccuracy: accuracy,
     seconds,
