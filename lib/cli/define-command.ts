@@ -7,6 +7,8 @@ import { type CommandWork, runCommand } from './run-command'
 
 export interface CommandDefinition<Options extends OptionTable> {
   readonly name: string
+  /** The command that it is a part of: "runs" for "runs list". Default: none. */
+  readonly parent?: string
   /** One line for the list of commands. */
   readonly summary: string
   readonly description: string
@@ -25,11 +27,12 @@ export type SharedFlags = Resolved<typeof SHARED_OPTIONS>
 
 /** Makes the command for commander. */
 export function defineCommand<Options extends OptionTable & typeof OPTIONS.reporting>(definition: CommandDefinition<Options>): Command {
-  const { name, summary, description, options, details, work } = definition
+  const { name, parent, summary, description, options, details, work } = definition
+  const fullName = parent === undefined ? name : `${parent} ${name}`
   const command = new Command(name).summary(summary).description(description)
   return addFlags(command, options)
     .addHelpText('after', details)
-    .action((flags) => runCommand(name, flags, work, namesGiven(command)))
+    .action(() => runCommand(fullName, command.opts<Resolved<Options> & Resolved<typeof OPTIONS.reporting>>(), work, namesGiven(command)))
 }
 
 /** The names of the options that the user wrote on the command line. The others have their defaults. */

@@ -2,6 +2,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { TorchRnnError } from '../errors'
 import { checkOption, describeAllowed } from '../options/checks'
+import { flagOf } from '../options/flag-words'
 import type { AnyOptionSpec, OptionTable } from '../options/specs'
 
 /** Adds a flag for each option of a table: `hiddenSize` becomes `--hidden-size <integer>`. */
@@ -19,7 +20,7 @@ export function choicesOf(option: Option): readonly string[] | undefined {
 }
 
 function toFlag(name: string, spec: AnyOptionSpec): Option {
-  const flag = `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
+  const flag = flagOf(name)
   if (spec.kind === 'boolean') return toSwitch(flag, spec.default, spec.summary)
   const preset = spec.kind === 'text' ? spec.preset : undefined
   const value = preset === undefined ? `<${placeholder(spec)}>` : `[${placeholder(spec)}]`

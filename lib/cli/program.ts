@@ -10,6 +10,7 @@ import { evaluateCommand } from './commands/evaluate'
 import { exploreCommand } from './commands/explore'
 import { forwardCommand } from './commands/forward'
 import { hookCommand } from './commands/hook'
+import { runsCommand } from './commands/runs'
 import { summaryCommand } from './commands/summary'
 import { trainCommand } from './commands/train'
 import type { ErrorEvent } from './events'
@@ -28,6 +29,7 @@ const COMMANDS: readonly (() => Command)[] = [
   summaryCommand,
   forwardCommand,
   hookCommand,
+  runsCommand,
   doctorCommand,
   buildCommand,
   () => completionCommand(DEFAULT_COMMAND),
@@ -45,11 +47,15 @@ function createProgram(commands: readonly Command[], defaultCommand: string | un
   const program = new Command('rnn-mnist-train').description(DESCRIPTION).version(PACKAGE_VERSION, '--version')
   for (const command of commands) program.addCommand(command, { isDefault: command.name() === defaultCommand })
   program.addHelpText('after', MORE)
-  for (const command of [program, ...commands]) {
-    command.configureHelp({ minWidthToWrap: 20 }) // By default, help breaks no lines in a terminal of 60 columns.
-    command.exitOverride().showHelpAfterError(`Try: rnn-mnist-train ${command === program ? '' : `${command.name()} `}--help`)
-  }
+  settle(program, 'rnn-mnist-train')
   return program
+}
+
+/** Settings that commander leaves to each command. @param words - What is typed for the command. */
+function settle(command: Command, words: string): void {
+  command.configureHelp({ minWidthToWrap: 20 }) // By default, help breaks no lines in a terminal of 60 columns.
+  command.exitOverride().showHelpAfterError(`Try: ${words} --help`)
+  for (const part of command.commands) settle(part, `${words} ${part.name()}`)
 }
 
 async function run(args: readonly string[]): Promise<void> {
@@ -73,7 +79,8 @@ async function run(args: readonly string[]): Promise<void> {
 }
 
 /** Commander begins its messages with "error: ", and puts what it suggests on a line of its own. */
-function toOneLine({ message }: CommanderError): string {
+function toOneLine({ code, message }: CommanderError): string {
+  if (code === 'commander.help') return 'A command is missing; --help lists those that there are.'
   return message.replace(/^error: /, '').replaceAll(/\s*\n\s*/g, ' ')
 }
 

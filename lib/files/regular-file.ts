@@ -134,9 +134,13 @@ function hasCode(error: unknown): error is SystemError {
   return typeof error === 'object' && error !== null && 'code' in error && typeof error.code === 'string'
 }
 
+const UNPRINTABLE = /[\p{Cc}\u2028\u2029]/gu
+
 /** A path as an error shows it: as it is, unless it holds characters that would break the line or drive a terminal. */
 export function showPath(path: string): string {
-  return /[\p{Cc}\u2028\u2029]/u.test(path) ? JSON.stringify(path) : path
+  if (path.search(UNPRINTABLE) === -1) return path
+  // JSON leaves some of them as they are.
+  return JSON.stringify(path).replaceAll(UNPRINTABLE, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
 
 /** What a path names when it is not a regular file, in words. */

@@ -38,7 +38,8 @@ export function toEvaluation({ loss, samples, seconds, confusion }: NativeEvalua
   return evaluationOf({ loss, samples, seconds, confusionMatrix: rows })
 }
 
-function evaluationOf({ loss, samples, seconds, confusionMatrix }: Omit<Evaluation, 'accuracy' | 'perClass'>): Evaluation {
+/** Completes what was counted with everything that follows from the confusion matrix. */
+export function evaluationOf({ loss, samples, seconds, confusionMatrix }: Omit<Evaluation, 'accuracy' | 'perClass'>): Evaluation {
   const perClass = confusionMatrix.map((_, label) => classMetrics(confusionMatrix, label))
   const hits = confusionMatrix.reduce((sum, row, label) => sum + (row[label] ?? 0), 0)
   return { accuracy: hits / samples, loss, samples, confusionMatrix, perClass, seconds }

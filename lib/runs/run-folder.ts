@@ -4,26 +4,27 @@ import { TorchRnnError } from '../errors'
 import { writeFileDurably } from '../files/durable-file'
 import { exists, makeFolder, modificationTime } from '../files/folders'
 import { type FileAction, showPath, toFileSystemError } from '../files/regular-file'
-import { toJsonLine } from '../formats/json-lines'
 import type { Evaluation } from '../model/evaluation'
 import type { EpochEvent } from '../training/events'
+import { CONFIG_FILE, EVENT_FILE, LOG_FILES, MODEL_FILE } from './run-files'
+import { RunLogs, type UnfinishedEnd } from './run-logs'
 
 /** Where runs go unless the user names a folder; relative to the current folder. */
 export const RUNS_FOLDER = 'runs'
-const CONFIG = 'config.json'
-const MODEL = 'model.safetensors'
 /** What a run writes besides its configuration. */
-const RESULTS = ['metrics.jsonl', 'metrics.csv', 'timing.jsonl', MODEL] as const
+const RESULTS: readonly string[] = [...Object.values(LOG_FILES), MODEL_FILE]
 
 /**
  * The folder of a training run: `config.json`, `metrics.jsonl` and `metrics.csv` (values that are the same for the same seed), `timing.jsonl`
- * (values that differ from run to run) and `model.safetensors`.
+ * (values that differ from run to run), an event file for TensorBoard, `model.safetensors`, and at the end a model card, `README.md`.
  */
 export class RunFolder {
   readonly path: string
+  readonly #logs: RunLogs
 
-  private constructor(path: string) {
+  private constructor(path: string, logs: RunLogs) {
     this.path = path
+    this.#logs = logs
   }
 
   /**
@@ -45,34 +46,27 @@ export class RunFolder {
       if (isNew) await rmdir(folder).catch(() => undefined)
       throw error
     }
-    return new RunFolder(folder)
+    return new RunFolder(folder, RunLogs.begin(folder))
   }
 
   /** Where the model of this run is saved. */
   get modelFile(): string {
-    return join(this.path, MODEL)
+    return join(this.path, MODEL_FILE)
   }
 
-  /** Adds an epoch to the metrics, with those of its validation where there was one. */
-  async addEpoch({ type, epoch, seconds, samplesPerSecond, ...event }: EpochEvent): Promise<void> {
-    const { trainLoss, trainAccuracy, validationLoss, validationAccuracy } = event
-    const validation = validationLoss === undefined ? {} : { validationLoss, validationAccuracy }
-    const metrics = { epoch, trainLoss, trainAccuracy, ...validation }
-    const head = epoch === 1 ? `${Object.keys(metrics).join()}\n` : ''
-    await this.#append('metrics.csv', `${head}${Object.values(metrics).join()}\n`)
-    await this.#append('metrics.jsonl', toJsonLine({ type, ...metrics }))
-    await this.#append('timing.jsonl', toJsonLine({ type, epoch, seconds, samplesPerSecond }))
+  /** Adds an epoch to the logs, with its validation where there was one. @throws TorchRnnError `ERR_FILE_SYSTEM`. */
+  async addEpoch(event: EpochEvent): Promise<void> {
+    await this.#logs.addEpoch(event)
   }
 
-  /** Adds the result on a data set to the metrics. */
-  async addEvaluation(dataset: 'test', { samples, loss, accuracy, confusionMatrix, seconds }: Evaluation): Promise<void> {
-    await this.#append('metrics.jsonl', toJsonLine({ type: 'evaluation', dataset, samples, loss, accuracy, confusionMatrix }))
-    await this.#append('timing.jsonl', toJsonLine({ type: 'evaluation', dataset, seconds }))
+  /** Adds the result on a data set to the logs. @throws TorchRnnError `ERR_FILE_SYSTEM`. */
+  async addEvaluation(dataset: 'test', evaluation: Evaluation): Promise<void> {
+    await this.#logs.addEvaluation(dataset, evaluation)
   }
 
-  async #append(name: (typeof RESULTS)[number], text: string): Promise<void> {
-    const file = join(this.path, name)
-    await attempt('write', file, () => appendWhole(file, text))
+  /** Notes why the run ended before it was completed. @throws TorchRnnError `ERR_FILE_SYSTEM`. */
+  async addEnd(end: UnfinishedEnd): Promise<void> {
+    await this.#logs.addEnd(end)
   }
 }
 
@@ -81,7 +75,7 @@ export async function findNewestModel(): Promise<string | undefined> {
   const names = (await exists(RUNS_FOLDER)) ? await attempt('read', RUNS_FOLDER, () => readdir(RUNS_FOLDER)) : []
   let newest: { file: string; savedAt: number } | undefined
   for (const name of names) {
-    const file = join(RUNS_FOLDER, name, MODEL)
+    const file = join(RUNS_FOLDER, name, MODEL_FILE)
     const savedAt = await modificationTime(file)
     if (savedAt !== undefined && (newest === undefined || savedAt > newest.savedAt)) newest = { file, savedAt }
   }
@@ -93,7 +87,7 @@ export async function requireNewestModel(): Promise<string> {
   const newest = await findNewestModel()
   if (newest !== undefined) return newest
   const message = `There is no trained model in ${RUNS_FOLDER}. Train one first, or name a file with --model.`
-  throw new TorchRnnError('ERR_FILE_SYSTEM', message, { expected: `${RUNS_FOLDER}/<run>/${MODEL}`, actual: 'none' })
+  throw new TorchRnnError('ERR_FILE_SYSTEM', message, { expected: `${RUNS_FOLDER}/<run>/${MODEL_FILE}`, actual: 'none' })
 }
 
 async function makeNewFolder(): Promise<string> {
@@ -116,7 +110,7 @@ async function makeNewFolder(): Promise<string> {
  * with other files of a run is refused, too, because this run would add its own lines to them.
  */
 async function claim(folder: string): Promise<void> {
-  const config = join(folder, CONFIG)
+  const config = join(folder, CONFIG_FILE)
   await attempt('write', config, async () => {
     try {
       await (await open(config, 'wx')).close()
@@ -124,10 +118,12 @@ async function claim(folder: string): Promise<void> {
       throw (error as NodeJS.ErrnoException).code === 'EEXIST' ? holdsRun(folder) : error
     }
   })
-  for (const name of RESULTS) {
-    if (!(await exists(join(folder, name)))) continue
+  try {
+    const names = await attempt('read', folder, () => readdir(folder))
+    if (names.some((name) => RESULTS.includes(name) || EVENT_FILE.test(name))) throw holdsRun(folder)
+  } catch (error) {
     await rm(config)
-    throw holdsRun(folder)
+    throw error
   }
 }
 
@@ -136,29 +132,12 @@ function holdsRun(folder: string): TorchRnnError {
 }
 
 async function writeConfig(folder: string, config: Readonly<Record<string, unknown>>): Promise<void> {
-  const file = join(folder, CONFIG)
+  const file = join(folder, CONFIG_FILE)
   try {
     await writeFileDurably(file, Buffer.from(`${JSON.stringify(config, undefined, 2)}\n`))
   } catch (error) {
     await rm(file, { force: true }).catch(() => undefined) // The error that came first is the one to report.
     throw error
-  }
-}
-
-/** Adds text completely or not at all. On a full disk, an ordinary write may add a part of it. */
-async function appendWhole(file: string, text: string): Promise<void> {
-  const handle = await open(file, 'a')
-  try {
-    const { size } = await handle.stat()
-    try {
-      await handle.appendFile(text)
-    } catch (error) {
-      // The first error is the one to report, even if what was written cannot be taken back either.
-      await (size === 0 ? rm(file) : handle.truncate(size)).catch(() => undefined)
-      throw error
-    }
-  } finally {
-    await handle.close()
   }
 }
 

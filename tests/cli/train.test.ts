@@ -7,7 +7,12 @@ import { TINY_TEST_SAMPLES, TINY_TRAIN_SAMPLES } from '../support/tiny-mnist'
 
 const { path, run, succeed } = useCommandLine()
 
-const RUN_FILES = ['config.json', 'metrics.csv', 'metrics.jsonl', 'model.safetensors', 'timing.jsonl']
+const RUN_FILES = [
+  'README.md',
+  'config.json',
+  expect.stringMatching(/^events\.out\.tfevents\.\d{10}\./),
+  ...['metrics.csv', 'metrics.jsonl', 'model.safetensors', 'timing.jsonl'],
+]
 
 function text(...names: string[]): string {
   return readFileSync(path(...names), 'utf8')
@@ -69,6 +74,8 @@ describe('a run folder', () => {
     })
     expect(JSON.parse(text('run', 'config.json'))).toMatchObject({
       command: 'train',
+      ...{ input_size: 28, hidden_size: 16, num_layers: 1, num_classes: 10, nonlinearity: 'tanh' },
+      ...{ trainSamples: TINY_TRAIN_SAMPLES, testSamples: TINY_TEST_SAMPLES },
       device: 'cpu',
       engine: 'torch',
       threads: 1,
@@ -88,9 +95,11 @@ describe('a run folder', () => {
     const metrics = records('run', 'metrics.jsonl')
     expect(metrics.map(({ type }) => type)).toEqual(['epoch', 'epoch', 'epoch', 'evaluation'])
     expect(metrics.slice(0, 3).map(({ epoch }) => epoch)).toEqual([1, 2, 3])
-    const rows = metrics.slice(0, 3).map(({ epoch, trainLoss, trainAccuracy }) => `${epoch},${trainLoss},${trainAccuracy}`)
-    expect(linesOf(text('run', 'metrics.csv'))).toEqual(['epoch,trainLoss,trainAccuracy', ...rows])
-    expect(Object.keys(metrics[0] ?? {})).toEqual(['type', 'epoch', 'trainLoss', 'trainAccuracy'])
+    expect(metrics.slice(0, 3).map(({ step }) => step)).toEqual([10, 20, 30]) // 300 samples in batches of 32
+    const columns = ['epoch', 'step', 'learningRate', 'trainLoss', 'trainAccuracy']
+    const rows = metrics.slice(0, 3).map((record) => columns.map((name) => record[name]).join())
+    expect(linesOf(text('run', 'metrics.csv'))).toEqual([columns.join(), ...rows])
+    expect(Object.keys(metrics[0] ?? {})).toEqual(['type', ...columns])
     expect(metrics[3]).toMatchObject({ dataset: 'test', samples: TINY_TEST_SAMPLES })
     expect(metrics[3]).not.toHaveProperty('seconds')
 

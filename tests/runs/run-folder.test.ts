@@ -11,7 +11,7 @@ import { useTemporaryFolder } from '../support/temporary-folder'
 const path = useTemporaryFolder()
 
 const EPOCH: EpochEvent = {
-  ...{ type: 'epoch', epoch: 1, epochs: 2, step: 3, trainLoss: 2.25, trainAccuracy: 0.5, learningRate: 1e-3 },
+  ...{ type: 'epoch', epoch: 1, epochs: 2, step: 10, learningRate: 0.001, trainLoss: 2.25, trainAccuracy: 0.5 },
   ...{ seconds: 3, samplesPerSecond: 100 },
 }
 
@@ -46,7 +46,7 @@ test('a folder on a disk that is not there is refused', async () => {
   }
 })
 
-test.each(['metrics.csv', 'metrics.jsonl', 'timing.jsonl', 'model.safetensors'])(
+test.each(['metrics.csv', 'metrics.jsonl', 'timing.jsonl', 'model.safetensors', 'events.out.tfevents.1795684303.host.1.0'])(
   'a folder with %s of another run is refused',
   async (name) => {
     mkdirSync(path('run'))
@@ -83,26 +83,28 @@ test('only errors of the operating system become errors of the file system', asy
 describe('the metrics of an epoch', () => {
   test('are those of the training', async () => {
     await (await RunFolder.create({}, path('run'))).addEpoch(EPOCH)
-    expect(text('run', 'metrics.csv')).toBe('epoch,trainLoss,trainAccuracy\n1,2.25,0.5\n')
-    expect(text('run', 'metrics.jsonl')).toBe('{"type":"epoch","epoch":1,"trainLoss":2.25,"trainAccuracy":0.5}\n')
+    expect(text('run', 'metrics.csv')).toBe('epoch,step,learningRate,trainLoss,trainAccuracy\n1,10,0.001,2.25,0.5\n')
+    expect(text('run', 'metrics.jsonl')).toBe(
+      '{"type":"epoch","epoch":1,"step":10,"learningRate":0.001,"trainLoss":2.25,"trainAccuracy":0.5}\n',
+    )
     expect(text('run', 'timing.jsonl')).toBe('{"type":"epoch","epoch":1,"seconds":3,"samplesPerSecond":100}\n')
   })
 
   test('include those of the validation, where there was one', async () => {
     const run = await RunFolder.create({}, path('run'))
     await run.addEpoch({ ...EPOCH, validationLoss: 2, validationAccuracy: 0.75 })
-    await run.addEpoch({ ...EPOCH, epoch: 2, validationLoss: Number.NaN, validationAccuracy: 0.125 })
+    await run.addEpoch({ ...EPOCH, epoch: 2, step: 20, validationLoss: Number.NaN, validationAccuracy: 0.125 })
     expect(text('run', 'metrics.csv').split('\n')).toEqual([
-      'epoch,trainLoss,trainAccuracy,validationLoss,validationAccuracy',
-      '1,2.25,0.5,2,0.75',
-      '2,2.25,0.5,NaN,0.125',
+      'epoch,step,learningRate,trainLoss,trainAccuracy,validationLoss,validationAccuracy',
+      '1,10,0.001,2.25,0.5,2,0.75',
+      '2,20,0.001,2.25,0.5,NaN,0.125',
       '',
     ])
     const [first, second] = text('run', 'metrics.jsonl').split('\n')
-    const training = '"trainLoss":2.25,"trainAccuracy":0.5'
-    expect(first).toBe(`{"type":"epoch","epoch":1,${training},"validationLoss":2,"validationAccuracy":0.75}`)
+    const training = '"learningRate":0.001,"trainLoss":2.25,"trainAccuracy":0.5'
+    expect(first).toBe(`{"type":"epoch","epoch":1,"step":10,${training},"validationLoss":2,"validationAccuracy":0.75}`)
     const validation = '"validationLoss":null,"validationAccuracy":0.125,"nonFinite":["validationLoss"]'
-    expect(second).toBe(`{"type":"epoch","epoch":2,${training},${validation}}`)
+    expect(second).toBe(`{"type":"epoch","epoch":2,"step":20,${training},${validation}}`)
   })
 
   test('fail with the name of the file that cannot be written', async () => {

@@ -6,6 +6,10 @@ import type { EvaluationBatchEvent } from '../../lib/cli/commands/evaluate'
 import type { ExploreEvent } from '../../lib/cli/commands/explore'
 import type { LogitsEvent } from '../../lib/cli/commands/forward'
 import type { FeaturesEvent } from '../../lib/cli/commands/hook'
+import type { ComparisonEvent } from '../../lib/cli/commands/runs-compare'
+import type { ExportEvent } from '../../lib/cli/commands/runs-export'
+import type { RunsEvent } from '../../lib/cli/commands/runs-list'
+import type { RunEvent as ShownRunEvent } from '../../lib/cli/commands/runs-show'
 import type { SummaryEvent } from '../../lib/cli/commands/summary'
 import type { DoneEvent, ErrorEvent, EvaluationEvent, StartEvent, WarningEvent } from '../../lib/cli/events'
 import type { BatchEvent, CheckpointEvent, EpochEvent } from '../../lib/training/events'
@@ -17,6 +21,7 @@ import { TINY_NETWORK, writeTinyMnist } from './tiny-mnist'
 type RunEvent =
   | (StartEvent | CheckpointEvent | EvaluationEvent | WarningEvent | ErrorEvent | DoneEvent)
   | (BatchEvent | EpochEvent)
+  | (ComparisonEvent | ExportEvent | RunsEvent | ShownRunEvent)
   | (BuildEvent | CheckEvent | EvaluationBatchEvent | ExploreEvent | FeaturesEvent | LogitsEvent | SummaryEvent)
 
 /** The file that the package installs as `rnn-mnist-train`. */

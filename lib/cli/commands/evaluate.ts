@@ -1,10 +1,11 @@
 import type { Command } from 'commander'
 import type { ImageDataset } from '../../data/dataset'
-import { type ClassMetrics, combineEvaluations, type Evaluation } from '../../model/evaluation'
+import { combineEvaluations, type Evaluation } from '../../model/evaluation'
 import type { ImageRNN } from '../../model/image-rnn'
 import { OPTIONS } from '../../options/options'
 import type { Resolved } from '../../options/specs'
 import { drawColumns, TABLE_COLUMNS } from '../../text/table'
+import { drawClasses } from '../class-table'
 import { defineCommand, SHARED_OPTIONS } from '../define-command'
 import { type DoneEvent, describeEvaluation, doneSince, type EvaluationEvent } from '../events'
 import { formatDuration, toPercent } from '../numbers'
@@ -125,15 +126,6 @@ function drawMatrix(matrix: readonly (readonly number[])[]): string[] {
 /** A dot for what never happened, so that mistakes stand out. */
 function showCount(count: number): string {
   return count === 0 ? '.' : String(count)
-}
-
-function drawClasses(perClass: readonly ClassMetrics[]): string[] {
-  const rows = perClass.map(({ label, precision, recall, f1, support }) => [
-    String(label),
-    ...[precision, recall, f1].map((share) => share.toFixed(4)),
-    String(support),
-  ])
-  return drawColumns([['Class', 'Precision', 'Recall', 'F1', 'Support'], ...rows])
 }
 
 function describeDone({ seconds }: DoneEvent): string {

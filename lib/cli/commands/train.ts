@@ -15,7 +15,10 @@ import { checkSavable } from '../../model/model-file'
 import { pickOptions } from '../../options/checks'
 import { HYPERPARAMETERS, NETWORK_CHOICES, OPTIONS } from '../../options/options'
 import type { Resolved } from '../../options/specs'
+import { writeModelCard } from '../../runs/card-file'
+import { pythonArguments } from '../../runs/python-model'
 import { RunFolder } from '../../runs/run-folder'
+import { BUNDLED_DATA } from '../../runs/run-record'
 import { drawBox } from '../../text/table'
 import type { CheckpointEvent, EpochEvent } from '../../training/events'
 import { PACKAGE_VERSION } from '../../version'
@@ -117,17 +120,21 @@ async function startRun(flags: TrainFlags, model: ImageRNN, data: Mnist, reporte
   const { device, engine } = model
   const threads = await model.threadCount()
   const options = { ...model.options, ...pickOptions(HYPERPARAMETERS, flags) }
+  const [trainSamples, testSamples] = [data.train.length, data.test.length]
   const config = {
     command: 'train',
+    created: new Date().toISOString(),
+    ...pythonArguments(model.options),
     versions: { 'torch-rnn-mnist': PACKAGE_VERSION, libtorch: native().torchVersion, [RUNTIME.name.toLowerCase()]: RUNTIME.version },
     device,
     engine,
     threads,
-    data: flags.data ?? 'bundled MNIST',
+    data: flags.data ?? BUNDLED_DATA,
+    trainSamples,
+    testSamples,
     options,
   }
   const run = await RunFolder.create(config, flags.run)
-  const [trainSamples, testSamples] = [data.train.length, data.test.length]
   const parameters = parameterCount(model.options)
   const facts = { device, engine, threads, parameters, trainSamples, testSamples, options, run: run.path }
   reporter.step(startOf('train', facts), describeStart)
@@ -162,12 +169,20 @@ async function trainAndMeasure(training: Training): Promise<Evaluation> {
     const evaluation = await model.evaluate(data.test, { signal: stop })
     reporter.result({ type: 'evaluation', dataset: 'test', ...evaluation }, describeEvaluation)
     await run.addEvaluation('test', evaluation)
+    if (!(await writeModelCard(run.path))) reporter.warning(`${showPath(run.path)} has a README.md of its own, which stays as it is.`)
     await flushOutput()
     stop.throwIfAborted()
     return evaluation
   } catch (error) {
+    await noteEnd(run, error)
     throw await keepModel(training, saved, error)
   }
+}
+
+/** Notes in the logs why the run ended, if they can still be written. The error that came first is the one to report. */
+async function noteEnd(run: RunFolder, error: unknown): Promise<void> {
+  const code = error instanceof CommandFailure || error instanceof TorchRnnError ? error.code : 'ERR_INTERNAL'
+  await run.addEnd({ state: error instanceof CommandFailure ? 'stopped' : 'failed', code }).catch(() => undefined)
 }
 
 /** How far the training is, and where the model is safe. */

@@ -1,0 +1,28 @@
+/** Options as words of a command line. */
+import { isDeepStrictEqual } from 'node:util'
+import type { AnyOptionSpec, OptionTable } from './specs'
+
+/** The flag of an option: `hiddenSize` is `--hidden-size`. */
+export function flagOf(name: string): string {
+  return `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
+}
+
+/** The options whose values differ from their defaults, in the order of the table. Those that follow from the data are left out. */
+export function changedOptions(table: OptionTable, values: Readonly<Record<string, unknown>>): [name: string, value: unknown][] {
+  return Object.entries(table)
+    .filter(([name, spec]) => spec.fromData !== true && values[name] !== undefined && !isDeepStrictEqual(values[name], spec.default))
+    .map(([name]) => [name, values[name]])
+}
+
+/** The words that give an option a value: `['--betas', '0.9,0.99']`, `['--no-shuffle']`. */
+export function wordsOf(name: string, spec: AnyOptionSpec, value: unknown): string[] {
+  const flag = flagOf(name)
+  if (spec.kind !== 'boolean') return [flag, String(value)]
+  if (value === true) return spec.default === true ? [] : [flag]
+  return spec.default === true ? [flag.replace('--', '--no-')] : []
+}
+
+/** A word as a POSIX shell takes it. */
+export function quoteWord(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
+}

@@ -1,0 +1,185 @@
+/** The model card of a run: what its model is, in Markdown, with a head that the Hugging Face Hub reads. */
+
+import { parameterCount } from '../model/architecture'
+import { changedOptions, flagOf, quoteWord, wordsOf } from '../options/flag-words'
+import { drawMarkdownTable, toCodeBlock, toMarkdown, toYamlText } from '../text/markdown'
+import { PYTHON_MODEL } from './python-model'
+import { LOG_FILES, MODEL_FILE } from './run-files'
+import { KNOWN_OPTIONS, type RunRecord } from './run-record'
+import { summarizeRun } from './run-summary'
+
+/** By this line a card is recognised as one that nobody has changed. */
+const MARK = '<!-- Written by torch-rnn-mnist, again after each training of this run. Delete this line to keep your own changes. -->'
+
+/** Whether a card may be written again. */
+export function isOwnCard(text: string): boolean {
+  return text.includes(MARK)
+}
+
+/** Writes the card of a run. */
+export function drawModelCard(run: RunRecord): string {
+  const sections = [
+    drawHead(run),
+    MARK,
+    `# ${toMarkdown(run.name)}`,
+    describeModel(run),
+    '## Training',
+    describeTraining(run),
+    '## Results',
+    describeResults(run),
+    '## Use it in TypeScript',
+    toCodeBlock(TYPESCRIPT, 'ts'),
+    '## Use it in Python',
+    `This folder is a model repository; \`from_pretrained\` takes its path, or its name on the Hub.`,
+    toCodeBlock(`${PYTHON_MODEL}\n\n\n${PYTHON_USE}`, 'python'),
+    '## Train it again',
+    toCodeBlock(commandLineOf(run), 'sh'),
+    describeReproduction(run),
+  ]
+  return `${sections.join('\n\n')}\n`
+}
+
+const TYPESCRIPT = `\
+import { ImageRNN } from 'torch-rnn-mnist'
+
+const model = await ImageRNN.load('${MODEL_FILE}')
+const { classes, probabilities } = await model.predict(images) // [N, 28, 28]: bytes, or floats from 0 to 1`
+
+const PYTHON_USE = `\
+model = ImageRNN.from_pretrained(".").eval()
+with torch.inference_mode():
+    logits = model(images)  # [N, 28, 28]: a float tensor, 0 to 1`
+
+/** The fields that the Hub knows. No license: that is for its owner to choose. */
+function drawHead(run: RunRecord): string {
+  const dataset = run.data === undefined ? { type: 'mnist', name: 'MNIST' } : { type: 'idx', name: nameOfData(run.data) }
+  const lines = [
+    'library_name: pytorch',
+    'pipeline_tag: image-classification',
+    'tags:',
+    ...['torch-rnn-mnist', 'rnn', 'image-classification', 'model_hub_mixin', 'pytorch_model_hub_mixin'].map((tag) => `- ${tag}`),
+    ...(run.data === undefined ? ['datasets:', '- mnist'] : []),
+    'metrics:',
+    '- accuracy',
+    ...(run.evaluation === undefined ? [] : drawModelIndex(run.name, dataset, run.evaluation)),
+  ]
+  return ['---', ...lines, '---'].join('\n')
+}
+
+function drawModelIndex(name: string, dataset: { type: string; name: string }, result: { accuracy: number; loss: number }): string[] {
+  const metrics = [
+    ['accuracy', 'Test accuracy', result.accuracy],
+    ['loss', 'Test loss', result.loss],
+  ] as const
+  return [
+    'model-index:',
+    `- name: ${toYamlText(name)}`,
+    '  results:',
+    '  - task:',
+    '      type: image-classification',
+    '      name: Image Classification',
+    '    dataset:',
+    `      type: ${dataset.type}`,
+    `      name: ${toYamlText(dataset.name)}`,
+    '      split: test',
+    '    metrics:',
+    ...metrics
+      .filter(([, , value]) => Number.isFinite(value))
+      .flatMap(([type, title, value]) => [`    - type: ${type}`, `      name: ${title}`, `      value: ${toYamlNumber(value)}`]),
+  ]
+}
+
+/** YAML 1.1 takes "1e-7" for a text. */
+function toYamlNumber(value: number): string {
+  return String(value).replace(/^(-?\d+)e/, '$1.0e')
+}
+
+function describeModel({ network, data }: RunRecord): string {
+  const { inputSize, hiddenSize, numLayers, numClasses, nonlinearity } = network
+  const layers = numLayers === 1 ? 'one plain (Elman) recurrent layer' : `${numLayers} plain (Elman) recurrent layers`
+  const images = data === undefined ? 'handwritten digits of MNIST' : `the images of ${toMarkdown(nameOfData(data))}`
+  return [
+    `A recurrent network that classifies ${images}: it reads an image row by row, ${inputSize} pixels at a time, with ${layers} of`,
+    `${hiddenSize} ${nonlinearity} neurons, and one linear layer on the last state of the top one gives a score for each of`,
+    `${numClasses} classes. It has ${parameterCount(network)} parameters, in float32, and was trained by \`torch-rnn-mnist\` (an npm package).`,
+  ].join(' ')
+}
+
+function describeTraining(run: RunRecord): string {
+  const { options, epochs, trainSamples, device, threads, versions, seconds } = run
+  const asked = options['epochs']
+  const last = epochs.at(-1)
+  const images = trainSamples === undefined ? '' : ` on ${trainSamples} images`
+  const updates = last === undefined ? '' : `, ${last.step} updates`
+  const done = `${epochs.length}${epochs.length === asked ? '' : ` of ${asked}`} ${asked === 1 ? 'epoch' : 'epochs'}${updates}${images}`
+  const where = `${device}${threads === undefined || device !== 'cpu' ? '' : `, ${threads} ${threads === 1 ? 'thread' : 'threads'}`}`
+  const libraries = Object.entries(versions).map(([name, version]) => `${toMarkdown(name)} ${toMarkdown(version)}`)
+  const facts = [`- ${done}`, `- ${where}, ${Math.round(seconds)} seconds`, `- ${libraries.join(', ')}`]
+  const changed = trainingChanges(run)
+  const table = drawMarkdownTable(
+    [['Option', 'Value'], ...changed.map(([name, value]) => [toMarkdown(name), toMarkdown(String(value))])],
+    2,
+  )
+  return `${facts.join('\n')}\n\n${changed.length === 0 ? 'All options have their defaults.' : `Options that differ from their defaults:\n\n${table}`}`
+}
+
+/** What a reader of the card wants to know. How it was shown while it trained is no part of that. */
+function trainingChanges({ options }: RunRecord): [name: string, value: unknown][] {
+  const { logInterval, ...table } = KNOWN_OPTIONS
+  return changedOptions(table, options)
+}
+
+function describeResults(run: RunRecord): string {
+  const { evaluation, epochs } = run
+  const { bestEpoch, validationAccuracy = 0 } = summarizeRun(run)
+  const validation =
+    bestEpoch === undefined ? [] : [[`Validation accuracy of the best epoch (${bestEpoch})`, toPercentText(validationAccuracy)]]
+  const last = epochs.at(-1)
+  const training = last === undefined ? [] : [['Loss of the last epoch, training', last.trainLoss.toFixed(4)]]
+  const log = `\`${LOG_FILES.table}\` has every epoch, and the event files show them in TensorBoard.`
+  if (evaluation === undefined) {
+    const table = drawMarkdownTable([['Measure', 'Value'], ...training, ...validation], 1)
+    return `The run was not completed, so the test set was not measured.\n\n${table}\n\n${log}`
+  }
+  const test = [
+    ['Test accuracy', toPercentText(evaluation.accuracy)],
+    ['Test loss (mean cross entropy)', evaluation.loss.toFixed(4)],
+  ]
+  const classes = evaluation.perClass.map(({ label, precision, recall, f1, support }) => [
+    String(label),
+    ...[precision, recall, f1].map((share) => share.toFixed(4)),
+    String(support),
+  ])
+  return [
+    drawMarkdownTable([['Measure', 'Value'], ...test, ...validation, ...training], 1),
+    `On the ${evaluation.samples} images of the test set, which chose nothing and was measured once, by class:`,
+    drawMarkdownTable([['Class', 'Precision', 'Recall', 'F1', 'Images'], ...classes], 0),
+    log,
+  ].join('\n\n')
+}
+
+/** The command line that trains the same network in the same way. */
+function commandLineOf({ options, data }: RunRecord): string {
+  const changed = changedOptions(KNOWN_OPTIONS, options).flatMap(([name, value]) => {
+    const spec = KNOWN_OPTIONS[name]
+    return spec === undefined ? [] : wordsOf(name, spec, value)
+  })
+  const words = [...(data === undefined ? [] : [flagOf('data'), nameOfData(data)]), ...changed]
+  return ['npx rnn-mnist-train', ...words.map(quoteWord)].join(' ')
+}
+
+function describeReproduction({ device }: RunRecord): string {
+  const random = 'Every random choice follows from the seed.'
+  if (device !== 'cpu') return random
+  return `${random} With the same versions, number of threads and kind of processor, all losses are the same, bit for bit.`
+}
+
+/** A folder's own name. Where it lies on the machine of the training is nobody's concern. */
+function nameOfData(folder: string): string {
+  const parts = folder.split(/[/\\]/).filter((part) => part !== '')
+  return parts.at(-1) ?? folder
+}
+
+function toPercentText(share: number): string {
+  return `${(share * 100).toFixed(2)} %`
+}

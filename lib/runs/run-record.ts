@@ -1,0 +1,163 @@
+/** What is known of a run, read from the files in its folder. */
+import { stat } from 'node:fs/promises'
+import { basename, join, resolve } from 'node:path'
+import { TorchRnnError } from '../errors'
+import { invalidFile, isSystemError, readFileChecked } from '../files/regular-file'
+import { parseJsonObject } from '../formats/strict-json'
+import type { Evaluation } from '../model/evaluation'
+import { checkOption, pickOptions } from '../options/checks'
+import { OPTIONS } from '../options/options'
+import type { OptionTable, Resolved } from '../options/specs'
+import { type EpochRecord, readMetrics, readTiming } from './log-records'
+import { CONFIG_FILE, LOG_FILES, MODEL_FILE } from './run-files'
+
+const MAX_CONFIG_BYTES = 1024 ** 2
+
+const { run: _files, data: _data, reporting: _reporting, ...groups } = OPTIONS
+
+/** Every option that a configuration may hold. One of a newer version is not known, and left out. */
+export const KNOWN_OPTIONS: OptionTable = Object.assign({}, ...Object.values(groups))
+
+/**
+ * `'running'`; `'done'` once the test set was measured; `'stopped'` by the user; `'failed'` by an error, or because the process was killed.
+ */
+export type RunState = 'running' | 'done' | 'stopped' | 'failed'
+
+/** A run. */
+export interface RunRecord {
+  /** The name of its folder. */
+  readonly name: string
+  readonly path: string
+  /** When it began, in UTC as ISO 8601. */
+  readonly created: string
+  readonly state: RunState
+  /** The code of the error that the run failed with, where it could say that. */
+  readonly failure?: string
+  readonly network: Resolved<typeof OPTIONS.architecture>
+  /** The options as resolved. */
+  readonly options: Readonly<Record<string, unknown>>
+  /** The folder with the images as the user named it; undefined for the bundled MNIST. */
+  readonly data: string | undefined
+  /** Samples of the training set; undefined where the run does not tell. */
+  readonly trainSamples: number | undefined
+  readonly testSamples: number | undefined
+  readonly device: string
+  readonly engine: string
+  readonly threads: number | undefined
+  /** Versions of this package, libtorch and the runtime, by their names. */
+  readonly versions: Readonly<Record<string, string>>
+  readonly epochs: readonly EpochRecord[]
+  /** On the test set; undefined unless the run is done. */
+  readonly evaluation: Evaluation | undefined
+  /** What training and measuring took. */
+  readonly seconds: number
+  readonly hasModel: boolean
+}
+
+/** What a configuration calls the data when the user named none. */
+export const BUNDLED_DATA = 'bundled MNIST'
+
+/**
+ * Reads a run.
+ *
+ * @throws TorchRnnError `ERR_INVALID_FILE` when a file is damaged, or the folder is no run; `ERR_FILE_SYSTEM`.
+ */
+export async function readRun(path: string): Promise<RunRecord> {
+  const config = await readConfig(join(path, CONFIG_FILE))
+  const { epochs, evaluation } = (await ifPresent(readMetrics(join(path, LOG_FILES.metrics)))) ?? { epochs: [], evaluation: undefined }
+  const { seconds, end } = (await ifPresent(readTiming(join(path, LOG_FILES.timing)))) ?? { seconds: 0, end: undefined }
+  const state = evaluation === undefined ? (end?.state ?? 'stopped') : 'done'
+  return {
+    ...config,
+    name: basename(resolve(path)),
+    path,
+    state,
+    ...(state === 'failed' && end !== undefined ? { failure: end.code } : {}),
+    epochs,
+    evaluation,
+    seconds,
+    hasModel: await isFile(join(path, MODEL_FILE)),
+  }
+}
+
+type Config = Omit<RunRecord, 'name' | 'path' | 'state' | 'failure' | 'epochs' | 'evaluation' | 'seconds' | 'hasModel'>
+
+async function readConfig(file: string): Promise<Config> {
+  const config = parseJsonObject(await readFileChecked(file, MAX_CONFIG_BYTES), file)
+  const options = checkOptions(objectOf(config, 'options', file), file)
+  const { data } = config
+  return {
+    created: await readCreated(config, file),
+    network: pickOptions(OPTIONS.architecture, options as Resolved<typeof OPTIONS.architecture>),
+    options,
+    data: data === undefined || data === BUNDLED_DATA ? undefined : textOf(config, 'data', file),
+    trainSamples: countOf(config, 'trainSamples'),
+    testSamples: countOf(config, 'testSamples'),
+    device: textOf(config, 'device', file),
+    engine: textOf(config, 'engine', file),
+    threads: countOf(config, 'threads'),
+    versions: readVersions(objectOf(config, 'versions', file), file),
+  }
+}
+
+function checkOptions(values: Readonly<Record<string, unknown>>, file: string): Record<string, unknown> {
+  const options: Record<string, unknown> = {}
+  try {
+    for (const [name, spec] of Object.entries(KNOWN_OPTIONS)) {
+      if (values[name] !== undefined) options[name] = checkOption(name, spec, values[name])
+    }
+  } catch (error) {
+    if (!(error instanceof TorchRnnError)) throw error
+    throw invalidFile(file, `${error.expected} as one of the options`, String(error.actual))
+  }
+  const missing = Object.keys(OPTIONS.architecture).find((name) => options[name] === undefined)
+  if (missing === undefined) return options
+  throw invalidFile(file, `the option ${missing}`, 'none', 'It is no configuration of a run.')
+}
+
+/** When the run began; for a configuration that does not say it, when that was written. */
+async function readCreated({ created }: Readonly<Record<string, unknown>>, file: string): Promise<string> {
+  const isTime = typeof created === 'string' && /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3})?Z$/.test(created)
+  return isTime && !Number.isNaN(Date.parse(created)) ? created : (await stat(file)).mtime.toISOString()
+}
+
+function readVersions(values: Readonly<Record<string, unknown>>, file: string): Record<string, string> {
+  const isVersion = (entry: [string, unknown]): entry is [string, string] => entry.every((part) => /^[\w.+-]{1,40}$/.test(String(part)))
+  const entries = Object.entries(values).filter(isVersion)
+  if (entries.length > 10) throw invalidFile(file, 'at most 10 versions', `${entries.length}`)
+  return Object.fromEntries(entries)
+}
+
+function objectOf(config: Readonly<Record<string, unknown>>, name: string, file: string): Readonly<Record<string, unknown>> {
+  const value = config[name]
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>
+  throw invalidFile(file, `an object as ${name}`, value === undefined ? 'none' : 'another value', 'It is no configuration of a run.')
+}
+
+function textOf(config: Readonly<Record<string, unknown>>, name: string, file: string): string {
+  const value = config[name]
+  if (typeof value === 'string') return value
+  throw invalidFile(file, `a text as ${name}`, value === undefined ? 'none' : 'another value', 'It is no configuration of a run.')
+}
+
+function countOf(config: Readonly<Record<string, unknown>>, name: string): number | undefined {
+  const value = config[name]
+  return Number.isSafeInteger(value) ? (value as number) : undefined
+}
+
+/** Undefined for a file that is not there. */
+async function ifPresent<T>(found: Promise<T>): Promise<T | undefined> {
+  try {
+    return await found
+  } catch (error) {
+    if (error instanceof TorchRnnError && isSystemError(error.cause) && error.cause.code === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+async function isFile(path: string): Promise<boolean> {
+  return await stat(path).then(
+    (stats) => stats.isFile(),
+    () => false,
+  )
+}
