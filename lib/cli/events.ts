@@ -37,6 +37,8 @@ export interface StartEvent {
   options: Readonly<Record<string, unknown>>
   /** The folder of the run; only when training. */
   run?: string
+  /** The checkpoint that a run goes on from; only with `--resume`. */
+  resumed?: string
   /** The file of the model; only when one was read. */
   model?: string
 }

@@ -5,7 +5,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { NativeTrainingState } from '../addon/binding'
 import { TorchRnnError } from '../errors'
 import { writeFileDurably } from '../files/durable-file'
-import { exists, makeFolder } from '../files/folders'
+import { exists, makeFolder, modificationTime } from '../files/folders'
 import { showPath, toFileSystemError } from '../files/regular-file'
 import type { CheckpointKeeper, TrainingCheckpoint, TrainingPosition } from '../training/checkpoint'
 import { isAtBest } from '../training/position'
@@ -76,6 +76,14 @@ export async function findCheckpoint(path: string): Promise<string> {
   if (!(await isFolder(path))) return path // Whoever reads it tells what is wrong with it.
   const message = `There is no checkpoint in ${showPath(path)}. Name another folder or a file, or train from the start.`
   throw new TorchRnnError('ERR_FILE_SYSTEM', message, { expected: 'epoch-*.safetensors', actual: 'none' })
+}
+
+/** When the newest checkpoint of a folder was written, in ms; 0 when there is none. @throws TorchRnnError `ERR_FILE_SYSTEM`. */
+export async function newestCheckpointTime(folder: string): Promise<number> {
+  if (!(await isFolder(folder))) return 0
+  const named = await listCheckpoints(folder)
+  const times = await Promise.all(named.map(({ name }) => modificationTime(join(folder, name))))
+  return Math.max(0, ...times.map((time) => time ?? 0))
 }
 
 /** The file of the best epoch among the checkpoints of a run. @throws TorchRnnError `ERR_FILE_SYSTEM` when there is none. */

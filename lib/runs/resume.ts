@@ -24,46 +24,64 @@ const NEW_TRAINING = 'For other options, start a new training of the model.'
 /**
  * Refuses options that contradict the checkpoint. Those that were not given come from it.
  *
- * @param given - What the user wrote; undefined stands for nothing.
+ * @param options - What the user wrote; undefined stands for nothing.
+ * @param show - The name of an option as the user knows it.
  * @throws TorchRnnError `ERR_INVALID_OPTION`.
  */
-export function checkResumedOptions(options: object, { checkpoint, file }: ResumedCheckpoint): void {
+export function checkResumedOptions(options: object, { checkpoint, file }: ResumedCheckpoint, show = asItIs): void {
   const { hyperparameters } = checkpoint
   const given = options as Readonly<Record<string, unknown>>
   const { validationSplit } = hyperparameters
   if (given['validationData'] !== undefined && validationSplit !== undefined) {
-    throw contradiction('validationSplit', validationSplit, 'validationData', file, 'Leave it out.')
+    throw contradiction(show('validationSplit'), validationSplit, 'validationData', file, 'Leave it out.')
   }
   for (const name of Object.keys(HYPERPARAMETERS) as (keyof Hyperparameters)[]) {
     const [value, stored] = [given[name], hyperparameters[name]]
     if (value === undefined || isDeepStrictEqual(value, stored) || FREE.has(name)) continue
-    if (name === 'epochs') checkEpochs(value as number, hyperparameters, file)
-    else throw contradiction(name, stored, value, file, `Leave it out. ${NEW_TRAINING}`)
+    if (name === 'epochs') checkEpochs(value as number, hyperparameters, show(name), file)
+    else throw contradiction(show(name), stored, value, file, `Leave it out. ${NEW_TRAINING}`)
   }
 }
 
 /** A training may get longer where that does not change the learning rates of the epochs that are done. */
-function checkEpochs(epochs: number, { epochs: stored, schedule }: Hyperparameters, file: string): void {
-  if (epochs < stored) throw contradiction('epochs', stored, epochs, file, 'It can be raised, but not lowered.')
+function checkEpochs(epochs: number, { epochs: stored, schedule }: Hyperparameters, name: string, file: string): void {
+  if (epochs < stored) throw contradiction(name, stored, epochs, file, 'It can be raised, but not lowered.')
   if (OPEN_ENDED.has(schedule)) return
-  throw contradiction('epochs', stored, epochs, file, `The schedule ${schedule} depends on it. ${NEW_TRAINING}`)
+  throw contradiction(name, stored, epochs, file, `The schedule ${schedule} depends on it. ${NEW_TRAINING}`)
 }
 
 /** @throws TorchRnnError `ERR_INVALID_OPTION` for a model of another architecture or seed. */
-export function checkResumedModel(model: ResolvedModelOptions, { checkpoint, file }: ResumedCheckpoint): void {
-  const stored = checkpoint.origin.model
-  for (const name of [...Object.keys(OPTIONS.architecture), 'seed'] as (keyof ResolvedModelOptions)[]) {
-    if (model[name] !== stored[name]) throw contradiction(name, stored[name], model[name], file, 'Make a model with the same options.')
-  }
+export function checkResumedModel(model: ResolvedModelOptions, resumed: ResumedCheckpoint): void {
+  checkResumedChoices(model, [...Object.keys(OPTIONS.architecture), 'seed'], resumed)
+}
+
+/**
+ * Refuses options of a model that contradict the checkpoint.
+ *
+ * @param model - What is given; undefined stands for nothing.
+ * @param names - The options that count.
+ * @param show - The name of an option as the user knows it.
+ * @throws TorchRnnError `ERR_INVALID_OPTION`.
+ */
+export function checkResumedChoices(model: object, names: readonly string[], { checkpoint, file }: ResumedCheckpoint, show = asItIs): void {
+  const given = model as Readonly<Record<string, unknown>>
+  const stored = checkpoint.origin.model as Readonly<Record<string, unknown>>
+  const other = names.find((name) => given[name] !== undefined && given[name] !== stored[name])
+  if (other === undefined) return
+  throw contradiction(show(other), stored[other], given[other], file, 'The model must have the same architecture and seed.')
+}
+
+function asItIs(name: string): string {
+  return name
 }
 
 function contradiction(name: string, stored: unknown, given: unknown, file: string, advice: string): TorchRnnError {
-  const expected = `${show(stored)} for ${name}, as in the checkpoint ${showPath(file)},`
-  const actual = show(given)
+  const expected = `${showValue(stored)} for ${name}, as in the checkpoint ${showPath(file)},`
+  const actual = showValue(given)
   return new TorchRnnError('ERR_INVALID_OPTION', `Expected ${expected} but received ${actual}. ${advice}`, { expected, actual })
 }
 
-function show(value: unknown): string {
+function showValue(value: unknown): string {
   if (value === undefined) return 'no value'
   return Array.isArray(value) ? `[${value.join(', ')}]` : typeof value === 'object' ? describe(value) : String(value)
 }

@@ -64,6 +64,18 @@ export class RunLock {
   }
 }
 
+/** Whether a folder is in use by a run, or may be, as far as can be told. @throws TorchRnnError `ERR_FILE_SYSTEM`. */
+export async function isInUse(folder: string): Promise<boolean> {
+  const file = join(folder, LOCK_NAME)
+  try {
+    const content = await readLock(file)
+    return content !== undefined && !(await isStale(file, content, folder))
+  } catch (error) {
+    if (error instanceof TorchRnnError && error.code === 'ERR_BUSY') return true
+    throw toFileSystemError('read', file, error)
+  }
+}
+
 /**
  * Makes a lock file with this content. A stale one is replaced by whoever holds the marker of that very file, which is a lock of the same
  * kind: its name follows from the content of the stale lock. So nobody can replace a lock that somebody else has just taken over: a marker
@@ -103,7 +115,7 @@ async function removeLeftovers(folder: string): Promise<void> {
   await removeTemporaryFiles(folder)
 }
 
-/** @returns False when the file has vanished. @throws TorchRnnError `ERR_BUSY` when its holder may still run. */
+/** @returns False when the file has vanished; never for a holder that may still run. @throws TorchRnnError `ERR_BUSY` then. */
 async function isStale(file: string, content: string, folder: string): Promise<boolean> {
   const holder = parseHolder(content)
   if (holder === undefined) {

@@ -10,6 +10,7 @@ import { OPTIONS } from '../options/options'
 import type { OptionTable, Resolved } from '../options/specs'
 import { type EpochRecord, readMetrics, readTiming } from './log-records'
 import { CONFIG_FILE, LOG_FILES, MODEL_FILE } from './run-files'
+import { isInUse } from './run-lock'
 
 const MAX_CONFIG_BYTES = 1024 ** 2
 
@@ -66,7 +67,8 @@ export async function readRun(path: string): Promise<RunRecord> {
   const config = await readConfig(join(path, CONFIG_FILE))
   const { epochs, evaluation } = (await ifPresent(readMetrics(join(path, LOG_FILES.metrics)))) ?? { epochs: [], evaluation: undefined }
   const { seconds, end } = (await ifPresent(readTiming(join(path, LOG_FILES.timing)))) ?? { seconds: 0, end: undefined }
-  const state = evaluation === undefined ? (end?.state ?? 'stopped') : 'done'
+  const unfinished = async () => ((await isInUse(path)) ? 'running' : (end?.state ?? 'stopped'))
+  const state = evaluation === undefined ? await unfinished() : 'done'
   return {
     ...config,
     name: basename(resolve(path)),

@@ -1,0 +1,92 @@
+/** `--resume`: finds the run and the checkpoint that are meant, and the options that the run goes on with. */
+import { basename, dirname, join } from 'node:path'
+import { TorchRnnError } from '../../errors'
+import { showPath } from '../../files/regular-file'
+import { pickOptions } from '../../options/checks'
+import { flagOf } from '../../options/flag-words'
+import { HYPERPARAMETERS, NETWORK_CHOICES, OPTIONS } from '../../options/options'
+import { readCheckpoint } from '../../runs/checkpoint-file'
+import { CHECKPOINTS_FOLDER, findBestCheckpoint, findCheckpoint } from '../../runs/checkpoints'
+import { checkResumedChoices, checkResumedOptions, type ResumedCheckpoint } from '../../runs/resume'
+import { findNewestResumable, RunFolder } from '../../runs/run-folder'
+import { type RunRecord, readRun } from '../../runs/run-record'
+import type { TrainFlags } from './train-flags'
+
+/** A run that goes on. */
+export interface ReopenedRun extends ResumedCheckpoint {
+  readonly run: RunFolder
+  /** The flags that apply from now on. */
+  readonly flags: TrainFlags
+  /** What was known of the run until now. */
+  readonly record: RunRecord
+}
+
+/** What says how a training begins, and so has no meaning for one that goes on. */
+const BEGINNINGS = ['model', 'recipe'] as const
+
+/**
+ * Takes the folder of the run, and reads its checkpoint.
+ *
+ * @param resume - `last`, `best`, or the path of a checkpoint.
+ * @param given - The names of the flags that the user wrote.
+ * @throws TorchRnnError `ERR_FILE_SYSTEM`, `ERR_INVALID_FILE`; `ERR_BUSY` while another process uses the run; `ERR_INVALID_OPTION` for flags
+ *   that contradict the checkpoint.
+ */
+export async function reopenRun(resume: string, flags: TrainFlags, given: ReadonlySet<string>): Promise<ReopenedRun> {
+  checkFlags(flags, given)
+  const folder = flags.run ?? (await folderOf(resume))
+  const record = await readRun(folder)
+  const run = await RunFolder.reopen(folder)
+  try {
+    const file = await fileOf(resume, folder)
+    const resumed = { checkpoint: await readCheckpoint(file), file }
+    return { ...resumed, run, record, flags: { ...resumedFlags(flags, given, resumed, record), run: folder } }
+  } catch (error) {
+    await run.close()
+    throw error
+  }
+}
+
+function checkFlags({ checkpointEvery }: TrainFlags, given: ReadonlySet<string>): void {
+  const beginning = BEGINNINGS.find((name) => given.has(name))
+  const other = beginning ?? (given.has('checkpointEvery') && checkpointEvery === 'none' ? 'checkpointEvery' : undefined)
+  if (other === undefined) return
+  const shown = other === 'checkpointEvery' ? `${flagOf(other)} none` : flagOf(other)
+  const why = other === 'checkpointEvery' ? 'A run that goes on keeps checkpoints.' : 'A run goes on with what it began with.'
+  throw new TorchRnnError('ERR_INVALID_OPTION', `Expected --resume without ${shown} but received both. ${why}`)
+}
+
+/** The folder of the run that a checkpoint belongs to; for none in particular, the newest run that has one. */
+async function folderOf(resume: string): Promise<string> {
+  if (resume === 'last' || resume === 'best') return await findNewestResumable()
+  const folder = dirname(await findCheckpoint(resume))
+  if (basename(folder) === CHECKPOINTS_FOLDER) return dirname(folder)
+  const message = `${showPath(resume)} is not in the folder of a run. Name the run that goes on, with --run.`
+  throw new TorchRnnError('ERR_INVALID_OPTION', message, { expected: `<run>/${CHECKPOINTS_FOLDER}/<checkpoint>`, actual: resume })
+}
+
+async function fileOf(resume: string, run: string): Promise<string> {
+  const folder = join(run, CHECKPOINTS_FOLDER)
+  if (resume === 'best') return await findBestCheckpoint(folder)
+  return await findCheckpoint(resume === 'last' ? run : resume)
+}
+
+function resumedFlags(flags: TrainFlags, given: ReadonlySet<string>, resumed: ResumedCheckpoint, { data, options }: RunRecord): TrainFlags {
+  const written = Object.fromEntries(Object.entries(flags).filter(([name]) => given.has(name)))
+  checkResumedOptions(written, resumed, flagOf)
+  checkResumedChoices(written, [...Object.keys(NETWORK_CHOICES), 'seed'], resumed, flagOf)
+  const { model } = resumed.checkpoint.origin
+  const kept = pickOptions(KEEPING, options as typeof flags)
+  const stored = {
+    ...pickOptions(NETWORK_CHOICES, model),
+    ...pickOptions(OPTIONS.placement, model),
+    ...pickOptions(HYPERPARAMETERS, resumed.checkpoint.hyperparameters),
+  }
+  const unset = Object.fromEntries(Object.keys(HYPERPARAMETERS).map((name) => [name, undefined]))
+  // What the checkpoint leaves out has no default now either.
+  return { ...flags, ...unset, ...kept, ...(data === undefined ? {} : { data }), ...stored, ...written } as TrainFlags
+}
+
+/** The options of checkpoints that a run keeps when it goes on. */
+const { checkpointEvery, keepCheckpoints } = OPTIONS.checkpoints
+const KEEPING = { checkpointEvery, keepCheckpoints }

@@ -1,0 +1,133 @@
+/** Trains the model of a run, saves it after every epoch, and measures it at the end. */
+import { join } from 'node:path'
+import type { Mnist } from '../../data/mnist'
+import { TorchRnnError } from '../../errors'
+import { showPath } from '../../files/regular-file'
+import type { Evaluation } from '../../model/evaluation'
+import { pickOptions } from '../../options/checks'
+import { HYPERPARAMETERS } from '../../options/options'
+import { writeModelCard } from '../../runs/card-file'
+import { CHECKPOINTS_FOLDER } from '../../runs/checkpoints'
+import type { RunFolder } from '../../runs/run-folder'
+import type { CheckpointEvent, EpochEvent } from '../../training/events'
+import type { History, TrainOptions } from '../../training/train-options'
+import { describeEvaluation } from '../events'
+import { CommandFailure } from '../exit'
+import { flushOutput } from '../interruption'
+import { toPercent } from '../numbers'
+import { keepModel, type RunningTraining, type Saved, saveModel } from './keep-model'
+import type { ReopenedRun } from './reopen-run'
+import type { StartedRun } from './start-run'
+import type { TrainFlags } from './train-flags'
+
+/** A training that is ready to run. */
+export interface ReadyTraining extends RunningTraining, StartedRun {
+  readonly data: Mnist
+  /** The run that goes on; undefined for a new one. */
+  readonly reopened: ReopenedRun | undefined
+}
+
+/** What a training came to. */
+export interface Outcome {
+  /** Whole epochs that are done. */
+  readonly epochs: number
+  /** On the test set, which is measured once all epochs are done; undefined before. */
+  readonly evaluation: Evaluation | undefined
+}
+
+/**
+ * Trains the model and measures it. When training ends early, or a file cannot be written, the model is saved as it is then, wherever that
+ * is possible.
+ */
+export async function trainAndMeasure(training: ReadyTraining): Promise<Outcome> {
+  const { run, stop, reopened } = training
+  const saved: Saved = {
+    epoch: reopened?.checkpoint.position.epochs ?? 0,
+    stored: 0,
+    file: undefined,
+    checkpoint: reopened?.file,
+    isTrained: reopened === undefined,
+  }
+  try {
+    const history = await train(training, saved)
+    const outcome = { epochs: history.epochs.length, evaluation: await finish(training, saved, history) }
+    await flushOutput()
+    stop.throwIfAborted()
+    return outcome
+  } catch (error) {
+    await noteEnd(run, error)
+    throw await keepModel(training, saved, error)
+  }
+}
+
+async function train(training: ReadyTraining, saved: Saved): Promise<History> {
+  const { flags, model, data, run, reporter, stop, reopened, goOn } = training
+  const { epochs, stopAfterEpochs = epochs } = flags
+  const onEpoch = async (event: EpochEvent) => {
+    const { epoch } = event
+    Object.assign(saved, { epoch, isTrained: true })
+    reporter.step(event, describeEpoch)
+    await goOn()
+    await saveModel(training, epoch, run.modelFile)
+    Object.assign(saved, { stored: epoch, file: run.modelFile })
+    await run.addEpoch(event)
+    const isLast = epoch >= Math.min(epochs, stopAfterEpochs)
+    if (!isLast) saved.file = undefined // The next epoch changes the model.
+    return epoch === epochs || !isLast
+  }
+  const onCheckpoint = (event: CheckpointEvent) => {
+    Object.assign(saved, { checkpoint: event.file, isTrained: true })
+    reporter.step(event)
+  }
+  const history = await model.train(data.train, {
+    ...pickOptions(HYPERPARAMETERS, flags),
+    ...checkpointsOf(flags, run),
+    ...(reopened && { resume: reopened.file }),
+    signal: stop,
+    onBatch: (event) => {
+      saved.isTrained = true
+      reporter.progress(event)
+    },
+    onEpoch,
+    onCheckpoint,
+  })
+  saved.isTrained = true
+  // The model may have gone back to its best epoch, or no epoch was left to train.
+  const isSaved = saved.file !== undefined && (history.bestEpoch === undefined || history.bestEpoch === saved.epoch || !goesBack(flags))
+  if (!isSaved) await saveModel(training, goesBack(flags) ? (history.bestEpoch ?? saved.epoch) : saved.epoch, run.modelFile)
+  saved.file = run.modelFile
+  return history
+}
+
+function checkpointsOf({ checkpointEvery, keepCheckpoints }: TrainFlags, run: RunFolder): Pick<TrainOptions, 'checkpoints'> {
+  if (checkpointEvery === 'none') return {}
+  return { checkpoints: { folder: join(run.path, CHECKPOINTS_FOLDER), every: checkpointEvery, keep: keepCheckpoints } }
+}
+
+function goesBack({ earlyStoppingPatience, restoreBest }: TrainFlags): boolean {
+  return earlyStoppingPatience !== undefined && restoreBest
+}
+
+/** Measures the model, unless there are epochs left for later. */
+async function finish(training: ReadyTraining, saved: Saved, { ended }: History): Promise<Evaluation | undefined> {
+  const { flags, model, data, run, reporter, stop, goOn } = training
+  if (flags.output !== undefined) await saveModel(training, saved.epoch, flags.output)
+  if (ended === 'callback') return undefined
+  const evaluation = await model.evaluate(data.test, { signal: stop })
+  reporter.result({ type: 'evaluation', dataset: 'test', ...evaluation }, describeEvaluation)
+  await goOn()
+  await run.addEvaluation('test', evaluation)
+  if (!(await writeModelCard(run.path))) reporter.warning(`${showPath(run.path)} has a README.md of its own, which stays as it is.`)
+  return evaluation
+}
+
+/** Notes in the logs why the run ended, if they can still be written. The error that came first is the one to report. */
+async function noteEnd(run: RunFolder, error: unknown): Promise<void> {
+  const code = error instanceof CommandFailure || error instanceof TorchRnnError ? error.code : 'ERR_INTERNAL'
+  await run.addEnd({ state: error instanceof CommandFailure ? 'stopped' : 'failed', code }).catch(() => undefined)
+}
+
+/** The tutorial's line: it counts epochs from 0. */
+function describeEpoch({ epoch, trainLoss, trainAccuracy }: EpochEvent): string {
+  return `Epoch : ${String(epoch - 1).padStart(2, '0')} | Loss : ${trainLoss.toFixed(4)} | Train Accuracy : ${toPercent(trainAccuracy)} %\n`
+}
