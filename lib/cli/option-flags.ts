@@ -18,8 +18,13 @@ export function choicesOf(option: Option): readonly string[] | undefined {
   return completionsOf.get(option) ?? option.argChoices
 }
 
+/** The flag of an option: `--hidden-size` for `hiddenSize`. */
+export function flagOf(name: string): string {
+  return `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
+}
+
 function toFlag(name: string, spec: AnyOptionSpec): Option {
-  const flag = `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
+  const flag = flagOf(name)
   if (spec.kind === 'boolean') return toSwitch(flag, spec.default, spec.summary)
   const option = new Option(`${flag} <${placeholder(spec)}>`, describeFlag(spec)).argParser((text) => parse(flag, spec, text))
   if (spec.default !== undefined) option.default(spec.default, spec.kind === 'pair' ? spec.default.join() : undefined)

@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs'
 import { dirname, resolve, sep } from 'node:path'
-import type { Command } from 'commander'
+import { type Command, Help } from 'commander'
 import { native } from '../../addon/native'
+import type { ImageDataset } from '../../data/dataset'
 import { countClasses } from '../../data/image-storage'
 import { findTestLabels, loadMnist, type Mnist } from '../../data/mnist'
 import { TorchRnnError } from '../../errors'
@@ -14,30 +15,72 @@ import { ImageRNN } from '../../model/image-rnn'
 import { checkSavable } from '../../model/model-file'
 import { pickOptions } from '../../options/checks'
 import { HYPERPARAMETERS, NETWORK_CHOICES, OPTIONS } from '../../options/options'
-import type { Resolved } from '../../options/specs'
+import type { OptionTable, Resolved } from '../../options/specs'
 import { RunFolder } from '../../runs/run-folder'
 import { drawBox } from '../../text/table'
+import { checkCombinations } from '../../training/combinations'
 import type { CheckpointEvent, EpochEvent } from '../../training/events'
+import { RECIPES, type RecipeName, recipeOptions, withRecipe } from '../../training/recipes'
+import type { History } from '../../training/train-options'
+import { checkValidation, countPart } from '../../training/training-data'
 import { PACKAGE_VERSION } from '../../version'
 import { defineCommand, SHARED_OPTIONS } from '../define-command'
 import { type DoneEvent, describeEvaluation, describeNetwork, doneSince, type StartEvent, startOf } from '../events'
-import { CommandFailure } from '../exit'
+import { CommandFailure, EXIT_USAGE } from '../exit'
 import { flushOutput } from '../interruption'
 import { formatDuration, toPercent } from '../numbers'
+import { checkFit } from '../open-model'
+import { flagOf } from '../option-flags'
 import type { Reporter } from '../reporter'
 import { rescueModel } from '../rescue'
 import { columnsOf } from '../terminal'
 import { warnOfThreads } from '../thread-warning'
 import { waitForLibtorch } from '../wait-for-libtorch'
 
-const TRAIN_OPTIONS = { ...HYPERPARAMETERS, ...NETWORK_CHOICES, ...OPTIONS.run, ...SHARED_OPTIONS }
+const RECIPE_OPTIONS = {
+  recipe: {
+    kind: 'choice',
+    choices: Object.keys(RECIPES) as RecipeName[],
+    default: 'tutorial',
+    summary: 'values for the options that you do not give, see below',
+  },
+} as const satisfies OptionTable
+
+const MODEL_OPTION = {
+  model: { kind: 'path', of: 'file', optional: true, summary: 'go on from this trained model', whenAbsent: 'a new network' },
+} as const
+
+const TRAIN_OPTIONS = {
+  ...RECIPE_OPTIONS,
+  ...HYPERPARAMETERS,
+  ...NETWORK_CHOICES,
+  ...MODEL_OPTION,
+  ...OPTIONS.run,
+  ...SHARED_OPTIONS,
+}
+
+const HEADINGS = {
+  Training: { ...RECIPE_OPTIONS, ...OPTIONS.training },
+  Optimizer: OPTIONS.optimizer,
+  'Learning rate': OPTIONS.schedule,
+  'Validation and early stopping': { ...OPTIONS.validation, ...OPTIONS.earlyStopping },
+  'Random changes of the training images': OPTIONS.augmentation,
+  Network: { ...NETWORK_CHOICES, ...MODEL_OPTION },
+  'Files and data': { ...OPTIONS.run, ...OPTIONS.data },
+  'Where and how to compute': OPTIONS.placement,
+  Output: OPTIONS.reporting,
+}
 
 type TrainFlags = Resolved<typeof TRAIN_OPTIONS>
 
 const EXAMPLES = `
+${describeRecipes()}
 Examples:
   rnn-mnist-train                                     the tutorial: 10 epochs on MNIST, some minutes
   rnn-mnist-train --epochs 1                          a first look
+  rnn-mnist-train --recipe accurate                   fewer mistakes, but more epochs; other flags still count
+  rnn-mnist-train --validation-split 5000 --early-stopping-patience 3
+  rnn-mnist-train --model digits.safetensors --learning-rate 1e-4
   rnn-mnist-train --hidden-size 64 --num-layers 1 --nonlinearity relu --recurrent-init identity
   rnn-mnist-train --data fashion/ --output fashion.safetensors
   rnn-mnist-train --json | tail -n 1                  the result for another program
@@ -45,13 +88,14 @@ Examples:
 Ctrl-C finishes the running batch and saves the model. The same happens when the terminal is closed, or when nothing reads the output
 any more.`
 
-/** `train`: trains a network from the start and measures it on the test set. */
+/** `train`: trains a network, from the start or from a model file, and measures it on the test set. */
 export function trainCommand(): Command {
   return defineCommand({
     name: 'train',
     summary: 'train a network and measure it (the default command)',
     description: 'Trains a recurrent network to read handwritten digits row by row, and measures it on the test set.',
     options: TRAIN_OPTIONS,
+    headings: HEADINGS,
     details: EXAMPLES,
     work: train,
   })
@@ -67,22 +111,56 @@ interface Training {
   readonly stop: AbortSignal
 }
 
-async function train(flags: TrainFlags, reporter: Reporter, stop: AbortSignal): Promise<void> {
+async function train(given: TrainFlags, reporter: Reporter, stop: AbortSignal, names: ReadonlySet<string>): Promise<void> {
   const started = performance.now()
+  const flags = withRecipe(given, given.recipe, names)
+  const hyperparameters = pickOptions(HYPERPARAMETERS, flags)
+  checkCombinations(hyperparameters)
+  checkValidation(hyperparameters, flags.validationSplit !== undefined)
   if (flags.output !== undefined) await checkOutput(flags.output, flags.run)
   const data = await loadMnist(flags.data === undefined ? undefined : { dir: flags.data })
   if (flags.data !== undefined) await checkTestLabels(flags.data, data)
   stop.throwIfAborted()
-  const network = { ...pickOptions(NETWORK_CHOICES, flags), inputSize: data.train.columns, numClasses: data.train.numClasses }
-  checkSavable(network)
-  await waitForLibtorch(flags, stop)
-  const model = new ImageRNN({ ...network, ...pickOptions(OPTIONS.placement, flags) })
+  const model = await createModel(flags, data.train, names, stop)
   try {
     const run = await startRun(flags, model, data, reporter)
-    const { accuracy, loss } = await trainAndMeasure({ flags, model, data, run, reporter, stop })
-    reporter.step({ ...doneSince(started, { testAccuracy: accuracy, testLoss: loss }), run: run.path }, describeDone)
+    const { history, evaluation } = await trainAndMeasure({ flags, model, data, run, reporter, stop })
+    const { ended, bestEpoch } = history
+    const measured = { testAccuracy: evaluation.accuracy, testLoss: evaluation.loss }
+    const best = bestEpoch === undefined ? {} : { bestEpoch }
+    reporter.step({ ...doneSince(started, measured), ended, ...best, run: run.path }, describeDone)
   } finally {
     model.dispose()
+  }
+}
+
+/** A new network for the data, or the one of `--model`. */
+async function createModel(flags: TrainFlags, train: ImageDataset, names: ReadonlySet<string>, stop: AbortSignal): Promise<ImageRNN> {
+  const placement = pickOptions(OPTIONS.placement, flags)
+  if (flags.model === undefined) {
+    const network = { ...pickOptions(NETWORK_CHOICES, flags), inputSize: train.columns, numClasses: train.numClasses }
+    checkSavable(network)
+    await waitForLibtorch(flags, stop)
+    return new ImageRNN({ ...network, ...placement })
+  }
+  await waitForLibtorch(flags, stop)
+  const model = await ImageRNN.load(flags.model, placement)
+  try {
+    checkFit(model, train, flags.model)
+    checkAgrees(model, flags, names)
+    return model
+  } catch (error) {
+    model.dispose()
+    throw error
+  }
+}
+
+/** Refuses flags that contradict the network of `--model`. Those that agree with it, as in a script, do no harm. */
+function checkAgrees({ options }: ImageRNN, flags: TrainFlags, names: ReadonlySet<string>): void {
+  for (const name of Object.keys(NETWORK_CHOICES) as (keyof typeof NETWORK_CHOICES)[]) {
+    if (!names.has(name) || (name !== 'recurrentInit' && options[name] === flags[name])) continue
+    const has = name === 'recurrentInit' ? 'is trained already' : `has ${options[name]}`
+    throw new CommandFailure('ERR_USAGE', `${flagOf(name)} ${flags[name]} contradicts --model: that network ${has}.`, EXIT_USAGE)
   }
 }
 
@@ -126,10 +204,13 @@ async function startRun(flags: TrainFlags, model: ImageRNN, data: Mnist, reporte
     data: flags.data ?? 'bundled MNIST',
     options,
   }
+  const part = flags.validationSplit
+  const validation = part === undefined ? {} : { validationSamples: countPart(part, data.train.length) }
   const run = await RunFolder.create(config, flags.run)
   const [trainSamples, testSamples] = [data.train.length, data.test.length]
   const parameters = parameterCount(model.options)
-  const facts = { device, engine, threads, parameters, trainSamples, testSamples, options, run: run.path }
+  const start = flags.model === undefined ? {} : { model: flags.model }
+  const facts = { device, engine, threads, parameters, trainSamples, ...validation, testSamples, options, run: run.path, ...start }
   reporter.step(startOf('train', facts), describeStart)
   warnOfThreads(flags.threads, device, reporter)
   return run
@@ -139,7 +220,7 @@ async function startRun(flags: TrainFlags, model: ImageRNN, data: Mnist, reporte
  * Trains the model and measures it. The model is saved after every epoch. When training ends early, or a file cannot be written, the model
  * is saved as it is then, wherever that is possible.
  */
-async function trainAndMeasure(training: Training): Promise<Evaluation> {
+async function trainAndMeasure(training: Training): Promise<{ history: History; evaluation: Evaluation }> {
   const { flags, model, data, run, reporter, stop } = training
   const saved: Saved = { epoch: 0, file: undefined }
   const onEpoch = async (event: EpochEvent) => {
@@ -151,22 +232,32 @@ async function trainAndMeasure(training: Training): Promise<Evaluation> {
     if (event.epoch < flags.epochs) saved.file = undefined // The next epoch changes the model.
   }
   try {
-    await model.train(data.train, {
+    const history = await model.train(data.train, {
       ...pickOptions(HYPERPARAMETERS, flags),
       signal: stop,
       onBatch: (event) => reporter.progress(event),
       onEpoch,
     })
+    if (saved.file === undefined || hasGoneBack(flags, history)) {
+      saved.epoch = history.bestEpoch ?? saved.epoch
+      await save(training, saved, run.modelFile)
+      saved.file = run.modelFile
+    }
     if (flags.output !== undefined) await save(training, saved, flags.output)
     const evaluation = await model.evaluate(data.test, { signal: stop })
     reporter.result({ type: 'evaluation', dataset: 'test', ...evaluation }, describeEvaluation)
     await run.addEvaluation('test', evaluation)
     await flushOutput()
     stop.throwIfAborted()
-    return evaluation
+    return { history, evaluation }
   } catch (error) {
     throw await keepModel(training, saved, error)
   }
+}
+
+/** Whether the model, at the end, got the parameters of an epoch before the last one. */
+function hasGoneBack({ earlyStoppingPatience, restoreBest }: TrainFlags, { bestEpoch, epochs }: History): boolean {
+  return earlyStoppingPatience !== undefined && restoreBest && bestEpoch !== undefined && bestEpoch !== epochs.length
 }
 
 /** How far the training is, and where the model is safe. */
@@ -205,17 +296,29 @@ function withLoss(error: unknown, loss: string): Error {
 }
 
 function describeStart(event: StartEvent): string {
-  return `${describeNetwork(event)}Data: ${event.trainSamples} training and ${event.testSamples} test images\nRun: ${event.run}\n`
+  const { trainSamples = 0, validationSamples = 0, testSamples, model, run } = event
+  const validation = validationSamples === 0 ? '' : `, ${validationSamples} validation`
+  const start = model === undefined ? '' : `Start: ${model}\n`
+  const data = `Data: ${trainSamples - validationSamples} training${validation} and ${testSamples} test images\n`
+  return `${describeNetwork(event)}${data}${start}Run: ${run}\n`
 }
 
 /** The tutorial's line: it counts epochs from 0. */
-function describeEpoch({ epoch, trainLoss, trainAccuracy }: EpochEvent): string {
-  return `Epoch : ${String(epoch - 1).padStart(2, '0')} | Loss : ${trainLoss.toFixed(4)} | Train Accuracy : ${toPercent(trainAccuracy)} %\n`
+function describeEpoch({ epoch, trainLoss, trainAccuracy, validationLoss, validationAccuracy }: EpochEvent): string {
+  const line = `Epoch : ${String(epoch - 1).padStart(2, '0')} | ${describeMeans('Loss', trainLoss, 'Train Accuracy', trainAccuracy)}`
+  if (validationLoss === undefined || validationAccuracy === undefined) return `${line}\n`
+  return `${line} | ${describeMeans('Validation Loss', validationLoss, 'Validation Accuracy', validationAccuracy)}\n`
 }
 
-function describeDone({ seconds, run = '', testAccuracy = 0 }: DoneEvent): string {
+function describeMeans(lossName: string, loss: number, accuracyName: string, accuracy: number): string {
+  return `${lossName} : ${loss.toFixed(4)} | ${accuracyName} : ${toPercent(accuracy)} %`
+}
+
+function describeDone({ seconds, run = '', testAccuracy = 0, ended, bestEpoch }: DoneEvent): string {
+  const best = bestEpoch === undefined ? [] : [['Best epoch', describeBest(bestEpoch, ended)] as const]
   const entries = [
     ['Test accuracy', `${toPercent(testAccuracy)} %`],
+    ...best,
     ['Time', formatDuration(seconds)],
     ['Model, metrics', run],
     ['Try next', 'rnn-mnist-train evaluate'],
@@ -223,4 +326,19 @@ function describeDone({ seconds, run = '', testAccuracy = 0 }: DoneEvent): strin
     ['', 'rnn-mnist-train --help'],
   ] as const
   return `${drawBox(entries, columnsOf(process.stdout)).join('\n')}\n`
+}
+
+/** As in the lines of the epochs, counted from 0. */
+function describeBest(epoch: number, ended: DoneEvent['ended']): string {
+  return `${String(epoch - 1).padStart(2, '0')}${ended === 'early-stopping' ? ' (stopped early)' : ''}`
+}
+
+/** For `--help`. */
+function describeRecipes(): string {
+  const recipes = (Object.keys(RECIPES) as RecipeName[]).map((name) => {
+    const flags = recipeOptions(name).map(([option, value]) => `${flagOf(option)} ${value}`)
+    const values = flags.length === 0 ? 'the defaults above' : flags.join(' ')
+    return `  ${name.padEnd(10)}${new Help().boxWrap(values, 66).replaceAll('\n', `\n${' '.repeat(12)}`)}\n`
+  })
+  return `Recipes:\n${recipes.join('')}`
 }
