@@ -27,9 +27,16 @@ void UseEverythingOnce() {
   const auto storage =
       std::make_shared<const ImageStorage>(LabelledImages{torch::zeros({2, 2, 1}, torch::kUInt8), torch::zeros({2}, torch::kUInt8)});
   const auto dataset = std::make_shared<const Dataset>(storage);
+  OptimizerOptions optimizer;
+  optimizer.clip_grad_norm = 1;
+  optimizer.ema_decay = 0;
   BatchRange range;
   range.learning_rates = {1e-3};
-  Trainer(model, engine).Run(dataset, range, stop, {});
+  range.loss.label_smoothing = 0.1;
+  for (const UpdateRule rule : {UpdateRule::kAdam, UpdateRule::kAdamW}) {
+    optimizer.rule = rule;
+    Trainer(model, engine, optimizer).Run(dataset, range, stop, {});
+  }
   Evaluate(model, engine, *dataset, /*batch_size=*/2, stop);
   Predict(model, engine, torch::zeros({1, 1, 1}), /*batch_size=*/0, stop);
 }
@@ -103,10 +110,11 @@ Trainer& ModelSession::trainer() {
   return *trainer_;
 }
 
-void ModelSession::StartTraining() {
+void ModelSession::StartTraining(const OptimizerOptions& optimizer, bool keep_state) {
   ImageRnn& network = model();
+  if (keep_state && trainer_) return trainer_->Continue(optimizer);
   trainer_.reset();  // Frees its memory before the new one is made.
-  trainer_ = std::make_unique<Trainer>(network, *engine_);
+  trainer_ = std::make_unique<Trainer>(network, *engine_, optimizer);
 }
 
 void ModelSession::MoveTo(torch::Device device) {

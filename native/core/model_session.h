@@ -35,8 +35,8 @@ class ModelSession {
   // them anew. Does nothing on the CPU.
   void KeepOnDevice(const Dataset& dataset);
 
-  // A fresh optimizer for a new training.
-  void StartTraining();
+  // A fresh optimizer for a new training; or the state of the one before, where `keep_state` is set and there is one.
+  void StartTraining(const OptimizerOptions& optimizer = {}, bool keep_state = false);
   // Moves the network and drops the optimizer's state. On failure the network stays where it was.
   void MoveTo(torch::Device device);
 

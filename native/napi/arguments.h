@@ -21,10 +21,19 @@ Napi::Object RequireObject(const Napi::Value& value, const char* name);
 Napi::Function RequireFunction(const Napi::Value& value, const char* name);
 int64_t RequireInteger(const Napi::Object& object, const char* key, int64_t min, int64_t max);
 double RequireNumber(const Napi::Object& object, const char* key);
+// A range of numbers. `max` belongs to it unless it `is_open`.
+struct NumberRange {
+  double min;
+  double max;
+  bool is_open = false;
+};
+double RequireNumber(const Napi::Object& object, const char* key, const NumberRange& range);
 bool RequireBoolean(const Napi::Object& object, const char* key);
 std::string RequireString(const Napi::Object& object, const char* key);
-// The values of a Float64Array, each finite.
-std::vector<double> RequireNumbers(const Napi::Object& object, const char* key);
+// The values of a Float64Array, each in the range.
+std::vector<double> RequireNumbers(const Napi::Object& object, const char* key, const NumberRange& range);
+// Two numbers in an array, each in the range.
+std::pair<double, double> RequirePair(const Napi::Object& object, const char* key, const NumberRange& range);
 
 // The value for a name in a table.
 template <typename Value>

@@ -176,13 +176,16 @@ Napi::Value ImageRnnWrap::StartTraining(const Napi::CallbackInfo& info) {
   return Guarded(info.Env(), [&] {
     const std::shared_ptr<const Dataset> train = DatasetWrap::Read(info[0]);
     const std::shared_ptr<const Dataset> validation = info[1].IsNull() ? nullptr : DatasetWrap::Read(info[1]);
-    const auto work = [train, validation](ModelSession& session) {
+    const OptimizerOptions optimizer = ReadOptimizer(RequireObject(info[2], "optimizer"));
+    const uint64_t call = ReadCallOptions(info[3]).call;
+    const bool keep_state = RequireBoolean(info[3].As<Napi::Object>(), "keepState");
+    const auto work = [train, validation, optimizer, keep_state](ModelSession& session) {
       const ModelOptions& options = session.model().options();
       CheckDatasetFits(*train, options.input_size, options.num_classes);
       if (validation != nullptr) CheckValidationFits(*validation, options);
-      session.StartTraining();
+      session.StartTraining(optimizer, keep_state);
     };
-    return Queue(info, work, ReadCallOptions(info[3]).call);
+    return Queue(info, work, call);
   });
 }
 

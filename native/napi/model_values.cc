@@ -1,6 +1,8 @@
 #include "native/napi/model_values.h"
 
+#include <limits>
 #include <string>
+#include <tuple>
 
 #include "native/core/runtime/error.h"
 #include "native/napi/arguments.h"
@@ -9,6 +11,9 @@ namespace torch_rnn_mnist {
 namespace {
 
 constexpr int64_t kMaxEpoch = (int64_t{1} << 48) - 1;  // The random order of an epoch leaves 48 bits for the epoch's number.
+
+constexpr double kMaxRate = 100;  // Of learning and of weight decay: the product of both, and what it multiplies, stay finite.
+constexpr NumberRange kDecays = {0, 1, /*is_open=*/true};
 
 }  // namespace
 
@@ -27,13 +32,25 @@ ModelOptions ReadModelOptions(const Napi::Object& object) {
   return options;
 }
 
+OptimizerOptions ReadOptimizer(const Napi::Object& object) {
+  OptimizerOptions options;
+  options.rule = RequireChoice<UpdateRule>(object, "optimizer", {{"adam", UpdateRule::kAdam}, {"adamw", UpdateRule::kAdamW}});
+  std::tie(options.beta1, options.beta2) = RequirePair(object, "betas", kDecays);
+  options.weight_decay = RequireNumber(object, "weightDecay", {0, kMaxRate});
+  options.clip_grad_norm = RequireNumber(object, "clipGradNorm", {0, std::numeric_limits<double>::max()});
+  if (!object.Get("emaDecay").IsUndefined()) options.ema_decay = RequireNumber(object, "emaDecay", kDecays);
+  return options;
+}
+
 BatchRange ReadBatchRange(const Napi::Object& object) {
   BatchRange range;
   range.epoch = static_cast<uint64_t>(RequireInteger(object, "epoch", 0, kMaxEpoch));
   range.first = RequireInteger(object, "first", 0, kMaxSafeInteger);
-  range.learning_rates = RequireNumbers(object, "learningRates");
+  range.learning_rates = RequireNumbers(object, "learningRates", {0, kMaxRate});
   range.batch_size = RequireInteger(object, "batchSize", 1, kMaxSize);
   range.shuffle = RequireBoolean(object, "shuffle");
+  range.accumulation_steps = RequireInteger(object, "accumulationSteps", 1, kMaxSafeInteger);
+  range.loss.label_smoothing = RequireNumber(object, "labelSmoothing", {0, 1});
   range.log_interval = RequireInteger(object, "logInterval", 1, kMaxSafeInteger);
   return range;
 }
@@ -62,6 +79,7 @@ Napi::Object ProgressToJavaScript(Napi::Env env, const TrainProgress& progress) 
   object.Set("batchLoss", progress.batch_loss);
   object.Set("loss", progress.loss);
   object.Set("accuracy", progress.accuracy);
+  object.Set("gradientNorm", progress.gradient_norm);
   object.Set("seconds", progress.seconds);
   return object;
 }
@@ -93,7 +111,9 @@ Napi::Value TrainingToJavaScript(Napi::Env env, const TrainingSnapshot& snapshot
   object.Set("values", StateToJavaScript(env, snapshot.values, arrays));
   object.Set("firstMoment", StateToJavaScript(env, snapshot.first, arrays));
   object.Set("secondMoment", StateToJavaScript(env, snapshot.second, arrays));
+  object.Set("average", snapshot.average ? StateToJavaScript(env, *snapshot.average, arrays) : env.Null());
   object.Set("updates", static_cast<double>(snapshot.updates));
+  object.Set("epochBatches", static_cast<double>(snapshot.epoch_batches));
   object.Set("epochLoss", snapshot.epoch_loss);
   object.Set("epochHits", static_cast<double>(snapshot.epoch_hits));
   object.Set("epochSamples", static_cast<double>(snapshot.epoch_samples));
@@ -105,7 +125,9 @@ TrainingSnapshot ReadTraining(const Napi::Object& object) {
   snapshot.values = ReadState(RequireObject(object.Get("values"), "values"));
   snapshot.first = ReadState(RequireObject(object.Get("firstMoment"), "firstMoment"));
   snapshot.second = ReadState(RequireObject(object.Get("secondMoment"), "secondMoment"));
+  if (!object.Get("average").IsNull()) snapshot.average = ReadState(RequireObject(object.Get("average"), "average"));
   snapshot.updates = RequireInteger(object, "updates", 0, kMaxSafeInteger);
+  snapshot.epoch_batches = RequireInteger(object, "epochBatches", 0, kMaxSafeInteger);
   snapshot.epoch_loss = RequireNumber(object, "epochLoss");
   snapshot.epoch_hits = RequireInteger(object, "epochHits", 0, kMaxSafeInteger);
   snapshot.epoch_samples = RequireInteger(object, "epochSamples", 0, kMaxSafeInteger);

@@ -19,6 +19,7 @@ inline constexpr int64_t kMaxSize = 1 << 24;  // Bound of every size option: no 
 
 // From JavaScript. All throw Error.
 ModelOptions ReadModelOptions(const Napi::Object& object);
+OptimizerOptions ReadOptimizer(const Napi::Object& object);
 BatchRange ReadBatchRange(const Napi::Object& object);
 torch::Tensor ReadImages(const Napi::Value& value, int64_t input_size);
 HookedModule ReadModule(const Napi::Value& value);

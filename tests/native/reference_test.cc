@@ -84,7 +84,7 @@ TEST(GradientsEqualPyTorchs) {
     FlatTensors sums = model->values().ZerosLike();
     TorchEngine engine(*model);
     engine.UseGradients(sums);
-    engine.Accumulate(batch, sample::NoStop());
+    engine.Accumulate(batch, LossOptions{}, sample::NoStop());
     const StateDict gradients = sums.Copy();
     REQUIRE_EQ(gradients.size(), 14);  // Four of each of the three layers, and two of the linear one.
     for (const auto& [key, sum] : gradients) {

@@ -83,6 +83,8 @@ struct Epoch {
   int64_t log_interval = 1;
   double learning_rate = 1e-3;
   uint64_t number = 0;
+  int64_t accumulation_steps = 1;
+  double label_smoothing = 0;
 };
 
 // The batches `first` to `last` - 1 of an epoch; by default all.
@@ -94,6 +96,8 @@ inline torch_rnn_mnist::BatchRange Batches(const Dataset& data, const Epoch& epo
   range.learning_rates.assign(static_cast<size_t>((last < 0 ? count : last) - first), epoch.learning_rate);
   range.batch_size = epoch.batch_size;
   range.shuffle = epoch.shuffle;
+  range.accumulation_steps = epoch.accumulation_steps;
+  range.loss.label_smoothing = epoch.label_smoothing;
   range.log_interval = epoch.log_interval;
   return range;
 }
@@ -101,7 +105,9 @@ inline torch_rnn_mnist::BatchRange Batches(const Dataset& data, const Epoch& epo
 // A training of a model from a fresh start.
 class Training {
  public:
-  explicit Training(ImageRnn& model) : engine_(model), trainer_(model, engine_) {}
+  explicit Training(ImageRnn& model, const torch_rnn_mnist::OptimizerOptions& options = {},
+                    torch_rnn_mnist::FiniteCheck check = torch_rnn_mnist::FiniteCheck::kByDevice)
+      : engine_(model), trainer_(model, engine_, options, check) {}
 
   torch_rnn_mnist::Trainer& trainer() { return trainer_; }
   torch_rnn_mnist::RangeResult RunEpoch(const std::shared_ptr<const Dataset>& data, const Epoch& epoch,

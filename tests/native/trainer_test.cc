@@ -109,7 +109,7 @@ TEST(FirstUpdateIsAdams) {
   FlatTensors gradient = before.values().ZerosLike();
   TorchEngine engine(before);
   engine.UseGradients(gradient);
-  engine.Accumulate(Batches(*data, torch::kCPU, 10).Get(0), sample::NoStop());
+  engine.Accumulate(Batches(*data, torch::kCPU, 10).Get(0), LossOptions{}, sample::NoStop());
   const torch::Tensor mean = gradient.flat() / 10;
   Training(model).RunEpoch(data, Epoch{.batch_size = 10, .learning_rate = 0.01});
   // The moments are kept in float32 and bias-corrected: a few roundings of a step of 0.01, on a value below 2.
@@ -205,8 +205,8 @@ TEST(ThrowingCallbackEndsTheEpochAfterItsBatch) {
 class FailingEngine : public TorchEngine {
  public:
   explicit FailingEngine(ImageRnn& model) : TorchEngine(model) {}
-  BatchSums Accumulate(const Batch& batch, const std::shared_ptr<StopSignal>& stop) override {
-    const BatchSums sums = TorchEngine::Accumulate(batch, stop);
+  BatchSums Accumulate(const Batch& batch, const LossOptions& options, const std::shared_ptr<StopSignal>& stop) override {
+    const BatchSums sums = TorchEngine::Accumulate(batch, options, stop);
     if (std::exchange(fails_, false)) throw Error(kOutOfMemory, "Not enough memory.");
     return sums;
   }

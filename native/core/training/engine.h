@@ -11,10 +11,15 @@
 
 namespace torch_rnn_mnist {
 
+// The loss that is trained: the cross entropy between logits and labels.
+struct LossOptions {
+  double label_smoothing = 0;  // 0 to 1: the share of the target that is spread evenly over all classes (torch.nn.CrossEntropyLoss).
+};
+
 // What a batch adds to the metrics of an epoch. Sums, not means, so that batches of different sizes add up. They stay on the device, so
 // that no batch waits for it.
 struct BatchSums {
-  torch::Tensor loss;  // float32: the sum of the samples' cross entropies, before the update.
+  torch::Tensor loss;  // float32: the sum of the samples' losses, before the update.
   torch::Tensor hits;  // int64: samples whose highest score is that of their label.
   int64_t samples = 0;
 };
@@ -28,7 +33,7 @@ class Engine {
   // images: float32 [N, T, F] on the model's device. Returns logits [N, C].
   virtual torch::Tensor Logits(const torch::Tensor& images, const std::shared_ptr<StopSignal>& stop) = 0;
   // Adds the gradient of the SUM of the samples' losses to the buffer that UseGradients was last given.
-  virtual BatchSums Accumulate(const Batch& batch, const std::shared_ptr<StopSignal>& stop) = 0;
+  virtual BatchSums Accumulate(const Batch& batch, const LossOptions& options, const std::shared_ptr<StopSignal>& stop) = 0;
   // Sets the buffer that Accumulate adds to. It must stay alive until the next call.
   virtual void UseGradients(const FlatTensors& gradients) = 0;
 };

@@ -8,9 +8,9 @@ torch::Tensor TorchEngine::Logits(const torch::Tensor& images, const std::shared
   return model_.Forward(images, stop);
 }
 
-BatchSums TorchEngine::Accumulate(const Batch& batch, const std::shared_ptr<StopSignal>& stop) {
+BatchSums TorchEngine::Accumulate(const Batch& batch, const LossOptions& options, const std::shared_ptr<StopSignal>& stop) {
   const torch::Tensor logits = model_.Forward(batch.images, stop);
-  const auto sum = torch::nn::functional::CrossEntropyFuncOptions().reduction(torch::kSum);
+  const auto sum = torch::nn::functional::CrossEntropyFuncOptions().reduction(torch::kSum).label_smoothing(options.label_smoothing);
   const torch::Tensor loss = torch::nn::functional::cross_entropy(logits, batch.labels, sum);
   {
     const PrecisionGuard precision(model_.options().precision, model_.device());

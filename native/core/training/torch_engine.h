@@ -11,7 +11,7 @@ class TorchEngine : public Engine {
   explicit TorchEngine(ImageRnn& model) : model_(model) {}
 
   torch::Tensor Logits(const torch::Tensor& images, const std::shared_ptr<StopSignal>& stop) override;
-  BatchSums Accumulate(const Batch& batch, const std::shared_ptr<StopSignal>& stop) override;
+  BatchSums Accumulate(const Batch& batch, const LossOptions& options, const std::shared_ptr<StopSignal>& stop) override;
   void UseGradients(const FlatTensors& gradients) override;
 
  private:

@@ -1,25 +1,36 @@
 #include "native/core/training/update.h"
 
 #include <ATen/ops/_fused_adam.h>
+#include <ATen/ops/_fused_adamw.h>
 
 namespace torch_rnn_mnist {
 namespace {
 
-// The defaults of torch.optim.Adam.
-constexpr double kBeta1 = 0.9;
-constexpr double kBeta2 = 0.999;
-constexpr double kEpsilon = 1e-8;
+constexpr double kEpsilon = 1e-8;      // The default of torch.optim.Adam and torch.optim.AdamW.
+constexpr double kClipEpsilon = 1e-6;  // That of torch.nn.utils.clip_grad_norm_.
+
+// The form that both of libtorch's functions have which take the step size as a number.
+using FusedStep = void (*)(at::TensorList, at::TensorList, at::TensorList, at::TensorList, at::TensorList, at::TensorList, double, double,
+                           double, double, double, bool, bool, const std::optional<at::Tensor>&, const std::optional<at::Tensor>&);
 
 }  // namespace
 
-void ApplyUpdate(FlatTensors& values, TrainingState& state, double learning_rate) {
+at::Tensor AverageGradients(TrainingState& state) {
   const at::Tensor& gradients = state.gradients.flat();
   gradients.div_(static_cast<double>(state.accumulated));  // From the gradient of the sum of the losses to that of their mean.
+  return at::linalg_vector_norm(gradients);
+}
+
+void ApplyUpdate(FlatTensors& values, TrainingState& state, const OptimizerOptions& options, double learning_rate, const at::Tensor& norm,
+                 const std::optional<at::Tensor>& found_inf) {
+  const at::Tensor& gradients = state.gradients.flat();
+  // By a tensor, so that a GPU is not waited for.
+  if (options.clip_grad_norm > 0) gradients.mul_((options.clip_grad_norm / (norm + kClipEpsilon)).clamp_max(1));
+  const at::Tensor step = at::full({}, static_cast<double>(state.updates + 1), gradients.options());
+  const FusedStep fused = options.rule == UpdateRule::kAdamW ? FusedStep{at::_fused_adamw_} : FusedStep{at::_fused_adam_};
+  fused({values.flat()}, {gradients}, {state.first.flat()}, {state.second.flat()}, /*max_exp_avg_sqs=*/{}, {step}, learning_rate,
+        options.beta1, options.beta2, options.weight_decay, kEpsilon, /*amsgrad=*/false, /*maximize=*/false, /*grad_scale=*/{}, found_inf);
   ++state.updates;
-  const at::Tensor step = at::full({}, static_cast<double>(state.updates), gradients.options());
-  at::_fused_adam_({values.flat()}, {gradients}, {state.first.flat()}, {state.second.flat()}, /*max_exp_avg_sqs=*/{}, {step}, learning_rate,
-                   kBeta1, kBeta2, /*weight_decay=*/0, kEpsilon, /*amsgrad=*/false, /*maximize=*/false);
-  state.accumulated = 0;
 }
 
 }  // namespace torch_rnn_mnist
