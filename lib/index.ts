@@ -14,6 +14,7 @@ export { SaveFeatures } from './model/save-features'
 export type { BatchingOptions, ModelOptions, PlacementOptions, ResolvedModelOptions, TrainHyperparameters } from './options/options'
 export type { Tensor } from './tensor'
 export type { BatchEvent, CheckpointEvent, EpochEvent, TrainingEvent } from './training/events'
+export { RECIPES, type Recipe } from './training/recipes'
 export type { History, TrainEventsOptions, TrainOptions } from './training/train-options'
 
 declare global {

@@ -14,6 +14,8 @@ export interface CommandDefinition<Options extends OptionTable> {
   readonly description: string
   /** Its flags, in the order in which `--help` shows them. */
   readonly options: Options
+  /** Headings for the flags in `--help`, where they are many. A flag that has none is listed under "Options". */
+  readonly headings?: Readonly<Record<string, OptionTable>>
   /** What `--help` shows after the flags. */
   readonly details: string
   readonly work: CommandWork<Resolved<Options>>
@@ -27,10 +29,15 @@ export type SharedFlags = Resolved<typeof SHARED_OPTIONS>
 
 /** Makes the command for commander. */
 export function defineCommand<Options extends OptionTable & typeof OPTIONS.reporting>(definition: CommandDefinition<Options>): Command {
-  const { name, parent, summary, description, options, details, work } = definition
+  const { name, parent, summary, description, options, headings = {}, details, work } = definition
   const fullName = parent === undefined ? name : `${parent} ${name}`
   const command = new Command(name).summary(summary).description(description)
-  return addFlags(command, options)
+  addFlags(command, options)
+  for (const option of command.options) {
+    const heading = Object.keys(headings).find((each) => Object.hasOwn(headings[each] ?? {}, option.attributeName()))
+    if (heading !== undefined) option.helpGroup(`${heading}:`)
+  }
+  return command
     .addHelpText('after', details)
     .action(() => runCommand(fullName, command.opts<Resolved<Options> & Resolved<typeof OPTIONS.reporting>>(), work, namesGiven(command)))
 }

@@ -8,6 +8,7 @@
  */
 import type { ErrorCode } from '../errors'
 import type { Evaluation } from '../model/evaluation'
+import type { History } from '../training/train-options'
 import { PACKAGE_VERSION } from '../version'
 import { toPercent } from './numbers'
 
@@ -31,6 +32,8 @@ export interface StartEvent {
   parameters?: number
   /** Samples in the training set; only when it is used. */
   trainSamples?: number
+  /** Samples of the training set that are set aside to measure every epoch on; only when there are some. */
+  validationSamples?: number
   /** Samples in the test set; only when it is used. */
   testSamples?: number
   /** The options as resolved, by their names in the API. */
@@ -77,6 +80,10 @@ export interface DoneEvent {
   testAccuracy?: number
   /** Only when the test set was measured. */
   testLoss?: number
+  /** Why the training ended: after all epochs, or by early stopping; only when training. */
+  ended?: History['ended']
+  /** The epoch with the lowest validation loss; only when training with validation samples. */
+  bestEpoch?: number
   /** From the start of the command. */
   seconds: number
   /** The folder of the run; only when training. */

@@ -75,14 +75,11 @@ async function createModel(flags: ModelFlags, file: string | undefined, test: Im
   return new ImageRNN({ ...placement, inputSize: test.columns, numClasses: test.numClasses })
 }
 
-function checkFit(model: ImageRNN, test: ImageDataset, file: string): void {
+/** @throws TorchRnnError `ERR_INVALID_FILE` when the model that was read is not for such images. */
+export function checkFit(model: ImageRNN, { columns, numClasses: classes }: ImageDataset, file: string): void {
   const { inputSize, numClasses } = model.options
-  if (inputSize === test.columns && numClasses >= test.numClasses) return
-  throw invalidFile(
-    file,
-    `a model for rows of ${test.columns} pixels and ${test.numClasses} classes`,
-    `one for ${inputSize} and ${numClasses}`,
-  )
+  if (inputSize === columns && numClasses >= classes) return
+  throw invalidFile(file, `a model for rows of ${columns} pixels and ${classes} classes`, `one for ${inputSize} and ${numClasses}`)
 }
 
 function describeStart(event: StartEvent): string {

@@ -54,7 +54,7 @@ export function describeAllowed(spec: AnyOptionSpec): string {
     case 'number':
       return `a number${describeBounds(spec)}`
     case 'part':
-      return 'a number of them (an integer from 1) or a share (between 0 and 1)'
+      return 'an integer from 1 or a share between 0 and 1'
     case 'pair':
       return `two numbers${describeBounds(spec)}`
     case 'boolean':

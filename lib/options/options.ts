@@ -67,23 +67,34 @@ export interface OptimizerOptions {
   emaDecay?: number | undefined
 }
 
-/** How the learning rate changes. */
+/**
+ * How the learning rate changes, as with PyTorch's schedulers. An option of a schedule that was not chosen is refused, unless it has its
+ * default: it would have no effect.
+ */
 export interface ScheduleOptions {
   /**
-   * By PyTorch's schedulers: `'constant'`; `'step'` (StepLR); `'cosine'` (CosineAnnealingLR over all updates); `'one-cycle'` (OneCycleLR,
-   * whose highest rate is `learningRate`); `'warmup-cosine'` (SequentialLR of LinearLR from a tenth of the rate, then CosineAnnealingLR);
-   * `'plateau'` (ReduceLROnPlateau on the validation loss). Default `'constant'`.
+   * - `'constant'`
+   * - `'step'`: multiplied by `gamma` every `stepSize` epochs (StepLR)
+   * - `'cosine'`: half a wave over all updates, from `learningRate` down to `minLearningRate` (CosineAnnealingLR)
+   * - `'one-cycle'`: half a wave up from a 25th of `learningRate`, and one down to almost nothing (OneCycleLR)
+   * - `'warmup-cosine'`: in a straight line up from a tenth of `learningRate`, then `'cosine'` (SequentialLR of LinearLR and CosineAnnealingLR)
+   * - `'plateau'`: multiplied by `gamma` when the validation loss falls no more (ReduceLROnPlateau); needs validation samples
+   *
+   * Default `'constant'`.
    */
   schedule?: 'constant' | 'step' | 'cosine' | 'one-cycle' | 'warmup-cosine' | 'plateau' | undefined
   /** Epochs between two steps of `'step'`. Default 5. */
   stepSize?: number | undefined
-  /** What the rate is multiplied by at each step of `'step'`, and when `'plateau'` reduces it. Default 0.1. */
+  /** What the rate is multiplied by at each step of `'step'`, and when `'plateau'` reduces it (then below 1). Default 0.1. */
   gamma?: number | undefined
   /** Share of all updates during which the rate rises, 0 to 1. Default 0.3 with `'one-cycle'` and 0.05 with `'warmup-cosine'`. */
   warmup?: number | undefined
-  /** The rate at the end of `'cosine'` and `'warmup-cosine'`, and the lowest one of `'plateau'`. Default 0. */
+  /** The rate that `'cosine'` and `'warmup-cosine'` go down to, and the lowest one of `'plateau'`; at most `learningRate`. Default 0. */
   minLearningRate?: number | undefined
-  /** Epochs without a lower validation loss after which `'plateau'` reduces the rate. Default 10. */
+  /**
+   * Epochs in a row whose validation loss is not lower, by at least a ten-thousandth, that `'plateau'` bears; the next one reduces the rate.
+   * Default 10.
+   */
   plateauPatience?: number | undefined
 }
 
@@ -101,7 +112,10 @@ export interface ValidationOptions {
 export interface EarlyStoppingOptions {
   /** Epochs in a row without a lower validation loss after which the training ends. Needs validation samples. Absent: never. */
   earlyStoppingPatience?: number | undefined
-  /** Whether the model then gets the parameters of the epoch with the lowest validation loss. Default true. */
+  /**
+   * Whether a training with early stopping gives the model, at its end, the parameters of the epoch with the lowest validation loss (with
+   * `emaDecay` the average as it was then), also when it ran to its last epoch. Default true.
+   */
   restoreBest?: boolean | undefined
 }
 
@@ -247,7 +261,13 @@ const schedule = {
     default: 0,
     summary: 'last rate of cosine and warmup-cosine, lowest one of plateau',
   },
-  plateauPatience: { kind: 'integer', min: 0, max: 1_000_000, default: 10, summary: 'epochs without a lower validation loss for plateau' },
+  plateauPatience: {
+    kind: 'integer',
+    min: 0,
+    max: 1_000_000,
+    default: 10,
+    summary: 'epochs without a lower validation loss that plateau bears',
+  },
 } as const satisfies TableFor<ScheduleOptions>
 
 /** What a model is measured on while it trains. */
@@ -270,7 +290,7 @@ const earlyStopping = {
     summary: 'end after so many epochs without a lower validation loss',
     whenAbsent: 'never',
   },
-  restoreBest: { kind: 'boolean', default: true, summary: 'go back to the best epoch when the training ends early' },
+  restoreBest: { kind: 'boolean', default: true, summary: 'go back to the best epoch at the end of a training with early stopping' },
 } as const satisfies TableFor<EarlyStoppingOptions>
 
 /** Random changes of the training images. */

@@ -1,6 +1,7 @@
 /** Hyperparameters that contradict each other. Each was checked by itself before. */
 import { describe, TorchRnnError } from '../errors'
 import { HYPERPARAMETERS } from '../options/options'
+import type { AnyOptionSpec } from '../options/specs'
 import type { Hyperparameters } from './checkpoint'
 
 type Name = keyof Hyperparameters
@@ -28,10 +29,9 @@ export function hasEffect(name: string, { schedule, earlyStoppingPatience }: Par
  * @throws TorchRnnError `ERR_INVALID_OPTION`.
  */
 export function checkCombinations(hyperparameters: Hyperparameters): void {
-  for (const [name, value] of Object.entries(hyperparameters)) {
-    const spec = HYPERPARAMETERS[name as Name]
-    const isDefault = 'default' in spec && spec.default === value
-    if (!isDefault && !hasEffect(name, hyperparameters)) throw withoutEffect(name, value)
+  for (const [name, spec] of Object.entries<AnyOptionSpec>(HYPERPARAMETERS)) {
+    const value = hyperparameters[name as Name]
+    if (value !== spec.default && !hasEffect(name, hyperparameters)) throw withoutEffect(name, value)
   }
   const { schedule, learningRate, minLearningRate, gamma } = hyperparameters
   if (minLearningRate > learningRate) {

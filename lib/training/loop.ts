@@ -1,7 +1,7 @@
 /** The training loop: epochs, pauses for checkpoints, validation, early ends. The addon runs the batches. */
 import type { NativeProgress, NativeTrainingState } from '../addon/binding'
 import { TorchRnnError } from '../errors'
-import type { CheckpointKeeper, TrainingPosition } from './checkpoint'
+import type { CheckpointKeeper, TrainingCheckpoint, TrainingPosition } from './checkpoint'
 import type { CheckpointEvent, EpochEvent } from './events'
 import { NativeTraining } from './native-training'
 import { learningRateOf, planTraining, type TrainingPlan, updatesUntil } from './plan'
@@ -65,7 +65,10 @@ class Loop {
   /** Gets the addon ready: with a fresh optimizer, with that of the training before, or with a checkpoint. */
   async start(): Promise<void> {
     const { start, hyperparameters, options } = this.#training
-    if (start !== undefined) checkStart(start, this.#plan, hyperparameters)
+    if (start !== undefined) {
+      checkStart(start, this.#plan, hyperparameters)
+      this.#checkBestIsThere(start)
+    }
     await this.#native.start()
     if (start !== undefined) {
       await this.#native.load(start.state)
@@ -165,6 +168,12 @@ class Loop {
       return // The error that ended the training is the one to report.
     }
     yield event
+  }
+
+  #checkBestIsThere({ position }: TrainingCheckpoint): void {
+    if (!this.#goesBack || position.best === undefined || this.#keeper !== undefined) return
+    const message = `The training goes back to its best epoch, perhaps ${position.best.epoch}, which is not in this checkpoint. Name the folder of the checkpoints too, or set restoreBest to false.`
+    throw new TorchRnnError('ERR_INVALID_OPTION', message)
   }
 
   /** Gives the model the parameters of the best epoch, where the training was asked to. */

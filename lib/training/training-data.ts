@@ -30,7 +30,7 @@ export function prepareData(
   viewOf(dataset) // Refuses anything that is no data set.
   const { validationSplit } = hyperparameters
   const [train, validation] = validationSplit === undefined ? [dataset, validationData] : split(dataset, validationSplit, seed)
-  if (validation === undefined) checkNeedsNone(hyperparameters)
+  checkValidation(hyperparameters, validation !== undefined)
   return {
     train: toNativeDataset(train),
     trainSamples: train.length,
@@ -40,19 +40,32 @@ export function prepareData(
 }
 
 function split(dataset: ImageDataset, part: number, seed: number): [train: ImageDataset, validation: ImageDataset] {
-  const { length } = dataset
-  const count = part < 1 ? Math.round(part * length) : part
-  if (count < 1 || count >= length) {
-    const expected = `an integer from 1 to ${length - 1}, or a share between 0 and 1 that leaves samples on both sides,`
-    throw unexpected('ERR_INVALID_OPTION', 'validationSplit', expected, part)
-  }
-  return dataset.randomSplit([length - count, count], { seed }) as [ImageDataset, ImageDataset]
+  const count = countPart(part, dataset.length)
+  return dataset.randomSplit([dataset.length - count, count], { seed }) as [ImageDataset, ImageDataset]
 }
 
-/** The test set must not choose anything, so what looks at a validation loss needs samples of its own. */
-function checkNeedsNone({ schedule, earlyStoppingPatience }: Hyperparameters): void {
-  if (schedule !== 'plateau' && earlyStoppingPatience === undefined) return
+/**
+ * How many samples a validation split sets aside.
+ *
+ * @param part - A number of samples, or a share of them.
+ * @param samples - All of them.
+ * @throws TorchRnnError `ERR_INVALID_OPTION` unless there are samples on both sides.
+ */
+export function countPart(part: number, samples: number): number {
+  const count = part < 1 ? Math.round(part * samples) : part
+  if (count >= 1 && count < samples) return count
+  const expected = `an integer from 1 to ${samples - 1}, or a share between 0 and 1 that leaves samples on both sides,`
+  throw unexpected('ERR_INVALID_OPTION', 'validationSplit', expected, part)
+}
+
+/**
+ * Refuses a training that looks at a validation loss but has none: the test set must not choose anything.
+ *
+ * @throws TorchRnnError `ERR_NO_VALIDATION`.
+ */
+export function checkValidation({ schedule, earlyStoppingPatience }: Hyperparameters, hasValidation: boolean): void {
+  if (hasValidation || (schedule !== 'plateau' && earlyStoppingPatience === undefined)) return
   const what = earlyStoppingPatience === undefined ? 'The schedule plateau' : 'Early stopping'
-  const message = `${what} looks at the validation loss, but there are no validation samples. Set some aside with validationSplit.`
-  throw new TorchRnnError('ERR_NO_VALIDATION', message)
+  const advice = 'Set some aside with validationSplit (--validation-split).'
+  throw new TorchRnnError('ERR_NO_VALIDATION', `${what} needs the loss of validation samples, but there are none. ${advice}`)
 }

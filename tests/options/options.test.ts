@@ -1,7 +1,7 @@
 import { ImageRNN } from '../../lib'
 import { describeAllowed } from '../../lib/options/checks'
-import { MODEL_OPTIONS, NETWORK_CHOICES, OPTIONS } from '../../lib/options/options'
-import type { OptionTable } from '../../lib/options/specs'
+import { HYPERPARAMETERS, MODEL_OPTIONS, NETWORK_CHOICES, OPTIONS } from '../../lib/options/options'
+import type { AnyOptionSpec, OptionTable } from '../../lib/options/specs'
 import { expectError } from '../support/expect-error'
 import { smallDataset, smallOptions, useModels } from '../support/sample-models'
 import { useTemporaryFolder } from '../support/temporary-folder'
@@ -29,7 +29,16 @@ const WRONG_VALUES: Record<string, [unknown, string][]> = {
     ['0.1', '"0.1" (string)'],
     [Number.NaN, 'NaN (number)'],
     [-0.001, '-0.001 (number)'],
-    [100.5, '100.5 (number)'],
+  ],
+  pair: [
+    [[0.9], '[0.9]'],
+    [[0.9, -1], '[0.9, -1]'],
+    [0.9, '0.9 (number)'],
+  ],
+  part: [
+    [0, '0 (number)'],
+    [1.5, '1.5 (number)'],
+    ['5', '"5" (string)'],
   ],
   boolean: [
     [1, '1 (number)'],
@@ -51,10 +60,16 @@ const WRONG_VALUES: Record<string, [unknown, string][]> = {
 function wrongOptions(table: OptionTable): [string, unknown, string, string][] {
   return Object.entries(table).flatMap(([name, spec]) => {
     const values = WRONG_VALUES[spec.kind] ?? []
-    const outside: [unknown, string][] =
-      spec.kind === 'integer' && spec.max !== undefined ? [[spec.max + 1, `${spec.max + 1} (number)`]] : []
+    const outside = outsideOf(spec).map((value): [unknown, string] => [value, `${value} (number)`])
     return [...values, ...outside].map(([value, shown]): [string, unknown, string, string] => [name, value, describeAllowed(spec), shown])
   })
+}
+
+/** The nearest numbers that a spec does not allow any more. */
+function outsideOf(spec: AnyOptionSpec): number[] {
+  if (spec.kind !== 'integer' && spec.kind !== 'number') return []
+  const step = spec.kind === 'integer' ? 1 : 0.001
+  return [spec.above, spec.below, spec.max === undefined ? undefined : spec.max + step].filter((value) => value !== undefined)
 }
 
 test('no two groups have an option of the same name', () => {
@@ -129,7 +144,7 @@ describe('the options of a model', () => {
 })
 
 describe('the options of train', () => {
-  test.each(wrongOptions(OPTIONS.training))('%s: %p is refused', async (name, value, expected, actual) => {
+  test.each(wrongOptions(HYPERPARAMETERS))('%s: %p is refused', async (name, value, expected, actual) => {
     const train = () => createModel().train(smallDataset(3), { [name]: value })
     const error = await expectError(train, 'ERR_INVALID_OPTION', name, expected, actual)
     expect(error).toMatchObject({ expected, actual })
@@ -139,6 +154,7 @@ describe('the options of train', () => {
     ['onBatch', 5, 'a function'],
     ['onEpoch', {}, 'a function'],
     ['onEpoch', null, 'a function'],
+    ['onCheckpoint', 'x', 'a function'],
     ['signal', {}, 'an AbortSignal'],
     ['signal', null, 'an AbortSignal'],
   ])('%s: %p is refused', async (name, value, expected) => {

@@ -13,8 +13,11 @@ const DATA = smallDataset(50)
 const PLAIN: TrainHyperparameters = { epochs: 3, batchSize: 8, logInterval: 2 }
 
 /** Every kind of training that a pause could disturb. */
+const ADAMW: TrainHyperparameters = { ...PLAIN, optimizer: 'adamw', clipGradNorm: 0.1, labelSmoothing: 0.1, betas: [0.8, 0.9] }
 const KINDS: Record<string, TrainHyperparameters> = {
   plain: PLAIN,
+  'with AdamW, clipping and smoothing': ADAMW,
+  'with an average and groups of batches': { ...ADAMW, emaDecay: 0.5, accumulationSteps: 3, schedule: 'cosine', validationSplit: 0.1 },
   'with a schedule and validation': { ...PLAIN, schedule: 'one-cycle', learningRate: 0.01, validationSplit: 10 },
   'with plateau': { ...PLAIN, schedule: 'plateau', plateauPatience: 0, gamma: 0.5, learningRate: 0.05, validationSplit: 10 },
 }
@@ -34,7 +37,8 @@ describe.each(Object.entries(KINDS))('a training %s', (_, hyperparameters) => {
   test('goes on from every cut to the same end', async () => {
     const keeper = new MemoryKeeper({ batches: 1 })
     const { history, state } = await train({ hyperparameters, keeper })
-    expect(keeper.checkpoints.size).toBeGreaterThanOrEqual(15)
+    expect(keeper.checkpoints.size).toBe(history.epochs.at(-1)?.step)
+    expect(keeper.checkpoints.size).toBeGreaterThan(5)
     for (const start of keeper.checkpoints.values()) {
       const resumed = await train({ hyperparameters, start })
       expect({ history: resumed.history, state: resumed.state }).toEqual({ history, state })

@@ -1,26 +1,31 @@
 import type { Command } from 'commander'
-import { ImageRNN } from '../../model/image-rnn'
-import { checkSavable } from '../../model/model-file'
 import { pickOptions } from '../../options/checks'
-import { NETWORK_CHOICES, OPTIONS } from '../../options/options'
+import { HYPERPARAMETERS } from '../../options/options'
 import type { RunFolder } from '../../runs/run-folder'
 import { drawBox } from '../../text/table'
+import { checkCombinations } from '../../training/combinations'
+import { withRecipe } from '../../training/recipes'
+import { checkValidation } from '../../training/training-data'
 import { defineCommand } from '../define-command'
 import { type DoneEvent, doneSince, startOf } from '../events'
 import { formatDuration, toPercent } from '../numbers'
 import type { Reporter } from '../reporter'
 import { columnsOf } from '../terminal'
+import { createModel } from '../training/create-model'
 import { resumeCommand } from '../training/keep-model'
 import { type ReopenedRun, reopenRun } from '../training/reopen-run'
 import { checkOutput, loadData, startRun } from '../training/start-run'
 import { type Outcome, trainAndMeasure } from '../training/train-and-measure'
-import { TRAIN_OPTIONS, type TrainFlags } from '../training/train-flags'
-import { waitForLibtorch } from '../wait-for-libtorch'
+import { describeRecipes, HEADINGS, TRAIN_OPTIONS, type TrainFlags } from '../training/train-flags'
 
 const EXAMPLES = `
+${describeRecipes()}
 Examples:
   rnn-mnist-train                                     the tutorial: 10 epochs on MNIST, some minutes
   rnn-mnist-train --epochs 1                          a first look
+  rnn-mnist-train --recipe accurate                   fewer mistakes, but more epochs; other flags still count
+  rnn-mnist-train --validation-split 5000 --early-stopping-patience 3
+  rnn-mnist-train --model digits.safetensors --learning-rate 1e-4
   rnn-mnist-train --hidden-size 64 --num-layers 1 --nonlinearity relu --recurrent-init identity
   rnn-mnist-train --data fashion/ --output fashion.safetensors
   rnn-mnist-train --resume                            go on with the newest run, with its options
@@ -32,25 +37,37 @@ when the terminal is closed, or when nothing reads the output any more. --stop-a
 the test set for the end. A resumed run takes all its options from the checkpoint; flags that contradict it are an error, but --epochs can be
 raised (not with the schedules cosine, one-cycle and warmup-cosine).`
 
-/** `train`: trains a network from the start, or goes on with a run, and measures it on the test set. */
+/** `train`: trains a network, from the start or from a model file, or goes on with a run, and measures it on the test set. */
 export function trainCommand(): Command {
   return defineCommand({
     name: 'train',
     summary: 'train a network and measure it (the default command)',
     description: 'Trains a recurrent network to read handwritten digits row by row, and measures it on the test set.',
     options: TRAIN_OPTIONS,
+    headings: HEADINGS,
     details: EXAMPLES,
     work: train,
   })
 }
 
+/** What a training is asked for. */
+interface Request {
+  readonly flags: TrainFlags
+  /** The names of the flags that the user wrote. */
+  readonly given: ReadonlySet<string>
+  /** The run that goes on; undefined for a new one. */
+  readonly reopened: ReopenedRun | undefined
+  /** When the command began, by `performance.now()`. */
+  readonly started: number
+}
+
 async function train(asked: TrainFlags, reporter: Reporter, stop: AbortSignal, given: ReadonlySet<string>): Promise<void> {
   const started = performance.now()
   const reopened = asked.resume === undefined ? undefined : await reopenRun(asked.resume, asked, given)
-  const flags = reopened?.flags ?? asked
+  const flags = reopened?.flags ?? withRecipe(asked, asked.recipe, given)
   try {
     if (reopened !== undefined && isStopReached(flags, reopened)) reportNothingToDo(reopened, reporter, started)
-    else await trainRun(flags, reporter, stop, reopened, started)
+    else await trainRun({ flags, given, reopened, started }, reporter, stop)
   } finally {
     await reopened?.run.close()
   }
@@ -68,25 +85,20 @@ function reportNothingToDo({ run, flags, file, checkpoint }: ReopenedRun, report
   reporter.step({ ...doneSince(started), run: run.path }, (event) => describePause(event, run, epochs, flags))
 }
 
-async function trainRun(
-  flags: TrainFlags,
-  reporter: Reporter,
-  stop: AbortSignal,
-  reopened: ReopenedRun | undefined,
-  started: number,
-): Promise<void> {
+async function trainRun(request: Request, reporter: Reporter, stop: AbortSignal): Promise<void> {
+  const { flags, given, reopened } = request
+  const hyperparameters = pickOptions(HYPERPARAMETERS, flags)
+  checkCombinations(hyperparameters)
+  checkValidation(hyperparameters, flags.validationSplit !== undefined)
   if (flags.output !== undefined) await checkOutput(flags.output, flags.run)
   const data = await loadData(flags)
   stop.throwIfAborted()
-  const network = { ...pickOptions(NETWORK_CHOICES, flags), inputSize: data.train.columns, numClasses: data.train.numClasses }
-  checkSavable(network)
-  await waitForLibtorch(flags, stop)
-  const model = new ImageRNN({ ...network, ...pickOptions(OPTIONS.placement, flags) })
+  const model = await createModel({ flags, given, train: data.train, checkpoint: reopened?.checkpoint }, stop)
   try {
     const { run, goOn } = await startRun(flags, model, data, reporter, reopened)
     try {
       const outcome = await trainAndMeasure({ flags, model, data, run, goOn, reporter, stop, reopened })
-      reportDone(outcome, flags, run, reporter, started)
+      reportDone(outcome, request, run, reporter)
     } finally {
       if (reopened === undefined) await run.close()
     }
@@ -95,24 +107,33 @@ async function trainRun(
   }
 }
 
-function reportDone({ epochs, evaluation }: Outcome, flags: TrainFlags, run: RunFolder, reporter: Reporter, started: number): void {
+function reportDone({ history, evaluation }: Outcome, { flags, started }: Request, run: RunFolder, reporter: Reporter): void {
+  const { ended, bestEpoch, epochs } = history
+  const facts = { ended, ...(bestEpoch === undefined ? {} : { bestEpoch }), run: run.path }
   if (evaluation === undefined) {
-    reporter.step({ ...doneSince(started), run: run.path }, (event) => describePause(event, run, epochs, flags))
+    reporter.step({ ...doneSince(started), ...facts }, (event) => describePause(event, run, epochs.length, flags))
     return
   }
   const { accuracy, loss } = evaluation
-  reporter.step({ ...doneSince(started, { testAccuracy: accuracy, testLoss: loss }), run: run.path }, describeDone)
+  reporter.step({ ...doneSince(started, { testAccuracy: accuracy, testLoss: loss }), ...facts }, describeDone)
 }
 
-function describeDone({ seconds, run = '', testAccuracy = 0 }: DoneEvent): string {
+function describeDone({ seconds, run = '', testAccuracy = 0, ended, bestEpoch }: DoneEvent): string {
+  const best = bestEpoch === undefined ? [] : [['Best epoch', describeBest(bestEpoch, ended)] as const]
   return drawLines([
     ['Test accuracy', `${toPercent(testAccuracy)} %`],
+    ...best,
     ['Time', formatDuration(seconds)],
     ['Model, metrics', run],
     ['Try next', 'rnn-mnist-train evaluate'],
     ['', 'rnn-mnist-train hook'],
     ['', 'rnn-mnist-train --help'],
   ])
+}
+
+/** As in the lines of the epochs, counted from 0. */
+function describeBest(epoch: number, ended: DoneEvent['ended']): string {
+  return `${String(epoch - 1).padStart(2, '0')}${ended === 'early-stopping' ? ' (stopped early)' : ''}`
 }
 
 /** The end of a part of a run. */

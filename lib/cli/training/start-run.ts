@@ -15,6 +15,7 @@ import { HYPERPARAMETERS, OPTIONS } from '../../options/options'
 import { pythonArguments } from '../../runs/python-model'
 import { RunFolder } from '../../runs/run-folder'
 import { BUNDLED_DATA } from '../../runs/run-record'
+import { countPart } from '../../training/training-data'
 import { PACKAGE_VERSION } from '../../version'
 import { describeNetwork, type StartEvent, startOf } from '../events'
 import type { Reporter } from '../reporter'
@@ -78,7 +79,9 @@ export async function startRun(
   const { device, engine } = model
   const options = { ...model.options, ...pickOptions(CONFIGURED, flags) }
   const [trainSamples, testSamples] = [data.train.length, data.test.length]
-  const facts = { device, engine, threads: await model.threadCount(), trainSamples, testSamples, options }
+  const part = flags.validationSplit
+  const validation = part === undefined ? {} : { validationSamples: countPart(part, trainSamples) }
+  const threads = await model.threadCount()
   const config = {
     command: 'train',
     created: reopened?.record.created ?? new Date().toISOString(),
@@ -86,16 +89,17 @@ export async function startRun(
     versions: { 'torch-rnn-mnist': PACKAGE_VERSION, libtorch: native().torchVersion, [RUNTIME.name.toLowerCase()]: RUNTIME.version },
     device,
     engine,
-    threads: facts.threads,
+    threads,
     data: flags.data ?? BUNDLED_DATA,
     trainSamples,
     testSamples,
     options,
   }
   const run = reopened?.run ?? (await RunFolder.create(config, flags.run))
-  const origin = reopened === undefined ? {} : { resumed: reopened.file }
-  const event = startOf('train', { ...facts, parameters: parameterCount(model.options), run: run.path, ...origin })
-  reporter.step(event, describeStart)
+  const parameters = parameterCount(model.options)
+  const origin = { ...(flags.model === undefined ? {} : { model: flags.model }), ...(reopened && { resumed: reopened.file }) }
+  const facts = { device, engine, threads, parameters, trainSamples, ...validation, testSamples, options, run: run.path, ...origin }
+  reporter.step(startOf('train', facts), describeStart)
   warnOfThreads(flags.threads, device, reporter)
   return { run, goOn: once(async () => await reopened?.run.goOn(config, reopened.checkpoint.position.history)) }
 }
@@ -109,7 +113,10 @@ function once(perform: () => Promise<void>): () => Promise<void> {
 }
 
 function describeStart(event: StartEvent): string {
-  const data = `Data: ${event.trainSamples} training and ${event.testSamples} test images`
-  const origin = event.resumed === undefined ? '' : `Goes on from: ${event.resumed}\n`
-  return `${describeNetwork(event)}${data}\nRun: ${event.run}\n${origin}`
+  const { trainSamples = 0, validationSamples = 0, testSamples, model, resumed, run } = event
+  const validation = validationSamples === 0 ? '' : `, ${validationSamples} validation`
+  const data = `Data: ${trainSamples - validationSamples} training${validation} and ${testSamples} test images\n`
+  const start = model === undefined ? '' : `Start: ${model}\n`
+  const pause = resumed === undefined ? '' : `Goes on from: ${resumed}\n`
+  return `${describeNetwork(event)}${data}${start}Run: ${run}\n${pause}`
 }

@@ -29,8 +29,7 @@ export interface ReadyTraining extends RunningTraining, StartedRun {
 
 /** What a training came to. */
 export interface Outcome {
-  /** Whole epochs that are done. */
-  readonly epochs: number
+  readonly history: History
   /** On the test set, which is measured once all epochs are done; undefined before. */
   readonly evaluation: Evaluation | undefined
 }
@@ -50,7 +49,7 @@ export async function trainAndMeasure(training: ReadyTraining): Promise<Outcome>
   }
   try {
     const history = await train(training, saved)
-    const outcome = { epochs: history.epochs.length, evaluation: await finish(training, saved, history) }
+    const outcome = { history, evaluation: await finish(training, saved, history) }
     await flushOutput()
     stop.throwIfAborted()
     return outcome
@@ -92,10 +91,12 @@ async function train(training: ReadyTraining, saved: Saved): Promise<History> {
     onCheckpoint,
   })
   saved.isTrained = true
-  // The model may have gone back to its best epoch, or no epoch was left to train.
-  const isSaved = saved.file !== undefined && (history.bestEpoch === undefined || history.bestEpoch === saved.epoch || !goesBack(flags))
-  if (!isSaved) await saveModel(training, goesBack(flags) ? (history.bestEpoch ?? saved.epoch) : saved.epoch, run.modelFile)
-  saved.file = run.modelFile
+  // Where no epoch was left to train, the model of the checkpoint has no file of its own yet.
+  if (saved.file === undefined || hasGoneBack(flags, history)) {
+    if (hasGoneBack(flags, history)) saved.epoch = history.bestEpoch ?? saved.epoch
+    await saveModel(training, saved.epoch, run.modelFile)
+    saved.file = run.modelFile
+  }
   return history
 }
 
@@ -104,8 +105,9 @@ function checkpointsOf({ checkpointEvery, keepCheckpoints }: TrainFlags, run: Ru
   return { checkpoints: { folder: join(run.path, CHECKPOINTS_FOLDER), every: checkpointEvery, keep: keepCheckpoints } }
 }
 
-function goesBack({ earlyStoppingPatience, restoreBest }: TrainFlags): boolean {
-  return earlyStoppingPatience !== undefined && restoreBest
+/** Whether the model, at the end, got the parameters of an epoch before the last one. */
+function hasGoneBack({ earlyStoppingPatience, restoreBest }: TrainFlags, { bestEpoch, epochs }: History): boolean {
+  return earlyStoppingPatience !== undefined && restoreBest && bestEpoch !== undefined && bestEpoch !== epochs.length
 }
 
 /** Measures the model, unless there are epochs left for later. */
@@ -128,6 +130,12 @@ async function noteEnd(run: RunFolder, error: unknown): Promise<void> {
 }
 
 /** The tutorial's line: it counts epochs from 0. */
-function describeEpoch({ epoch, trainLoss, trainAccuracy }: EpochEvent): string {
-  return `Epoch : ${String(epoch - 1).padStart(2, '0')} | Loss : ${trainLoss.toFixed(4)} | Train Accuracy : ${toPercent(trainAccuracy)} %\n`
+function describeEpoch({ epoch, trainLoss, trainAccuracy, validationLoss, validationAccuracy }: EpochEvent): string {
+  const line = `Epoch : ${String(epoch - 1).padStart(2, '0')} | ${describeMeans('Loss', trainLoss, 'Train Accuracy', trainAccuracy)}`
+  if (validationLoss === undefined || validationAccuracy === undefined) return `${line}\n`
+  return `${line} | ${describeMeans('Validation Loss', validationLoss, 'Validation Accuracy', validationAccuracy)}\n`
+}
+
+function describeMeans(lossName: string, loss: number, accuracyName: string, accuracy: number): string {
+  return `${lossName} : ${loss.toFixed(4)} | ${accuracyName} : ${toPercent(accuracy)} %`
 }
