@@ -142,7 +142,9 @@ const TENSORS: [string, (tensors: Map<string, SafetensorsTensor>, metadata: Reco
   ['a missing average', (tensors) => tensors.delete('ema.FC.bias'), 'the parameter ema.FC.bias [2]'],
   [
     'no average where there must be one',
-    (tensors) => [...tensors.keys()].filter((name) => name.startsWith('ema.')).forEach((name) => tensors.delete(name)),
+    (tensors) => {
+      for (const name of [...tensors.keys()].filter((key) => key.startsWith('ema.'))) tensors.delete(name)
+    },
     'an average of the parameters (ema.*) but found none',
   ],
   [

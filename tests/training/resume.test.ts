@@ -215,7 +215,12 @@ describe('a checkpoint', () => {
   ])('is not gone on from by a model with %j, which stays as it was', async (changes, message) => {
     const model = createModel(changes)
     const before = await model.stateDict()
-    await expectError(() => train({ resume: file }, model), 'ERR_INVALID_OPTION', message, 'The model must have the same architecture and seed')
+    await expectError(
+      () => train({ resume: file }, model),
+      'ERR_INVALID_OPTION',
+      message,
+      'The model must have the same architecture and seed',
+    )
     expect(await model.stateDict()).toEqual(before)
   })
 

@@ -14,7 +14,7 @@ import { columnsOf } from '../terminal'
 import { createModel } from '../training/create-model'
 import { resumeCommand } from '../training/keep-model'
 import { type ReopenedRun, reopenRun } from '../training/reopen-run'
-import { checkOutput, loadData, startRun } from '../training/start-run'
+import { CONFIGURED, checkOutput, loadData, startRun } from '../training/start-run'
 import { type Outcome, trainAndMeasure } from '../training/train-and-measure'
 import { describeRecipes, HEADINGS, TRAIN_OPTIONS, type TrainFlags } from '../training/train-flags'
 
@@ -79,7 +79,7 @@ function isStopReached({ epochs, stopAfterEpochs = epochs }: TrainFlags, { check
 }
 
 function reportNothingToDo({ run, flags, file, checkpoint }: ReopenedRun, reporter: Reporter, started: number): void {
-  const options = pickOptions(TRAIN_OPTIONS, flags)
+  const options = { ...checkpoint.origin.model, ...pickOptions(CONFIGURED, flags) }
   reporter.step(startOf('train', { options, run: run.path, resumed: file }), () => 'There is nothing to do.\n')
   const { epochs } = checkpoint.position
   reporter.step({ ...doneSince(started), run: run.path }, (event) => describePause(event, run, epochs, flags))

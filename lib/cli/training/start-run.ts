@@ -32,7 +32,7 @@ export interface StartedRun {
 
 /** The options that a configuration holds, besides those of the model. */
 const { checkpointEvery, keepCheckpoints } = OPTIONS.checkpoints
-const CONFIGURED = { ...HYPERPARAMETERS, checkpointEvery, keepCheckpoints }
+export const CONFIGURED = { ...HYPERPARAMETERS, checkpointEvery, keepCheckpoints }
 
 /** Loads the images. @throws TorchRnnError `ERR_INVALID_FILE`, `ERR_FILE_SYSTEM`. */
 export async function loadData({ data: dir }: TrainFlags): Promise<Mnist> {
@@ -99,10 +99,13 @@ export async function startRun(
   const parameters = parameterCount(model.options)
   const origin = { ...(flags.model === undefined ? {} : { model: flags.model }), ...(reopened && { resumed: reopened.file }) }
   const facts = { device, engine, threads, parameters, trainSamples, ...validation, testSamples, options, run: run.path, ...origin }
-  reporter.step(startOf('train', facts), describeStart)
+  const isTrained = reopened !== undefined && reopened.checkpoint.position.epochs >= flags.epochs
+  reporter.step(startOf('train', facts), (event) => `${describeStart(event)}${isTrained ? ALL_DONE : ''}`)
   warnOfThreads(flags.threads, device, reporter)
   return { run, goOn: once(async () => await reopened?.run.goOn(config, reopened.checkpoint.position.history)) }
 }
+
+const ALL_DONE = 'All epochs are done, so there is nothing to train: only the test set is measured.\n'
 
 function once(perform: () => Promise<void>): () => Promise<void> {
   let done: Promise<void> | undefined
