@@ -13,10 +13,12 @@ const { path, run, start, succeed } = useCommandLine()
 
 beforeEach(() => mkdirSync(path('disk')))
 
-/** A model of several pages, whatever the page size. */
-const LARGE_RUN = [...TINY_RUN, '--hidden-size', '200']
+/** A model of several pages, whatever the page size. Without checkpoints: here it is about the model. */
+const LARGE_RUN = [...TINY_RUN, '--hidden-size', '200', '--checkpoint-every', 'none']
 const TRAIN = [...LARGE_RUN, '--epochs', '1']
-const RUN_FILES = ['config.json', 'metrics.csv', 'metrics.jsonl', 'model.safetensors', 'timing.jsonl']
+const RUN_FILES = ['config.json', 'events', 'metrics.csv', 'metrics.jsonl', 'model.safetensors', 'timing.jsonl']
+/** What is left where the model does not fit: the configuration, and why the run ended. */
+const UNTRAINED = ['config.json', 'timing.jsonl']
 const RESCUED = /^torch-rnn-mnist-[0-9a-f]{16}\.safetensors$/
 const FULL = 'the disk is full (ENOSPC). Free some space or choose another disk.'
 
@@ -26,6 +28,9 @@ async function undisturbed(args: readonly string[]): Promise<Buffer> {
   return readFileSync(path('undisturbed', 'model.safetensors'))
 }
 
+/** Pages for the lock of the run, which is there as long as it runs. */
+const LOCK = 1
+
 /** The number of pages for a number of bytes. */
 const pagesOf = (bytes: number) => Math.ceil(bytes / PAGE)
 
@@ -34,7 +39,7 @@ async function withSmallDisk(pages: number, program: readonly string[], env: Rea
   const [command, ...args] = onSmallDisk(path('disk'), pages, program)
   const { stderr, ...outcome } = await runCommand(command, args, { cwd: path(), env: { TORCH_RNN_MNIST_CUDA: '0', ...env } })
   const left = readdirSync(path('disk.left'), { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
-  return { ...outcome, messages: stderr.split('\n').slice(0, -1), left: left.map(({ name }) => name).sort() }
+  return { ...outcome, messages: stderr.split('\n').slice(0, -1), left: left.map(({ name }) => name.replace(/^(events)\.out\..*/, '$1')).sort() }
 }
 
 function runOnSmallDisk(pages: number, args: readonly string[]) {
@@ -51,20 +56,20 @@ function rescuedIn(...folder: string[]): string {
 describe('on a disk that becomes full', () => {
   testOnSmallDisk('the model does not fit: it is saved in the current folder', async () => {
     const model = await undisturbed(TRAIN)
-    const { code, messages, left } = await runOnSmallDisk(2, [...TRAIN, '--run', join('disk', 'run')])
+    const { code, messages, left } = await runOnSmallDisk(LOCK + 2, [...TRAIN, '--run', join('disk', 'run')])
     expect(code).toBe(1)
     const rescued = rescuedIn()
     expect(messages).toEqual([
       `Warning: The model as it is now was saved to ${rescued}.`,
       `Error: Cannot write ${join('disk', 'run', 'model.safetensors')}: ${FULL}`,
     ])
-    expect(left).toEqual(['config.json'])
+    expect(left).toEqual(UNTRAINED)
     expect(readFileSync(path(rescued)).equals(model)).toBe(true)
   })
 
   testOnSmallDisk('there is no room for the model of a second epoch: the first one stays, the second is saved elsewhere', async () => {
     const model = await undisturbed([...LARGE_RUN, '--epochs', '2'])
-    const pages = 4 + 2 * pagesOf(model.length) - 1 // Configuration, two files of metrics, times, a model.
+    const pages = LOCK + 5 + 2 * pagesOf(model.length) - 1 // Configuration, two files of metrics, times, events, a model.
     const args = [...LARGE_RUN, '--epochs', '3', '--run', join('disk', 'run'), '--json']
     const { code, stdout, left } = await runOnSmallDisk(pages, args)
     expect(code).toBe(1)
@@ -80,7 +85,7 @@ describe('on a disk that becomes full', () => {
 
   testOnSmallDisk('the metrics do not fit: the model of the run is whole, and half a line is not left', async () => {
     const model = await undisturbed(TRAIN)
-    const { code, messages, left } = await runOnSmallDisk(2 + pagesOf(model.length), [...TRAIN, '--run', join('disk', 'run')])
+    const { code, messages, left } = await runOnSmallDisk(LOCK + 2 + pagesOf(model.length), [...TRAIN, '--run', join('disk', 'run')])
     expect(code).toBe(1)
     expect(messages).toEqual([
       `Warning: The model as it is now was saved to ${join('disk', 'run', 'model.safetensors')}.`,
@@ -95,7 +100,7 @@ describe('on a disk that becomes full', () => {
     const labels = Array.from({ length: TINY_TRAIN_SAMPLES }, (_, index) => index % 256)
     writeFileSync(path('data', 'train-labels-idx1-ubyte'), idxFile([labels.length], labels))
     const model = await undisturbed(TRAIN)
-    const outcome = await runOnSmallDisk(4 + pagesOf(model.length), [...TRAIN, '--run', join('disk', 'run')])
+    const outcome = await runOnSmallDisk(LOCK + 5 + pagesOf(model.length), [...TRAIN, '--run', join('disk', 'run')])
     expect(outcome).toMatchObject({ code: 1, stdout: expect.stringMatching(/^Test Loss/m), left: RUN_FILES })
     expect(outcome.messages).toEqual([
       `Warning: The model as it is now was saved to ${join('disk', 'run', 'model.safetensors')}.`,
@@ -106,13 +111,13 @@ describe('on a disk that becomes full', () => {
     expect(metrics).toEqual([expect.stringMatching(/^\{"type":"epoch",.*\}$/)])
   })
 
-  testOnSmallDisk('not even the configuration fits: nothing is trained, no folder of a run is left', async () => {
+  testOnSmallDisk('not even the lock fits: nothing is trained, no folder of a run is left', async () => {
     const fill = `head -c ${PAGE} /dev/zero > disk/filled; exec "$@"`
     const program = [process.execPath, MAIN, ...TRAIN, '--run', join('disk', 'run')]
     const { code, stdout, messages } = await withSmallDisk(1, ['sh', '-c', fill, 'sh', ...program])
     expect({ code, stdout, messages }).toEqual({
       ...{ code: 1, stdout: '' },
-      messages: [`Error: Cannot write ${join('disk', 'run', 'config.json')}: ${FULL}`],
+      messages: [`Error: Cannot write ${join('disk', 'run', 'run.lock')}: ${FULL}`],
     })
     expect(readdirSync(path('disk.left'))).toEqual(['filled'])
   })
@@ -134,19 +139,19 @@ describe('on a disk that becomes full', () => {
     /** Trains with the disk as current, temporary and home folder, unless others are given. */
     function runInside(places: { TMPDIR?: string; HOME?: string } = {}) {
       const env = { HOME: path('disk'), TMPDIR: path('disk'), ...places }
-      return withSmallDisk(2, ['env', '-C', path('disk'), process.execPath, MAIN, ...data], env)
+      return withSmallDisk(LOCK + 2, ['env', '-C', path('disk'), process.execPath, MAIN, ...data], env)
     }
 
     testOnSmallDisk.each(['TMPDIR', 'HOME'])('except %s: the model is saved there', async (name) => {
       mkdirSync(path('other'))
       const { code, messages, left } = await runInside({ [name]: path('other') })
-      expect({ code, left }).toEqual({ code: 1, left: ['config.json'] })
+      expect({ code, left }).toEqual({ code: 1, left: UNTRAINED })
       expect(messages[0]).toBe(`Warning: The model as it is now was saved to ${path('other', rescuedIn('other'))}.`)
     })
 
     testOnSmallDisk('the error says that the model is lost, and which places were tried', async () => {
       const { code, messages, left } = await runInside({ TMPDIR: '/proc', HOME: path('nowhere') })
-      expect({ code, left }).toEqual({ code: 1, left: ['config.json'] })
+      expect({ code, left }).toEqual({ code: 1, left: UNTRAINED })
       expect(messages).toHaveLength(1)
       const [error, places = ''] = (messages[0] as string).split(' The model is lost. It could not be saved to any of ')
       expect(error).toBe(`Error: Cannot write ${join('run', 'model.safetensors')}: ${FULL}`)
@@ -161,7 +166,7 @@ describe('on a disk that becomes full', () => {
     /** Trains in a terminal. Returns the lines of the screen. */
     async function train(typed: readonly Typed[], more: readonly string[] = []) {
       const program = ['env', '-C', path('disk'), ...terminalCommand([process.execPath, MAIN, ...data, ...more], typed)]
-      const { stdout, ...outcome } = await withSmallDisk(2, program, { TERM: 'dumb', HOME: path('disk'), TMPDIR: path('disk') })
+      const { stdout, ...outcome } = await withSmallDisk(LOCK + 2, program, { TERM: 'dumb', HOME: path('disk'), TMPDIR: path('disk') })
       return { ...outcome, screen: stdout.replaceAll('\r', '') }
     }
     const QUESTION = 'Where else\\?.*: '
@@ -176,7 +181,7 @@ describe('on a disk that becomes full', () => {
       ])
       expect(screen).toContain('Cannot write nowhere/model: its folder does not exist')
       expect(screen).toContain('The model as it is now was saved to ../model.')
-      expect({ code, left }).toEqual({ code: 1, left: ['config.json'] })
+      expect({ code, left }).toEqual({ code: 1, left: UNTRAINED })
       expect(readFileSync(path('taken'), 'utf8')).toBe('precious')
       expect(readFileSync(path('model')).equals(await undisturbed(TRAIN))).toBe(true)
     })
@@ -196,7 +201,7 @@ describe('on a disk that becomes full', () => {
         slow,
       )
       expect(screen).toMatch(/Error: Interrupted by SIGINT\. The model is lost\. It could not be saved to any of run/)
-      expect({ code, left }).toEqual({ code: 130, left: ['config.json'] })
+      expect({ code, left }).toEqual({ code: 130, left: UNTRAINED })
     })
 
     testOnSmallDisk.each([
@@ -206,7 +211,7 @@ describe('on a disk that becomes full', () => {
     ])('%s gives the model up', async (_, keys) => {
       const { code, screen, left } = await train([[QUESTION, keys]])
       expect(screen).toMatch(/Error: Cannot write run\/model\.safetensors: the disk is full .* The model is lost\./)
-      expect({ code, left }).toEqual({ code: 1, left: ['config.json'] })
+      expect({ code, left }).toEqual({ code: 1, left: UNTRAINED })
     })
   })
 })
@@ -238,7 +243,7 @@ describe('the folder of the run', () => {
     expect(code).toBe(1)
     const rescued = rescuedIn()
     expect(linesOf(stderr)).toEqual([
-      `Warning: Training ended early. The model as it is now was saved to ${rescued}.`,
+      `Warning: Training ended early. The model as it is now was saved to ${rescued}. Go on with: rnn-mnist-train --resume --run run`,
       expect.stringMatching(/^Error: Cannot write run.*: permission denied \(EACCES\)\. Check its owner and permissions/),
     ])
     await succeed(['evaluate', ...TINY_DATA, '--model', rescued])

@@ -12,6 +12,7 @@ const { path, start, succeed } = useCommandLine()
 /** More than any test waits for. */
 const ENDLESS = ['--epochs', '1000000', '--run', 'run']
 const MODEL = join('run', 'model.safetensors')
+const GO_ON = 'Go on with: rnn-mnist-train --resume --run run'
 /** As documented in interruption.ts: within this time, further signals count as echoes of the first. */
 const ECHO_MS = 500
 
@@ -38,7 +39,7 @@ describe.each([
     expect(outcome).toEqual({ code, signal: null })
     expect(linesOf(stderr)).toEqual([
       expect.stringContaining(`Warning: ${name}: stopping after this batch.`),
-      `Warning: Training ended early. The model as it is now was saved to ${MODEL}.`,
+      `Warning: Training ended early. The model as it is now was saved to ${MODEL}. ${GO_ON}`,
       `Error: Interrupted by ${name}`,
     ])
     // The metrics are those of the whole epochs that were shown.
@@ -86,7 +87,7 @@ describe('SIGINT while a model is evaluated', () => {
     program.signal('SIGINT')
     const { code, stdout, stderr } = await program.ended
     expect(code).toBe(130)
-    expect(linesOf(stderr)).toEqual([STOPPING, `Warning: The model as it is now was saved to ${MODEL}.`, 'Error: Interrupted by SIGINT'])
+    expect(linesOf(stderr)).toEqual([STOPPING, `Warning: The model as it is now was saved to ${MODEL}. ${GO_ON}`, 'Error: Interrupted by SIGINT'])
     expect(stdout).not.toContain('Test Loss')
     await expectUsableModel()
   })
@@ -150,7 +151,7 @@ describe('a reader that stops early', () => {
     program.closeStdout()
     const { code, signal, stderr } = await program.ended
     expect({ code, signal }).toEqual({ code: 1, signal: null })
-    expect(linesOf(stderr)).toEqual([`Warning: Training ended early. The model as it is now was saved to ${MODEL}.`])
+    expect(linesOf(stderr)).toEqual([`Warning: Training ended early. The model as it is now was saved to ${MODEL}. ${GO_ON}`])
     await expectUsableModel()
   })
 

@@ -34,7 +34,7 @@ promises.open = async (path, ...rest) => {
   const writeFile = handle.writeFile.bind(handle)
   handle.writeFile = async (content, ...options) => {
     if (!isHere('write')) return await writeFile(content, ...options)
-    await writeFile(content.subarray(0, content.length / 2))
+    await writeFile(Buffer.from(content).subarray(0, content.length / 2))
     return await pause(path)
   }
   return handle
