@@ -5,7 +5,6 @@ export type ErrorCode =
   | 'ERR_INVALID_SHAPE'
   | 'ERR_INVALID_DATA'
   | 'ERR_INVALID_FILE'
-  | 'ERR_NOT_FINITE'
   | 'ERR_NO_VALIDATION'
   | 'ERR_FILE_SYSTEM'
   | 'ERR_NOT_FINITE' // A loss, a gradient or a parameter is not finite.

@@ -12,6 +12,7 @@ export { ImageRNN, type InferenceOptions, type Prediction } from './model/image-
 export { type LoadOptions, loadLibtorch } from './model/load-libtorch'
 export { SaveFeatures } from './model/save-features'
 export type { BatchingOptions, ModelOptions, PlacementOptions, ResolvedModelOptions, TrainHyperparameters } from './options/options'
+export type { CheckpointOptions } from './runs/checkpoint-options'
 export type { Tensor } from './tensor'
 export type { BatchEvent, CheckpointEvent, EpochEvent, TrainingEvent } from './training/events'
 export { RECIPES, type Recipe } from './training/recipes'

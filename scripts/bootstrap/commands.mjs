@@ -90,6 +90,10 @@ const COMMANDS = {
     await setUp([...productSteps(), neighbourPackages])
     await runAll([['stress tests', node('jest', '--testMatch', '**/tests/stress/*.stress.ts', ...args)]])
   },
+  async 'test:kill'(args) {
+    await setUp(productSteps())
+    await runAll([['tests with kill -9', node('jest', '--testMatch', '**/tests/kill/*.kill.ts', ...args)]])
+  },
   async package(args) {
     await makePackages(parsePackageOptions(args))
   },

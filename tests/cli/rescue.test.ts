@@ -39,7 +39,11 @@ async function withSmallDisk(pages: number, program: readonly string[], env: Rea
   const [command, ...args] = onSmallDisk(path('disk'), pages, program)
   const { stderr, ...outcome } = await runCommand(command, args, { cwd: path(), env: { TORCH_RNN_MNIST_CUDA: '0', ...env } })
   const left = readdirSync(path('disk.left'), { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
-  return { ...outcome, messages: stderr.split('\n').slice(0, -1), left: left.map(({ name }) => name.replace(/^(events)\.out\..*/, '$1')).sort() }
+  return {
+    ...outcome,
+    messages: stderr.split('\n').slice(0, -1),
+    left: left.map(({ name }) => name.replace(/^(events)\.out\..*/, '$1')).sort(),
+  }
 }
 
 function runOnSmallDisk(pages: number, args: readonly string[]) {

@@ -41,7 +41,7 @@ test('a run that ends after an epoch goes on as if it had not, with all that a t
 })
 
 /** Small enough to be quick, with so many batches an epoch that a signal comes within one. */
-const SLOW = [...TINY_DATA, '--hidden-size', '150', '--num-layers', '2', '--batch-size', '2', '--log-interval', '1', ...SAME_PLACE]
+const SLOW = [...TINY_DATA, '--hidden-size', '128', '--num-layers', '1', '--batch-size', '2', '--log-interval', '1', ...SAME_PLACE]
 
 describe.each([
   ['SIGINT', []],
@@ -105,28 +105,19 @@ describe('--resume', () => {
   })
 
   test('goes back to the best epoch, or to a checkpoint that is named; later epochs are computed again', async () => {
-    const args = [
-      ...TINY_RUN,
-      '--epochs',
-      '5',
-      '--learning-rate',
-      '0.05',
-      '--validation-split',
-      '100',
-      '--keep-checkpoints',
-      '9',
-      '--quiet',
-    ]
+    const args = [...TINY_RUN, '--epochs', '5', '--learning-rate', '0.2', '--validation-split', '100', '--keep-checkpoints', '9', '--quiet']
     await succeed([...args, '--run', 'whole'])
     cpSync(path('whole'), path('run'), { recursive: true })
-    const file = join('run', 'checkpoints', 'epoch-00001.safetensors')
-    for (const which of ['best', file]) {
-      const stdout = await succeed(['--resume', which, ...(which === 'best' ? ['--run', 'run'] : []), '--json'])
-      const [{ resumed } = {}] = eventsOfType(stdout, 'start')
-      expect(resumed).toBe(which === 'best' ? join('run', 'checkpoints', 'best.safetensors') : file)
-      const epochs = eventsOfType(stdout, 'epoch').map(({ epoch }) => epoch)
-      expect(epochs[0]).toBeGreaterThan(1)
-      expect(epochs.at(-1)).toBe(5)
+    const losses = linesOf(readFileSync(path('whole', 'metrics.jsonl'), 'utf8')).map((line) => JSON.parse(line).validationLoss as number)
+    const best = losses.indexOf(Math.min(...losses.slice(0, 5))) + 1 // With this rate, it is the third.
+    const [first, ofBest] = ['epoch-00001', 'best'].map((name) => join('run', 'checkpoints', `${name}.safetensors`)) as [string, string]
+    for (const [words, file, done] of [
+      [['best', '--run', 'run'], ofBest, best],
+      [[first], first, 1],
+    ] as const) {
+      const stdout = await succeed(['--resume', ...words, '--json'])
+      expect(eventsOfType(stdout, 'start')[0]?.resumed).toBe(file)
+      expect(eventsOfType(stdout, 'epoch').map(({ epoch }) => epoch)).toEqual([1, 2, 3, 4, 5].filter((epoch) => epoch > done))
       await expectSameRuns('run', 'whole')
     }
   })
@@ -192,10 +183,6 @@ describe('--resume', () => {
       for (const [flags, message] of [
         [['--learning-rate', '0.1'], `Expected 0.001 for --learning-rate, as in the checkpoint ${file}, but received 0.1.`],
         [['--hidden-size', '32'], `Expected 16 for --hidden-size, as in the checkpoint ${file}, but received 32.`],
-        [['--seed', '2'], 'Expected 1 for --seed'],
-        [['--epochs', '2'], 'Expected 3 for --epochs'],
-        [['--validation-split', '10'], 'Expected no value for --validation-split'],
-        [['--recipe', 'accurate'], 'Expected --resume without --recipe but received both.'],
         [['--model', 'x'], 'Expected --resume without --model but received both.'],
         [['--checkpoint-every', 'none'], 'Expected --resume without --checkpoint-every none but received both.'],
       ] as const) {

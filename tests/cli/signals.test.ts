@@ -87,7 +87,11 @@ describe('SIGINT while a model is evaluated', () => {
     program.signal('SIGINT')
     const { code, stdout, stderr } = await program.ended
     expect(code).toBe(130)
-    expect(linesOf(stderr)).toEqual([STOPPING, `Warning: The model as it is now was saved to ${MODEL}. ${GO_ON}`, 'Error: Interrupted by SIGINT'])
+    expect(linesOf(stderr)).toEqual([
+      STOPPING,
+      `Warning: The model as it is now was saved to ${MODEL}. ${GO_ON}`,
+      'Error: Interrupted by SIGINT',
+    ])
     expect(stdout).not.toContain('Test Loss')
     await expectUsableModel()
   })

@@ -45,14 +45,11 @@ export class KilledRun {
   async kill({ place, count }: Kill): Promise<boolean> {
     const program = this.#start(['--resume', '--run', this.#run], place === 'computing' ? {} : { PAUSE_AT: `${place}:${count}` })
     const isReached = place === 'computing' ? isComputing(program, count) : program.line(/^paused at /)
-    const ended = program.ended.then(
-      () => false,
-      () => false,
-    )
-    const isKilled = await Promise.race([isReached.then(() => true), ended]).catch(() => false)
+    await isReached.catch(() => undefined) // The program has ended before.
     await program.kill()
-    const { code, stdout, stderr } = await program.ended
-    if (!isKilled && code !== 0) throw new Error(`The run could not go on (${code}):\n${stdout}\n${stderr}`)
+    const { code, signal, stdout, stderr } = await program.ended
+    const isKilled = signal === 'SIGKILL'
+    if (!isKilled && code !== 0) throw new Error(`The run could not go on (${code ?? signal}):\n${stdout}\n${stderr}`)
     this.#listen(stdout)
     await this.#check()
     return isKilled
@@ -91,12 +88,12 @@ export class KilledRun {
     }
     const announced = this.#announced === undefined ? '' : basename(this.#announced)
     const latest = basename(await findCheckpoint(folder))
-    // The names have leading zeros, and that of an epoch's end is before those within the next one in time, but after them by its dot.
     if (orderOf(latest) < orderOf(announced)) throw new Error(`${announced} was announced as safe, but the latest checkpoint is ${latest}.`)
     if (!existsSync(join(folder, 'best.safetensors'))) throw new Error('The best checkpoint is lost.')
   }
 }
 
+/** A text that sorts like the place in the training: names have leading zeros, and an epoch's end comes before the batches of the next one. */
 function orderOf(name: string): string {
   return name.replace(/\.safetensors$/, '').replace(/^(epoch-\d+)$/, '$1-batch-00000')
 }
