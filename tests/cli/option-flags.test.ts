@@ -16,6 +16,7 @@ const TABLE = {
     optional: true,
     summary: 'where',
   },
+  from: { kind: 'text', pattern: /^[a-z]+$/, expected: 'a word', preset: 'start', placeholder: 'word', optional: true, summary: 'begin' },
   fast: { kind: 'boolean', optional: true, summary: 'hurry' },
   slow: { kind: 'boolean', default: false, summary: 'take time' },
   tidy: { kind: 'boolean', default: true, summary: 'clean up' },
@@ -49,6 +50,13 @@ test('each takes a value of its kind', () => {
   })
 })
 
+test('a flag with a preset may come without a value, but a value of its own is checked', () => {
+  expect(parse('--from')).toMatchObject({ from: 'start' })
+  expect(parse('--from', '--fast')).toMatchObject({ from: 'start', fast: true })
+  expect(parse('--from', 'end')).toMatchObject({ from: 'end' })
+  expect(() => parse('--from', '7')).toThrow('Expected a word.')
+})
+
 test.each([
   ['--weight-decay', '0', 'Expected a number above 0.'],
   ['--weight-decay', '', 'Expected a number above 0.'],
@@ -71,6 +79,7 @@ test('--help gives meaning, range and default', () => {
     '--betas <number,number> | decay of the means (two numbers of at least 0 and below 1) (default: 0.9,0.999)',
     '--mode <name> | how (one of a, b) (default: "a")',
     '--place <name> | where',
+    '--from [word] | begin (preset: "start")',
     '--fast | hurry',
     '--slow | take time (default: false)',
     '--no-tidy | do not clean up',

@@ -9,6 +9,7 @@ const { path, run, succeed } = useCommandLine()
 
 const RUN_FILES = [
   'README.md',
+  'checkpoints',
   'config.json',
   expect.stringMatching(/^events\.out\.tfevents\.\d{10}\./),
   ...['metrics.csv', 'metrics.jsonl', 'model.safetensors', 'timing.jsonl'],
@@ -51,7 +52,8 @@ describe('a run folder', () => {
     const args = [...TINY_RUN, '--epochs', '3', '--run', 'run']
     const outcomes = await Promise.all([1, 2, 3].map((seed) => run([...args, '--seed', String(seed)])))
     expect(outcomes.map(({ code }) => code).sort()).toEqual([0, 1, 1])
-    for (const { code, stderr } of outcomes) if (code === 1) expect(stderr).toMatch(/^Error: run holds a run already\./)
+    for (const { code, stderr } of outcomes)
+      if (code === 1) expect(stderr).toMatch(/^Error: run (holds a run already|is in use by another run)/)
     expect(readdirSync(path('run')).sort()).toEqual(RUN_FILES)
     const { seed } = JSON.parse(text('run', 'config.json')).options
     expect(outcomes.map(({ code }) => code).indexOf(0) + 1).toBe(seed)
@@ -195,7 +197,7 @@ describe('--json', () => {
   test('prints the events of a training in order, one a line, and nothing else', async () => {
     const stdout = await succeed([...TINY_RUN, '--epochs', '2', '--log-interval', '4', '--run', 'run', '--output', 'copy', '--json'])
     const batches = ['batch', 'batch', 'batch'] // After batches 4, 8 and 10, the last.
-    const epoch = [...batches, 'epoch', 'checkpoint']
+    const epoch = [...batches, 'epoch', 'checkpoint', 'checkpoint'] // The model, and the training.
     expect(eventsOf(stdout).map(({ type }) => type)).toEqual(['start', ...epoch, ...epoch, 'checkpoint', 'evaluation', 'done'])
     for (const key of eventsOf(stdout).flatMap(keysOf)) expect(key).toMatch(/^[a-z][a-zA-Z0-9]*$/)
     expect(eventsOfType(stdout, 'batch').map(({ epoch, batch }) => [epoch, batch])).toEqual([
@@ -207,8 +209,7 @@ describe('--json', () => {
       [2, 10],
     ])
     expect(eventsOfType(stdout, 'checkpoint').map(({ file }) => file)).toEqual([
-      join('run', 'model.safetensors'),
-      join('run', 'model.safetensors'),
+      ...[1, 2].flatMap((epoch) => [join('run', 'model.safetensors'), join('run', 'checkpoints', `epoch-0000${epoch}.safetensors`)]),
       'copy',
     ])
   })
@@ -241,7 +242,7 @@ describe('--json', () => {
 
   test('is the same with --quiet', async () => {
     const stdout = await succeed([...TINY_RUN, '--epochs', '1', '--run', 'run', '--json', '--quiet'])
-    expect(eventsOf(stdout).map(({ type }) => type)).toEqual(['start', 'batch', 'epoch', 'checkpoint', 'evaluation', 'done'])
+    expect(eventsOf(stdout).map(({ type }) => type)).toEqual(['start', 'batch', 'epoch', 'checkpoint', 'checkpoint', 'evaluation', 'done'])
   })
 })
 

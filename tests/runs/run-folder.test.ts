@@ -29,10 +29,12 @@ describe('runs that choose one folder at once', () => {
     const winners = Array.from(outcomes.entries()).filter(([, { status }]) => status === 'fulfilled')
     expect(winners).toHaveLength(1)
     expect(JSON.parse(text(...names, 'config.json'))).toEqual({ run: winners[0]?.[0] })
-    expect(readdirSync(folder)).toEqual(['config.json'])
     for (const outcome of outcomes) {
-      if (outcome.status === 'rejected') await expectError(() => Promise.reject(outcome.reason), 'ERR_FILE_SYSTEM', 'holds a run already')
+      if (outcome.status === 'rejected') await expectError(() => Promise.reject(outcome.reason), 'ERR_BUSY', 'is in use by another run')
+      else await outcome.value.close()
     }
+    expect(readdirSync(folder)).toEqual(['config.json'])
+    await expectError(() => RunFolder.create({}, folder), 'ERR_FILE_SYSTEM', 'holds a run already')
   })
 })
 
