@@ -69,7 +69,7 @@ function dataFor({ options: { seed } }: Trainee, { dataset, options }: Request, 
   return prepareData(dataset, options?.validationData, hyperparameters, seed)
 }
 
-/** Trains with all that is known by now, and opens the checkpoints meanwhile. */
+/** Trains with all that is known by now, and has the folder of the checkpoints to itself meanwhile. */
 async function runOpened(
   trainee: Trainee,
   { options, hyperparameters, caller }: Request & Pick<Training, 'hyperparameters'>,

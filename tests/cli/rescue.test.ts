@@ -115,6 +115,26 @@ describe('on a disk that becomes full', () => {
     expect(metrics).toEqual([expect.stringMatching(/^\{"type":"epoch",.*\}$/)])
   })
 
+  testOnSmallDisk('a second checkpoint does not fit: the first one is whole, and the run goes on from it where there is room', async () => {
+    const args = [...TINY_RUN, '--hidden-size', '200', '--epochs', '2']
+    await succeed([...args, '--run', 'whole'])
+    const [model, checkpoint] = ['model', 'checkpoints/best'].map((name) => readFileSync(path('whole', `${name}.safetensors`)).length)
+    // Two locks; configuration, two files of metrics, times, events; a model and room for the next one; the checkpoint and the best one.
+    const pages = 2 * LOCK + 5 + 2 * pagesOf(model as number) + 2 * pagesOf(checkpoint as number)
+    const { code, messages, left } = await runOnSmallDisk(pages, [...args, '--run', join('disk', 'run')])
+    expect(code).toBe(1)
+    const run = join('disk', 'run')
+    expect(messages).toEqual([
+      `Warning: The model as it is now was saved to ${join(run, 'model.safetensors')}. Go on with: rnn-mnist-train --resume --run ${run}`,
+      `Error: Cannot write ${join(run, 'checkpoints', 'epoch-00002.safetensors')}: ${FULL}`,
+    ])
+    expect(left).toEqual(['best.safetensors', ...RUN_FILES.slice(0, 1), 'epoch-00001.safetensors', ...RUN_FILES.slice(1)])
+    await succeed(['--resume', '--run', join('disk.left', 'run'), '--quiet'])
+    for (const name of ['metrics.jsonl', 'model.safetensors']) {
+      expect(readFileSync(path('disk.left', 'run', name)).equals(readFileSync(path('whole', name)))).toBe(true)
+    }
+  })
+
   testOnSmallDisk('not even the lock fits: nothing is trained, no folder of a run is left', async () => {
     const fill = `head -c ${PAGE} /dev/zero > disk/filled; exec "$@"`
     const program = [process.execPath, MAIN, ...TRAIN, '--run', join('disk', 'run')]

@@ -7,7 +7,7 @@ import { encodeSafetensors } from '../../lib/formats/safetensors'
 import { architectureMetadata, readModelFile } from '../../lib/model/model-file'
 import { findNotFinite } from '../../lib/model/not-finite'
 import { runScript, WELL_ENDED } from '../support/child-script'
-import { onlyEvent, TINY_DATA, useCommandLine } from '../support/command-line'
+import { eventsOfType, onlyEvent, TINY_DATA, useCommandLine } from '../support/command-line'
 import { expectError } from '../support/expect-error'
 import { useModels } from '../support/sample-models'
 import { TINY_TRAIN_SAMPLES } from '../support/tiny-mnist'
@@ -72,15 +72,20 @@ describe('a model with parameters that are not finite', () => {
   })
 })
 
-test('a training that diverges keeps the model of the last good epoch, and says so', async () => {
+test('a training that diverges keeps the model of the last good update, and says so', async () => {
   // All samples are one batch. The first update moves each weight by the learning rate, and from then on the states overflow.
   const diverging = ['--nonlinearity', 'relu', '--learning-rate', '100', '--num-layers', '8', '--batch-size', String(TINY_TRAIN_SAMPLES)]
   const network = ['--hidden-size', '16', ...SAME_PLACE]
   const { code, stdout } = await run([...TINY_DATA, ...network, ...diverging, '--epochs', '3', '--run', 'run', '--json'])
   expect(code).toBe(1)
-  const file = join('run', 'model.safetensors')
-  expect(onlyEvent(stdout, 'checkpoint')).toEqual({ type: 'checkpoint', epoch: 1, file })
-  expect(onlyEvent(stdout, 'warning')).toEqual({ type: 'warning', message: `${file} holds the model after epoch 1.` })
+  const [file, checkpoint] = [join('run', 'model.safetensors'), join('run', 'checkpoints', 'epoch-00001.safetensors')]
+  expect(eventsOfType(stdout, 'checkpoint').map((event) => [event.epoch, event.file])).toEqual(
+    [file, checkpoint, file].map((name) => [1, name]),
+  )
+  expect(onlyEvent(stdout, 'warning')).toEqual({
+    type: 'warning',
+    message: `Training ended early. The model as it is now was saved to ${file}. The latest checkpoint is ${checkpoint}.`,
+  })
   expect(onlyEvent(stdout, 'error')).toMatchObject({ code: 'ERR_NOT_FINITE', message: expect.not.stringContaining('lost') })
   const { state } = await readModelFile(path(file))
   expect(await findNotFinite(state)).toBeUndefined()
