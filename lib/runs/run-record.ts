@@ -64,7 +64,7 @@ export const BUNDLED_DATA = 'bundled MNIST'
  * @throws TorchRnnError `ERR_INVALID_FILE` when a file is damaged, or the folder is no run; `ERR_FILE_SYSTEM`.
  */
 export async function readRun(path: string): Promise<RunRecord> {
-  const config = await readConfig(join(path, CONFIG_FILE))
+  const config = await readRunConfig(path)
   const { epochs, evaluation } = (await ifPresent(readMetrics(join(path, LOG_FILES.metrics)))) ?? { epochs: [], evaluation: undefined }
   const { seconds, end } = (await ifPresent(readTiming(join(path, LOG_FILES.timing)))) ?? { seconds: 0, end: undefined }
   const unfinished = async () => ((await isInUse(path)) ? 'running' : (end?.state ?? 'stopped'))
@@ -82,9 +82,12 @@ export async function readRun(path: string): Promise<RunRecord> {
   }
 }
 
-type Config = Omit<RunRecord, 'name' | 'path' | 'state' | 'failure' | 'epochs' | 'evaluation' | 'seconds' | 'hasModel'>
+/** What the configuration of a run says. */
+export type RunConfig = Omit<RunRecord, 'name' | 'path' | 'state' | 'failure' | 'epochs' | 'evaluation' | 'seconds' | 'hasModel'>
 
-async function readConfig(file: string): Promise<Config> {
+/** Reads the configuration of a run alone. @throws TorchRnnError `ERR_INVALID_FILE`, `ERR_FILE_SYSTEM`. */
+export async function readRunConfig(path: string): Promise<RunConfig> {
+  const file = join(path, CONFIG_FILE)
   const config = parseJsonObject(await readFileChecked(file, MAX_CONFIG_BYTES), file)
   const options = checkOptions(objectOf(config, 'options', file), file)
   const { data } = config

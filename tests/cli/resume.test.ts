@@ -131,6 +131,7 @@ describe('--resume', () => {
     await expectSameRuns('run', 'whole')
     rmSync(path('run', 'model.safetensors'))
     writeFileSync(path('run', 'metrics.csv'), 'torn o')
+    writeFileSync(path('run', 'metrics.jsonl'), '\0\0\0\n\0') // As after a power cut.
     const events = eventsOf(await succeed(['--resume', '--run', 'run', '--json'])).map(({ type }) => type)
     expect(events).toEqual(['start', 'checkpoint', 'evaluation', 'done'])
     await expectSameRuns('run', 'whole')

@@ -9,7 +9,7 @@ import { readCheckpoint } from '../../runs/checkpoint-file'
 import { CHECKPOINTS_FOLDER, findBestCheckpoint, findCheckpoint } from '../../runs/checkpoints'
 import { checkResumedChoices, checkResumedOptions, type ResumedCheckpoint } from '../../runs/resume'
 import { findNewestResumable, RunFolder } from '../../runs/run-folder'
-import { type RunRecord, readRun } from '../../runs/run-record'
+import { type RunConfig, readRunConfig } from '../../runs/run-record'
 import type { TrainFlags } from './train-flags'
 
 /** A run that goes on. */
@@ -17,8 +17,8 @@ export interface ReopenedRun extends ResumedCheckpoint {
   readonly run: RunFolder
   /** The flags that apply from now on. */
   readonly flags: TrainFlags
-  /** What was known of the run until now. */
-  readonly record: RunRecord
+  /** What it was configured with until now. */
+  readonly config: RunConfig
 }
 
 /** What says how a training begins, and so has no meaning for one that goes on. */
@@ -35,12 +35,12 @@ const BEGINNINGS = ['model', 'recipe'] as const
 export async function reopenRun(resume: string, flags: TrainFlags, given: ReadonlySet<string>): Promise<ReopenedRun> {
   checkFlags(flags, given)
   const folder = flags.run ?? (await folderOf(resume))
-  const record = await readRun(folder)
+  const config = await readRunConfig(folder)
   const run = await RunFolder.reopen(folder)
   try {
     const file = await fileOf(resume, folder)
     const resumed = { checkpoint: await readCheckpoint(file), file }
-    return { ...resumed, run, record, flags: { ...resumedFlags(flags, given, resumed, record), run: folder } }
+    return { ...resumed, run, config, flags: { ...resumedFlags(flags, given, resumed, config), run: folder } }
   } catch (error) {
     await run.close()
     throw error
@@ -71,7 +71,7 @@ async function fileOf(resume: string, run: string): Promise<string> {
   return await findCheckpoint(resume === 'last' ? run : resume)
 }
 
-function resumedFlags(flags: TrainFlags, given: ReadonlySet<string>, resumed: ResumedCheckpoint, { data, options }: RunRecord): TrainFlags {
+function resumedFlags(flags: TrainFlags, given: ReadonlySet<string>, resumed: ResumedCheckpoint, { data, options }: RunConfig): TrainFlags {
   const written = Object.fromEntries(Object.entries(flags).filter(([name]) => given.has(name)))
   checkResumedOptions(written, resumed, flagOf)
   checkResumedChoices(written, [...Object.keys(NETWORK_CHOICES), 'seed'], resumed, flagOf)

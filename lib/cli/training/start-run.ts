@@ -84,7 +84,7 @@ export async function startRun(
   const threads = await model.threadCount()
   const config = {
     command: 'train',
-    created: reopened?.record.created ?? new Date().toISOString(),
+    created: reopened?.config.created ?? new Date().toISOString(),
     ...pythonArguments(model.options),
     versions: { 'torch-rnn-mnist': PACKAGE_VERSION, libtorch: native().torchVersion, [RUNTIME.name.toLowerCase()]: RUNTIME.version },
     device,
