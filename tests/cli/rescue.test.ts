@@ -16,7 +16,11 @@ beforeEach(() => mkdirSync(path('disk')))
 /** A model of several pages, whatever the page size. */
 const LARGE_RUN = [...TINY_RUN, '--hidden-size', '200']
 const TRAIN = [...LARGE_RUN, '--epochs', '1']
-const RUN_FILES = ['config.json', 'metrics.csv', 'metrics.jsonl', 'model.safetensors', 'timing.jsonl']
+const EVENT_FILE = expect.stringMatching(/^events\.out\.tfevents\./)
+/** What a run leaves that was not completed, and so has no model card. */
+const RUN_FILES = ['config.json', EVENT_FILE, 'metrics.csv', 'metrics.jsonl', 'model.safetensors', 'timing.jsonl']
+/** What a run leaves that failed before its first epoch was logged: one line says why. */
+const EARLY_FILES = ['config.json', 'timing.jsonl']
 const RESCUED = /^torch-rnn-mnist-[0-9a-f]{16}\.safetensors$/
 const FULL = 'the disk is full (ENOSPC). Free some space or choose another disk.'
 
@@ -58,13 +62,13 @@ describe('on a disk that becomes full', () => {
       `Warning: The model as it is now was saved to ${rescued}.`,
       `Error: Cannot write ${join('disk', 'run', 'model.safetensors')}: ${FULL}`,
     ])
-    expect(left).toEqual(['config.json'])
+    expect(left).toEqual(EARLY_FILES)
     expect(readFileSync(path(rescued)).equals(model)).toBe(true)
   })
 
   testOnSmallDisk('there is no room for the model of a second epoch: the first one stays, the second is saved elsewhere', async () => {
     const model = await undisturbed([...LARGE_RUN, '--epochs', '2'])
-    const pages = 4 + 2 * pagesOf(model.length) - 1 // Configuration, two files of metrics, times, a model.
+    const pages = 5 + 2 * pagesOf(model.length) - 1 // Configuration, two files of metrics, times, TensorBoard's file, a model.
     const args = [...LARGE_RUN, '--epochs', '3', '--run', join('disk', 'run'), '--json']
     const { code, stdout, left } = await runOnSmallDisk(pages, args)
     expect(code).toBe(1)
@@ -89,13 +93,27 @@ describe('on a disk that becomes full', () => {
     expect(left).toEqual(['config.json', 'metrics.csv', 'model.safetensors'])
   })
 
+  testOnSmallDisk.each([
+    [4, 'file for TensorBoard', /events\.out\.tfevents\.[^:]+/],
+    [5, 'model card', /README\.md/],
+  ])('with %i pages besides the model, the %s does not fit: the model of the run is whole', async (pages, _, name) => {
+    const model = await undisturbed(TRAIN)
+    const { code, messages } = await runOnSmallDisk(pages + pagesOf(model.length), [...TRAIN, '--run', join('disk', 'run')])
+    expect(code).toBe(1)
+    expect(messages).toEqual([
+      `Warning: The model as it is now was saved to ${join('disk', 'run', 'model.safetensors')}.`,
+      expect.stringMatching(new RegExp(`^Error: Cannot write disk.run.${name.source}: ${FULL.replaceAll(/[().]/g, '.')}$`)),
+    ])
+    expect(readFileSync(path('disk.left', 'run', 'model.safetensors')).equals(model)).toBe(true)
+  })
+
   testOnSmallDisk('the result does not fit: the model of the run is whole, and half a line is not left', async () => {
     // With 256 classes, the confusion matrix takes more than the rest of any page.
     rmSync(path('data', 'train-labels-idx1-ubyte.gz'))
     const labels = Array.from({ length: TINY_TRAIN_SAMPLES }, (_, index) => index % 256)
     writeFileSync(path('data', 'train-labels-idx1-ubyte'), idxFile([labels.length], labels))
     const model = await undisturbed(TRAIN)
-    const outcome = await runOnSmallDisk(4 + pagesOf(model.length), [...TRAIN, '--run', join('disk', 'run')])
+    const outcome = await runOnSmallDisk(5 + pagesOf(model.length), [...TRAIN, '--run', join('disk', 'run')])
     expect(outcome).toMatchObject({ code: 1, stdout: expect.stringMatching(/^Test Loss/m), left: RUN_FILES })
     expect(outcome.messages).toEqual([
       `Warning: The model as it is now was saved to ${join('disk', 'run', 'model.safetensors')}.`,
@@ -140,13 +158,13 @@ describe('on a disk that becomes full', () => {
     testOnSmallDisk.each(['TMPDIR', 'HOME'])('except %s: the model is saved there', async (name) => {
       mkdirSync(path('other'))
       const { code, messages, left } = await runInside({ [name]: path('other') })
-      expect({ code, left }).toEqual({ code: 1, left: ['config.json'] })
+      expect({ code, left }).toEqual({ code: 1, left: EARLY_FILES })
       expect(messages[0]).toBe(`Warning: The model as it is now was saved to ${path('other', rescuedIn('other'))}.`)
     })
 
     testOnSmallDisk('the error says that the model is lost, and which places were tried', async () => {
       const { code, messages, left } = await runInside({ TMPDIR: '/proc', HOME: path('nowhere') })
-      expect({ code, left }).toEqual({ code: 1, left: ['config.json'] })
+      expect({ code, left }).toEqual({ code: 1, left: EARLY_FILES })
       expect(messages).toHaveLength(1)
       const [error, places = ''] = (messages[0] as string).split(' The model is lost. It could not be saved to any of ')
       expect(error).toBe(`Error: Cannot write ${join('run', 'model.safetensors')}: ${FULL}`)
@@ -176,7 +194,7 @@ describe('on a disk that becomes full', () => {
       ])
       expect(screen).toContain('Cannot write nowhere/model: its folder does not exist')
       expect(screen).toContain('The model as it is now was saved to ../model.')
-      expect({ code, left }).toEqual({ code: 1, left: ['config.json'] })
+      expect({ code, left }).toEqual({ code: 1, left: EARLY_FILES })
       expect(readFileSync(path('taken'), 'utf8')).toBe('precious')
       expect(readFileSync(path('model')).equals(await undisturbed(TRAIN))).toBe(true)
     })
@@ -196,7 +214,7 @@ describe('on a disk that becomes full', () => {
         slow,
       )
       expect(screen).toMatch(/Error: Interrupted by SIGINT\. The model is lost\. It could not be saved to any of run/)
-      expect({ code, left }).toEqual({ code: 130, left: ['config.json'] })
+      expect({ code, left }).toEqual({ code: 130, left: EARLY_FILES })
     })
 
     testOnSmallDisk.each([
@@ -206,7 +224,7 @@ describe('on a disk that becomes full', () => {
     ])('%s gives the model up', async (_, keys) => {
       const { code, screen, left } = await train([[QUESTION, keys]])
       expect(screen).toMatch(/Error: Cannot write run\/model\.safetensors: the disk is full .* The model is lost\./)
-      expect({ code, left }).toEqual({ code: 1, left: ['config.json'] })
+      expect({ code, left }).toEqual({ code: 1, left: EARLY_FILES })
     })
   })
 })

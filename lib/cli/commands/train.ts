@@ -173,8 +173,9 @@ async function trainAndMeasure(training: Training): Promise<Evaluation> {
     stop.throwIfAborted()
     return evaluation
   } catch (error) {
+    const failure = await keepModel(training, saved, error)
     await noteEnd(run, error)
-    throw await keepModel(training, saved, error)
+    throw failure
   }
 }
 
