@@ -38,6 +38,8 @@ export interface RunRecord {
   readonly options: Readonly<Record<string, unknown>>
   /** The folder with the images as the user named it; undefined for the bundled MNIST. */
   readonly data: string | undefined
+  /** The model that the training began from, as the user named it; undefined for a fresh network. */
+  readonly model: string | undefined
   /** Samples of the training set; undefined where the run does not tell. */
   readonly trainSamples: number | undefined
   readonly testSamples: number | undefined
@@ -85,12 +87,13 @@ type Config = Omit<RunRecord, 'name' | 'path' | 'state' | 'failure' | 'epochs' |
 async function readConfig(file: string): Promise<Config> {
   const config = parseJsonObject(await readFileChecked(file, MAX_CONFIG_BYTES), file)
   const options = checkOptions(objectOf(config, 'options', file), file)
-  const { data } = config
+  const { data, model } = config
   return {
     created: await readCreated(config, file),
     network: pickOptions(OPTIONS.architecture, options as Resolved<typeof OPTIONS.architecture>),
     options,
     data: data === undefined || data === BUNDLED_DATA ? undefined : textOf(config, 'data', file),
+    model: model === undefined ? undefined : textOf(config, 'model', file),
     trainSamples: countOf(config, 'trainSamples'),
     testSamples: countOf(config, 'testSamples'),
     device: textOf(config, 'device', file),

@@ -136,6 +136,12 @@ test('it tells network, training and result', async () => {
   expect(card).not.toMatch(/^license:/m) // It is for the owner to choose.
 })
 
+test('it names the model that the training began from', async () => {
+  const card = await cardOf({ config: { model: 'some/where/first.safetensors' } })
+  expect(card).toContain('- from the weights of another model, first.safetensors\n')
+  expect(card).toContain('npx rnn-mnist-train --model first.safetensors --hidden-size 4')
+})
+
 test('it says that a run was not completed', async () => {
   const card = await cardOf({ isDone: false, epochs: [{}] })
   expect(card).toContain('- 1 of 2 epochs, 10 updates')
