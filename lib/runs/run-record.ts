@@ -9,7 +9,7 @@ import { checkOption, pickOptions } from '../options/checks'
 import { OPTIONS } from '../options/options'
 import type { OptionTable, Resolved } from '../options/specs'
 import { type EpochRecord, readMetrics, readTiming } from './log-records'
-import { CONFIG_FILE, LOG_FILES, MODEL_FILE } from './run-files'
+import { CONFIG_FILE, LOCK_FILE, LOG_FILES, MODEL_FILE } from './run-files'
 
 const MAX_CONFIG_BYTES = 1024 ** 2
 
@@ -73,7 +73,8 @@ export async function readRun(path: string): Promise<RunRecord> {
     ...config,
     name: basename(resolve(path)),
     path,
-    state,
+    // A process that was killed could not say why it ended.
+    state: state === 'stopped' && end === undefined && (await isFile(join(path, LOCK_FILE))) ? 'failed' : state,
     ...(state === 'failed' && end !== undefined ? { failure: end.code } : {}),
     epochs,
     evaluation,

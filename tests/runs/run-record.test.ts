@@ -1,5 +1,5 @@
 /** Runs as they are read back from their folders, which may hold anything. */
-import { appendFileSync, mkdirSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
+import { appendFileSync, mkdirSync, rmSync, symlinkSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { findRuns, openRun } from '../../lib/runs/find-runs'
 import { readRun } from '../../lib/runs/run-record'
@@ -34,6 +34,13 @@ describe('a run', () => {
     ['that has not trained yet', { isDone: false, epochs: [] }, { state: 'stopped', epochs: [], seconds: 0 }],
   ])('%s says so', async (_, sample, expected) => {
     expect(await readRun(await writeSampleRun(path('run'), sample))).toMatchObject(expected)
+  })
+
+  test('whose process was killed says so: its lock is left', async () => {
+    const folder = await writeSampleRun(path('run'), { isDone: false, epochs: [{}] })
+    writeFileSync(join(folder, 'run.lock'), '')
+    utimesSync(join(folder, 'run.lock'), new Date(2001, 1, 1), new Date(2001, 1, 1))
+    expect((await readRun(folder)).state).toBe('failed')
   })
 
   test('has the numbers that were not finite as NaN', async () => {
