@@ -17,11 +17,17 @@ export interface Comparison {
   readonly epochs: readonly MeasuresOfEpoch[]
 }
 
-/** Compares runs. Besides the options, their data and device are compared, too. */
+/** Compares runs. Besides the options, their data, the models they began from and their devices are compared, too. */
 export function compareRuns(runs: readonly RunRecord[]): Comparison {
-  const settings = runs.map((run) => ({ data: run.data ?? BUNDLED_DATA, ...run.options, device: run.device, threads: run.threads }))
-  const names = ['data', ...Object.keys(KNOWN_OPTIONS).filter((name) => name !== 'data')]
-  const rows = names.map((name) => [name, settings.map((values) => (values as Record<string, unknown>)[name] ?? null)] as const)
+  const settings = runs.map((run) => ({
+    data: run.data ?? BUNDLED_DATA,
+    model: run.model,
+    ...run.options,
+    device: run.device,
+    threads: run.threads,
+  }))
+  const names = new Set(['data', 'model', ...Object.keys(KNOWN_OPTIONS)])
+  const rows = Array.from(names, (name) => [name, settings.map((values) => (values as Record<string, unknown>)[name] ?? null)] as const)
   return {
     options: Object.fromEntries(rows.filter(([, values]) => values.some((value) => !isDeepStrictEqual(value, values[0])))),
     epochs: compareEpochs(runs.map((run) => run.epochs)),

@@ -52,7 +52,7 @@ with torch.inference_mode():
 
 /** The fields that the Hub knows. No license: that is for its owner to choose. */
 function drawHead(run: RunRecord): string {
-  const dataset = run.data === undefined ? { type: 'mnist', name: 'MNIST' } : { type: 'idx', name: nameOfData(run.data) }
+  const dataset = run.data === undefined ? { type: 'mnist', name: 'MNIST' } : { type: 'idx', name: nameOfPath(run.data) }
   const lines = [
     'library_name: pytorch',
     'pipeline_tag: image-classification',
@@ -97,7 +97,7 @@ function toYamlNumber(value: number): string {
 function describeModel({ network, data }: RunRecord): string {
   const { inputSize, hiddenSize, numLayers, numClasses, nonlinearity } = network
   const layers = numLayers === 1 ? 'one plain (Elman) recurrent layer' : `${numLayers} plain (Elman) recurrent layers`
-  const images = data === undefined ? 'handwritten digits of MNIST' : `the images of ${toMarkdown(nameOfData(data))}`
+  const images = data === undefined ? 'handwritten digits of MNIST' : `the images of ${toMarkdown(nameOfPath(data))}`
   return [
     `A recurrent network that classifies ${images}: it reads an image row by row, ${inputSize} pixels at a time, with ${layers} of`,
     `${hiddenSize} ${nonlinearity} neurons, and one linear layer on the last state of the top one gives a score for each of`,
@@ -106,7 +106,7 @@ function describeModel({ network, data }: RunRecord): string {
 }
 
 function describeTraining(run: RunRecord): string {
-  const { options, epochs, trainSamples, device, threads, versions, seconds } = run
+  const { options, epochs, trainSamples, device, threads, versions, seconds, model } = run
   const asked = options['epochs']
   const last = epochs.at(-1)
   const images = trainSamples === undefined ? '' : ` on ${trainSamples} images`
@@ -114,7 +114,8 @@ function describeTraining(run: RunRecord): string {
   const done = `${epochs.length}${epochs.length === asked ? '' : ` of ${asked}`} ${asked === 1 ? 'epoch' : 'epochs'}${updates}${images}`
   const where = `${device}${threads === undefined || device !== 'cpu' ? '' : `, ${threads} ${threads === 1 ? 'thread' : 'threads'}`}`
   const libraries = Object.entries(versions).map(([name, version]) => `${toMarkdown(name)} ${toMarkdown(version)}`)
-  const facts = [`- ${done}`, `- ${where}, ${Math.round(seconds)} seconds`, `- ${libraries.join(', ')}`]
+  const origin = model === undefined ? [] : [`- from the weights of another model, ${toMarkdown(nameOfPath(model))}`]
+  const facts = [`- ${done}`, ...origin, `- ${where}, ${Math.round(seconds)} seconds`, `- ${libraries.join(', ')}`]
   const changed = trainingChanges(run)
   const table = drawMarkdownTable(
     [['Option', 'Value'], ...changed.map(([name, value]) => [toMarkdown(name), toMarkdown(String(value))])],
@@ -159,12 +160,13 @@ function describeResults(run: RunRecord): string {
 }
 
 /** The command line that trains the same network in the same way. */
-function commandLineOf({ options, data }: RunRecord): string {
+function commandLineOf({ options, data, model }: RunRecord): string {
   const changed = changedOptions(KNOWN_OPTIONS, options).flatMap(([name, value]) => {
     const spec = KNOWN_OPTIONS[name]
     return spec === undefined ? [] : wordsOf(name, spec, value)
   })
-  const words = [...(data === undefined ? [] : [flagOf('data'), nameOfData(data)]), ...changed]
+  const paths = Object.entries({ data, model }).filter((entry): entry is [string, string] => entry[1] !== undefined)
+  const words = [...paths.flatMap(([name, path]) => [flagOf(name), nameOfPath(path)]), ...changed]
   return ['npx rnn-mnist-train', ...words.map(quoteWord)].join(' ')
 }
 
@@ -174,10 +176,10 @@ function describeReproduction({ device }: RunRecord): string {
   return `${random} With the same versions, number of threads and kind of processor, all losses are the same, bit for bit.`
 }
 
-/** A folder's own name. Where it lies on the machine of the training is nobody's concern. */
-function nameOfData(folder: string): string {
-  const parts = folder.split(/[/\\]/).filter((part) => part !== '')
-  return parts.at(-1) ?? folder
+/** The name of a file or folder. Where it lies on the machine of the training is nobody's concern. */
+function nameOfPath(path: string): string {
+  const parts = path.split(/[/\\]/).filter((part) => part !== '')
+  return parts.at(-1) ?? path
 }
 
 function toPercentText(share: number): string {

@@ -10,9 +10,7 @@ import { TorchRnnError } from '../errors'
 import { removeTemporaryFiles, temporaryName } from '../files/durable-file'
 import { showPath, toFileSystemError } from '../files/regular-file'
 import { findProcess, identifyProcess, type ProcessIdentity } from '../host/process-identity'
-
-/** The name of the lock in its folder. */
-export const LOCK_NAME = 'run.lock'
+import { LOCK_FILE } from './run-files'
 
 /** A lock without a readable holder was left by a crash, unless it is so new that somebody may be writing it. */
 const WRITING_MS = 10_000
@@ -37,7 +35,7 @@ export class RunLock {
    * @throws TorchRnnError `ERR_BUSY` when another run holds it, or may hold it on another machine; `ERR_FILE_SYSTEM`.
    */
   static async take(folder: string): Promise<RunLock> {
-    const file = join(folder, LOCK_NAME)
+    const file = join(folder, LOCK_FILE)
     // The random part tells two locks of one process apart.
     const content = `${JSON.stringify({ ...identifyProcess(), id: randomBytes(8).toString('hex') })}\n`
     try {
@@ -66,7 +64,7 @@ export class RunLock {
 
 /** Whether a folder is in use by a run, or may be, as far as can be told. @throws TorchRnnError `ERR_FILE_SYSTEM`. */
 export async function isInUse(folder: string): Promise<boolean> {
-  const file = join(folder, LOCK_NAME)
+  const file = join(folder, LOCK_FILE)
   try {
     const content = await readLock(file)
     return content !== undefined && !(await isStale(file, content, folder))
@@ -102,11 +100,11 @@ async function seize(file: string, content: string, folder: string): Promise<voi
 
 /** The marker of a stale lock. */
 function markerOf(file: string, content: string, folder: string): string {
-  return join(folder, `${LOCK_NAME}.${createHash('sha256').update(file).update(content).digest('hex').slice(0, MARKER_DIGITS)}`)
+  return join(folder, `${LOCK_FILE}.${createHash('sha256').update(file).update(content).digest('hex').slice(0, MARKER_DIGITS)}`)
 }
 
 const MARKER_DIGITS = 16
-const MARKER_NAME = new RegExp(`^${LOCK_NAME.replace('.', '\\.')}\\.[0-9a-f]{${MARKER_DIGITS}}$`)
+const MARKER_NAME = new RegExp(`^${LOCK_FILE.replace('.', '\\.')}\\.[0-9a-f]{${MARKER_DIGITS}}$`)
 
 /** Removes what killed processes have left. Whoever holds the lock may do so: a marker of another lock than this one is of no use any more. */
 async function removeLeftovers(folder: string): Promise<void> {

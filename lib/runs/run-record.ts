@@ -9,7 +9,7 @@ import { checkOption, pickOptions } from '../options/checks'
 import { OPTIONS } from '../options/options'
 import type { OptionTable, Resolved } from '../options/specs'
 import { type EpochRecord, readMetrics, readTiming } from './log-records'
-import { CONFIG_FILE, LOG_FILES, MODEL_FILE } from './run-files'
+import { CONFIG_FILE, LOCK_FILE, LOG_FILES, MODEL_FILE } from './run-files'
 import { isInUse } from './run-lock'
 
 const MAX_CONFIG_BYTES = 1024 ** 2
@@ -39,6 +39,8 @@ export interface RunRecord {
   readonly options: Readonly<Record<string, unknown>>
   /** The folder with the images as the user named it; undefined for the bundled MNIST. */
   readonly data: string | undefined
+  /** The model that the training began from, as the user named it; undefined for a fresh network. */
+  readonly model: string | undefined
   /** Samples of the training set; undefined where the run does not tell. */
   readonly trainSamples: number | undefined
   readonly testSamples: number | undefined
@@ -73,7 +75,8 @@ export async function readRun(path: string): Promise<RunRecord> {
     ...config,
     name: basename(resolve(path)),
     path,
-    state,
+    // A process that was killed could not say why it ended.
+    state: state === 'stopped' && end === undefined && (await isFile(join(path, LOCK_FILE))) ? 'failed' : state,
     ...(state === 'failed' && end !== undefined ? { failure: end.code } : {}),
     epochs,
     evaluation,
@@ -90,12 +93,13 @@ export async function readRunConfig(path: string): Promise<RunConfig> {
   const file = join(path, CONFIG_FILE)
   const config = parseJsonObject(await readFileChecked(file, MAX_CONFIG_BYTES), file)
   const options = checkOptions(objectOf(config, 'options', file), file)
-  const { data } = config
+  const { data, model } = config
   return {
     created: await readCreated(config, file),
     network: pickOptions(OPTIONS.architecture, options as Resolved<typeof OPTIONS.architecture>),
     options,
     data: data === undefined || data === BUNDLED_DATA ? undefined : textOf(config, 'data', file),
+    model: model === undefined ? undefined : textOf(config, 'model', file),
     trainSamples: countOf(config, 'trainSamples'),
     testSamples: countOf(config, 'testSamples'),
     device: textOf(config, 'device', file),

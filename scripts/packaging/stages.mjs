@@ -16,7 +16,18 @@ import { ADDON, COMMAND, LIBTORCH, MAIN, PACKAGING, packedLibraries, ROOT_MANIFE
 import { addonReadme, libtorchReadme, mainReadme } from './readmes.mjs'
 
 /** The files that the main package takes unchanged from the repository. Debuggers and `rnn-mnist-train build` need the sources. */
-const MAIN_FILES = ['dist', 'native', 'cmake', 'CMakeLists.txt', 'docs/errors.md', 'binding.gyp.md', 'README.md', 'CHANGELOG.md', 'LICENSE']
+const MAIN_FILES = [
+  'dist',
+  'native',
+  'cmake',
+  'CMakeLists.txt',
+  'docs/errors.md',
+  'docs/runs.md',
+  'binding.gyp.md',
+  'README.md',
+  'CHANGELOG.md',
+  'LICENSE',
+]
 
 const root = () => withRepository(ROOT_MANIFEST, process.env)
 

@@ -8,7 +8,7 @@ import { runCommand } from '../support/run-program'
 
 const { path, run, succeed } = useCommandLine()
 
-const COMMANDS = ['train', 'evaluate', 'explore', 'summary', 'forward', 'hook', 'doctor', 'build', 'completion', 'help']
+const COMMANDS = ['train', 'evaluate', 'explore', 'summary', 'forward', 'hook', 'runs', 'doctor', 'build', 'completion', 'help']
 
 const isHere = (shell: string) => process.platform !== 'win32' && spawnSync(shell, ['-c', 'exit']).status === 0
 const inShell = (shell: string) => describeWhere(isHere(shell), shell)
@@ -55,10 +55,12 @@ const TYPED: readonly [string, string][] = [
   ['rnn-mnist-train explore --device=cu\t', '<explore> <--device=cuda>'],
   ['rnn-mnist-train completion fi\t', '<completion> <fish>'],
   ['rnn-mnist-train help summ\t', '<help> <summary>'],
+  ['rnn-mnist-train runs comp\tsm\t', '<runs> <compare> <small>'],
 ]
 
 beforeEach(() => {
   mkdirSync(path('folder'))
+  mkdirSync(path('runs', 'small'), { recursive: true })
   writeFileSync(path('folder.txt'), '')
   writeFileSync(path('model file.safetensors'), '')
 })
@@ -92,9 +94,10 @@ inShell('bash')('bash', () => {
   test.each([...COMMANDS.filter((command) => command !== 'help')])(
     'offers every option that %s --help lists, and no other',
     async (command) => {
-      const help = await succeed([command, '--help'])
-      const listed = Array.from(help.matchAll(/^ {2}(?:-\w, )?(--[a-z-]+)/gm), (match) => match[1] as string)
-      expect((await offered(command, '--')).sort()).toEqual(listed.sort())
+      const parts = command === 'runs' ? ['list', 'show', 'compare', 'export'].map((part) => [command, part]) : [[command]]
+      const helps = await Promise.all(parts.map((words) => succeed([...words, '--help'])))
+      const listed = Array.from(helps.join('\n').matchAll(/^ {2}(?:-\w, )?(--[a-z-]+)/gm), (match) => match[1] as string)
+      expect((await offered(command, '--')).sort()).toEqual(Array.from(new Set(listed)).sort())
     },
   )
 
@@ -103,6 +106,8 @@ inShell('bash')('bash', () => {
     expect(await offered('train', '--engine', '=', '')).toEqual(['auto', 'torch'])
     expect(await offered('train', '--epochs', '')).toEqual([''])
     expect(await offered('completion', '')).toEqual(expect.arrayContaining(['bash', 'zsh', 'fish']))
+    expect(await offered('runs', '')).toEqual(expect.arrayContaining(['list', 'show', 'compare', 'export']))
+    expect(await offered('runs', 'show', 's')).toEqual(['small'])
     expect(await offered('--json', 'eval')).toEqual(['']) // A command comes before its options.
   })
 })
@@ -154,6 +159,8 @@ inShell('fish')('fish', () => {
     expect(await offered('rnn-mnist-train train --epochs ')).toEqual([])
     expect((await offered('rnn-mnist-train completion ')).sort()).toEqual(['bash', 'fish', 'zsh'])
     expect(await offered('rnn-mnist-train help summ')).toEqual(['summary'])
+    expect((await offered('rnn-mnist-train runs ')).sort()).toEqual(['compare', 'export', 'list', 'show'])
+    expect(await offered('rnn-mnist-train runs show ')).toEqual(['small'])
   })
 })
 

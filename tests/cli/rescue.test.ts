@@ -16,9 +16,11 @@ beforeEach(() => mkdirSync(path('disk')))
 /** A model of several pages, whatever the page size. Without checkpoints: here it is about the model. */
 const LARGE_RUN = [...TINY_RUN, '--hidden-size', '200', '--checkpoint-every', 'none']
 const TRAIN = [...LARGE_RUN, '--epochs', '1']
-const RUN_FILES = ['config.json', 'events', 'metrics.csv', 'metrics.jsonl', 'model.safetensors', 'timing.jsonl']
-/** What is left where the model does not fit: the configuration, and why the run ended. */
-const UNTRAINED = ['config.json', 'timing.jsonl']
+const EVENT_FILE = expect.stringMatching(/^events\.out\.tfevents\./)
+/** What a run leaves that was not completed, and so has no model card. */
+const RUN_FILES = ['config.json', EVENT_FILE, 'metrics.csv', 'metrics.jsonl', 'model.safetensors', 'timing.jsonl']
+/** What a run leaves that failed before its first epoch was logged: one line says why. */
+const EARLY_FILES = ['config.json', 'timing.jsonl']
 const RESCUED = /^torch-rnn-mnist-[0-9a-f]{16}\.safetensors$/
 const FULL = 'the disk is full (ENOSPC). Free some space or choose another disk.'
 
@@ -42,7 +44,7 @@ async function withSmallDisk(pages: number, program: readonly string[], env: Rea
   return {
     ...outcome,
     messages: stderr.split('\n').slice(0, -1),
-    left: left.map(({ name }) => name.replace(/^(events)\.out\..*/, '$1')).sort(),
+    left: left.map(({ name }) => name).sort(),
   }
 }
 
@@ -67,13 +69,13 @@ describe('on a disk that becomes full', () => {
       `Warning: The model as it is now was saved to ${rescued}.`,
       `Error: Cannot write ${join('disk', 'run', 'model.safetensors')}: ${FULL}`,
     ])
-    expect(left).toEqual(UNTRAINED)
+    expect(left).toEqual(EARLY_FILES)
     expect(readFileSync(path(rescued)).equals(model)).toBe(true)
   })
 
   testOnSmallDisk('there is no room for the model of a second epoch: the first one stays, the second is saved elsewhere', async () => {
     const model = await undisturbed([...LARGE_RUN, '--epochs', '2'])
-    const pages = LOCK + 5 + 2 * pagesOf(model.length) - 1 // Configuration, two files of metrics, times, events, a model.
+    const pages = LOCK + 5 + 2 * pagesOf(model.length) - 1 // Configuration, two files of metrics, times, TensorBoard's file, a model.
     const args = [...LARGE_RUN, '--epochs', '3', '--run', join('disk', 'run'), '--json']
     const { code, stdout, left } = await runOnSmallDisk(pages, args)
     expect(code).toBe(1)
@@ -96,6 +98,20 @@ describe('on a disk that becomes full', () => {
       `Error: Cannot write ${join('disk', 'run', 'metrics.jsonl')}: ${FULL}`,
     ])
     expect(left).toEqual(['config.json', 'metrics.csv', 'model.safetensors'])
+  })
+
+  testOnSmallDisk.each([
+    [4, 'file for TensorBoard', /events\.out\.tfevents\.[^:]+/],
+    [5, 'model card', /README\.md/],
+  ])('with %i pages besides the model, the %s does not fit: the model of the run is whole', async (pages, _, name) => {
+    const model = await undisturbed(TRAIN)
+    const { code, messages } = await runOnSmallDisk(LOCK + pages + pagesOf(model.length), [...TRAIN, '--run', join('disk', 'run')])
+    expect(code).toBe(1)
+    expect(messages).toEqual([
+      `Warning: The model as it is now was saved to ${join('disk', 'run', 'model.safetensors')}.`,
+      expect.stringMatching(new RegExp(`^Error: Cannot write disk.run.${name.source}: ${FULL.replaceAll(/[().]/g, '.')}$`)),
+    ])
+    expect(readFileSync(path('disk.left', 'run', 'model.safetensors')).equals(model)).toBe(true)
   })
 
   testOnSmallDisk('the result does not fit: the model of the run is whole, and half a line is not left', async () => {
@@ -169,13 +185,13 @@ describe('on a disk that becomes full', () => {
     testOnSmallDisk.each(['TMPDIR', 'HOME'])('except %s: the model is saved there', async (name) => {
       mkdirSync(path('other'))
       const { code, messages, left } = await runInside({ [name]: path('other') })
-      expect({ code, left }).toEqual({ code: 1, left: UNTRAINED })
+      expect({ code, left }).toEqual({ code: 1, left: EARLY_FILES })
       expect(messages[0]).toBe(`Warning: The model as it is now was saved to ${path('other', rescuedIn('other'))}.`)
     })
 
     testOnSmallDisk('the error says that the model is lost, and which places were tried', async () => {
       const { code, messages, left } = await runInside({ TMPDIR: '/proc', HOME: path('nowhere') })
-      expect({ code, left }).toEqual({ code: 1, left: UNTRAINED })
+      expect({ code, left }).toEqual({ code: 1, left: EARLY_FILES })
       expect(messages).toHaveLength(1)
       const [error, places = ''] = (messages[0] as string).split(' The model is lost. It could not be saved to any of ')
       expect(error).toBe(`Error: Cannot write ${join('run', 'model.safetensors')}: ${FULL}`)
@@ -205,7 +221,7 @@ describe('on a disk that becomes full', () => {
       ])
       expect(screen).toContain('Cannot write nowhere/model: its folder does not exist')
       expect(screen).toContain('The model as it is now was saved to ../model.')
-      expect({ code, left }).toEqual({ code: 1, left: UNTRAINED })
+      expect({ code, left }).toEqual({ code: 1, left: EARLY_FILES })
       expect(readFileSync(path('taken'), 'utf8')).toBe('precious')
       expect(readFileSync(path('model')).equals(await undisturbed(TRAIN))).toBe(true)
     })
@@ -225,7 +241,7 @@ describe('on a disk that becomes full', () => {
         slow,
       )
       expect(screen).toMatch(/Error: Interrupted by SIGINT\. The model is lost\. It could not be saved to any of run/)
-      expect({ code, left }).toEqual({ code: 130, left: UNTRAINED })
+      expect({ code, left }).toEqual({ code: 130, left: EARLY_FILES })
     })
 
     testOnSmallDisk.each([
@@ -235,7 +251,7 @@ describe('on a disk that becomes full', () => {
     ])('%s gives the model up', async (_, keys) => {
       const { code, screen, left } = await train([[QUESTION, keys]])
       expect(screen).toMatch(/Error: Cannot write run\/model\.safetensors: the disk is full .* The model is lost\./)
-      expect({ code, left }).toEqual({ code: 1, left: UNTRAINED })
+      expect({ code, left }).toEqual({ code: 1, left: EARLY_FILES })
     })
   })
 })

@@ -6,6 +6,7 @@ import { chmodSync, copyFileSync, readFileSync, symlinkSync, writeFileSync } fro
 import { delimiter, join } from 'node:path'
 import { MAIN, TINY_DATA, TINY_RUN } from '../support/command-line'
 import { REPOSITORY, runCommand, runNode } from '../support/run-program'
+import { writeSampleRun } from '../support/sample-runs'
 import { useTemporaryFolder } from '../support/temporary-folder'
 import { writeTinyMnist } from '../support/tiny-mnist'
 
@@ -18,12 +19,14 @@ const WITH_DATA = ['train', 'evaluate', 'explore', 'forward', 'hook', 'doctor']
  * Except completion, whose help has lines for the start-up files of shells (completion.test.ts tests its scripts), and build, which
  * compiles (the package tests cover it).
  */
-const COMMANDS = [...WITH_DATA, 'summary']
+const COMMANDS = [...WITH_DATA, 'summary', 'runs list', 'runs show', 'runs compare', 'runs export', 'runs']
+/** The runs that examples name. */
+const RUNS = ['runs/small', 'runs/large', 'runs/2026-11-24T21-25-08Z', 'elsewhere/run', 'elsewhere/b', 'runs/a', 'runs/c']
 const EXAMPLE = new RegExp(`^  (${PROGRAM}(?: .*?)?)(?:   .*)?$`, 'gm')
 
 /** The examples in a command's help: lines that start with two spaces and the program; a remark may follow after three or more spaces. */
 async function helpExamples(command: string): Promise<string[]> {
-  const { stdout } = await runNode([MAIN, command, '--help'])
+  const { stdout } = await runNode([MAIN, ...command.split(' '), '--help'])
   return Array.from(stdout.matchAll(EXAMPLE), (match) => (match[1] as string).trimEnd())
 }
 
@@ -51,6 +54,7 @@ async function prepareFolder(): Promise<void> {
     code: 0,
   })
   copyFileSync(path('digits.safetensors'), path('model.safetensors'))
+  for (const name of RUNS) await writeSampleRun(path(name))
   writeFileSync(path(PROGRAM), `#!/bin/sh\nexec '${process.execPath}' '${MAIN}' "$@"\n`)
   chmodSync(path(PROGRAM), 0o755)
 }

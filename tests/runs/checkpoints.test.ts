@@ -4,7 +4,7 @@ import promises from 'node:fs/promises'
 import { join } from 'node:path'
 import { readCheckpoint, type StoredCheckpoint } from '../../lib/runs/checkpoint-file'
 import { CheckpointFolder, findBestCheckpoint, findCheckpoint } from '../../lib/runs/checkpoints'
-import { LOCK_NAME } from '../../lib/runs/run-lock'
+import { LOCK_FILE } from '../../lib/runs/run-files'
 import { expectError } from '../support/expect-error'
 import { onSmallDisk, PAGE, testOnSmallDisk } from '../support/full-disk'
 import { testOnPosix } from '../support/needs'
@@ -19,7 +19,7 @@ const open = (keep = 2, resumed?: { checkpoint: StoredCheckpoint; file: string }
   CheckpointFolder.open({ folder: path('kept'), every: { epochs: 1 }, keep }, origin, resumed)
 
 /** The checkpoints that are there, without their ending. */
-const names = () => readdirSync(path('kept')).flatMap((name) => (name === LOCK_NAME ? [] : [name.replace('.safetensors', '')]))
+const names = () => readdirSync(path('kept')).flatMap((name) => (name === LOCK_FILE ? [] : [name.replace('.safetensors', '')]))
 
 const LOSSES = [0.5, 0.25, 0.75, 0.5, 0.125]
 const at = (epochs: number, batches = 0) => sampleCheckpoint({ epochs, batches, validationLosses: LOSSES })
@@ -43,7 +43,7 @@ test('the newest ones stay, and the best', async () => {
   expect((await readCheckpoint(path('kept', 'best.safetensors'))).position).toEqual(at(5).position)
   expect((await keeper.readBest()).values).toEqual(at(5).state.values)
   await keeper.close()
-  expect(names()).not.toContain(LOCK_NAME)
+  expect(names()).not.toContain(LOCK_FILE)
 })
 
 test('the best one stays as it was kept, whatever comes after it', async () => {

@@ -5,7 +5,8 @@ import promises from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { findProcess, identifyProcess, type ProcessIdentity } from '../../lib/host/process-identity'
-import { LOCK_NAME, RunLock } from '../../lib/runs/run-lock'
+import { LOCK_FILE } from '../../lib/runs/run-files'
+import { RunLock } from '../../lib/runs/run-lock'
 import { expectError } from '../support/expect-error'
 import { testOnLinux } from '../support/needs'
 import { REPOSITORY, RunningProgram, startNode } from '../support/run-program'
@@ -13,7 +14,7 @@ import { useTemporaryFolder } from '../support/temporary-folder'
 import { untilGone } from '../support/wait-for'
 
 const path = useTemporaryFolder()
-const LOCK = [LOCK_NAME]
+const LOCK = [LOCK_FILE]
 
 /** Takes the lock of the folder `argv[1]` when a line comes on stdin, or at once; keeps it until it is killed. */
 const SCRIPT = `
@@ -63,7 +64,7 @@ test('a folder that another process holds is refused, with its number and since 
 testOnLinux('what a killed process left is taken over, with nothing of it remaining', async () => {
   const left = await leaveLock()
   writeFileSync(path('.torch-rnn-mnist-0123456789abcdef.tmp'), 'half a file')
-  writeFileSync(path(`${LOCK_NAME}.0123456789abcdef`), left) // Its holder was killed while it took over an earlier lock.
+  writeFileSync(path(`${LOCK_FILE}.0123456789abcdef`), left) // Its holder was killed while it took over an earlier lock.
   const lock = await RunLock.take(path())
   expect(readFileSync(path(...LOCK), 'utf8')).not.toBe(left)
   expect(readdirSync(path())).toEqual(LOCK)
@@ -148,7 +149,7 @@ function markerName(): string {
     .update(path(...LOCK))
     .update(readFileSync(path(...LOCK), 'utf8'))
     .digest('hex')
-  return `${LOCK_NAME}.${digits.slice(0, 16)}`
+  return `${LOCK_FILE}.${digits.slice(0, 16)}`
 }
 
 test('a lock that somebody else has put in its place is not removed', async () => {

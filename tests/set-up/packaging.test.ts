@@ -116,7 +116,17 @@ describe('the README', () => {
 
 describe('the files of a package', () => {
   test('of the main package may be those of this clone', async () => {
-    const parts = ['native', 'cmake', 'CMakeLists.txt', 'docs/errors.md', 'CHANGELOG.md', 'binding.gyp.md', 'README.md', 'LICENSE']
+    const parts = [
+      'native',
+      'cmake',
+      'CMakeLists.txt',
+      'docs/errors.md',
+      'docs/runs.md',
+      'CHANGELOG.md',
+      'binding.gyp.md',
+      'README.md',
+      'LICENSE',
+    ]
     const tracked = execFileSync('git', ['ls-files', ...parts], { cwd: REPOSITORY, encoding: 'utf8' })
       .trim()
       .split('\n')

@@ -3,7 +3,7 @@ import { copyFileSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeF
 import { pathToFileURL } from 'node:url'
 import type { BatchEvent, EpochEvent, History, ImageDataset, ImageRNN, ModelOptions, TrainOptions } from '../../lib'
 import { readCheckpoint } from '../../lib/runs/checkpoint-file'
-import { LOCK_NAME } from '../../lib/runs/run-lock'
+import { LOCK_FILE } from '../../lib/runs/run-files'
 import { expectError } from '../support/expect-error'
 import { smallDataset, useModels } from '../support/sample-models'
 import { useTemporaryFolder } from '../support/temporary-folder'
@@ -265,12 +265,12 @@ describe('the folder of checkpoints', () => {
   test('is used by one training at a time', async () => {
     const onEpoch = async ({ epoch }: EpochEvent) => {
       if (epoch !== 2) return
-      expect(checkpointsIn('run')).toContain(LOCK_NAME)
+      expect(checkpointsIn('run')).toContain(LOCK_FILE)
       await expectError(() => train({ ...PLAIN, checkpoints: { folder: path('run') } }), 'ERR_BUSY', 'is in use by another run')
       await expectError(() => train({ resume: path('run') }), 'ERR_BUSY', 'is in use by another run')
     }
     await train({ ...PLAIN, checkpoints: { folder: path('run') }, onEpoch })
-    expect(checkpointsIn('run')).not.toContain(LOCK_NAME)
+    expect(checkpointsIn('run')).not.toContain(LOCK_FILE)
   })
 
   test('is not shared by two trainings one after the other', async () => {

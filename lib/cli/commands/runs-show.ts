@@ -21,6 +21,8 @@ export interface RunEvent extends RunSummary {
   options: Readonly<Record<string, unknown>>
   /** The folder with the images, or "bundled MNIST". */
   data: string
+  /** The model that the training began from; null for a fresh network. */
+  model: string | null
   /** Samples of the training set; null where the run does not tell. */
   trainSamples: number | null
   testSamples: number | null
@@ -65,12 +67,13 @@ async function showRun(flags: RunsFlags, given: string | undefined, reporter: Re
 }
 
 function toEvent(run: RunRecord): RunEvent {
-  const { options, data, trainSamples, testSamples, device, engine, threads, versions, epochs, evaluation } = run
+  const { options, data, model, trainSamples, testSamples, device, engine, threads, versions, epochs, evaluation } = run
   return {
     type: 'run',
     ...summarizeRun(run),
     options,
     data: data ?? BUNDLED_DATA,
+    model: model ?? null,
     trainSamples: trainSamples ?? null,
     testSamples: testSamples ?? null,
     device,
@@ -88,6 +91,7 @@ function describeRun(event: RunEvent, { numLayers, hiddenSize, nonlinearity }: R
     ['Started', `${showTime(event.created)} UTC`],
     ['State', showState(event)],
     ['Network', `${numLayers} x ${hiddenSize} ${nonlinearity} neurons, ${event.parameters} parameters`],
+    ...(event.model === null ? [] : [['Began from', showPath(event.model)]]),
     ['Data', describeData(event)],
     ['Device', describeDevice(event)],
     [

@@ -1,14 +1,11 @@
-import type { CompletableOption, CompletableProgram, OptionValue } from './completable'
+import type { CompletableCommand, CompletableOption, CompletableProgram, OptionValue } from './completable'
 
 /** The script for bash 3.2, which macOS has, or newer. It works without the package bash-completion. */
 export function bashScript({ name, commands, bare }: CompletableProgram): string {
   const all = [{ name: '', options: bare, words: commands.map((command) => command.name) }, ...commands]
   const known = commands.map((command) => command.name).join(' | ')
   const values = all.flatMap((command) => command.options.map((option) => valueCase(command.name, option))).filter((line) => line !== '')
-  const rest = all.map((command) => {
-    const words = [...command.words, ...command.options.map(({ flag }) => flag)]
-    return `    '${command.name}') words='${words.join(' ')}' ;;`
-  })
+  const rest = all.map((command) => `    '${command.name}') ${wordsAction(command)} ;;`)
   const call = `_${name.replaceAll('-', '_')}`
   return `# Completion of ${name} for bash.
 ${call}() {
@@ -41,6 +38,14 @@ ${rest.join('\n')}
 }
 complete -o default -F ${call} ${name}
 `
+}
+
+/** Sets the words that can follow a command. After a part of a command, these are the names in its folder. */
+function wordsAction({ words, options, folder }: Pick<CompletableCommand, 'words' | 'options' | 'folder'>): string {
+  const flags = options.map(({ flag }) => flag)
+  const first = `words='${[...words, ...flags].join(' ')}'`
+  if (folder === undefined) return first
+  return `if ((COMP_CWORD == 2)); then ${first}; else words="$(ls ${folder} 2> /dev/null) ${flags.join(' ')}"; fi`
 }
 
 /** The line that completes the value of an option; empty for an option without a value. */

@@ -1,5 +1,6 @@
 /** What a shell can complete. It is taken from the program itself, so that the scripts always agree with it. */
 import type { Command, Option } from 'commander'
+import { RUNS_FOLDER } from '../../runs/run-folder'
 import { choicesOf } from '../option-flags'
 
 /** What follows an option: nothing, a path, one of some words, or anything, which a shell cannot complete. */
@@ -18,6 +19,8 @@ export interface CompletableCommand {
   readonly options: readonly CompletableOption[]
   /** The words that can follow the command, besides its options. */
   readonly words: readonly string[]
+  /** A command in parts, which are its words: the names in this folder can follow a part. */
+  readonly folder?: string
 }
 
 export interface CompletableProgram {
@@ -32,12 +35,20 @@ export function completableProgram(program: Command, defaultCommand: string): Co
   const visible = program.createHelp().visibleCommands(program)
   const names = visible.map((command) => command.name()).filter((name) => name !== 'help')
   const commands = visible.map((command) => {
+    const about = { name: command.name(), summary: command.summary() || command.description() }
+    if (command.commands.length > 0) return { ...about, ...joinParts(command) }
     const words = command.name() === 'help' ? names : (command.registeredArguments[0]?.argChoices ?? [])
-    return { name: command.name(), summary: command.summary() || command.description(), options: optionsOf(command), words }
+    return { ...about, options: optionsOf(command), words }
   })
   const inherited = commands.find(({ name }) => name === defaultCommand)?.options ?? []
   const own = optionsOf(program).filter(({ flag }) => !inherited.some((option) => option.flag === flag))
   return { name: program.name(), commands, bare: [...inherited, ...own] }
+}
+
+/** A command in parts, such as `runs`: any option of a part can follow. All parts are about runs. */
+function joinParts(command: Command): Pick<CompletableCommand, 'options' | 'words' | 'folder'> {
+  const byFlag = new Map(command.commands.flatMap(optionsOf).map((option) => [option.flag, option]))
+  return { options: Array.from(byFlag.values()), words: command.commands.map((part) => part.name()), folder: RUNS_FOLDER }
 }
 
 function optionsOf(command: Command): CompletableOption[] {

@@ -1,4 +1,4 @@
-import type { CompletableOption, CompletableProgram } from './completable'
+import type { CompletableCommand, CompletableOption, CompletableProgram } from './completable'
 
 /** The script for fish: to be sourced, or to be saved in fish's folder for completions. */
 export function fishScript({ name, commands, bare }: CompletableProgram): string {
@@ -9,8 +9,9 @@ export function fishScript({ name, commands, bare }: CompletableProgram): string
   const first = commands.map((command) =>
     add(`${is('')}; and test (count (commandline -opc)) -eq 1`, `-a ${command.name} -d ${quote(command.summary)}`),
   )
-  const rest = [{ name: '', options: bare, words: [] }, ...commands].flatMap((command) => [
-    ...command.words.map((word) => add(is(command.name), `-a ${word}`)),
+  const all: readonly Omit<CompletableCommand, 'summary'>[] = [{ name: '', options: bare, words: [] }, ...commands]
+  const rest = all.flatMap((command) => [
+    ...argumentsOf(command).map(([condition, words]) => add(`${is(command.name)}${condition}`, `-a ${words}`)),
     ...command.options.map((option) => add(is(command.name), argument(option))),
   ])
   return `# Completion of ${name} for fish.
@@ -23,6 +24,13 @@ end
 complete -c ${name} -f
 ${[...first, ...rest].join('\n')}
 `
+}
+
+/** The words that can follow a command, each with the rest of its condition. After a part of a command, these are the names in its folder. */
+function argumentsOf({ words, folder }: Pick<CompletableCommand, 'words' | 'folder'>): [condition: string, words: string][] {
+  const typed = (comparison: string) => (folder === undefined ? '' : `; and test (count (commandline -opc)) ${comparison}`)
+  const first = words.map((word): [string, string] => [typed('-eq 2'), word])
+  return folder === undefined ? first : [...first, [typed('-gt 2'), quote(`(ls ${folder} 2> /dev/null)`)]]
 }
 
 function argument({ flag, summary, value }: CompletableOption): string {

@@ -1,10 +1,13 @@
-import type { CompletableOption, CompletableProgram } from './completable'
+import type { CompletableCommand, CompletableOption, CompletableProgram } from './completable'
 
 /** The script for zsh: to be evaluated after compinit, or to be saved in a folder of fpath. */
 export function zshScript({ name, commands, bare }: CompletableProgram): string {
   const described = commands.map((command) => `    ${quote(`${command.name}:${command.summary.replaceAll(':', '\\:')}`)}`)
-  const cases = [{ name: '', options: bare, words: [] }, ...commands].map(({ name: command, options, words }) => {
-    const specs = [...options.map(argument), ...(words.length === 0 ? [] : [`'1: :(${words.join(' ')})'`])]
+  const all: readonly Omit<CompletableCommand, 'summary'>[] = [{ name: '', options: bare, words: [] }, ...commands]
+  const cases = all.map(({ name: command, options, words, folder }) => {
+    const first = words.length === 0 ? [] : [`'1: :(${words.join(' ')})'`]
+    const rest = folder === undefined ? [] : [`'*: :{ compadd -- ${folder}/*(N/:t) }'`]
+    const specs = [...options.map(argument), ...first, ...rest]
     return `    '${command}')\n      _arguments \\\n        ${specs.join(' \\\n        ')}\n      ;;`
   })
   return `#compdef ${name}

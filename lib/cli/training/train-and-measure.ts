@@ -54,8 +54,9 @@ export async function trainAndMeasure(training: ReadyTraining): Promise<Outcome>
     stop.throwIfAborted()
     return outcome
   } catch (error) {
+    const failure = await keepModel(training, saved, error)
     await noteEnd(run, error)
-    throw await keepModel(training, saved, error)
+    throw failure
   }
 }
 
