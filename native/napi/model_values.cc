@@ -3,15 +3,11 @@
 #include <string>
 
 #include "native/core/runtime/error.h"
+#include "native/core/runtime/random.h"
 #include "native/napi/arguments.h"
+#include "native/napi/augmentation.h"
 
 namespace torch_rnn_mnist {
-namespace {
-
-constexpr int64_t kMaxEpoch = (int64_t{1} << 48) - 1;  // The random order of an epoch leaves 48 bits for the epoch's number.
-
-}  // namespace
-
 ModelOptions ReadModelOptions(const Napi::Object& object) {
   ModelOptions options;
   options.input_size = RequireInteger(object, "inputSize", 1, kMaxSize);
@@ -34,6 +30,7 @@ BatchRange ReadBatchRange(const Napi::Object& object) {
   range.learning_rates = RequireNumbers(object, "learningRates");
   range.batch_size = RequireInteger(object, "batchSize", 1, kMaxSize);
   range.shuffle = RequireBoolean(object, "shuffle");
+  range.augmentation = ReadAugmentation(object);
   range.log_interval = RequireInteger(object, "logInterval", 1, kMaxSafeInteger);
   return range;
 }

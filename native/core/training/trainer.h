@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include "native/core/data/augmentation.h"
 #include "native/core/data/batches.h"
 #include "native/core/data/dataset.h"
 #include "native/core/model/image_rnn.h"
@@ -21,6 +22,7 @@ struct BatchRange {
   std::vector<double> learning_rates;  // One for each batch: their number is the length of the range.
   int64_t batch_size = 128;
   bool shuffle = true;
+  AugmentationOptions augmentation;
   int64_t log_interval = 10;  // Batches between two progress reports; the last batch of the range always reports.
 };
 
@@ -64,6 +66,7 @@ class Trainer {
     uint64_t epoch;
     bool shuffle;
     int64_t batch_size;
+    AugmentationOptions augmentation;
     torch::Device device;
     Batches batches;
   };
