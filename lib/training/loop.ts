@@ -5,6 +5,7 @@ import { type Evaluation, toEvaluation } from '../model/evaluation'
 import type { ModelSession } from '../model/session'
 import type { HYPERPARAMETERS } from '../options/options'
 import type { Resolved } from '../options/specs'
+import { toAugmentation } from './augmentation'
 import type { BatchEvent, EpochEvent } from './events'
 import type { TrainingData, TrainOptions } from './train-options'
 
@@ -41,7 +42,7 @@ async function trainEpoch(training: Training, report: ((progress: NativeProgress
   const { batchSize, shuffle, logInterval, learningRate, accumulationSteps, labelSmoothing } = hyperparameters
   const learningRates = new Float64Array(Math.ceil(data.trainSamples / batchSize)).fill(learningRate)
   const order = { epoch: session.nextEpoch(), first: 0, batchSize, shuffle }
-  const range = { ...order, learningRates, logInterval, accumulationSteps, labelSmoothing, augmentation: null }
+  const range = { ...order, learningRates, logInterval, accumulationSteps, labelSmoothing, augmentation: toAugmentation(hyperparameters) }
   const onProgress = report === undefined ? null : session.callbacks.wrap(report)
   const train = (call: number) => session.native.trainBatches(data.train, { call, ...range }, onProgress)
   return await session.run(train, caller, options.signal)

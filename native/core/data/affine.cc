@@ -32,28 +32,41 @@ float Fraction(Fixed position) {
 }
 
 // A coordinate of the source along a row of the result: start + column * step.
-struct Line {
+class Line {
+ public:
+  Line(Fixed start, Fixed step) : start(start), step(step), per_step_(1 / static_cast<double>(step)) {}
+
+  Fixed At(int64_t column) const { return start + column * step; }
+  // The columns `first` to `last` - 1, of 0 to `count` - 1, at which 0 <= coordinate < limit.
+  struct Span {
+    int64_t first;
+    int64_t last;
+  };
+  Span Inside(Fixed limit, int64_t count) const;
+
   Fixed start;
-  Fixed step;
+  const Fixed step;
+
+ private:
+  const double per_step_;
 };
 
-// The columns `first` to `last` - 1 of a row.
-struct Span {
-  int64_t first;
-  int64_t last;
-};
-
-int64_t DivideUp(int64_t a, int64_t b) { return a / b + static_cast<int64_t>(a % b != 0 && (a < 0) == (b < 0)); }
-
-// The columns, 0 to `count` - 1, at which 0 <= coordinate < limit.
-Span Inside(const Line& line, Fixed limit, int64_t count) {
-  if (line.step == 0) return {0, line.start >= 0 && line.start < limit ? count : 0};
-  // Going left, -coordinate rises.
-  const Fixed step = std::abs(line.step);
-  const Fixed to_first = line.step > 0 ? -line.start : line.start - (limit - 1);
-  const Fixed to_last = line.step > 0 ? limit - line.start : line.start + 1;
-  const int64_t first = std::clamp(DivideUp(to_first, step), int64_t{0}, count);
-  return {first, std::clamp(DivideUp(to_last, step), first, count)};
+// Guesses by floating-point numbers, because whole ones divide slowly, and goes on to the exact column.
+Line::Span Line::Inside(Fixed limit, int64_t count) const {
+  if (step == 0) return {0, start >= 0 && start < limit ? count : 0};
+  const auto guess = [&](Fixed edge) {
+    return static_cast<int64_t>(std::clamp(static_cast<double>(edge - start) * per_step_, 0.0, static_cast<double>(count)));
+  };
+  const bool rises = step > 0;
+  const auto has_entered = [&](int64_t column) { return rises ? At(column) >= 0 : At(column) < limit; };
+  const auto has_left = [&](int64_t column) { return rises ? At(column) >= limit : At(column) < 0; };
+  int64_t first = guess(rises ? 0 : limit);
+  while (first > 0 && has_entered(first - 1)) --first;
+  while (first < count && !has_entered(first)) ++first;
+  int64_t last = std::max(first, guess(rises ? limit : 0));
+  while (last < count && !has_left(last)) ++last;
+  while (last > first && has_left(last - 1)) --last;
+  return {first, last};
 }
 
 }  // namespace
@@ -83,20 +96,19 @@ AffineSource::AffineSource(int64_t rows, int64_t columns) : rows_(rows), columns
 void AffineSource::Read(const SourceMap& map, float* result) const {
   const double centre_x = static_cast<double>(columns_ - 1) / 2;
   const double centre_y = static_cast<double>(rows_ - 1) / 2;
-  Line x{0, ToFixed(map.xx)};
-  Line y{0, ToFixed(map.yx)};
-  for (int64_t row = 0; row < rows_; ++row, result += columns_) {
-    const double down = static_cast<double>(row) - centre_y;
-    // Positions in the memory, where the border comes first: hence + 1.
-    x.start = ToFixed(map.xy * down - map.xx * centre_x + map.x0 + centre_x + 1);
-    y.start = ToFixed(map.yy * down - map.yx * centre_x + map.y0 + centre_y + 1);
-    const Span across = Inside(x, (columns_ + 1) * kOne, columns_);
-    const Span along = Inside(y, (rows_ + 1) * kOne, columns_);
+  // Positions in the memory, where the border comes first: hence + 1.
+  Line x(ToFixed(centre_x + 1 + map.x0 - map.xx * centre_x - map.xy * centre_y), ToFixed(map.xx));
+  Line y(ToFixed(centre_y + 1 + map.y0 - map.yx * centre_x - map.yy * centre_y), ToFixed(map.yx));
+  const Fixed next_x = ToFixed(map.xy);
+  const Fixed next_y = ToFixed(map.yy);
+  for (int64_t row = 0; row < rows_; ++row, result += columns_, x.start += next_x, y.start += next_y) {
+    const Line::Span across = x.Inside((columns_ + 1) * kOne, columns_);
+    const Line::Span along = y.Inside((rows_ + 1) * kOne, columns_);
     const int64_t first = std::max(across.first, along.first);
     const int64_t last = std::max(first, std::min(across.last, along.last));
     std::fill(result, result + first, 0.0F);
-    Fixed at_x = x.start + first * x.step;
-    Fixed at_y = y.start + first * y.step;
+    Fixed at_x = x.At(first);
+    Fixed at_y = y.At(first);
     for (int64_t column = first; column < last; ++column, at_x += x.step, at_y += y.step) {
       const float* const upper = pixels_.data() + (at_y >> kPlaces) * stride_ + (at_x >> kPlaces);
       const float* const lower = upper + stride_;

@@ -42,7 +42,7 @@ class AffineSource {
   // The memory of a row, to be filled.
   float* Row(int64_t row) { return pixels_.data() + (row + 1) * stride_ + 1; }
   // Writes the changed image, [rows, columns]. `map` must come from a transform with a scale of at least 0.1 and a shear of at most 80
-  // degrees. Positions are exact to 2^-32 pixels a step, so moves by whole pixels give the very same numbers.
+  // degrees. A position is exact to 2^-33 pixels for every row and column before it, so moves by whole pixels give the very same numbers.
   void Read(const SourceMap& map, float* result) const;
 
  private:
