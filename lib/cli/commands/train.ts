@@ -111,9 +111,9 @@ interface Training {
   readonly stop: AbortSignal
 }
 
-async function train(given: TrainFlags, reporter: Reporter, stop: AbortSignal, names: ReadonlySet<string>): Promise<void> {
+async function train(asked: TrainFlags, reporter: Reporter, stop: AbortSignal, given: ReadonlySet<string>): Promise<void> {
   const started = performance.now()
-  const flags = withRecipe(given, given.recipe, names)
+  const flags = withRecipe(asked, asked.recipe, given)
   const hyperparameters = pickOptions(HYPERPARAMETERS, flags)
   checkCombinations(hyperparameters)
   checkValidation(hyperparameters, flags.validationSplit !== undefined)
@@ -121,7 +121,7 @@ async function train(given: TrainFlags, reporter: Reporter, stop: AbortSignal, n
   const data = await loadMnist(flags.data === undefined ? undefined : { dir: flags.data })
   if (flags.data !== undefined) await checkTestLabels(flags.data, data)
   stop.throwIfAborted()
-  const model = await createModel(flags, data.train, names, stop)
+  const model = await createModel(flags, data.train, given, stop)
   try {
     const run = await startRun(flags, model, data, reporter)
     const { history, evaluation } = await trainAndMeasure({ flags, model, data, run, reporter, stop })
@@ -135,7 +135,7 @@ async function train(given: TrainFlags, reporter: Reporter, stop: AbortSignal, n
 }
 
 /** A new network for the data, or the one of `--model`. */
-async function createModel(flags: TrainFlags, train: ImageDataset, names: ReadonlySet<string>, stop: AbortSignal): Promise<ImageRNN> {
+async function createModel(flags: TrainFlags, train: ImageDataset, given: ReadonlySet<string>, stop: AbortSignal): Promise<ImageRNN> {
   const placement = pickOptions(OPTIONS.placement, flags)
   if (flags.model === undefined) {
     const network = { ...pickOptions(NETWORK_CHOICES, flags), inputSize: train.columns, numClasses: train.numClasses }
@@ -147,7 +147,7 @@ async function createModel(flags: TrainFlags, train: ImageDataset, names: Readon
   const model = await ImageRNN.load(flags.model, placement)
   try {
     checkFit(model, train, flags.model)
-    checkAgrees(model, flags, names)
+    checkAgrees(model, flags, given)
     return model
   } catch (error) {
     model.dispose()
@@ -156,9 +156,9 @@ async function createModel(flags: TrainFlags, train: ImageDataset, names: Readon
 }
 
 /** Refuses flags that contradict the network of `--model`. Those that agree with it, as in a script, do no harm. */
-function checkAgrees({ options }: ImageRNN, flags: TrainFlags, names: ReadonlySet<string>): void {
+function checkAgrees({ options }: ImageRNN, flags: TrainFlags, given: ReadonlySet<string>): void {
   for (const name of Object.keys(NETWORK_CHOICES) as (keyof typeof NETWORK_CHOICES)[]) {
-    if (!names.has(name) || (name !== 'recurrentInit' && options[name] === flags[name])) continue
+    if (!given.has(name) || (name !== 'recurrentInit' && options[name] === flags[name])) continue
     const has = name === 'recurrentInit' ? 'is trained already' : `has ${options[name]}`
     throw new CommandFailure('ERR_USAGE', `${flagOf(name)} ${flags[name]} contradicts --model: that network ${has}.`, EXIT_USAGE)
   }
@@ -195,6 +195,7 @@ async function startRun(flags: TrainFlags, model: ImageRNN, data: Mnist, reporte
   const { device, engine } = model
   const threads = await model.threadCount()
   const options = { ...model.options, ...pickOptions(HYPERPARAMETERS, flags) }
+  const start = flags.model === undefined ? {} : { model: flags.model }
   const config = {
     command: 'train',
     versions: { 'torch-rnn-mnist': PACKAGE_VERSION, libtorch: native().torchVersion, [RUNTIME.name.toLowerCase()]: RUNTIME.version },
@@ -202,6 +203,7 @@ async function startRun(flags: TrainFlags, model: ImageRNN, data: Mnist, reporte
     engine,
     threads,
     data: flags.data ?? 'bundled MNIST',
+    ...start,
     options,
   }
   const part = flags.validationSplit
@@ -209,7 +211,6 @@ async function startRun(flags: TrainFlags, model: ImageRNN, data: Mnist, reporte
   const run = await RunFolder.create(config, flags.run)
   const [trainSamples, testSamples] = [data.train.length, data.test.length]
   const parameters = parameterCount(model.options)
-  const start = flags.model === undefined ? {} : { model: flags.model }
   const facts = { device, engine, threads, parameters, trainSamples, ...validation, testSamples, options, run: run.path, ...start }
   reporter.step(startOf('train', facts), describeStart)
   warnOfThreads(flags.threads, device, reporter)
@@ -238,8 +239,9 @@ async function trainAndMeasure(training: Training): Promise<{ history: History; 
       onBatch: (event) => reporter.progress(event),
       onEpoch,
     })
-    if (saved.file === undefined || hasGoneBack(flags, history)) {
-      saved.epoch = history.bestEpoch ?? saved.epoch
+    const wentBack = hasGoneBack(flags, history)
+    if (saved.file === undefined || wentBack) {
+      if (wentBack) saved.epoch = history.bestEpoch ?? saved.epoch
       await save(training, saved, run.modelFile)
       saved.file = run.modelFile
     }
