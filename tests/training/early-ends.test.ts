@@ -136,6 +136,16 @@ test('a training that diverges says in which epoch, and keeps the last finite st
   expect(failing.checkpoints.size).toBe(0) // There is one of that position already.
 })
 
+test('a listener that fails at the checkpoint after an error does not hide that error', async () => {
+  const failure = new Error('deliberate')
+  const onEvent: PausedSettings['onEvent'] = (event) => {
+    throw event.type === 'epoch' ? failure : new Error('another')
+  }
+  const { error, events } = await trainUntil({ hyperparameters: PLAIN, onEvent })
+  expect(events).toEqual(['epoch 1', 'checkpoint 1.0'])
+  expect(error).toBe(failure)
+})
+
 test('a keeper that fails ends the training with its error; after another error, that one is reported', async () => {
   const full = new Error('the disk is full')
   class FullKeeper extends MemoryKeeper {
