@@ -101,9 +101,16 @@ class Loop {
     const position = this.#position
     const { firstModelEpoch, epochs, batches: first, seconds } = position
     const learningRates = Float64Array.from({ length: end - first }, (_, index) => learningRateOf(first + index, position, this.#plan))
-    const result = await this.#native.train({ epoch: firstModelEpoch + epochs, first, learningRates }, this.#reporter())
-    this.#epoch = result
-    this.#position = { ...position, batches: end, seconds: seconds + result.seconds }
+    const began = performance.now()
+    try {
+      const result = await this.#native.train({ epoch: firstModelEpoch + epochs, first, learningRates }, this.#reporter())
+      this.#epoch = result
+      this.#position = { ...position, batches: end, seconds: seconds + result.seconds }
+    } catch (error) {
+      // A checkpoint of what was done of the range has its time, too.
+      this.#position = { ...position, seconds: seconds + (performance.now() - began) / 1000 }
+      throw error
+    }
   }
 
   /** Reports progress as if there were no pauses. */

@@ -52,6 +52,7 @@ describe.each(Object.entries(KINDS))('where a training stops early, %s, a checkp
     // The thread may have been at the next batch already. A group of batches that is not whole does not count.
     const whole = [at, at + 1].map((batches) => (batches >= 7 ? 7 : batches - (batches % accumulationSteps)))
     expect(whole.map((batches) => `1.${batches}`)).toContain(name)
+    expect(keeper.get(name).position.seconds > 0).toBe(true)
     await expectToGoOn(keeper)
   })
 
