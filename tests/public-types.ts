@@ -11,8 +11,10 @@ import {
   loadIdx,
   loadLibtorch,
   loadMnist,
+  RECIPES,
   SaveFeatures,
   type Tensor,
+  type TrainingEvent,
 } from '../lib'
 
 export async function allowed(): Promise<void> {
@@ -27,6 +29,17 @@ export async function allowed(): Promise<void> {
     onEpoch: async ({ validationLoss }: EpochEvent) => console.log(validationLoss?.toFixed(3)),
   })
   const first: number | undefined = history.epochs[0]?.trainLoss
+  const ended: 'completed' | 'early-stopping' | 'callback' = history.ended
+  await model.train(train, { ...RECIPES.accurate.training, onEpoch: ({ epoch }) => epoch < (history.bestEpoch ?? 3) })
+  await model.train(train, {
+    optimizerState: 'keep',
+    onEpoch: async ({ learningRate, step }) => (learningRate < 1e-5 ? step < 10 : undefined),
+  })
+  for await (const event of model.trainEvents(train, { ...RECIPES.tutorial.training, schedule: 'one-cycle' })) {
+    const each: TrainingEvent = event
+    if (event.type === 'checkpoint') console.log(event.file, event.batch, ended, each.type)
+    if (event.type === 'batch' && event.learningRate > 1) break
+  }
   const evaluation: Evaluation = await model.evaluate(test)
   const f1: number | undefined = evaluation.perClass[first ?? 0]?.f1
   const logits: Tensor = await model.forward({ data: new Float32Array(28 * 28), shape: [28, 28] })
@@ -88,6 +101,10 @@ export async function refused(model: ImageRNN, dataset: ImageDataset): Promise<v
   await loadLibtorch({ timeout: 1000 })
   // @ts-expect-error Both files.
   await loadIdx({ images: 'a' })
+  // @ts-expect-error Its events are yielded.
+  model.trainEvents(dataset, { onEpoch: () => {} })
+  // @ts-expect-error No such schedule.
+  await model.train(dataset, { schedule: 'linear' })
   const history = await model.train(dataset)
   // @ts-expect-error Not writable.
   history.epochs.push(history.epochs[0])

@@ -4,8 +4,11 @@
  * same orders with at::Philox4_32.
  */
 
-/** What an order is for. No two purposes share random numbers. The values are part of every reproducible result. */
-const PURPOSES = { shuffle: 1, split: 2, picture: 3 } as const
+/**
+ * What random numbers are for. No two purposes share them. The values are part of every reproducible result. `augment` is drawn by the addon
+ * alone (native/core/data/augmentation.h).
+ */
+const PURPOSES = { shuffle: 1, split: 2, picture: 3, augment: 4 } as const
 export type RandomPurpose = keyof typeof PURPOSES
 
 type Counter = readonly [number, number, number, number]

@@ -141,7 +141,7 @@ export class ImageRNN {
    * Trains as {@link train}, and yields what happens as a stream. The training begins with the first event that is asked for, and waits for
    * its reader: after an epoch or a checkpoint until the next event is asked for (the model can be used meanwhile), within an epoch at the
    * next batch event. Leaving the loop stops it after the running batch, and leaves the model as it is then. Errors are thrown from the
-   * loop.
+   * loop. Whoever calls `next()` by hand, and does not go on to the end, has to call `return()`: until then, the training waits.
    *
    * @returns After the last event, the history.
    * @throws As {@link train}.

@@ -119,15 +119,20 @@ export interface EarlyStoppingOptions {
   restoreBest?: boolean | undefined
 }
 
-/** Random changes of the training images, drawn anew for every sample and epoch; all 0 (the default): none. */
+/**
+ * Random changes of the training images, as torchvision's RandomAffine makes them: about the centre, an image is sheared, scaled, rotated, then
+ * shifted, with bilinear interpolation, and 0 where nothing was. Every number is drawn uniformly from its range, anew for every sample and
+ * epoch; it follows from the model's seed, the epoch and the sample's index in the training set alone. Validation and evaluation see the images
+ * as they are. All 0 (the default): no changes.
+ */
 export interface AugmentationOptions {
-  /** Largest shift along each axis, in pixels. Default 0. */
+  /** Largest shift along each axis, to either side, in pixels, 0 to 1000. Fractions of a pixel are drawn, too. Default 0. */
   augmentShift?: number | undefined
-  /** Largest rotation about the centre, in degrees, to either side. Default 0. */
+  /** Largest rotation about the centre, to either side, in degrees, 0 to 180. Default 0. */
   augmentRotation?: number | undefined
-  /** Largest change of size: 0.1 gives 0.9 to 1.1 times. Default 0. */
+  /** Largest change of size, 0 to 0.9: 0.1 gives 0.9 to 1.1 times. Default 0. */
   augmentScale?: number | undefined
-  /** Largest horizontal shear, in degrees, to either side. Default 0. */
+  /** Largest horizontal shear, to either side, in degrees, 0 to 80: the angle by which upright lines lean. Default 0. */
   augmentShear?: number | undefined
 }
 
@@ -297,8 +302,8 @@ const earlyStopping = {
 const augmentation = {
   augmentShift: { kind: 'number', min: 0, max: 1000, default: 0, summary: 'largest random shift of a training image, in pixels' },
   augmentRotation: { kind: 'number', min: 0, max: 180, default: 0, summary: 'largest random rotation, in degrees' },
-  augmentScale: { kind: 'number', min: 0, below: 1, default: 0, summary: 'largest random change of size: 0.1 gives 0.9 to 1.1' },
-  augmentShear: { kind: 'number', min: 0, below: 90, default: 0, summary: 'largest random shear, in degrees' },
+  augmentScale: { kind: 'number', min: 0, max: 0.9, default: 0, summary: 'largest random change of size: 0.1 gives 0.9 to 1.1' },
+  augmentShear: { kind: 'number', min: 0, max: 80, default: 0, summary: 'largest random shear, in degrees: how far upright lines lean' },
 } as const satisfies TableFor<AugmentationOptions>
 
 /** The files of a training run. On the command line only. */

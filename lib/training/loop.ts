@@ -67,7 +67,7 @@ class Loop {
     const { start, hyperparameters, options } = this.#training
     if (start !== undefined) {
       checkStart(start, this.#plan, hyperparameters)
-      this.#checkBestIsThere(start)
+      if (this.#goesBack) this.#findBest(start)
     }
     await this.#native.start()
     if (start !== undefined) {
@@ -101,9 +101,16 @@ class Loop {
     const position = this.#position
     const { firstModelEpoch, epochs, batches: first, seconds } = position
     const learningRates = Float64Array.from({ length: end - first }, (_, index) => learningRateOf(first + index, position, this.#plan))
-    const result = await this.#native.train({ epoch: firstModelEpoch + epochs, first, learningRates }, this.#reporter())
-    this.#epoch = result
-    this.#position = { ...position, batches: end, seconds: seconds + result.seconds }
+    const began = performance.now()
+    try {
+      const result = await this.#native.train({ epoch: firstModelEpoch + epochs, first, learningRates }, this.#reporter())
+      this.#epoch = result
+      this.#position = { ...position, batches: end, seconds: seconds + result.seconds }
+    } catch (error) {
+      // A checkpoint of what was done of the range has its time, too.
+      this.#position = { ...position, seconds: seconds + (performance.now() - began) / 1000 }
+      throw error
+    }
   }
 
   /** Reports progress as if there were no pauses. */
@@ -156,24 +163,26 @@ class Loop {
   /** Keeps a checkpoint of the latest update, wherever in the epoch it was. */
   async *keepAfterFailure(): AsyncGenerator<CheckpointEvent, void, unknown> {
     if (this.#keeper === undefined) return
-    let event: CheckpointEvent
     try {
       const state = await this.#native.state()
       const updates = state.updates - this.#earlierUpdates - this.#position.epochs * this.#plan.updates
       const position = afterUpdates(this.#position, this.#plan, updates)
       if (this.#kept.epochs === position.epochs && this.#kept.batches === position.batches) return
       this.#position = position
-      event = await this.#keepState(this.#keeper, state)
+      yield await this.#keepState(this.#keeper, state)
     } catch {
-      return // The error that ended the training is the one to report.
+      // The error that ended the training is the one to report.
     }
-    yield event
   }
 
-  #checkBestIsThere({ position }: TrainingCheckpoint): void {
-    if (!this.#goesBack || position.best === undefined || this.#keeper !== undefined) return
-    const message = `The training goes back to its best epoch, perhaps ${position.best.epoch}, which is not in this checkpoint. Name the folder of the checkpoints too, or set restoreBest to false.`
-    throw new TorchRnnError('ERR_INVALID_OPTION', message)
+  /** Makes sure that the best epoch before the pause is there to go back to. */
+  #findBest({ position, state }: TrainingCheckpoint): void {
+    if (isAtBest(position)) this.#best = state
+    else if (position.best !== undefined && this.#keeper === undefined) {
+      const reason = `The training may go back to its best epoch, ${position.best.epoch}, which this checkpoint does not hold.`
+      const message = `${reason} Name the folder of the checkpoints too, or set restoreBest to false.`
+      throw new TorchRnnError('ERR_INVALID_OPTION', message)
+    }
   }
 
   /** Gives the model the parameters of the best epoch, where the training was asked to. */

@@ -1,7 +1,7 @@
 /** The calls of the addon that a training is made of. They run on the model's thread, one after the other. */
-import type { NativeAugmentation, NativeProgress, NativeTrainingState } from '../addon/binding'
+import type { NativeProgress, NativeTrainingState } from '../addon/binding'
 import { type Evaluation, toEvaluation } from '../model/evaluation'
-import type { Hyperparameters } from './checkpoint'
+import { toAugmentation } from './augmentation'
 import type { Training } from './training'
 
 /** PyTorch's default of AdamW. With plain Adam there is none. */
@@ -41,7 +41,7 @@ export class NativeTraining {
     const { session, data, hyperparameters, options, caller } = this.#training
     const { batchSize, shuffle, logInterval, accumulationSteps, labelSmoothing } = hyperparameters
     session.useEpoch(range.epoch)
-    const how = { batchSize, shuffle, logInterval, accumulationSteps, labelSmoothing, augmentation: augmentationOf(hyperparameters) }
+    const how = { batchSize, shuffle, logInterval, accumulationSteps, labelSmoothing, augmentation: toAugmentation(hyperparameters) }
     const onProgress = report === undefined ? null : session.callbacks.wrap(report)
     const train = (call: number) => session.native.trainBatches(data.train, { call, ...range, ...how }, onProgress)
     return await session.run(train, caller, options.signal)
@@ -67,10 +67,4 @@ export class NativeTraining {
     const { session, caller } = this.#training
     await session.run(() => session.native.loadTrainingState(state), caller)
   }
-}
-
-/** Null where images are not changed at all. */
-function augmentationOf(hyperparameters: Hyperparameters): NativeAugmentation | null {
-  const { augmentShift: shift, augmentRotation: rotation, augmentScale: scale, augmentShear: shear } = hyperparameters
-  return shift === 0 && rotation === 0 && scale === 0 && shear === 0 ? null : { shift, rotation, scale, shear }
 }

@@ -77,6 +77,7 @@ export function checkStart({ position, state }: TrainingCheckpoint, plan: Traini
   if (state.updates < updatesUntil(position, plan)) {
     throw unfit(`at least ${updatesUntil(position, plan)} updates after ${place}`, `${state.updates}`)
   }
+  if (batches > 0 && state.epochBatches !== batches) throw unfit(`the sums of ${batches} batches`, `those of ${state.epochBatches}`)
   if (history.length !== epochs) throw unfit(`a history of ${epochs} epochs`, `one of ${history.length}`)
   if (best !== undefined && best.epoch > epochs) throw unfit(`a best epoch from 1 to ${epochs}`, `${best.epoch}`)
   const isPlateau = hyperparameters.schedule === 'plateau'

@@ -28,7 +28,7 @@ export const RECIPES = {
       learningRate: 1e-3,
       weightDecay: 0.01,
       clipGradNorm: 1,
-      emaDecay: 0.999,
+      emaDecay: 0.99,
       schedule: 'warmup-cosine',
       augmentShift: 2,
       augmentRotation: 10,

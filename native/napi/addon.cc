@@ -5,6 +5,7 @@
 #include "native/core/runtime/device.h"
 #include "native/core/runtime/job_queue.h"
 #include "native/napi/async_call.h"
+#include "native/napi/augmentation.h"
 #include "native/napi/dataset_wrap.h"
 #include "native/napi/environment.h"
 #include "native/napi/image_rnn_wrap.h"
@@ -43,6 +44,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
     Environment::Of(env).dataset_constructor = Napi::Persistent(dataset);
     exports.Set("Dataset", dataset);
     exports.Set("ImageRnn", ImageRnnWrap::Define(env));
+    exports.Set("augment", Napi::Function::New(env, Augment, "augment"));
     exports.Set("torchVersion", TORCH_VERSION);
     exports.Set("cudaDeviceCount", Napi::Function::New(env, CudaDevices, "cudaDeviceCount"));
     exports.Set("cpuBackend", Napi::Function::New(env, CpuBackendOf, "cpuBackend"));

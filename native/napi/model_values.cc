@@ -5,12 +5,12 @@
 #include <tuple>
 
 #include "native/core/runtime/error.h"
+#include "native/core/runtime/random.h"
 #include "native/napi/arguments.h"
+#include "native/napi/augmentation.h"
 
 namespace torch_rnn_mnist {
 namespace {
-
-constexpr int64_t kMaxEpoch = (int64_t{1} << 48) - 1;  // The random order of an epoch leaves 48 bits for the epoch's number.
 
 constexpr double kMaxRate = 100;  // Of learning and of weight decay: the product of both, and what it multiplies, stay finite.
 constexpr NumberRange kDecays = {0, 1, /*is_open=*/true};
@@ -51,6 +51,7 @@ BatchRange ReadBatchRange(const Napi::Object& object) {
   range.shuffle = RequireBoolean(object, "shuffle");
   range.accumulation_steps = RequireInteger(object, "accumulationSteps", 1, kMaxSafeInteger);
   range.loss.label_smoothing = RequireNumber(object, "labelSmoothing", {0, 1});
+  range.augmentation = ReadAugmentation(object);
   range.log_interval = RequireInteger(object, "logInterval", 1, kMaxSafeInteger);
   return range;
 }

@@ -1,6 +1,7 @@
 /** `npm run bench -- <benchmark> [options]`: runs one of the benchmarks beside this file. */
 import { Command, CommanderError } from 'commander'
 import { SetUpError } from '../bootstrap/set-up-error.mjs'
+import { augmentationCommand } from './augmentation.mjs'
 import { BenchError } from './bench-error.mjs'
 import { eventLoopCommand } from './event-loop.mjs'
 import { neighboursCommand } from './neighbours.mjs'
@@ -19,7 +20,7 @@ function describe(command) {
 
 function benchProgram() {
   const program = new Command('npm run bench --').helpCommand(false)
-  const commands = [trainingCommand(), stepsCommand(), neighboursCommand(), eventLoopCommand(), startUpCommand()]
+  const commands = [trainingCommand(), stepsCommand(), augmentationCommand(), neighboursCommand(), eventLoopCommand(), startUpCommand()]
   for (const command of commands) program.addCommand(command.description(`Measures ${command.summary()}.`))
   for (const command of [program, ...commands]) command.exitOverride().showHelpAfterError(HELP)
   program.helpInformation = () => listText(commands)

@@ -6,6 +6,7 @@ import type { OptionTable } from '../../lib/options/specs'
 const TABLE = {
   weightDecay: { kind: 'number', above: 0, optional: true, summary: 'how fast weights shrink', whenAbsent: 'they do not' },
   betas: { kind: 'pair', min: 0, below: 1, default: [0.9, 0.999], summary: 'decay of the means' },
+  part: { kind: 'part', optional: true, summary: 'how many' },
   mode: { kind: 'choice', choices: ['a', 'b'], default: 'a', summary: 'how' },
   place: {
     kind: 'text',
@@ -37,10 +38,26 @@ test('without flags, the defaults apply, and optional ones are absent', () => {
 })
 
 test('each takes a value of its kind', () => {
-  const args = ['--weight-decay', '1e-2', '--betas', '0,.5', '--mode=b', '--place', 'p3', '--fast', '--slow', '--no-tidy', '--file', 'x']
+  const args = [
+    '--weight-decay',
+    '1e-2',
+    '--betas',
+    '0,.5',
+    '--part',
+    '.25',
+    '--mode=b',
+    '--place',
+    'p3',
+    '--fast',
+    '--slow',
+    '--no-tidy',
+    '--file',
+    'x',
+  ]
   expect(parse(...args)).toEqual({
     weightDecay: 0.01,
     betas: [0, 0.5],
+    part: 0.25,
     mode: 'b',
     place: 'p3',
     fast: true,
@@ -65,6 +82,8 @@ test.each([
   ['--betas', '0.9,0.9,0.9', 'Expected two numbers'],
   ['--betas', '0.9, 0.9', 'Expected two numbers'],
   ['--betas', '0.9,1', 'below 1'],
+  ['--part', '1.5', 'Expected an integer from 1 or a share between 0 and 1.'],
+  ['--part', '0', 'Expected an integer from 1 or a share between 0 and 1.'],
   ['--mode', 'c', 'Expected one of a, b.'],
   ['--place', 'p', 'Expected p1 to p9.'],
   ['--file', '', 'Expected the path of a file.'],
@@ -77,6 +96,7 @@ test('--help gives meaning, range and default', () => {
   expect(lines.filter((line) => line.startsWith('  --')).map((line) => line.trim().replace(/ {2,}/, ' | '))).toEqual([
     '--weight-decay <number> | how fast weights shrink (a number above 0) (default: they do not)',
     '--betas <number,number> | decay of the means (two numbers of at least 0 and below 1) (default: 0.9,0.999)',
+    '--part <number> | how many (an integer from 1 or a share between 0 and 1)',
     '--mode <name> | how (one of a, b) (default: "a")',
     '--place <name> | where',
     '--from [word] | begin (preset: "start")',

@@ -91,6 +91,7 @@ describe('--recipe', () => {
   test('is explained by --help', async () => {
     const help = await succeed(['train', '--help'])
     for (const name of Object.keys(RECIPES)) expect(help).toMatch(new RegExp(`^ {2}${name} `, 'm'))
+    for (const heading of ['Training', 'Optimizer', 'Learning rate', 'Network', 'Output']) expect(help).toContain(`\n\n${heading}:\n  --`)
     const [, accurate = ''] = help.split(/^ {2}accurate /m)
     for (const [flag, value] of [
       ['--schedule', 'warmup-cosine'],

@@ -124,6 +124,31 @@ TEST(BatchesNeedAStartedTraining) {
   REQUIRE_THROWS(kInvalidArgument, computer.Run([](ModelSession& session) { session.trainer(); }));
 }
 
+TEST(TrainingKeepsTheStateOfTheOneBeforeWhereThereIsOne) {
+  Computer computer(sample::Options());
+  const auto data = sample::Data(16);
+  computer.Run([&](ModelSession& session) {
+    const OptimizerOptions averaged{.ema_decay = 0.5};
+    session.StartTraining(averaged, /*keep_state=*/true);  // There is none yet.
+    REQUIRE_EQ(session.trainer().Copy().updates, 0);
+    session.trainer().Run(data, EpochOf(*data, 0), sample::NoStop(), {});
+    session.StartTraining(averaged, /*keep_state=*/true);
+    REQUIRE_EQ(session.trainer().Copy().updates, 2);
+    // A fresh start goes on from what the network holds, which is the average.
+    const torch::Tensor average = session.model().values().flat().clone();
+    session.StartTraining(averaged, /*keep_state=*/false);
+    const TrainingSnapshot fresh = session.trainer().Copy();
+    REQUIRE_EQ(fresh.updates, 0);
+    REQUIRE_SAME(session.model().values().flat(), average);
+    REQUIRE_SAME(fresh.values[0].second.flatten(), average.narrow(0, 0, fresh.values[0].second.numel()));
+    // After a move there is no state to keep.
+    session.trainer().Run(data, EpochOf(*data, 1), sample::NoStop(), {});
+    session.MoveTo(torch::kCPU);
+    session.StartTraining(averaged, /*keep_state=*/true);
+    REQUIRE_EQ(session.trainer().Copy().updates, 0);
+  });
+}
+
 TEST(FailureToOpenIsThrownByEveryCall) {
   ModelOptions options = sample::Options();
   options.hidden_size = int64_t{1} << 24;  // A recurrent matrix of a petabyte.

@@ -87,6 +87,25 @@ TEST(ShuffledOrderIsFixed) {
   REQUIRE_EQ(ShuffledOrder(2, 0, 10), (std::vector<int64_t>{3, 5, 4, 2, 7, 6, 1, 0, 9, 8}));
 }
 
+TEST(UniformNumbersFollowTheirDefinition) {
+  constexpr uint64_t kAugment = 4;
+  for (const uint64_t seed : {uint64_t{0}, uint64_t{1}, (uint64_t{1} << 53) - 1}) {
+    for (const uint64_t epoch : {uint64_t{0}, uint64_t{1}, uint64_t{1} << 33}) {
+      for (const uint64_t sample : {uint64_t{0}, uint64_t{7}, uint64_t{1} << 32}) {
+        const auto numbers = UniformNumbers(seed, RandomPurpose::kAugment, epoch, sample);
+        for (size_t i = 0; i < numbers.size(); ++i) {
+          const uint64_t offset = 2 * sample + i / 4;
+          const uint64_t stream = (kAugment << 48) | epoch;
+          const auto words = Philox({static_cast<uint32_t>(offset), static_cast<uint32_t>(offset >> 32), static_cast<uint32_t>(stream),
+                                     static_cast<uint32_t>(stream >> 32)},
+                                    {static_cast<uint32_t>(seed), static_cast<uint32_t>(seed >> 32)});
+          REQUIRE_EQ(numbers[i], (words[i % 4] + 0.5) / 2147483648.0 - 1);
+        }
+      }
+    }
+  }
+}
+
 TEST(ShuffledOrderIsAPermutation) {
   for (const int64_t count : {0, 1, 2, 127, 60000}) {
     std::vector<int64_t> order = ShuffledOrder(1, 0, count);

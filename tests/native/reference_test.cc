@@ -111,5 +111,43 @@ TEST(TheFirstLossesEqualPyTorchs) {
   }
 }
 
+// AdamW with other betas, weight decay, clipped gradients, smoothed labels, two batches an update, and an average of the weights.
+TEST(RegularisedUpdatesEqualPyTorchs) {
+  constexpr int64_t kHalf = kBatch / 2;
+  const auto model = FormulaModel({"relu", Nonlinearity::kRelu});
+  StateDict state = model->values().Copy();
+  for (auto& [name, value] : state) {
+    if (name.find("weight_ih") != std::string::npos) value = value * Fixture().Number("regularised/inputMatrixScale");
+  }
+  model->values().Load(state);
+  const OptimizerOptions options{.rule = UpdateRule::kAdamW, .beta2 = 0.99, .weight_decay = 0.05, .clip_grad_norm = 0.5, .ema_decay = 0.9};
+  sample::Training training(*model, options);
+  std::vector<double> losses;
+  std::vector<double> norms;
+  double first_half = 0;
+  training.RunEpoch(reference::MnistTraining(kBatch * kUpdates),
+                    sample::Epoch{.batch_size = kHalf, .accumulation_steps = 2, .label_smoothing = 0.1},
+                    [&](const TrainProgress& progress) {
+                      if (progress.batch % 2 == 0) {
+                        losses.push_back((first_half + progress.batch_loss) / 2);
+                        norms.push_back(progress.gradient_norm);
+                      }
+                      first_half = progress.batch_loss;
+                    });
+  REQUIRE_CLOSE(torch::tensor(losses, torch::kFloat64), Fixture().Get("regularised/losses"), /*atol=*/0, kLossTolerance);
+  REQUIRE_CLOSE(torch::tensor(norms, torch::kFloat64), Fixture().Get("regularised/gradientNormsBeforeClipping"), /*atol=*/0,
+                kNormTolerance);
+  const TrainingSnapshot after = training.trainer().Copy();
+  const auto check_norms = [](const StateDict& actual, const std::string& group) {
+    for (const auto& [name, value] : actual) {
+      const double norm = Fixture().Number("regularised/" + group + "/" + name);
+      REQUIRE_NEAR(value.to(torch::kFloat64).norm().item<double>(), norm, kNormTolerance * norm);
+    }
+  };
+  check_norms(after.values, "weightNormsAfter");
+  check_norms(*after.average, "averageNormsAfter");
+  check_norms(model->values().Copy(), "averageNormsAfter");  // The network holds the average.
+}
+
 }  // namespace
 }  // namespace torch_rnn_mnist

@@ -52,6 +52,7 @@ describe.each(Object.entries(KINDS))('where a training stops early, %s, a checkp
     // The thread may have been at the next batch already. A group of batches that is not whole does not count.
     const whole = [at, at + 1].map((batches) => (batches >= 7 ? 7 : batches - (batches % accumulationSteps)))
     expect(whole.map((batches) => `1.${batches}`)).toContain(name)
+    expect(keeper.get(name).position.seconds > 0).toBe(true)
     await expectToGoOn(keeper)
   })
 
@@ -134,6 +135,16 @@ test('a training that diverges says in which epoch, and keeps the last finite st
   const error = await expectError(() => train({ hyperparameters, keeper: failing, start }), 'ERR_NOT_FINITE', 'Epoch 2: ', 'batch')
   expect(error.stack).toContain(error.message)
   expect(failing.checkpoints.size).toBe(0) // There is one of that position already.
+})
+
+test('a listener that fails at the checkpoint after an error does not hide that error', async () => {
+  const failure = new Error('deliberate')
+  const onEvent: PausedSettings['onEvent'] = (event) => {
+    throw event.type === 'epoch' ? failure : new Error('another')
+  }
+  const { error, events } = await trainUntil({ hyperparameters: PLAIN, onEvent })
+  expect(events).toEqual(['epoch 1', 'checkpoint 1.0'])
+  expect(error).toBe(failure)
 })
 
 test('a keeper that fails ends the training with its error; after another error, that one is reported', async () => {

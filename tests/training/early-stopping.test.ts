@@ -87,11 +87,11 @@ test('a resumed training goes back to the best epoch before its pause, and stops
   const { bestEpoch = 0, epochs } = whole.history
   for (const pause of [bestEpoch - 1, bestEpoch, bestEpoch + 1, epochs.length]) {
     const start = keeper.get(`${pause}.0`)
-    const best = pause < bestEpoch ? undefined : keeper.get(`${bestEpoch}.0`).state
+    const best = pause <= bestEpoch ? undefined : keeper.get(`${bestEpoch}.0`).state
     const resumed = await train({ hyperparameters, start, keeper: new MemoryKeeper({ epochs: 1 }, best) })
     expect({ history: resumed.history, state: resumed.state }).toEqual({ history: whole.history, state: whole.state })
   }
-  const start = keeper.get(`${bestEpoch}.0`)
+  const start = keeper.get(`${bestEpoch + 1}.0`)
   await expectError(() => train({ hyperparameters, start }), 'ERR_INVALID_OPTION', 'best epoch', 'restoreBest')
 })
 

@@ -93,13 +93,14 @@ describe('a checkpoint is refused that', () => {
     await expectError(() => train({ hyperparameters, start: keeper.get(name) }), 'ERR_INVALID_DATA', part)
   })
 
-  test('has another history, fewer updates, or a best epoch to come', async () => {
+  test('has another history, fewer updates, other sums, or a best epoch to come', async () => {
     const keeper = new MemoryKeeper({ epochs: 1 })
     await train({ hyperparameters: PLAIN, keeper })
     const { position, state, hyperparameters } = keeper.get('2.0')
     const refused = [
       { position: { ...position, history: position.history.slice(1) }, state, hyperparameters },
       { position, state: { ...state, updates: 13 }, hyperparameters },
+      { position: { ...position, batches: 7 }, state: { ...state, updates: 21, epochBatches: 0, epochSamples: 0 }, hyperparameters },
       { position: { ...position, best: { epoch: 3, loss: 1 } }, state, hyperparameters },
     ]
     for (const start of refused) await expectError(() => train({ hyperparameters: PLAIN, start }), 'ERR_INVALID_DATA', 'in the checkpoint')

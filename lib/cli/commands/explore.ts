@@ -1,4 +1,6 @@
 import type { Command } from 'commander'
+import type { NativeAugmentation } from '../../addon/binding'
+import { type AugmentedPass, augmentedImages } from '../../data/augmented-images'
 import { eachImage, type ImageDataset } from '../../data/dataset'
 import { loadMnist, type Mnist } from '../../data/mnist'
 import { randomOrder } from '../../data/philox'
@@ -8,13 +10,16 @@ import { checkWritable } from '../../files/durable-file'
 import { drawGrid, type GreyPicture, gridSize } from '../../images/grey-picture'
 import { drawPreview } from '../../images/half-blocks'
 import { MAX_PIXELS, writePng } from '../../images/png-file'
+import { pickOptions } from '../../options/checks'
 import { OPTIONS } from '../../options/options'
 import type { Resolved } from '../../options/specs'
 import { drawColumns } from '../../text/table'
+import { type ResolvedAugmentation, toAugmentation, USUAL_AUGMENTATION } from '../../training/augmentation'
 import { defineCommand, SHARED_OPTIONS } from '../define-command'
 import { doneSince, type StartEvent, startOf } from '../events'
 import type { Reporter } from '../reporter'
 import { columnsOf } from '../terminal'
+import { waitForLibtorch } from '../wait-for-libtorch'
 
 /** What the data holds, and a picture of a random batch of it. */
 export interface ExploreEvent {
@@ -30,6 +35,11 @@ export interface ExploreEvent {
   samples: number[]
   /** The class of each of them. */
   labels: number[]
+  /**
+   * The largest random changes: pixels, degrees, a share, degrees. The picture then shows the samples as the first epoch of a training on the
+   * whole training set with the same seed sees them. Absent where they are shown as they are.
+   */
+  augmentation?: NativeAugmentation
   /** Rows and columns of pixels of every image. */
   imageShape: [number, number]
   /** How many samples each class has, by label. */
@@ -38,12 +48,23 @@ export interface ExploreEvent {
   pixels: { train: PixelStatistics; test: PixelStatistics }
 }
 
+/** What `--augment` alone shows. */
+const USUAL_CHANGES = toAugmentation(USUAL_AUGMENTATION) as NativeAugmentation
+
+type GreyPictures = [GreyPicture, ...GreyPicture[]]
+
 /** As many images as a training batch has by default. They are not one of its batches: the picture has random numbers of its own. */
 const EXPLORE_OPTIONS = {
   batchSize: { ...OPTIONS.training.batchSize, summary: 'images in the picture' },
   columns: { kind: 'integer', min: 1, max: 65536, default: 15, summary: 'images in a row of the picture' },
   output: { kind: 'path', of: 'file', default: 'explore.png', summary: 'the picture' },
   preview: { kind: 'boolean', default: true, summary: 'show some of the images in the terminal' },
+  augment: {
+    kind: 'boolean',
+    default: false,
+    summary: `show the images as a training with augmentation sees them; without values for it, ${describeChanges(USUAL_CHANGES)}`,
+  },
+  ...OPTIONS.augmentation,
   ...SHARED_OPTIONS,
 } as const
 
@@ -54,9 +75,11 @@ const EXAMPLES = `
 Examples:
   rnn-mnist-train explore                             the tutorial's first look: 128 training images, 15 in a row
   rnn-mnist-train explore --seed 7 --batch-size 40 --columns 10 --output digits.png
+  rnn-mnist-train explore --augment                   the same images, changed at random as in the first epoch of a training
+  rnn-mnist-train explore --augment-rotation 30 --augment-shift 3
   rnn-mnist-train explore --data fashion/ --json
 
-Neither libtorch nor a device is needed: --device, --engine, --threads and --precision change nothing.`
+No device is needed, and libtorch only to augment: --device, --engine, --threads and --precision change nothing.`
 
 /** `explore`: says what the data holds, and draws a batch of it. */
 export function exploreCommand(): Command {
@@ -70,34 +93,59 @@ export function exploreCommand(): Command {
   })
 }
 
-async function explore(flags: Resolved<typeof EXPLORE_OPTIONS>, reporter: Reporter, stop: AbortSignal): Promise<void> {
+type ExploreFlags = Resolved<typeof EXPLORE_OPTIONS>
+
+async function explore(flags: ExploreFlags, reporter: Reporter, stop: AbortSignal, given: ReadonlySet<string>): Promise<void> {
   const started = performance.now()
   await checkWritable(flags.output)
   const data = await loadMnist(flags.data === undefined ? undefined : { dir: flags.data })
   stop.throwIfAborted()
   const { batchSize, columns, seed } = flags
-  const samples = Array.from(randomOrder(seed, 'picture', 0, data.train.length).subarray(0, batchSize))
-  const images = samples.map((sample) => imageOf(data.train, sample)) as [GreyPicture, ...GreyPicture[]]
-  checkSize(images, columns)
+  const samples = randomOrder(seed, 'picture', 0, data.train.length).subarray(0, batchSize)
+  checkSize(samples.length, data.train, columns)
+  const changes = chosenChanges(flags, given)
+  const augmentation = toAugmentation(changes)
+  if (augmentation !== null) await waitForLibtorch(flags, stop)
+  const images = augmentation === null ? imagesOf(data.train, samples) : changedImages(data.train, samples, { seed, augmentation })
   const [trainSamples, testSamples] = [data.train.length, data.test.length]
-  reporter.step(startOf('explore', { trainSamples, testSamples, options: { batchSize, columns, seed } }), describeStart)
+  reporter.step(startOf('explore', { trainSamples, testSamples, options: { batchSize, columns, seed, ...changes } }), describeStart)
   const picture = drawGrid(images, columns)
   await writePng(flags.output, picture)
   const { width, height } = picture
   const allLabels = data.train.labels
-  const labels = samples.map((sample) => allLabels[sample] as number)
-  reporter.result({ type: 'explore', file: flags.output, width, height, columns, samples, labels, ...measure(data) }, describeExploration)
+  const shown = { samples: Array.from(samples), labels: Array.from(samples, (sample) => allLabels[sample] as number) }
+  const picked = augmentation === null ? shown : { ...shown, augmentation }
+  reporter.result({ type: 'explore', file: flags.output, width, height, columns, ...picked, ...measure(data) }, describeExploration)
   if (flags.preview && !flags.json && !flags.quiet && process.stdout.isTTY) showPreview(images)
   reporter.step(doneSince(started))
 }
 
-/** One image. All data sets here come from files, and those hold bytes. */
-function imageOf(dataset: ImageDataset, sample: number): GreyPicture {
-  return { width: dataset.columns, height: dataset.rows, pixels: dataset.images(sample, sample + 1).data as Uint8Array }
+/** The changes that the flags ask for: `--augment` takes the usual ones where no other flag says which. */
+function chosenChanges(flags: ExploreFlags, given: ReadonlySet<string>): ResolvedAugmentation {
+  const isUsual = flags.augment && !Object.keys(OPTIONS.augmentation).some((name) => given.has(name))
+  return isUsual ? USUAL_AUGMENTATION : pickOptions(OPTIONS.augmentation, flags)
 }
 
-function checkSize(images: readonly [GreyPicture, ...GreyPicture[]], columns: number): void {
-  const { width, height } = gridSize(images.length, images[0], columns)
+/** Some images. All data sets here come from files, and those hold bytes. */
+function imagesOf(dataset: ImageDataset, samples: Uint32Array): GreyPictures {
+  const pixelsOf = (sample: number) => dataset.images(sample, sample + 1).data as Uint8Array
+  return Array.from(samples, (sample) => pictureOf(dataset, pixelsOf(sample))) as GreyPictures
+}
+
+/** Some images as the first epoch of a training sees them. */
+function changedImages(dataset: ImageDataset, samples: Uint32Array, pass: Pick<AugmentedPass, 'seed' | 'augmentation'>): GreyPictures {
+  const { data } = augmentedImages(dataset, samples, { ...pass, epoch: 0 })
+  const size = dataset.rows * dataset.columns
+  const pixelsOf = (index: number) => Uint8Array.from(data.subarray(index * size, (index + 1) * size), (value) => Math.round(255 * value))
+  return Array.from(samples, (_, index) => pictureOf(dataset, pixelsOf(index))) as GreyPictures
+}
+
+function pictureOf({ columns, rows }: ImageDataset, pixels: Uint8Array): GreyPicture {
+  return { width: columns, height: rows, pixels }
+}
+
+function checkSize(count: number, image: ImageDataset, columns: number): void {
+  const { width, height } = gridSize(count, { width: image.columns, height: image.rows }, columns)
   if (width * height <= MAX_PIXELS) return
   const [expected, actual] = [`at most ${MAX_PIXELS} pixels`, `${width} x ${height}`]
   const message = `Expected ${expected} for the picture but received ${actual}. Choose a smaller --batch-size, or other --columns.`
@@ -116,7 +164,7 @@ function measure({ train, test }: Mnist): Pick<ExploreEvent, 'imageShape' | 'cla
   }
 }
 
-function showPreview(images: readonly [GreyPicture, ...GreyPicture[]]): void {
+function showPreview(images: GreyPictures): void {
   // The last column stays free, because some terminals begin a new line after they have filled it.
   const lines = drawPreview(images, Math.max(1, columnsOf(process.stdout) - 1), process.stdout.hasColors(SHADE_COLOURS))
   process.stdout.write(`\n${lines.join('\n')}\n`)
@@ -126,8 +174,12 @@ function describeStart({ trainSamples, testSamples }: StartEvent): string {
   return `Data: ${trainSamples} training and ${testSamples} test images\n`
 }
 
+function describeChanges({ shift, rotation, scale, shear }: NativeAugmentation): string {
+  return `shift ${shift}, rotation ${rotation}, scale ${scale}, shear ${shear}`
+}
+
 /** Two tables, narrower than 60 columns, and where the picture is. */
-function describeExploration({ classes, pixels, file, samples, imageShape }: ExploreEvent): string {
+function describeExploration({ classes, pixels, file, samples, imageShape, augmentation }: ExploreEvent): string {
   const { train, test } = pixels
   const total = (part: 'trainSamples' | 'testSamples') => String(classes.reduce((sum, entry) => sum + entry[part], 0))
   const rows = [
@@ -143,5 +195,6 @@ function describeExploration({ classes, pixels, file, samples, imageShape }: Exp
   ]
   const tables = drawColumns(rows, { words: 1, minWidths: [20, 12, 12], gap: '' })
   const images = samples.length === 1 ? 'One image' : `${samples.length} images`
-  return `${tables.join('\n')}\n\n${images} of ${imageShape.join(' x ')} pixels: ${file}\n`
+  const changed = augmentation === undefined ? '' : `Changed at random: ${describeChanges(augmentation)}\n`
+  return `${tables.join('\n')}\n\n${images} of ${imageShape.join(' x ')} pixels: ${file}\n${changed}`
 }

@@ -24,7 +24,7 @@ Examples:
   rnn-mnist-train                                     the tutorial: 10 epochs on MNIST, some minutes
   rnn-mnist-train --epochs 1                          a first look
   rnn-mnist-train --recipe accurate                   fewer mistakes, but more epochs; other flags still count
-  rnn-mnist-train --validation-split 5000 --early-stopping-patience 3
+  rnn-mnist-train --validation-split 0.1 --early-stopping-patience 3
   rnn-mnist-train --model digits.safetensors --learning-rate 1e-4
   rnn-mnist-train --hidden-size 64 --num-layers 1 --nonlinearity relu --recurrent-init identity
   rnn-mnist-train --data fashion/ --output fashion.safetensors
@@ -32,8 +32,8 @@ Examples:
   rnn-mnist-train --resume --run runs/long --epochs 20
   rnn-mnist-train --json | tail -n 1                  the result for another program
 
-Ctrl-C finishes the running batch, saves the model and keeps a checkpoint of the exact batch, from which --resume goes on. The same happens
-when the terminal is closed, or when nothing reads the output any more. --stop-after-epochs ends a part of a run with exit code 0, and leaves
+Ctrl-C finishes the running batch and saves the model. It also keeps a checkpoint of the exact batch, from which --resume goes on. The same
+happens when the terminal is closed, or when nothing reads the output any more. --stop-after-epochs ends a part of a run with exit code 0, and leaves
 the test set for the end. A resumed run takes all its options from the checkpoint; flags that contradict it are an error, but --epochs can be
 raised (not with the schedules cosine, one-cycle and warmup-cosine).`
 

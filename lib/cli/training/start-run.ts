@@ -82,6 +82,7 @@ export async function startRun(
   const part = flags.validationSplit
   const validation = part === undefined ? {} : { validationSamples: countPart(part, trainSamples) }
   const threads = await model.threadCount()
+  const first = flags.model ?? reopened?.config.model // A run that goes on began from it all the same.
   const config = {
     command: 'train',
     created: reopened?.config.created ?? new Date().toISOString(),
@@ -91,6 +92,7 @@ export async function startRun(
     engine,
     threads,
     data: flags.data ?? BUNDLED_DATA,
+    ...(first === undefined ? {} : { model: first }),
     trainSamples,
     testSamples,
     options,

@@ -11,8 +11,12 @@ namespace {
 
 constexpr int kPurposeShift = 48;  // Subsequence: 16 bits of purpose, 48 bits of epoch.
 
+at::Philox4_32 MakePhilox(uint64_t seed, RandomPurpose purpose, uint64_t epoch, uint64_t offset) {
+  return at::Philox4_32(seed, (static_cast<uint64_t>(purpose) << kPurposeShift) | epoch, offset);
+}
+
 uint64_t RandomKey(uint64_t seed, RandomPurpose purpose, uint64_t epoch, uint64_t sample) {
-  at::Philox4_32 engine(seed, (static_cast<uint64_t>(purpose) << kPurposeShift) | epoch, sample);
+  at::Philox4_32 engine = MakePhilox(seed, purpose, epoch, sample);
   const uint64_t high = engine();
   return (high << 32) | engine();
 }
@@ -34,6 +38,14 @@ at::Generator MakeGenerator(uint64_t seed) { return at::make_generator<at::CPUGe
 
 std::vector<int64_t> ShuffledOrder(uint64_t seed, uint64_t epoch, int64_t count) {
   return RandomOrder(seed, RandomPurpose::kShuffle, epoch, count);
+}
+
+std::array<double, 8> UniformNumbers(uint64_t seed, RandomPurpose purpose, uint64_t epoch, uint64_t sample) {
+  at::Philox4_32 engine = MakePhilox(seed, purpose, epoch, 2 * sample);  // Goes on to the next offset after four words.
+  constexpr double kHalfRange = 2147483648.0;                            // 2^31
+  std::array<double, 8> numbers;
+  for (double& number : numbers) number = (static_cast<double>(engine()) + 0.5) / kHalfRange - 1;
+  return numbers;
 }
 
 }  // namespace torch_rnn_mnist

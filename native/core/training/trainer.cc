@@ -29,12 +29,14 @@ std::unique_ptr<const Trainer::Cut> Trainer::TakeCut(const std::shared_ptr<const
   CheckDatasetFits(*dataset, model_.options().input_size, model_.options().num_classes);
   const torch::Device device = model_.device();
   const bool is_same = last && last->dataset == dataset && last->epoch == range.epoch && last->shuffle == range.shuffle &&
-                       last->batch_size == range.batch_size && last->device == device;
+                       last->batch_size == range.batch_size && last->augmentation == range.augmentation && last->device == device;
   if (is_same) return last;
+  const uint64_t seed = model_.options().seed;
   std::vector<int64_t> order;
-  if (range.shuffle) order = ShuffledOrder(model_.options().seed, range.epoch, dataset->size());
-  Batches batches(*dataset, device, range.batch_size, std::move(order));
-  return std::make_unique<const Cut>(Cut{dataset, range.epoch, range.shuffle, range.batch_size, device, std::move(batches)});
+  if (range.shuffle) order = ShuffledOrder(seed, range.epoch, dataset->size());
+  Batches batches(*dataset, device, range.batch_size, std::move(order), Augmentation(range.augmentation, seed, range.epoch));
+  return std::make_unique<const Cut>(
+      Cut{dataset, range.epoch, range.shuffle, range.batch_size, range.augmentation, device, std::move(batches)});
 }
 
 void Trainer::CheckRange(const BatchRange& range, int64_t batches) const {

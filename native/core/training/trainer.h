@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include "native/core/data/augmentation.h"
 #include "native/core/data/batches.h"
 #include "native/core/data/dataset.h"
 #include "native/core/model/image_rnn.h"
@@ -24,6 +25,7 @@ struct BatchRange {
   bool shuffle = true;
   int64_t accumulation_steps = 1;  // Batches of a group, whose gradients make one update. Counted from the start of the epoch.
   LossOptions loss;
+  AugmentationOptions augmentation;
   int64_t log_interval = 10;  // Batches between two progress reports; the last batch of the range always reports.
 };
 
@@ -78,6 +80,7 @@ class Trainer {
     uint64_t epoch;
     bool shuffle;
     int64_t batch_size;
+    AugmentationOptions augmentation;
     torch::Device device;
     Batches batches;
   };

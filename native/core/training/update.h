@@ -20,8 +20,8 @@ struct OptimizerOptions {
   double beta1 = 0.9;  // Both from 0 to below 1.
   double beta2 = 0.999;
   double weight_decay = 0;
-  double clip_grad_norm = 0;        // The largest norm of the gradient over all parameters; 0: any.
-  std::optional<double> ema_decay;  // From 0 to below 1; none: there is no average of the parameters.
+  double clip_grad_norm = 0;                       // The largest norm of the gradient over all parameters; 0: any.
+  std::optional<double> ema_decay = std::nullopt;  // From 0 to below 1; none: there is no average of the parameters.
 };
 
 // Divides the accumulated gradients by the number of their samples, in their buffer, and returns their norm over all parameters (float32,

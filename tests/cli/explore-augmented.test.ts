@@ -1,0 +1,78 @@
+/** `explore --augment`: the picture is what a training sees, and the flags choose the changes as those of a training do. */
+import { readFileSync } from 'node:fs'
+import sharp from 'sharp'
+import { ImageRNN, loadMnist } from '../../lib'
+import { randomOrder } from '../../lib/data/philox'
+import { eventsOfType, onlyEvent, TINY_DATA, useCommandLine } from '../support/command-line'
+
+const { path, succeed } = useCommandLine()
+
+const EXPLORE = ['explore', ...TINY_DATA, '--seed', '3', '--batch-size', '20', '--columns', '5']
+const SIDE = 28
+const MARGIN = 2
+
+/** The pixels of one image of the picture. */
+async function readImages(file: string, count: number): Promise<Uint8Array[]> {
+  const { data, info } = await sharp(path(file)).toColourspace('b-w').raw().toBuffer({ resolveWithObject: true })
+  return Array.from({ length: count }, (_, index) => {
+    const left = MARGIN + (index % 5) * (SIDE + MARGIN)
+    const top = MARGIN + Math.floor(index / 5) * (SIDE + MARGIN)
+    const pixelAt = (pixel: number) => data[(top + Math.floor(pixel / SIDE)) * info.width + left + (pixel % SIDE)] as number
+    return Uint8Array.from({ length: SIDE * SIDE }, (_, pixel) => pixelAt(pixel))
+  })
+}
+
+/** What the network sees of each sample in the first epoch of a training with seed 3, as grey values. */
+async function imagesOfFirstEpoch(options: object): Promise<Uint8Array[]> {
+  const { train } = await loadMnist({ dir: path('data') })
+  const model = new ImageRNN({ seed: 3, hiddenSize: 4, numLayers: 1, device: 'cpu', threads: 1 })
+  const order = randomOrder(3, 'shuffle', 0, train.length)
+  const images: Uint8Array[] = []
+  let done = 0
+  model.registerForwardHook('', ({ inputs: [batch] }) => {
+    const values = batch?.data ?? new Float32Array()
+    for (let start = 0; start < values.length; start += SIDE * SIDE) {
+      images[order[done] as number] = Uint8Array.from(values.subarray(start, start + SIDE * SIDE), (value) => Math.round(255 * value))
+      done += 1
+    }
+  })
+  await model.train(train, { epochs: 1, ...options })
+  model.dispose()
+  return images
+}
+
+test('shows exactly what the first epoch of a training sees', async () => {
+  const changes = { augmentShift: 3, augmentRotation: 25, augmentScale: 0.2, augmentShear: 10 }
+  const flags = ['--augment-shift', '3', '--augment-rotation', '25', '--augment-scale', '0.2', '--augment-shear', '10']
+  const stdout = await succeed([...EXPLORE, '--augment', ...flags, '--json'])
+  const { samples, augmentation } = onlyEvent(stdout, 'explore')
+  expect(augmentation).toEqual({ shift: 3, rotation: 25, scale: 0.2, shear: 10 })
+  expect(eventsOfType(stdout, 'start')[0]?.options).toMatchObject(changes)
+  const trained = await imagesOfFirstEpoch(changes)
+  const shown = await readImages('explore.png', samples.length)
+  expect(shown).toEqual(samples.map((sample) => trained[sample]))
+  const plain = await imagesOfFirstEpoch({})
+  expect(shown).not.toEqual(samples.map((sample) => plain[sample]))
+})
+
+test('alone, it takes the usual changes; the picture follows from the seed', async () => {
+  const usual = { shift: 2, rotation: 10, scale: 0.1, shear: 5 }
+  const { samples, augmentation } = onlyEvent(await succeed([...EXPLORE, '--augment', '--output', 'usual.png', '--json']), 'explore')
+  expect(augmentation).toEqual(usual)
+  const flags = ['--augment-shift', '2', '--augment-rotation', '10', '--augment-scale', '0.1', '--augment-shear', '5']
+  await succeed([...EXPLORE, ...flags, '--output', 'same.png'])
+  const stdout = await succeed([...EXPLORE, '--output', 'plain.png', '--json'])
+  const plain = onlyEvent(stdout, 'explore')
+  expect(plain.samples).toEqual(samples)
+  expect(plain.augmentation).toBeUndefined()
+  expect(eventsOfType(stdout, 'start')[0]?.options).toMatchObject({ augmentShift: 0, augmentShear: 0 })
+  const [first, same, other] = ['usual.png', 'same.png', 'plain.png'].map((name) => readFileSync(path(name))) as [Buffer, Buffer, Buffer]
+  expect(same.equals(first)).toBe(true)
+  expect(other.equals(first)).toBe(false)
+})
+
+test('says what it changed', async () => {
+  const stdout = await succeed([...EXPLORE, '--augment', '--augment-rotation', '45'])
+  expect(stdout).toMatch(/^20 images of 28 x 28 pixels: explore\.png\nChanged at random: shift 0, rotation 45, scale 0, shear 0$/m)
+  expect(await succeed(EXPLORE)).not.toContain('Changed at random')
+})
