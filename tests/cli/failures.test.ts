@@ -192,7 +192,7 @@ describe('a run that cannot be written ends with 1', () => {
     const { stderr, code } = await run([...EPOCH, '--output', 'link'])
     expect(code).toBe(1)
     expect(linesOf(stderr)).toEqual([
-      `Warning: The model as it is now was saved to ${MODEL}.`,
+      `Warning: The model as it is now was saved to ${MODEL}. Go on with: rnn-mnist-train --resume --run run`,
       expect.stringMatching(/^Error: Cannot write link: it is a folder/),
     ])
     await succeed(['evaluate', ...TINY_DATA, '--model', MODEL])
@@ -207,7 +207,14 @@ describe('without libtorch', () => {
   // The command line gives help even on a machine where nothing else works yet.
   const env = { LIBTORCH: join(__dirname, 'no-such-folder') }
   const SHARED_FLAGS = ['--data', '--seed', '--device', '--engine', '--threads', '--precision', '--json', '--quiet', '--help']
-  const TRAIN_FLAGS = ['--epochs', '--batch-size', '--learning-rate', '--no-shuffle', '--log-interval', '--run', '--output']
+  const TRAIN_FLAGS = [
+    ...['--recipe', '--epochs', '--batch-size', '--no-shuffle', '--log-interval', '--model', '--run', '--output'],
+    ...['--optimizer', '--learning-rate', '--betas', '--weight-decay', '--clip-grad-norm', '--label-smoothing', '--accumulation-steps'],
+    ...['--ema-decay', '--schedule', '--step-size', '--gamma', '--warmup', '--min-learning-rate', '--plateau-patience'],
+    ...['--validation-split', '--early-stopping-patience', '--no-restore-best'],
+    ...['--augment-shift', '--augment-rotation', '--augment-scale', '--augment-shear'],
+    ...['--checkpoint-every', '--keep-checkpoints', '--stop-after-epochs', '--resume'],
+  ]
   const NETWORK_FLAGS = ['--hidden-size', '--num-layers', '--nonlinearity', '--recurrent-init']
   const ARCHITECTURE_FLAGS = ['--input-size', '--hidden-size', '--num-layers', '--num-classes', '--nonlinearity']
 

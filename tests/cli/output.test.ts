@@ -53,7 +53,7 @@ describeWithFullDevice('stdout on a full disk is told in one line', () => {
     const { code, stderr } = await run([...TINY_RUN, '--epochs', '2', '--run', 'run', flag])
     expect(code).toBe(1)
     expect(linesOf(stderr)).toEqual([
-      expect.stringMatching(/^Warning: .*The model as it is now was saved to run.model\.safetensors\.$/),
+      expect.stringMatching(/^Warning: .*The model as it is now was saved to run.model\.safetensors\.( Go on with: .*)?$/),
       FULL,
     ])
     expect(readdirSync(path('run')).filter((name) => name.includes('tmp'))).toEqual([])
