@@ -2,6 +2,7 @@ import { constants } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { TorchRnnError } from '../errors'
 import { describeRefusal, type Refusal } from '../host/permissions'
+import { hasUnprintable, quoteText } from '../text/unprintable'
 
 /** Bytes of one read: enough to be fast, and few enough that hashing or copying them does not hold up the event loop. */
 const READ_CHUNK_BYTES = 4 * 1024 * 1024
@@ -136,7 +137,7 @@ function hasCode(error: unknown): error is SystemError {
 
 /** A path as an error shows it: as it is, unless it holds characters that would break the line or drive a terminal. */
 export function showPath(path: string): string {
-  return /[\p{Cc}\u2028\u2029]/u.test(path) ? JSON.stringify(path) : path
+  return hasUnprintable(path) ? quoteText(path) : path
 }
 
 /** What a path names when it is not a regular file, in words. */

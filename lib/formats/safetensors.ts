@@ -1,6 +1,7 @@
 import { TorchRnnError } from '../errors'
 import { recognizeContent } from '../files/content-kind'
 import { invalidFile } from '../files/regular-file'
+import { escapeUnprintable } from '../text/unprintable'
 import { DTYPE_BYTES, type Dtype, isDtype, toFloat32 } from './dtype'
 import { parseJsonObject } from './strict-json'
 
@@ -244,14 +245,8 @@ function compareUtf8(a: string, b: string): number {
   return Buffer.compare(Buffer.from(a), Buffer.from(b))
 }
 
-/** A value of a file as an error shows it: JSON, so that it stays on one line, and short. */
+/** A value of a file as an error shows it: JSON, on one line, and short. */
 function quote(value: unknown): string {
-  let text: string
-  try {
-    text = JSON.stringify(value) ?? 'nothing'
-  } catch {
-    // JSON.parse reads any depth, JSON.stringify overflows the stack.
-    text = 'deeply nested data'
-  }
+  const text = escapeUnprintable(JSON.stringify(value) ?? 'nothing')
   return text.length > 80 ? `${text.slice(0, 77)}...` : text
 }

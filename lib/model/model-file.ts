@@ -8,6 +8,7 @@ import { parseJsonObject } from '../formats/strict-json'
 import { pickOptions, resolveOptions } from '../options/checks'
 import { OPTIONS } from '../options/options'
 import type { Tensor } from '../tensor'
+import { quoteText } from '../text/unprintable'
 import { warn } from '../warnings'
 import { type Architecture, parameterCount, parameterShapes } from './architecture'
 import { describeNotFinite, findNotFinite } from './not-finite'
@@ -118,7 +119,7 @@ export function readArchitecture(tensors: Tensors, metadata: Readonly<Record<str
 }
 
 function withoutModel(tensors: Tensors, path: string): TorchRnnError {
-  const shown = [...tensors.keys()].slice(0, 3).map((name) => JSON.stringify(name.slice(0, 60)))
+  const shown = [...tensors.keys()].slice(0, 3).map((name) => quoteText(name.slice(0, 60)))
   const actual = tensors.size === 0 ? 'no tensors' : `others (${shown.join(', ')}, ...)`
   return invalidFile(path, 'the parameters basic_rnn.weight_ih_l0 and FC.weight', actual)
 }
@@ -148,5 +149,9 @@ export function checkParameters(tensors: Tensors, architecture: Architecture, pa
   }
   const surplus = [...tensors.keys()].find((name) => !expected.has(name))
   if (surplus !== undefined)
-    throw invalidFile(path, `only the parameters of ${architecture.numLayers} layers`, `also ${JSON.stringify(`${prefix}${surplus}`)}`)
+    throw invalidFile(
+      path,
+      `only the parameters of ${architecture.numLayers} layers`,
+      `also ${quoteText(`${prefix}${surplus}`.slice(0, 60))}`,
+    )
 }

@@ -15,6 +15,7 @@ import { libtorch, libtorchFolder } from './steps/libtorch.mjs'
 import { lief } from './steps/lief.mjs'
 import { addon, addressBuild, clangTests, faultsAddon, nativeTests, threadTests } from './steps/native.mjs'
 import { docsPackages, neighbourPackages, packages, packageTestTools } from './steps/packages.mjs'
+import { pythonSafetensors } from './steps/python-safetensors.mjs'
 import { typescript } from './steps/typescript.mjs'
 
 /** Tools by the file that node runs. */
@@ -55,11 +56,11 @@ const COMMANDS = {
     createRequire(import.meta.url)(program)
   },
   async test(args) {
-    await setUp([...productSteps(), faultsAddon, lief, docsPackages, checkTools, nativeTests])
+    await setUp([...productSteps(), faultsAddon, lief, pythonSafetensors, docsPackages, checkTools, nativeTests])
     await runAll([...LINT, ['C++ tests', ctest(nativeTests)], ['TypeScript tests', node('jest', ...args)]])
   },
   async 'test:js'(args) {
-    await setUp([...productSteps(), faultsAddon, lief])
+    await setUp([...productSteps(), faultsAddon, lief, pythonSafetensors])
     await runAll([['TypeScript tests', node('jest', ...args)]])
   },
   async 'test:native'(args) {
@@ -78,7 +79,7 @@ const COMMANDS = {
     await runAll(runs)
   },
   async 'test:nodes'(args) {
-    await setUp([...productSteps(), faultsAddon, packageTestTools])
+    await setUp([...productSteps(), faultsAddon, pythonSafetensors, packageTestTools])
     await runAll(otherNodes().map(([name, program]) => [`API tests in ${name}`, apiTests(program, args)]))
   },
   async 'test:clang'(args) {
@@ -88,6 +89,11 @@ const COMMANDS = {
   async 'test:stress'(args) {
     await setUp([...productSteps(), neighbourPackages])
     await runAll([['stress tests', node('jest', '--testMatch', '**/tests/stress/*.stress.ts', ...args)]])
+  },
+  async 'test:mutations'([seed, ...args]) {
+    await setUp([packages])
+    const env = seed === undefined ? {} : { MUTATIONS_SEED: seed }
+    await runAll([['mutations', { ...node('jest', '--testMatch', '**/tests/stress/*.mutations.ts', ...args), env }]])
   },
   async package(args) {
     await makePackages(parsePackageOptions(args))
