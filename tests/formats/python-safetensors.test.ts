@@ -115,8 +115,8 @@ const STRICTER: Readonly<Record<string, readonly [message: RegExp, header: strin
   'a name twice, which the format forbids': [/ different names in the header /, `{${ENTRY},${ENTRY}}`],
   'metadata that are null instead of absent': [/ an object as __metadata__ but found null\.$/, '{"__metadata__":null}'],
   'white space before the header, which the format forbids': [/ a JSON object as header but found " /, ' {}'],
-  'sizes from 2^53 on, which are no exact numbers': [
-    / integers, 0 or more, but found .*\d{16}/,
+  'sizes and products from 2^53 on, which are no exact numbers': [
+    / integers, 0 or more, but found .*\d{16}| of fewer than 2\^53 bytes /,
     headerWith('"dtype":"F32","shape":[9007199254740992,0]'),
   ],
   'more than 16 dimensions': [/ a shape of at most 16 integers/, headerWith(`"dtype":"F32","shape":[${Array(17).fill(0).join()}]`)],
