@@ -92,7 +92,7 @@ export async function expectEnd(file: OpenFile, position: number): Promise<void>
 }
 
 /** Takes memory for a file's bytes. @throws TorchRnnError `ERR_OUT_OF_MEMORY` when there is none. */
-export function allocateBytes(count: number, path: string): Uint8Array {
+export function allocateBytes(count: number, path: string): Uint8Array<ArrayBuffer> {
   try {
     return new Uint8Array(count)
   } catch (cause) {

@@ -2,9 +2,14 @@
  * Thousands of generated safetensors files, good and damaged. Each damaged one is refused, or read as what it says. `npm run test:mutations`
  * tries a million.
  */
+import { writeFileSync } from 'node:fs'
 import fc from 'fast-check'
-import { encodeSafetensors, type SafetensorsTensor } from '../../lib/formats/safetensors'
+import { decodeSafetensors, encodeSafetensors, type SafetensorsContent, type SafetensorsTensor } from '../../lib/formats/safetensors'
+import { withSafetensorsFile } from '../../lib/formats/safetensors-file'
 import { damagedFiles, goodFiles, readOrRefuse } from '../support/damaged-safetensors'
+import { useTemporaryFolder } from '../support/temporary-folder'
+
+const path = useTemporaryFolder()
 
 const RUNS = 5000
 
@@ -38,6 +43,27 @@ test('a good file is read as what it says', () => {
     { numRuns: RUNS },
   )
 })
+
+test('a file on the disk is refused with the same words, or read as the same', async () => {
+  const property = fc.asyncProperty(fc.oneof(goodFiles, damagedFiles), async (file) => {
+    writeFileSync(path('file'), file)
+    const outcome = (read: () => unknown) =>
+      Promise.resolve()
+        .then(read)
+        .catch((error: Error) => error.message)
+    const onDisk = await outcome(() => readFile(path('file')))
+    expect(onDisk).toEqual(await outcome(() => decodeSafetensors(file, path('file'))))
+  })
+  await fc.assert(property, { numRuns: 500 })
+})
+
+async function readFile(name: string): Promise<SafetensorsContent> {
+  return withSafetensorsFile(name, async ({ entries, metadata, read }) => {
+    const tensors = new Map<string, SafetensorsTensor>()
+    for (const [key, entry] of entries) tensors.set(key, await read(entry))
+    return { tensors, metadata }
+  })
+}
 
 test('a damaged file is refused, or read as what it says, and can be written again then', () => {
   let accepted = 0

@@ -1,8 +1,10 @@
 /** Which files hold a model, and what of them is the model. */
-import { writeFileSync } from 'node:fs'
+import { truncateSync, writeFileSync } from 'node:fs'
 import { encodeSafetensors, type SafetensorsTensor } from '../../lib/formats/safetensors'
+import { parameterShapes } from '../../lib/model/architecture'
 import { readModelFile, writeModelFile } from '../../lib/model/model-file'
 import { expectError } from '../support/expect-error'
+import { describeOnLinux } from '../support/needs'
 import { useTemporaryFolder } from '../support/temporary-folder'
 
 const path = useTemporaryFolder()
@@ -119,5 +121,55 @@ describe('a checkpoint', () => {
       .replace('"optimizer.exp_avg.FC.bias":{"dtype":"F32"', '"optimizer.exp_avg.FC.bias":{"dtype":"I32"')
     writeFileSync(path('model'), text, 'latin1')
     await expectError(() => readModelFile(path('model')), 'ERR_INVALID_FILE', 'optimizer.exp_avg.FC.bias', '"I32"')
+  })
+})
+
+describeOnLinux('a file with much more data than memory', () => {
+  const HUGE = 2 ** 42 // Four terabytes, of which a sparse file takes nothing.
+
+  /** A file with one more tensor, of zeros, that ends at byte HUGE of the data. */
+  function writeHuge(tensors: ReadonlyMap<string, SafetensorsTensor>, name: string): string {
+    const file = Buffer.from(encodeSafetensors(tensors))
+    const dataStart = 8 + Number(file.readBigUInt64LE())
+    const begin = file.length - dataStart
+    const entries = JSON.parse(file.toString('utf8', 8, dataStart)) as Record<string, unknown>
+    entries[name] = { dtype: 'F32', shape: [(HUGE - begin) / 4], data_offsets: [begin, HUGE] }
+    const json = Buffer.from(JSON.stringify(entries))
+    file.writeBigUInt64LE(BigInt(json.length))
+    writeFileSync(path('huge'), Buffer.concat([file.subarray(0, 8), json, file.subarray(dataStart)]))
+    truncateSync(path('huge'), 8 + json.length + HUGE)
+    return path('huge')
+  }
+
+  test('is refused by its header', async () => {
+    const other = writeHuge(STATE, 'other')
+    await expectError(() => readModelFile(other), 'ERR_INVALID_FILE', 'only the parameters of 1 layers', 'also "other"')
+    const bias = writeHuge(stateWithout('FC.bias'), 'FC.bias')
+    await expectError(() => readModelFile(bias), 'ERR_INVALID_FILE', 'the parameter FC.bias with shape [2]')
+  })
+
+  test('is read where the data is of an optimizer', async () => {
+    expect((await readModelFile(writeHuge(STATE, 'optimizer.exp_avg.FC.bias'))).state).toEqual(STATE)
+  })
+
+  test('is refused where the network itself is too large', async () => {
+    const shapes = parameterShapes({ ...ARCHITECTURE, hiddenSize: 16384, numLayers: 8 })
+    let end = 0
+    const entries = Array.from(shapes, ([name, shape]) => {
+      const begin = end
+      end += shape.reduce((product, size) => product * size, 4)
+      return [name, { dtype: 'F32', shape, data_offsets: [begin, end] }]
+    })
+    const json = Buffer.from(JSON.stringify(Object.fromEntries(entries)))
+    const length = Buffer.alloc(8)
+    length.writeBigUInt64LE(BigInt(json.length))
+    writeFileSync(path('huge'), Buffer.concat([length, json]))
+    truncateSync(path('huge'), 8 + json.length + end)
+    await expectError(
+      () => readModelFile(path('huge')),
+      'ERR_INVALID_FILE',
+      `a network of at most ${4 * 1024 ** 3} bytes`,
+      `one of ${end} bytes`,
+    )
   })
 })
