@@ -22,6 +22,8 @@ export const OPTIMIZER_PREFIX = 'optimizer.'
 /** How names begin in a checkpoint: the average of the parameters over the training, such as `ema.FC.bias`. */
 export const AVERAGE_PREFIX = 'ema.'
 
+const NO_USE = 'What this model computes is of little use: the training that made it has diverged.'
+
 /** A model as read from a file. */
 export interface ModelFile {
   readonly architecture: Architecture
@@ -67,6 +69,8 @@ export function architectureMetadata(architecture: Architecture): Record<string,
 }
 
 /**
+ * Writes a model completely or not at all.
+ *
  * @throws TorchRnnError `ERR_FILE_SYSTEM`, `ERR_NOT_FINITE` as {@link checkFinite}, `ERR_INVALID_OPTION` as {@link checkSavable}; the old
  *   file is untouched then.
  */
@@ -109,8 +113,6 @@ function findModel({ entries, metadata }: SafetensorsFile, path: string) {
   if (average.size > 0) checkParameters(average, architecture, path, AVERAGE_PREFIX)
   return { architecture, entries: average.size > 0 ? average : parameters }
 }
-
-const NO_USE = 'What this model computes is of little use: the training that made it has diverged.'
 
 /** The tensors whose names begin with `prefix`, by what follows it. */
 export function tensorsBelow<T>(prefix: string, tensors: ReadonlyMap<string, T>): Map<string, T> {
