@@ -2,6 +2,7 @@
  * Recognizes what a file holds when it is not what it should be. Such files come from a download that saved a web page, from a clone without
  * Git LFS, from a wrong name, or from a tool that compressed twice.
  */
+import { quoteText } from '../text/unprintable'
 
 /** How many bytes from the beginning of a file {@link recognizeContent} looks at. */
 export const CONTENT_SAMPLE_BYTES = 512
@@ -72,7 +73,7 @@ export function recognizeContent(bytes: Uint8Array): ContentKind | undefined {
 function recognizeText(text: string): ContentKind {
   const [, name, advice] = TEXTS.find(([pattern]) => pattern.test(text)) ?? []
   if (name !== undefined && advice !== undefined) return { name, advice }
-  return { name: `text that begins with ${JSON.stringify(text.slice(0, SHOWN_CHARACTERS))}`, advice: '' }
+  return { name: `text that begins with ${quoteText(text.slice(0, SHOWN_CHARACTERS))}`, advice: '' }
 }
 
 function beginsWith(signature: string): (start: string) => boolean {

@@ -2,6 +2,7 @@ import { constants } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { TorchRnnError } from '../errors'
 import { describeRefusal, type Refusal } from '../host/permissions'
+import { hasUnprintable, quoteText } from '../text/unprintable'
 
 /** Bytes of one read: enough to be fast, and few enough that hashing or copying them does not hold up the event loop. */
 const READ_CHUNK_BYTES = 4 * 1024 * 1024
@@ -91,7 +92,7 @@ export async function expectEnd(file: OpenFile, position: number): Promise<void>
 }
 
 /** Takes memory for a file's bytes. @throws TorchRnnError `ERR_OUT_OF_MEMORY` when there is none. */
-export function allocateBytes(count: number, path: string): Uint8Array {
+export function allocateBytes(count: number, path: string): Uint8Array<ArrayBuffer> {
   try {
     return new Uint8Array(count)
   } catch (cause) {
@@ -134,13 +135,9 @@ function hasCode(error: unknown): error is SystemError {
   return typeof error === 'object' && error !== null && 'code' in error && typeof error.code === 'string'
 }
 
-const UNPRINTABLE = /[\p{Cc}\u2028\u2029]/gu
-
 /** A path as an error shows it: as it is, unless it holds characters that would break the line or drive a terminal. */
 export function showPath(path: string): string {
-  if (path.search(UNPRINTABLE) === -1) return path
-  // JSON leaves some of them as they are.
-  return JSON.stringify(path).replaceAll(UNPRINTABLE, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
+  return hasUnprintable(path) ? quoteText(path) : path
 }
 
 /** What a path names when it is not a regular file, in words. */

@@ -9,24 +9,30 @@ export function isDtype(value: unknown): value is Dtype {
 }
 
 /**
- * Copies elements of a type into float32 values. F64 is rounded; the smaller types fit exactly. Files are little-endian, and so is the
+ * Turns elements of a type into float32 values. F64 is rounded; the smaller types fit exactly. Files are little-endian, and so is the
  * machine: loadAddon refuses any other.
+ *
+ * @param buffer - The elements. F32 stay in it.
  */
-export function toFloat32(bytes: Uint8Array, dtype: Dtype): Float32Array {
-  // A copy is aligned, which the bytes of a file need not be.
-  const aligned = new Uint8Array(bytes)
+export function toFloat32(buffer: ArrayBuffer, dtype: Dtype): Float32Array {
   switch (dtype) {
     case 'F32':
-      return new Float32Array(aligned.buffer)
+      return new Float32Array(buffer)
     case 'F64':
-      return new Float32Array(new Float64Array(aligned.buffer))
+      return new Float32Array(new Float64Array(buffer))
     case 'BF16':
       // bfloat16 is the upper half of a float32.
-      return new Float32Array(Uint32Array.from(new Uint16Array(aligned.buffer), (upper) => upper << 16).buffer)
-    case 'F16':
-      return Float32Array.from(new Uint16Array(aligned.buffer), halfToNumber)
+      return new Float32Array(new Uint32Array(new Uint16Array(buffer)).map((upper) => upper << 16).buffer)
+    case 'F16': {
+      halves ??= new Float32Array(2 ** 16).map((_, bits) => halfToNumber(bits))
+      const values = halves
+      return new Float32Array(new Uint16Array(buffer)).map((bits) => values[bits] as number)
+    }
   }
 }
+
+/** All values of F16 by their bits: looked up, millions are converted in the time that the event loop can spare. */
+let halves: Float32Array | undefined
 
 function halfToNumber(bits: number): number {
   const sign = bits & 0x8000 ? -1 : 1

@@ -1,6 +1,7 @@
 import { TorchRnnError } from '../errors'
 import { recognizeContent } from '../files/content-kind'
 import { invalidFile } from '../files/regular-file'
+import { escapeUnprintable } from '../text/unprintable'
 import { DTYPE_BYTES, type Dtype, isDtype, toFloat32 } from './dtype'
 import { parseJsonObject } from './strict-json'
 
@@ -12,10 +13,9 @@ const MAX_HEADER_BYTES = 16 * 1024 * 1024
  */
 const MAX_ENTRIES = 4096
 const MAX_DIMENSIONS = 16
-const LENGTH_BYTES = 8
+/** What a file begins with: the length of its header. */
+export const LENGTH_BYTES = 8
 const ALIGNMENT = 8
-/** What a file holds besides its tensors, at most. */
-export const MAX_OVERHEAD_BYTES = LENGTH_BYTES + MAX_HEADER_BYTES
 /** A header begins with it. */
 const OPENING_BRACE = 0x7b
 const METADATA = '__metadata__'
@@ -36,12 +36,23 @@ export interface SafetensorsContent {
   readonly metadata: Record<string, string>
 }
 
-interface Entry {
+/** A tensor as the header of a file describes it. */
+export interface SafetensorsEntry {
   readonly name: string
   readonly dtype: Dtype
   readonly shape: readonly number[]
+  /** The first of its bytes, counted from the end of the header. */
   readonly begin: number
+  /** The byte behind its last one. */
   readonly end: number
+}
+
+/** The header of a file. */
+export interface SafetensorsHeader {
+  /** In the order of the data in the file, which they cover completely and without overlap. */
+  readonly entries: readonly SafetensorsEntry[]
+  /** As in {@link SafetensorsContent}. */
+  readonly metadata: Record<string, string>
 }
 
 /**
@@ -90,33 +101,35 @@ export function encodeSafetensors(
  *
  * @param bytes - A whole file. Copied; safe to reuse afterwards.
  * @param file - The name that errors show.
- * @param isWanted - Tensors of other names are checked like all, but not copied.
  * @throws TorchRnnError `ERR_INVALID_FILE` for anything that the format forbids, other element types and more than 4096 tensors.
  */
-export function decodeSafetensors(bytes: Uint8Array, file: string, isWanted = (_name: string): boolean => true): SafetensorsContent {
-  const headerLength = readHeaderLength(bytes, file)
-  const dataStart = LENGTH_BYTES + headerLength
-  const header = parseJsonObject(bytes.subarray(LENGTH_BYTES, dataStart), file)
-  const names = Object.keys(header).filter((name) => name !== METADATA)
-  if (names.length > MAX_ENTRIES) throw invalidFile(file, `at most ${MAX_ENTRIES} tensors`, `${names.length}`)
-  const entries = names.map((name) => parseEntry(name, header[name], file))
-  entries.sort((a, b) => a.begin - b.begin || a.end - b.end)
-  checkLayout(entries, bytes.length - dataStart, file)
+export function decodeSafetensors(bytes: Uint8Array, file: string): SafetensorsContent {
+  const dataStart = LENGTH_BYTES + decodeHeaderLength(bytes, bytes.length, file)
+  const { entries, metadata } = decodeHeader(bytes.subarray(LENGTH_BYTES, dataStart), bytes.length - dataStart, file)
   const tensors = new Map<string, SafetensorsTensor>()
   for (const { name, dtype, shape, begin, end } of entries) {
-    if (isWanted(name)) tensors.set(name, { data: toFloat32(bytes.subarray(dataStart + begin, dataStart + end), dtype), shape })
+    // A copy is aligned, which the bytes of a file need not be.
+    const copy = new Uint8Array(bytes.subarray(dataStart + begin, dataStart + end))
+    tensors.set(name, { data: toFloat32(copy.buffer, dtype), shape })
   }
-  return { tensors, metadata: parseMetadata(Object.hasOwn(header, METADATA) ? header[METADATA] : {}, file) }
+  return { tensors, metadata }
 }
 
-function readHeaderLength(bytes: Uint8Array, file: string): number {
+/**
+ * Reads how many bytes the header takes; it follows the {@link LENGTH_BYTES} of its length.
+ *
+ * @param start - The file, or its first `CONTENT_SAMPLE_BYTES`.
+ * @param fileBytes - The size of the file.
+ * @throws TorchRnnError `ERR_INVALID_FILE`, also for a file that is something else.
+ */
+export function decodeHeaderLength(start: Uint8Array, fileBytes: number, file: string): number {
   // Before anything is computed from the bytes of something else.
-  const other = bytes[LENGTH_BYTES] === OPENING_BRACE ? undefined : recognizeContent(bytes)
+  const other = start[LENGTH_BYTES] === OPENING_BRACE ? undefined : recognizeContent(start)
   if (other !== undefined) throw invalidFile(file, 'a safetensors file', other.name, other.advice)
-  if (bytes.length < LENGTH_BYTES) {
-    throw invalidFile(file, 'a safetensors file, at least 8 bytes,', bytes.length === 0 ? 'an empty file' : `${bytes.length} bytes`)
+  if (fileBytes < LENGTH_BYTES) {
+    throw invalidFile(file, 'a safetensors file, at least 8 bytes,', fileBytes === 0 ? 'an empty file' : `${fileBytes} bytes`)
   }
-  const length = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getBigUint64(0, true)
+  const length = new DataView(start.buffer, start.byteOffset, start.byteLength).getBigUint64(0, true)
   if (length > BigInt(MAX_HEADER_BYTES)) {
     throw invalidFile(
       file,
@@ -125,12 +138,28 @@ function readHeaderLength(bytes: Uint8Array, file: string): number {
       'Is it a safetensors file?',
     )
   }
-  const rest = bytes.length - LENGTH_BYTES
+  const rest = fileBytes - LENGTH_BYTES
   if (Number(length) > rest) throw invalidFile(file, `a header of ${length} bytes`, `${rest} bytes`, 'The file is truncated.')
   return Number(length)
 }
 
-function parseEntry(name: string, value: unknown, file: string): Entry {
+/**
+ * Reads and checks a header.
+ *
+ * @param dataBytes - How many bytes follow it.
+ * @throws TorchRnnError `ERR_INVALID_FILE` as {@link decodeSafetensors}.
+ */
+export function decodeHeader(json: Uint8Array, dataBytes: number, file: string): SafetensorsHeader {
+  const header = parseJsonObject(json, file)
+  const names = Object.keys(header).filter((name) => name !== METADATA)
+  if (names.length > MAX_ENTRIES) throw invalidFile(file, `at most ${MAX_ENTRIES} tensors`, `${names.length}`)
+  const entries = names.map((name) => parseEntry(name, header[name], file))
+  entries.sort((a, b) => a.begin - b.begin || a.end - b.end)
+  checkLayout(entries, dataBytes, file)
+  return { entries, metadata: parseMetadata(Object.hasOwn(header, METADATA) ? header[METADATA] : {}, file) }
+}
+
+function parseEntry(name: string, value: unknown, file: string): SafetensorsEntry {
   const tensor = `tensor ${quote(name)}`
   const [dtype, shape, offsets] = ['dtype', 'shape', 'data_offsets'].map((key) => ownValue(value, key))
   if (!isDtype(dtype)) throw invalidFile(file, `${tensor} with dtype ${Object.keys(DTYPE_BYTES).join(', ')}`, quote(dtype))
@@ -148,7 +177,7 @@ function parseEntry(name: string, value: unknown, file: string): Entry {
 }
 
 /** Checks that the tensors, sorted by place, cover the data completely and without overlap, as the format demands. */
-function checkLayout(entries: readonly Entry[], dataBytes: number, file: string): void {
+function checkLayout(entries: readonly SafetensorsEntry[], dataBytes: number, file: string): void {
   let position = 0
   for (const { name, begin, end } of entries) {
     if (begin !== position) {
@@ -244,14 +273,8 @@ function compareUtf8(a: string, b: string): number {
   return Buffer.compare(Buffer.from(a), Buffer.from(b))
 }
 
-/** A value of a file as an error shows it: JSON, so that it stays on one line, and short. */
+/** A value of a file as an error shows it: JSON, on one line, and short. */
 function quote(value: unknown): string {
-  let text: string
-  try {
-    text = JSON.stringify(value) ?? 'nothing'
-  } catch {
-    // JSON.parse reads any depth, JSON.stringify overflows the stack.
-    text = 'deeply nested data'
-  }
+  const text = escapeUnprintable(JSON.stringify(value) ?? 'nothing')
   return text.length > 80 ? `${text.slice(0, 77)}...` : text
 }

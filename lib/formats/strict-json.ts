@@ -1,4 +1,5 @@
 import { invalidFile } from '../files/regular-file'
+import { escapeUnprintable, quoteText } from '../text/unprintable'
 
 /**
  * How many strings, brackets, commas and colons a text may have. A small file could hold millions of them, which would become gigabytes of
@@ -9,6 +10,7 @@ const MAX_TOKENS = 262_144
 const MAX_DEPTH = 64
 const TOKEN_START = /[{}[\],:"]/g
 const LONE_SURROGATE = /\p{Surrogate}/u
+const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 const SHOWN_CHARACTERS = 80
 
 /**
@@ -21,7 +23,7 @@ const SHOWN_CHARACTERS = 80
  */
 export function parseJsonObject(bytes: Uint8Array, file: string): Record<string, unknown> {
   const text = decodeUtf8(bytes, file)
-  if (!text.startsWith('{')) throw invalidFile(file, 'a JSON object as header', JSON.stringify(text.slice(0, 20)))
+  if (!text.startsWith('{')) throw invalidFile(file, 'a JSON object as header', quoteText(text.slice(0, 20)))
   checkExtent(text, file)
   let value: unknown
   try {
@@ -36,7 +38,7 @@ export function parseJsonObject(bytes: Uint8Array, file: string): Record<string,
 
 function decodeUtf8(bytes: Uint8Array, file: string): string {
   try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+    return UTF8.decode(bytes)
   } catch {
     throw invalidFile(file, 'UTF-8 text as header', 'other bytes')
   }
@@ -64,12 +66,12 @@ function checkStrings(text: string, file: string): void {
     else if (token === ':') {
       // Parsed, because "a" and "\u0061" are one name.
       const name: unknown = JSON.parse(literal)
-      if (open.at(-1)?.has(name)) throw invalidFile(file, 'different names in the header', `${literal.slice(0, SHOWN_CHARACTERS)} twice`)
+      if (open.at(-1)?.has(name)) throw invalidFile(file, 'different names in the header', `${shown(literal)} twice`)
       open.at(-1)?.add(name)
     } else if (token.startsWith('"')) {
       literal = token
       if (literal.includes('\\u') && LONE_SURROGATE.test(JSON.parse(literal) as string)) {
-        throw invalidFile(file, 'well-formed text in the header', literal.slice(0, SHOWN_CHARACTERS))
+        throw invalidFile(file, 'well-formed text in the header', shown(literal))
       }
     }
   }
@@ -96,8 +98,10 @@ function endOfString(text: string, start: number): number {
   return text.length
 }
 
+function shown(literal: string): string {
+  return escapeUnprintable(literal.slice(0, SHOWN_CHARACTERS))
+}
+
 function oneLine(error: unknown): string {
-  return String(error)
-    .replaceAll(/[\s\p{Cc}]+/gu, ' ')
-    .slice(0, 120)
+  return escapeUnprintable(String(error).replaceAll(/\s+/g, ' ')).slice(0, 120)
 }

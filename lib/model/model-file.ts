@@ -1,26 +1,28 @@
 /** A model on disk: a safetensors file of PyTorch's state dict, with the architecture in its metadata. */
 
 import { TorchRnnError } from '../errors'
-import { readFileChecked, writeFileDurably } from '../files/durable-file'
+import { writeFileDurably } from '../files/durable-file'
 import { invalidFile, showPath } from '../files/regular-file'
-import { decodeSafetensors, encodeSafetensors, MAX_OVERHEAD_BYTES, type SafetensorsTensor } from '../formats/safetensors'
+import { encodeSafetensors, type SafetensorsTensor } from '../formats/safetensors'
+import { type SafetensorsFile, withSafetensorsFile } from '../formats/safetensors-file'
 import { parseJsonObject } from '../formats/strict-json'
 import { pickOptions, resolveOptions } from '../options/checks'
 import { OPTIONS } from '../options/options'
 import type { Tensor } from '../tensor'
+import { quoteText } from '../text/unprintable'
 import { warn } from '../warnings'
 import { type Architecture, parameterCount, parameterShapes } from './architecture'
 import { describeNotFinite, findNotFinite } from './not-finite'
 
 /** The most that the parameters of a saved network may take: 4 GiB, a billion numbers. What can be saved can be loaded. */
 const MAX_PARAMETER_BYTES = 4 * 1024 ** 3
-/** A checkpoint has the parameters, two moments of each, and their average. */
-export const MAX_FILE_BYTES = 4 * MAX_PARAMETER_BYTES + MAX_OVERHEAD_BYTES
 const ARCHITECTURE_KEY = 'torch-rnn-mnist'
 /** How names begin in a checkpoint: what the optimizer keeps for each parameter, such as `optimizer.exp_avg.FC.bias`. */
 export const OPTIMIZER_PREFIX = 'optimizer.'
 /** How names begin in a checkpoint: the average of the parameters over the training, such as `ema.FC.bias`. */
 export const AVERAGE_PREFIX = 'ema.'
+
+const NO_USE = 'What this model computes is of little use: the training that made it has diverged.'
 
 /** A model as read from a file. */
 export interface ModelFile {
@@ -28,11 +30,16 @@ export interface ModelFile {
   readonly state: Map<string, Tensor>
 }
 
-type Tensors = ReadonlyMap<string, SafetensorsTensor>
+/** Tensors of a file by name, read or not yet. */
+type Shapes = ReadonlyMap<string, { readonly shape: readonly number[] }>
+
+function parameterBytes(architecture: Architecture): number {
+  return parameterCount(architecture) * Float32Array.BYTES_PER_ELEMENT
+}
 
 /** Refuses a network that is too large for a file. @throws TorchRnnError `ERR_INVALID_OPTION`. */
 export function checkSavable(architecture: Architecture): void {
-  const bytes = parameterCount(architecture) * Float32Array.BYTES_PER_ELEMENT
+  const bytes = parameterBytes(architecture)
   if (bytes <= MAX_PARAMETER_BYTES) return
   const [expected, actual] = [`a network of at most ${MAX_PARAMETER_BYTES} bytes, so that it can be saved,`, `one of ${bytes} bytes`]
   const message = `Expected ${expected} but received ${actual}. Choose a smaller hiddenSize or fewer numLayers.`
@@ -45,7 +52,7 @@ export function checkSavable(architecture: Architecture): void {
  * @param path - The file that is to be written, for the error.
  * @throws TorchRnnError `ERR_NOT_FINITE`.
  */
-export async function checkFinite(state: Tensors, path: string): Promise<void> {
+export async function checkFinite(state: ReadonlyMap<string, SafetensorsTensor>, path: string): Promise<void> {
   const found = await findNotFinite(state)
   if (found === undefined) return
   const actual = describeNotFinite(found)
@@ -62,6 +69,8 @@ export function architectureMetadata(architecture: Architecture): Record<string,
 }
 
 /**
+ * Writes a model completely or not at all.
+ *
  * @throws TorchRnnError `ERR_FILE_SYSTEM`, `ERR_NOT_FINITE` as {@link checkFinite}, `ERR_INVALID_OPTION` as {@link checkSavable}; the old
  *   file is untouched then.
  */
@@ -73,29 +82,40 @@ export async function writeModelFile(path: string, architecture: Architecture, s
 
 /**
  * Reads a model and checks that it is complete. Of a checkpoint, the model is the average of the parameters where there is one, and
- * otherwise the parameters. Warns (`TORCH_RNN_MNIST_NOT_FINITE`) of values that are not finite.
+ * otherwise the parameters; nothing else is read. Warns (`TORCH_RNN_MNIST_NOT_FINITE`) of values that are not finite.
  *
  * @throws TorchRnnError `ERR_INVALID_FILE`, `ERR_FILE_SYSTEM`, `ERR_OUT_OF_MEMORY`.
  */
 export async function readModelFile(path: string): Promise<ModelFile> {
-  const bytes = await readFileChecked(path, MAX_FILE_BYTES)
-  const { tensors, metadata } = decodeSafetensors(bytes, path, (name) => !name.startsWith(OPTIMIZER_PREFIX))
-  const parameters = new Map([...tensors].filter(([name]) => !name.startsWith(AVERAGE_PREFIX)))
-  const architecture = readArchitecture(parameters, metadata, path)
-  checkParameters(parameters, architecture, path)
-  const average = tensorsBelow(AVERAGE_PREFIX, tensors)
-  if (average.size > 0) checkParameters(average, architecture, path, AVERAGE_PREFIX)
-  const model = average.size > 0 ? average : parameters
-  const state = new Map([...model].map(([name, { data, shape }]) => [name, { data, shape: [...shape] }]))
-  const found = await findNotFinite(state)
+  const model = await withSafetensorsFile(path, async (file) => {
+    const { architecture, entries } = findModel(file, path)
+    const state = new Map<string, Tensor>()
+    for (const [name, entry] of entries) {
+      const { data, shape } = await file.read(entry)
+      state.set(name, { data, shape: [...shape] })
+    }
+    return { architecture, state }
+  })
+  const found = await findNotFinite(model.state)
   if (found !== undefined) warn('TORCH_RNN_MNIST_NOT_FINITE', `In ${showPath(path)}, ${describeNotFinite(found)}. ${NO_USE}`)
-  return { architecture, state }
+  return model
 }
 
-const NO_USE = 'What this model computes is of little use: the training that made it has diverged.'
+/** The network in a file, and its parameters by name. What is wrong is found here, before any data is read. */
+function findModel({ entries, metadata }: SafetensorsFile, path: string) {
+  const isOther = (name: string) => name.startsWith(OPTIMIZER_PREFIX) || name.startsWith(AVERAGE_PREFIX)
+  const parameters = new Map([...entries].filter(([name]) => !isOther(name)))
+  const architecture = readArchitecture(parameters, metadata, path)
+  checkParameters(parameters, architecture, path)
+  const bytes = parameterBytes(architecture)
+  if (bytes > MAX_PARAMETER_BYTES) throw invalidFile(path, `a network of at most ${MAX_PARAMETER_BYTES} bytes`, `one of ${bytes} bytes`)
+  const average = tensorsBelow(AVERAGE_PREFIX, entries)
+  if (average.size > 0) checkParameters(average, architecture, path, AVERAGE_PREFIX)
+  return { architecture, entries: average.size > 0 ? average : parameters }
+}
 
 /** The tensors whose names begin with `prefix`, by what follows it. */
-export function tensorsBelow(prefix: string, tensors: Tensors): Map<string, SafetensorsTensor> {
+export function tensorsBelow<T>(prefix: string, tensors: ReadonlyMap<string, T>): Map<string, T> {
   const below = [...tensors].filter(([name]) => name.startsWith(prefix))
   return new Map(below.map(([name, tensor]) => [name.slice(prefix.length), tensor]))
 }
@@ -107,7 +127,7 @@ export function tensorsBelow(prefix: string, tensors: Tensors): Map<string, Safe
  * @param tensors - The parameters; {@link checkParameters} tells whether they are complete.
  * @throws TorchRnnError `ERR_INVALID_FILE`.
  */
-export function readArchitecture(tensors: Tensors, metadata: Readonly<Record<string, string>>, path: string): Architecture {
+export function readArchitecture(tensors: Shapes, metadata: Readonly<Record<string, string>>, path: string): Architecture {
   const stated = metadata[ARCHITECTURE_KEY]
   const described = stated === undefined ? {} : parseJsonObject(Buffer.from(stated), path)
   const first = tensors.get('basic_rnn.weight_ih_l0')?.shape
@@ -117,8 +137,8 @@ export function readArchitecture(tensors: Tensors, metadata: Readonly<Record<str
   return checkArchitecture({ inputSize: first[1], hiddenSize: first[0], numLayers, numClasses: last[0], ...described }, path)
 }
 
-function withoutModel(tensors: Tensors, path: string): TorchRnnError {
-  const shown = [...tensors.keys()].slice(0, 3).map((name) => JSON.stringify(name.slice(0, 60)))
+function withoutModel(tensors: Shapes, path: string): TorchRnnError {
+  const shown = [...tensors.keys()].slice(0, 3).map((name) => quoteText(name.slice(0, 60)))
   const actual = tensors.size === 0 ? 'no tensors' : `others (${shown.join(', ')}, ...)`
   return invalidFile(path, 'the parameters basic_rnn.weight_ih_l0 and FC.weight', actual)
 }
@@ -138,7 +158,7 @@ function checkArchitecture(described: Record<string, unknown>, path: string): Ar
  * @param prefix - What the names begin with in the file, for errors.
  * @throws TorchRnnError `ERR_INVALID_FILE`.
  */
-export function checkParameters(tensors: Tensors, architecture: Architecture, path: string, prefix = ''): void {
+export function checkParameters(tensors: Shapes, architecture: Architecture, path: string, prefix = ''): void {
   const expected = parameterShapes(architecture)
   for (const [name, shape] of expected) {
     const found = tensors.get(name)
@@ -148,5 +168,9 @@ export function checkParameters(tensors: Tensors, architecture: Architecture, pa
   }
   const surplus = [...tensors.keys()].find((name) => !expected.has(name))
   if (surplus !== undefined)
-    throw invalidFile(path, `only the parameters of ${architecture.numLayers} layers`, `also ${JSON.stringify(`${prefix}${surplus}`)}`)
+    throw invalidFile(
+      path,
+      `only the parameters of ${architecture.numLayers} layers`,
+      `also ${quoteText(`${prefix}${surplus}`.slice(0, 60))}`,
+    )
 }

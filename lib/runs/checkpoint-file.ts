@@ -5,18 +5,17 @@
 import type { NativeArray, NativeTrainingState } from '../addon/binding'
 import type { DataIdentity } from '../data/identity'
 import { TorchRnnError } from '../errors'
-import { readFileChecked } from '../files/durable-file'
 import { invalidFile, showPath } from '../files/regular-file'
 import { JsonFields } from '../formats/json-fields'
 import { decodeSafetensors, encodeSafetensors, type SafetensorsTensor } from '../formats/safetensors'
+import { withSafetensorsFile } from '../formats/safetensors-file'
 import { parseJsonObject } from '../formats/strict-json'
-import type { Architecture } from '../model/architecture'
+import { type Architecture, parameterShapes } from '../model/architecture'
 import {
   AVERAGE_PREFIX,
   architectureMetadata,
   checkFinite,
   checkParameters,
-  MAX_FILE_BYTES,
   OPTIMIZER_PREFIX,
   readArchitecture,
   tensorsBelow,
@@ -92,17 +91,35 @@ function prefixed(prefix: string, arrays: Readonly<Record<string, NativeArray>>)
 }
 
 /**
- * Reads a checkpoint and checks that it is whole: each tensor, each value of the metadata.
+ * Reads a checkpoint and checks that it is whole: each tensor, each value of the metadata. A file that is none is refused by its header,
+ * before its data takes any memory.
  *
  * @throws TorchRnnError `ERR_INVALID_FILE`, `ERR_FILE_SYSTEM`, `ERR_OUT_OF_MEMORY`.
  */
 export async function readCheckpoint(file: string): Promise<StoredCheckpoint> {
-  return await decodeCheckpoint(await readFileChecked(file, MAX_FILE_BYTES), file)
+  return await withSafetensorsFile(file, async ({ entries, metadata, read }) => {
+    const described = readDescription(entries, metadata, file)
+    const tensors = new Map<string, SafetensorsTensor>()
+    for (const [name, entry] of entries) tensors.set(name, await read(entry))
+    return await complete(described, tensors, file)
+  })
 }
 
 /** As {@link readCheckpoint}, from the bytes of a file. */
 export async function decodeCheckpoint(bytes: Uint8Array, file: string): Promise<StoredCheckpoint> {
   const { tensors, metadata } = decodeSafetensors(bytes, file)
+  return await complete(readDescription(tensors, metadata, file), tensors, file)
+}
+
+/** What a file says besides the values of its tensors. */
+type Description = Omit<StoredCheckpoint, 'state'> & { readonly sums: Sums }
+
+type Sums = Pick<NativeTrainingState, 'updates' | 'epochBatches' | 'epochLoss' | 'epochHits' | 'epochSamples'>
+
+type Shapes = ReadonlyMap<string, { readonly shape: readonly number[] }>
+
+/** Reads the metadata, and checks that there is a tensor for everything that they describe, and no other. */
+function readDescription(shapes: Shapes, metadata: Readonly<Record<string, string>>, file: string): Description {
   const text = metadata[TRAINING_KEY]
   if (text === undefined) {
     throw invalidFile(file, 'a checkpoint of a training', 'none', 'To train a model of a file further, start a training with it.')
@@ -110,26 +127,20 @@ export async function decodeCheckpoint(bytes: Uint8Array, file: string): Promise
   const fields = new JsonFields(parseJsonObject(Buffer.from(text), file), 'the training', file)
   const version = fields.integer('version', { min: 1 })
   if (version !== FORMAT_VERSION) {
-    throw invalidFile(
-      file,
-      `a checkpoint of version ${FORMAT_VERSION}`,
-      `${version}`,
-      'Go on with the version of torch-rnn-mnist that wrote it.',
-    )
+    const advice = 'Go on with the version of torch-rnn-mnist that wrote it.'
+    throw invalidFile(file, `a checkpoint of version ${FORMAT_VERSION}`, `${version}`, advice)
   }
   const hyperparameters = readOptions(fields, 'hyperparameters', HYPERPARAMETERS, file) as TrainingCheckpoint['hyperparameters']
   const position = readPosition(fields, hyperparameters.epochs, file)
   const sums = readSums(fields.object('sums'))
   const origin = readOrigin(fields, file)
   fields.end()
-  const parameters = new Map([...tensors].filter(([name]) => !name.startsWith(OPTIMIZER_PREFIX) && !name.startsWith(AVERAGE_PREFIX)))
-  checkArchitecture(readArchitecture(parameters, metadata, file), origin.model, file)
-  const state = { ...(await readTensors(tensors, parameters, origin.model, file)), ...sums }
-  const hasAverage = state.average !== null
+  checkShapes(shapes, metadata, origin.model, file)
+  const hasAverage = tensorsBelow(AVERAGE_PREFIX, shapes).size > 0
   if (hasAverage !== (hyperparameters.emaDecay !== undefined)) {
     throw invalidFile(file, hasAverage ? 'a value of hyperparameters.emaDecay' : 'an average of the parameters (ema.*)', 'none')
   }
-  return { position, hyperparameters, state, origin }
+  return { position, hyperparameters, sums, origin }
 }
 
 function readPosition(fields: JsonFields, epochsAskedFor: number, file: string): TrainingPosition {
@@ -159,7 +170,7 @@ function readPlateau(fields: JsonFields): NonNullable<TrainingPosition['plateau'
   return { learningRate, best, badEpochs }
 }
 
-function readSums(fields: JsonFields): Pick<NativeTrainingState, 'updates' | 'epochBatches' | 'epochLoss' | 'epochHits' | 'epochSamples'> {
+function readSums(fields: JsonFields): Sums {
   const updates = fields.integer('updates')
   const epochBatches = fields.integer('epochBatches')
   const epochSamples = fields.integer('epochSamples')
@@ -217,28 +228,42 @@ function checkArchitecture(found: Architecture, model: ResolvedModelOptions, fil
   throw invalidFile(file, `${other} ${found[other]} as in the file's description of the model`, `${model[other]} in that of the training`)
 }
 
-async function readTensors(
+function checkShapes(shapes: Shapes, metadata: Readonly<Record<string, string>>, model: ResolvedModelOptions, file: string): void {
+  const isOther = (name: string) => name.startsWith(OPTIMIZER_PREFIX) || name.startsWith(AVERAGE_PREFIX)
+  const parameters = new Map([...shapes].filter(([name]) => !isOther(name)))
+  checkArchitecture(readArchitecture(parameters, metadata, file), model, file)
+  checkParameters(parameters, model, file)
+  const moments = [FIRST_MOMENT_PREFIX, SECOND_MOMENT_PREFIX]
+  for (const prefix of moments) checkParameters(tensorsBelow(prefix, shapes), model, file, prefix)
+  const average = tensorsBelow(AVERAGE_PREFIX, shapes)
+  if (average.size > 0) checkParameters(average, model, file, AVERAGE_PREFIX)
+  const other = [...shapes.keys()].find((name) => name.startsWith(OPTIMIZER_PREFIX) && !moments.some((prefix) => name.startsWith(prefix)))
+  if (other !== undefined) throw invalidFile(file, `only ${moments.map((prefix) => `${prefix}*`).join(' and ')}`, JSON.stringify(other))
+}
+
+/** Adds the tensors to a description, and checks their values. */
+async function complete(
+  { sums, ...described }: Description,
   tensors: ReadonlyMap<string, SafetensorsTensor>,
-  values: ReadonlyMap<string, SafetensorsTensor>,
-  architecture: Architecture,
   file: string,
-): Promise<Pick<NativeTrainingState, 'values' | 'firstMoment' | 'secondMoment' | 'average'>> {
-  const read = (prefix: string, found = tensorsBelow(prefix, tensors)) => {
-    checkParameters(found, architecture, file, prefix)
-    return Object.fromEntries([...found].map(([name, { data, shape }]) => [name, { data, shape: [...shape] }]))
-  }
-  const known = [FIRST_MOMENT_PREFIX, SECOND_MOMENT_PREFIX]
-  const other = [...tensors.keys()].find((name) => name.startsWith(OPTIMIZER_PREFIX) && !known.some((prefix) => name.startsWith(prefix)))
-  if (other !== undefined) throw invalidFile(file, `only ${known.map((prefix) => `${prefix}*`).join(' and ')}`, JSON.stringify(other))
-  const state = {
-    values: read('', new Map(values)),
-    firstMoment: read(FIRST_MOMENT_PREFIX),
-    secondMoment: read(SECOND_MOMENT_PREFIX),
-    average: tensorsBelow(AVERAGE_PREFIX, tensors).size === 0 ? null : read(AVERAGE_PREFIX),
-  }
+): Promise<StoredCheckpoint> {
   const notFinite = await findNotFinite(tensors)
   if (notFinite !== undefined) throw invalidFile(file, 'finite numbers', describeNotFinite(notFinite))
-  const negative = Object.entries(state.secondMoment).find(([, { data }]) => data.some((value) => value < 0))
+  const below = (prefix: string) => toArrays(tensorsBelow(prefix, tensors))
+  const secondMoment = below(SECOND_MOMENT_PREFIX)
+  const negative = Object.entries(secondMoment).find(([, { data }]) => data.some((value) => value < 0))
   if (negative !== undefined) throw invalidFile(file, `means of squares as ${SECOND_MOMENT_PREFIX}${negative[0]}`, 'a number below 0')
-  return state
+  const names = parameterShapes(described.origin.model)
+  const state = {
+    values: toArrays(new Map([...tensors].filter(([name]) => names.has(name)))),
+    firstMoment: below(FIRST_MOMENT_PREFIX),
+    secondMoment,
+    average: described.hyperparameters.emaDecay === undefined ? null : below(AVERAGE_PREFIX),
+    ...sums,
+  }
+  return { ...described, state }
+}
+
+function toArrays(tensors: ReadonlyMap<string, SafetensorsTensor>): Record<string, NativeArray> {
+  return Object.fromEntries([...tensors].map(([name, { data, shape }]) => [name, { data, shape: [...shape] }]))
 }

@@ -15,6 +15,7 @@ import { libtorch, libtorchFolder } from './steps/libtorch.mjs'
 import { lief } from './steps/lief.mjs'
 import { addon, addressBuild, clangTests, faultsAddon, nativeTests, threadTests } from './steps/native.mjs'
 import { docsPackages, neighbourPackages, packages, packageTestTools } from './steps/packages.mjs'
+import { pythonSafetensors } from './steps/python-safetensors.mjs'
 import { tensorboard } from './steps/tensorboard.mjs'
 import { typescript } from './steps/typescript.mjs'
 
@@ -56,11 +57,11 @@ const COMMANDS = {
     createRequire(import.meta.url)(program)
   },
   async test(args) {
-    await setUp([...productSteps(), faultsAddon, lief, tensorboard, docsPackages, checkTools, nativeTests])
+    await setUp([...productSteps(), faultsAddon, lief, tensorboard, pythonSafetensors, docsPackages, checkTools, nativeTests])
     await runAll([...LINT, ['C++ tests', ctest(nativeTests)], ['TypeScript tests', node('jest', ...args)]])
   },
   async 'test:js'(args) {
-    await setUp([...productSteps(), faultsAddon, lief, tensorboard])
+    await setUp([...productSteps(), faultsAddon, lief, tensorboard, pythonSafetensors])
     await runAll([['TypeScript tests', node('jest', ...args)]])
   },
   async 'test:native'(args) {
@@ -79,7 +80,7 @@ const COMMANDS = {
     await runAll(runs)
   },
   async 'test:nodes'(args) {
-    await setUp([...productSteps(), faultsAddon, tensorboard, packageTestTools])
+    await setUp([...productSteps(), faultsAddon, tensorboard, pythonSafetensors, packageTestTools])
     await runAll(otherNodes().map(([name, program]) => [`API tests in ${name}`, apiTests(program, args)]))
   },
   async 'test:clang'(args) {
@@ -93,6 +94,11 @@ const COMMANDS = {
   async 'test:kill'(args) {
     await setUp(productSteps())
     await runAll([['tests with kill -9', node('jest', '--testMatch', '**/tests/kill/*.kill.ts', ...args)]])
+  },
+  async 'test:mutations'([seed, ...args]) {
+    await setUp([packages])
+    const env = seed === undefined ? {} : { MUTATIONS_SEED: seed }
+    await runAll([['mutations', { ...node('jest', '--testMatch', '**/tests/stress/*.mutations.ts', ...args), env }]])
   },
   async package(args) {
     await makePackages(parsePackageOptions(args))

@@ -7,6 +7,7 @@ import { gunzipSync, gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { TorchRnnError } from '../../lib'
 import { readIdxImages, readIdxLabels } from '../../lib/data/idx'
+import { byteMutation, type Mutation, severalOf } from '../support/byte-mutations'
 import { useTemporaryFolder } from '../support/temporary-folder'
 
 const path = useTemporaryFolder()
@@ -18,46 +19,17 @@ const PIXELS = Uint8Array.from({ length: COUNT * HEIGHT * WIDTH }, (_, index) =>
 const IMAGES = Buffer.from([0, 0, 8, 3, 0, 0, 0, COUNT, 0, 0, 0, HEIGHT, 0, 0, 0, WIDTH, ...PIXELS])
 const LABELS = Buffer.from([0, 0, 8, 1, 0, 0, 0, COUNT, 0, 1, 2, 3, 4])
 
-type Mutation = (bytes: Buffer) => Buffer
-
-/** A position in a file of any length, as a share of it. Often near the beginning, where the header is. */
-const place = fc.oneof(fc.double({ min: 0, max: 1, noNaN: true }), fc.double({ min: 0, max: 0.25, noNaN: true }))
-const at = (share: number, bytes: Buffer) => Math.min(Math.floor(share * bytes.length), Math.max(bytes.length - 1, 0))
-const some = fc.uint8Array({ minLength: 1, maxLength: 20 })
-
-const mutation: fc.Arbitrary<Mutation> = fc.oneof(
-  fc.tuple(place, fc.integer({ min: 1, max: 255 })).map(([where, mask]) => (bytes: Buffer) => {
-    const copy = Buffer.from(bytes)
-    const index = at(where, copy)
-    copy[index] = (copy[index] ?? 0) ^ mask
-    return copy
-  }),
-  place.map((where) => (bytes: Buffer) => bytes.subarray(0, at(where, bytes))),
-  fc.tuple(place, some).map(([where, extra]) => (bytes: Buffer) => {
-    const index = at(where, bytes)
-    return Buffer.concat([bytes.subarray(0, index), extra, bytes.subarray(index)])
-  }),
-  fc.tuple(place, place).map(([first, second]) => (bytes: Buffer) => {
-    const [start, end] = [at(Math.min(first, second), bytes), at(Math.max(first, second), bytes)]
-    return Buffer.concat([bytes.subarray(0, start), bytes.subarray(end)])
-  }),
-  some.map((extra) => (bytes: Buffer) => Buffer.concat([bytes, extra])),
-  // One of the numbers in the header, including extreme values.
-  fc
-    .tuple(fc.nat(3), fc.oneof(fc.nat(0xffffffff), fc.constantFrom(0, 1, 0x7fffffff, 0x80000000, 0xffffffff)))
-    .map(([field, value]) => (bytes: Buffer) => {
+/** Puts a number into the header, extreme values included. */
+const headerMutation = fc.tuple(fc.nat(3), fc.oneof(fc.nat(0xffffffff), fc.constantFrom(0, 1, 0x7fffffff, 0x80000000, 0xffffffff))).map(
+  ([field, value]): Mutation =>
+    (bytes) => {
       if (bytes.length < 4 * field + 4) return bytes
       const copy = Buffer.from(bytes)
       copy.writeUInt32BE(value, 4 * field)
       return copy
-    }),
-  fc.constant<Mutation>((bytes) => Buffer.concat([bytes, bytes])),
+    },
 )
-const mutations = fc.array(mutation, { minLength: 1, maxLength: 3 }).map(
-  (all): Mutation =>
-    (bytes) =>
-      all.reduce((b, mutate) => mutate(b), bytes),
-)
+const mutations = severalOf(fc.oneof({ weight: 6, arbitrary: byteMutation }, { weight: 1, arbitrary: headerMutation }))
 
 /** The data of a file that is exactly an IDX file of bytes of this rank; undefined for any other. */
 function read(bytes: Buffer, rank: number): Uint8Array | undefined {
