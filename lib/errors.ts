@@ -5,6 +5,8 @@ export type ErrorCode =
   | 'ERR_INVALID_SHAPE'
   | 'ERR_INVALID_DATA'
   | 'ERR_INVALID_FILE'
+  /** A loss, a gradient or a parameter is not finite. */
+  | 'ERR_NOT_FINITE'
   | 'ERR_FILE_SYSTEM'
   | 'ERR_BUSY'
   | 'ERR_DISPOSED'

@@ -22,6 +22,7 @@ function toFlag(name: string, spec: AnyOptionSpec): Option {
   const flag = `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
   if (spec.kind === 'boolean') return toSwitch(flag, spec.default, spec.summary)
   const option = new Option(`${flag} <${placeholder(spec)}>`, describeFlag(spec)).argParser((text) => parse(flag, spec, text))
+  if (spec.required === true) option.makeOptionMandatory()
   if (spec.default !== undefined) option.default(spec.default, spec.kind === 'pair' ? spec.default.join() : undefined)
   const completions = spec.kind === 'choice' ? spec.choices : spec.kind === 'text' ? spec.completions : undefined
   if (completions !== undefined) completionsOf.set(option, completions)

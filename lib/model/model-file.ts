@@ -13,7 +13,8 @@ import { type Architecture, parameterCount, parameterShapes } from './architectu
 /** The most that the parameters of a saved network may take: 4 GiB, a billion numbers. What can be saved can be loaded. */
 const MAX_PARAMETER_BYTES = 4 * 1024 ** 3
 const MAX_FILE_BYTES = MAX_PARAMETER_BYTES + MAX_OVERHEAD_BYTES
-const ARCHITECTURE_KEY = 'torch-rnn-mnist'
+/** The metadata that describes the network. */
+export const ARCHITECTURE_KEY = 'torch-rnn-mnist'
 
 /** A model as read from a file. */
 export interface ModelFile {

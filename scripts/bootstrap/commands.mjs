@@ -14,7 +14,16 @@ import { checkTool, checkTools, HAS_SHELLCHECK } from './steps/check-tools.mjs'
 import { libtorch, libtorchFolder } from './steps/libtorch.mjs'
 import { lief } from './steps/lief.mjs'
 import { addon, addressBuild, clangTests, faultsAddon, nativeTests, threadTests } from './steps/native.mjs'
-import { docsPackages, neighbourPackages, packages, packageTestTools } from './steps/packages.mjs'
+import { onnx } from './steps/onnx.mjs'
+import {
+  browserExample,
+  browserTestTools,
+  docsPackages,
+  neighbourPackages,
+  onnxGenerator,
+  packages,
+  packageTestTools,
+} from './steps/packages.mjs'
 import { typescript } from './steps/typescript.mjs'
 
 /** Tools by the file that node runs. */
@@ -26,6 +35,7 @@ const SCRIPTS = {
   shell: 'scripts/checks/shell-scripts.mjs',
   typedoc: 'scripts/docs/node_modules/typedoc/bin/typedoc',
   bench: 'scripts/bench/run.mjs',
+  onnx: 'scripts/onnx/generate.mjs',
 }
 
 const LINT = [
@@ -55,11 +65,11 @@ const COMMANDS = {
     createRequire(import.meta.url)(program)
   },
   async test(args) {
-    await setUp([...productSteps(), faultsAddon, lief, docsPackages, checkTools, nativeTests])
+    await setUp([...productSteps(), ...jestSteps(), docsPackages, checkTools, nativeTests])
     await runAll([...LINT, ['C++ tests', ctest(nativeTests)], ['TypeScript tests', node('jest', ...args)]])
   },
   async 'test:js'(args) {
-    await setUp([...productSteps(), faultsAddon, lief])
+    await setUp([...productSteps(), ...jestSteps()])
     await runAll([['TypeScript tests', node('jest', ...args)]])
   },
   async 'test:native'(args) {
@@ -88,6 +98,10 @@ const COMMANDS = {
   async 'test:stress'(args) {
     await setUp([...productSteps(), neighbourPackages])
     await runAll([['stress tests', node('jest', '--testMatch', '**/tests/stress/*.stress.ts', ...args)]])
+  },
+  async 'test:browser'(args) {
+    await setUp([...productSteps(), browserTestTools, browserExample])
+    await runAll([['browser tests', node('jest', '--config', 'tests/browser/jest.config.js', ...args)]])
   },
   async package(args) {
     await makePackages(parsePackageOptions(args))
@@ -120,6 +134,10 @@ const COMMANDS = {
     await setUp([packages, docsPackages])
     await runAll([['API documentation', typedoc()]])
   },
+  async 'generate:onnx'() {
+    await setUp([onnx, onnxGenerator])
+    await runAll([['generator of protocol buffers', node('onnx')]])
+  },
   async bench(args) {
     await setUp(productSteps())
     await runAll([['benchmark', node('bench', ...args)]])
@@ -133,6 +151,11 @@ function buildSteps() {
 
 function productSteps() {
   return [packages, ...buildSteps(), addon, typescript]
+}
+
+/** What the jest tests of `npm test` need besides the product. */
+function jestSteps() {
+  return [faultsAddon, lief, onnx, neighbourPackages]
 }
 
 function node(script, ...args) {
