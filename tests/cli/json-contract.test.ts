@@ -23,6 +23,7 @@ const COMMANDS: Readonly<Record<string, { readonly works?: readonly string[]; re
   summary: { works: ['summary'], fails: ['summary', '--model', 'nowhere'] },
   forward: { works: ['forward', ...TINY_DATA], fails: ['forward', '--data', 'nowhere'] },
   hook: { works: ['hook', ...TINY_DATA], fails: ['hook', '--data', 'nowhere'] },
+  export: { works: ['export', '--onnx', 'model.onnx', '--model', MODEL], fails: ['export', '--onnx', 'model.onnx', '--model', 'nowhere'] },
   doctor: { works: ['doctor', ...TINY_DATA], fails: ['doctor', '--data', 'nowhere'] },
   build: { fails: ['build'] },
 }
@@ -51,7 +52,7 @@ test('every command begins with a start and ends with done, or with an error whe
     }
     const { code, stdout } = await run([...fails, '--json'])
     expect([command, code]).toEqual([command, 1])
-    const options = command === 'build' || command === 'summary' ? {} : { data: expect.any(String) }
+    const options = ['build', 'summary', 'export'].includes(command) ? {} : { data: expect.any(String) }
     const first = { type: 'start', command, version: expect.any(String), options: expect.objectContaining(options) }
     expect(frameOf(stdout)).toMatchObject({ ...once, first, last: { type: 'error', message: expect.any(String) } })
   }

@@ -18,7 +18,7 @@ const WITH_DATA = ['train', 'evaluate', 'explore', 'forward', 'hook', 'doctor']
  * Except completion, whose help has lines for the start-up files of shells (completion.test.ts tests its scripts), and build, which
  * compiles (the package tests cover it).
  */
-const COMMANDS = [...WITH_DATA, 'summary']
+const COMMANDS = [...WITH_DATA, 'summary', 'export']
 const EXAMPLE = new RegExp(`^  (${PROGRAM}(?: .*?)?)(?:   .*)?$`, 'gm')
 
 /** The examples in a command's help: lines that start with two spaces and the program; a remark may follow after three or more spaces. */

@@ -4,6 +4,7 @@ import type { BuildEvent } from '../../lib/cli/commands/build'
 import type { CheckEvent } from '../../lib/cli/commands/doctor'
 import type { EvaluationBatchEvent } from '../../lib/cli/commands/evaluate'
 import type { ExploreEvent } from '../../lib/cli/commands/explore'
+import type { ExportEvent } from '../../lib/cli/commands/export'
 import type { LogitsEvent } from '../../lib/cli/commands/forward'
 import type { FeaturesEvent } from '../../lib/cli/commands/hook'
 import type { SummaryEvent } from '../../lib/cli/commands/summary'
@@ -17,7 +18,7 @@ import { TINY_NETWORK, writeTinyMnist } from './tiny-mnist'
 type RunEvent =
   | (StartEvent | CheckpointEvent | EvaluationEvent | WarningEvent | ErrorEvent | DoneEvent)
   | (BatchEvent | EpochEvent)
-  | (BuildEvent | CheckEvent | EvaluationBatchEvent | ExploreEvent | FeaturesEvent | LogitsEvent | SummaryEvent)
+  | (BuildEvent | CheckEvent | EvaluationBatchEvent | ExploreEvent | ExportEvent | FeaturesEvent | LogitsEvent | SummaryEvent)
 
 /** The file that the package installs as `rnn-mnist-train`. */
 export const MAIN = join(REPOSITORY, 'dist', 'cli', 'main.js')
