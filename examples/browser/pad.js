@@ -10,19 +10,30 @@ const PEN_WIDTH = 22
 export function createPad(canvas, onChange) {
   const context = canvas.getContext('2d', { willReadFrequently: true })
   const { width, height } = canvas
-  Object.assign(context, { lineWidth: PEN_WIDTH, lineCap: 'round', lineJoin: 'round', strokeStyle: 'white', fillStyle: 'black' })
-  context.fillRect(0, 0, width, height)
+  Object.assign(context, { lineWidth: PEN_WIDTH, lineCap: 'round', lineJoin: 'round', strokeStyle: 'white', fillStyle: 'white' })
+  fillBlack()
 
   canvas.addEventListener('pointerdown', (event) => {
     if (!event.isPrimary || event.button !== 0) return
     canvas.setPointerCapture(event.pointerId) // A line goes on where the pointer leaves the canvas and comes back.
+    const place = placeOf(event)
     context.beginPath()
-    context.moveTo(...placeOf(event))
-    drawTo(event) // A line of no length is a dot.
+    context.arc(...place, PEN_WIDTH / 2, 0, 2 * Math.PI) // A canvas draws nothing for a line of no length.
+    context.fill()
+    context.beginPath()
+    context.moveTo(...place)
+    onChange()
   })
   canvas.addEventListener('pointermove', (event) => {
     if (canvas.hasPointerCapture(event.pointerId)) drawTo(event)
   })
+
+  function fillBlack() {
+    context.save()
+    context.fillStyle = 'black'
+    context.fillRect(0, 0, width, height)
+    context.restore()
+  }
 
   function drawTo(event) {
     // Between two events the pointer may have made a curve.
@@ -49,7 +60,7 @@ export function createPad(canvas, onChange) {
     },
 
     clear() {
-      context.fillRect(0, 0, width, height)
+      fillBlack()
       onChange()
     },
   }

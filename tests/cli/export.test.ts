@@ -76,7 +76,7 @@ test('needs a model that can be used, and leaves an older file where there is no
     return [name, { data: new Float32Array(shape.reduce((product, size) => product * size)).fill(Number.NaN), shape }] as const
   })
   await writeModelFile(path('diverged'), architecture, new Map(diverged))
-  await expectFailure(1, 'NaN at index 0 of FC.weight', '--quiet', '--model', 'diverged', '--onnx', 'model.onnx')
+  await expectFailure(1, 'NaN at index 0 of FC.bias', '--quiet', '--model', 'diverged', '--onnx', 'model.onnx')
   expect(readFileSync(path('model.onnx'), 'utf8')).toBe('older')
   expect(readdirSync(path()).sort()).toEqual(['data', 'diverged', 'model.onnx'])
 })

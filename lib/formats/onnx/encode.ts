@@ -33,14 +33,14 @@ export interface OnnxNetwork {
  * @throws TorchRnnError `ERR_INVALID_DATA` for a missing parameter, `ERR_NOT_FINITE` for one with NaN or an infinity, `ERR_OUT_OF_MEMORY`.
  */
 export function encodeOnnx({ parameters, numLayers, activation, producer, description, metadata }: OnnxNetwork): Uint8Array {
-  const take = (name: string) => finite(name, parameters.get(name))
+  for (const [name, tensor] of parameters) checkFinite(name, tensor)
   const model = create(ModelProtoSchema, {
     irVersion: IR_VERSION,
     opsetImport: [{ domain: '', version: BigInt(OPSET_VERSION) }],
     producerName: producer.name,
     producerVersion: producer.version,
     docString: description,
-    graph: makeGraph(numLayers, activation, take),
+    graph: makeGraph(numLayers, activation, (name) => take(parameters, name)),
     metadataProps: Object.entries(metadata).map(([key, value]) => ({ key, value })),
   })
   try {
@@ -51,13 +51,17 @@ export function encodeOnnx({ parameters, numLayers, activation, producer, descri
   }
 }
 
+function take(parameters: ReadonlyMap<string, Tensor>, name: string): Tensor {
+  const tensor = parameters.get(name)
+  if (tensor !== undefined) return tensor
+  throw new TorchRnnError('ERR_INVALID_DATA', `A network needs the parameter ${name}, but there is none of this name.`)
+}
+
 /** NaN and infinities would make every answer NaN, in a program that knows nothing of the training. */
-function finite(name: string, tensor: Tensor | undefined): Tensor {
-  if (tensor === undefined)
-    throw new TorchRnnError('ERR_INVALID_DATA', `A network needs the parameter ${name}, but there is none of this name.`)
-  const index = indexOfNonFinite(tensor.data)
-  if (index === undefined) return tensor
-  const [expected, actual] = ['numbers that are finite', `${tensor.data[index]} at index ${index} of ${name}`]
+function checkFinite(name: string, { data }: Tensor): void {
+  const index = indexOfNonFinite(data)
+  if (index === undefined) return
+  const [expected, actual] = ['numbers that are finite', `${data[index]} at index ${index} of ${name}`]
   const message = `Expected ${expected} but found ${actual}: this model is of no use. Did its training diverge?`
   throw new TorchRnnError('ERR_NOT_FINITE', message, { expected, actual })
 }

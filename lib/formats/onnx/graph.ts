@@ -2,6 +2,7 @@
 import { create } from '@bufbuild/protobuf'
 import type { Tensor } from '../../tensor'
 import {
+  type AttributeProto,
   AttributeProto_AttributeType,
   AttributeProtoSchema,
   type GraphProto,
@@ -72,25 +73,22 @@ function inputOf(layer: number): string {
 
 /** One recurrent layer. Of the top one, only the state after the last row is used. */
 function makeLayer(layer: number, isTop: boolean, activation: OnnxActivation, take: TakeTensor) {
-  const [weightIh, weightHh, bias] = ['weight_ih', 'weight_hh', 'bias'].map((name) => `basic_rnn.${name}_l${layer}`) as [
-    string,
-    string,
-    string,
-  ]
-  const [input, recurrent] = [take(weightIh), take(weightHh)]
-  const biases = ['bias_ih', 'bias_hh'].map((name) => take(`basic_rnn.${name}_l${layer}`).data) as [Float32Array, Float32Array]
-  const hiddenSize = biases[0].length
-  const attributes = [intAttribute('hidden_size', BigInt(hiddenSize)), textsAttribute('activations', [activation])]
+  const parameter = (kind: string) => `basic_rnn.${kind}_l${layer}`
+  const [input, recurrent] = [take(parameter('weight_ih')), take(parameter('weight_hh'))]
+  const [inputBias, recurrentBias] = [take(parameter('bias_ih')), take(parameter('bias_hh'))]
+  const bias = concatenate(inputBias.data, recurrentBias.data)
+  const inputs = [inputOf(layer), ...['weight_ih', 'weight_hh', 'bias'].map(parameter)]
+  const attributes = [intAttribute('hidden_size', BigInt(inputBias.data.length)), textsAttribute('activations', [activation])]
   // The outputs are all states and the last one; the name of one that is not used stays empty, as ONNX wants it.
   const [outputs, squeeze] = isTop
     ? [['', 'h'], makeNode('/basic_rnn/Squeeze_last', 'Squeeze', ['h', DIRECTION_OF_LAST.name], ['last'])]
     : [[`y${layer}`], makeNode(`/basic_rnn/Squeeze_l${layer}`, 'Squeeze', [`y${layer}`, DIRECTION_OF_STATES.name], [inputOf(layer + 1)])]
   return {
-    node: [makeNode(`/basic_rnn/RNN_l${layer}`, 'RNN', [inputOf(layer), weightIh, weightHh, bias], outputs, attributes), squeeze],
+    node: [makeNode(`/basic_rnn/RNN_l${layer}`, 'RNN', inputs, outputs, attributes), squeeze],
     initializer: [
-      makeFloats(weightIh, [1, ...input.shape], input.data),
-      makeFloats(weightHh, [1, ...recurrent.shape], recurrent.data),
-      makeFloats(bias, [1, 2 * hiddenSize], concatenate(...biases), `basic_rnn.bias_ih_l${layer}, then basic_rnn.bias_hh_l${layer}`),
+      makeFloats(parameter('weight_ih'), [1, ...input.shape], input.data),
+      makeFloats(parameter('weight_hh'), [1, ...recurrent.shape], recurrent.data),
+      makeFloats(parameter('bias'), [1, bias.length], bias, `${parameter('bias_ih')}, then ${parameter('bias_hh')}`),
     ],
   }
 }
@@ -102,25 +100,19 @@ function concatenate(first: Float32Array, second: Float32Array): Float32Array {
   return both
 }
 
-function makeNode(
-  name: string,
-  opType: string,
-  input: string[],
-  output: string[],
-  attribute: ReturnType<typeof intAttribute>[] = [],
-): NodeProto {
+function makeNode(name: string, opType: string, input: string[], output: string[], attribute: AttributeProto[] = []): NodeProto {
   return create(NodeProtoSchema, { name, opType, input, output, attribute })
 }
 
-function intAttribute(name: string, i: bigint) {
+function intAttribute(name: string, i: bigint): AttributeProto {
   return create(AttributeProtoSchema, { name, type: AttributeProto_AttributeType.INT, i })
 }
 
-function intsAttribute(name: string, ints: bigint[]) {
+function intsAttribute(name: string, ints: bigint[]): AttributeProto {
   return create(AttributeProtoSchema, { name, type: AttributeProto_AttributeType.INTS, ints })
 }
 
-function textsAttribute(name: string, texts: readonly string[]) {
+function textsAttribute(name: string, texts: readonly string[]): AttributeProto {
   const strings = texts.map((text) => new TextEncoder().encode(text))
   return create(AttributeProtoSchema, { name, type: AttributeProto_AttributeType.STRINGS, strings })
 }
@@ -129,7 +121,7 @@ function makeFloats(name: string, shape: readonly number[], data: Float32Array, 
   return makeTensor(name, TensorProto_DataType.FLOAT, shape, data, docString)
 }
 
-/** The bytes are those of the array, not a copy: ONNX wants little endian, which every platform of Node's is but s390x and AIX. */
+/** The bytes are those of the array, not a copy: ONNX wants little endian, as all processors that this package supports. */
 function makeTensor(
   name: string,
   dataType: TensorProto_DataType,
