@@ -27,7 +27,8 @@ ModelOptions ReadModelOptions(const Napi::Object& object) {
       RequireChoice<Nonlinearity>(object, "nonlinearity", {{"tanh", Nonlinearity::kTanh}, {"relu", Nonlinearity::kRelu}});
   options.recurrent_init =
       RequireChoice<RecurrentInit>(object, "recurrentInit", {{"identity", RecurrentInit::kIdentity}, {"uniform", RecurrentInit::kUniform}});
-  options.precision = RequireChoice<Precision>(object, "precision", {{"float32", Precision::kFloat32}, {"tf32", Precision::kTf32}});
+  options.precision = RequireChoice<Precision>(
+      object, "precision", {{"float32", Precision::kFloat32}, {"tf32", Precision::kTf32}, {"bf16", Precision::kBfloat16}});
   options.seed = static_cast<uint64_t>(RequireInteger(object, "seed", 0, kMaxSafeInteger));
   return options;
 }
