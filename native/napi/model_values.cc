@@ -13,6 +13,7 @@ namespace {
 constexpr int64_t kMaxEpoch = (int64_t{1} << 48) - 1;  // The random order of an epoch leaves 48 bits for the epoch's number.
 
 constexpr double kMaxRate = 100;  // Of learning and of weight decay: the product of both, and what it multiplies, stay finite.
+constexpr int64_t kMaxAccumulation = 1'000'000;
 constexpr NumberRange kDecays = {0, 1, /*is_open=*/true};
 
 }  // namespace
@@ -50,7 +51,7 @@ BatchRange ReadBatchRange(const Napi::Object& object) {
   range.learning_rates = RequireNumbers(object, "learningRates", {0, kMaxRate});
   range.batch_size = RequireInteger(object, "batchSize", 1, kMaxSize);
   range.shuffle = RequireBoolean(object, "shuffle");
-  range.accumulation_steps = RequireInteger(object, "accumulationSteps", 1, kMaxSafeInteger);
+  range.accumulation_steps = RequireInteger(object, "accumulationSteps", 1, kMaxAccumulation);
   range.loss.label_smoothing = RequireNumber(object, "labelSmoothing", {0, 1});
   range.log_interval = RequireInteger(object, "logInterval", 1, kMaxSafeInteger);
   return range;
