@@ -8,7 +8,7 @@ namespace torch_rnn_mnist {
 namespace {
 
 // Bounds the memory for updates that were not checked yet. Waiting for the device so rarely takes no time.
-constexpr size_t kMaxUnchecked = 1000;
+constexpr size_t kMaxUnchecked = 100;
 
 bool IsDeferred(FiniteCheck check, torch::Device device) {
   return check == FiniteCheck::kWhenSettled || (check == FiniteCheck::kByDevice && !device.is_cpu());
