@@ -20,7 +20,7 @@ export interface PlacementOptions {
   /**
    * How the matrices are multiplied: `'float32'`; or `'tf32'`, which rounds the operands of the recurrent layers to 10 bits of mantissa on a
    * GPU and is faster on NVIDIA's Ampere and newer (the CPU computes in float32 with it); or `'bf16'`, which computes forward and backward
-   * pass in bfloat16, as PyTorch's autocast does on the CPU. Every CPU can, but only one with instructions for it is not slower; a GPU must be
+   * pass in bfloat16, as PyTorch's autocast does on the CPU. Every CPU can, but it is meant for those with instructions for it; a GPU must be
    * NVIDIA's Ampere or newer. Parameters, loss and optimizer are always float32. Default `'float32'`.
    */
   precision?: 'float32' | 'tf32' | 'bf16' | undefined
