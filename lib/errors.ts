@@ -7,7 +7,7 @@ export type ErrorCode =
   | 'ERR_INVALID_FILE'
   | 'ERR_NO_VALIDATION'
   | 'ERR_FILE_SYSTEM'
-  | 'ERR_NOT_FINITE' // A loss, a gradient or a parameter is not finite.
+  | 'ERR_NOT_FINITE'
   | 'ERR_BUSY'
   | 'ERR_DISPOSED'
   | 'ERR_DEVICE_UNAVAILABLE'

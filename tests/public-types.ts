@@ -52,7 +52,13 @@ export async function allowed(): Promise<void> {
   const parts: ImageDataset[] = train.slice(0, 100).randomSplit([0.5, 0.5], { seed: 1 })
   const letters: ImageDataset = await loadIdx({ images: 'a', labels: 'b', numClasses: 26 })
   const url = new URL('file:///data/')
-  await Promise.all([loadMnist({ dir: url }), loadIdx({ images: url, labels: url }), model.save(url), ImageRNN.load(url)])
+  await Promise.all([
+    loadMnist({ dir: url }),
+    loadIdx({ images: url, labels: url }),
+    model.save(url),
+    model.exportOnnx(url),
+    ImageRNN.load(url),
+  ])
   const canvas = new Uint8ClampedArray(28 * 28)
   await model.forward({ data: canvas, shape: [28, 28] })
   parts.push(new ImageDataset({ images: canvas, shape: [1, 28, 28], labels: new Uint8ClampedArray(1) }))

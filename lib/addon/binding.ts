@@ -30,7 +30,7 @@ export interface NativeProgress {
   batchLoss: number
   loss: number
   accuracy: number
-  /** Norm of the gradient of the latest update over all parameters, before it was clipped. */
+  /** Norm of the gradient of the latest update over all parameters, before it was clipped; 0 before the first update. */
   gradientNorm: number
   seconds: number
 }
@@ -164,7 +164,8 @@ export interface NativeImageRnn {
   evaluate(dataset: NativeDataset, options: NativeCall): Promise<NativeEvaluation>
   /**
    * Checks that all the data fits, and starts a fresh optimizer; or goes on with the state of the one before, where `keepState` is set and
-   * there is one.
+   * there is one, perhaps with other options. An average that begins starts from the parameters as they are; where one ends, the model gets
+   * the parameters.
    */
   startTraining(
     train: NativeDataset,
@@ -172,10 +173,17 @@ export interface NativeImageRnn {
     optimizer: NativeOptimizer,
     options: NativeCall & { keepState: boolean },
   ): Promise<void>
+  /**
+   * The range begins with batch 0 or where the epoch stands, and consists of whole groups; else `ERR_INVALID_ARGUMENT`. A stop or an error in
+   * the middle of a group drops it: everything is as it was after the last update. `ERR_NOT_FINITE`: that update was not applied.
+   */
   trainBatches(dataset: NativeDataset, range: NativeBatchRange, onProgress: NativeCallback<NativeProgress> | null): Promise<NativeProgress>
   /** After {@link startTraining}. */
   trainingState(): Promise<NativeTrainingState>
-  /** After {@link startTraining}. Checks everything before it changes anything. */
+  /**
+   * After {@link startTraining}. Checks everything before it changes anything: names, shapes, that all numbers are finite, and that there is an
+   * average exactly where the optimizer keeps one; else `ERR_INVALID_DATA` or `ERR_INVALID_SHAPE`.
+   */
   loadTrainingState(state: NativeTrainingState): Promise<void>
   stateDict(): Promise<Record<string, NativeArray>>
   loadStateDict(state: Record<string, NativeInput>): Promise<void>

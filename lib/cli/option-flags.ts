@@ -26,6 +26,7 @@ function toFlag(name: string, spec: AnyOptionSpec): Option {
   const value = preset === undefined ? `<${placeholder(spec)}>` : `[${placeholder(spec)}]`
   const option = new Option(`${flag} ${value}`, describeFlag(spec)).argParser((text) => parse(flag, spec, text))
   if (preset !== undefined) option.preset(preset)
+  if (spec.required === true) option.makeOptionMandatory()
   if (spec.default !== undefined) option.default(spec.default, spec.kind === 'pair' ? spec.default.join() : undefined)
   const completions = spec.kind === 'choice' ? spec.choices : spec.kind === 'text' ? spec.completions : undefined
   if (completions !== undefined) completionsOf.set(option, completions)

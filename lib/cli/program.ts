@@ -8,6 +8,7 @@ import { completionCommand } from './commands/completion'
 import { doctorCommand } from './commands/doctor'
 import { evaluateCommand } from './commands/evaluate'
 import { exploreCommand } from './commands/explore'
+import { exportCommand } from './commands/export'
 import { forwardCommand } from './commands/forward'
 import { hookCommand } from './commands/hook'
 import { runsCommand } from './commands/runs'
@@ -29,6 +30,7 @@ const COMMANDS: readonly (() => Command)[] = [
   summaryCommand,
   forwardCommand,
   hookCommand,
+  exportCommand,
   runsCommand,
   doctorCommand,
   buildCommand,

@@ -26,6 +26,7 @@ import { parameterCount } from './architecture'
 import { type Evaluation, toEvaluation } from './evaluation'
 import { type ForwardHook, ForwardHooks, type HookHandle, type ModuleName } from './forward-hooks'
 import { checkSavable, readModelFile, writeModelFile } from './model-file'
+import { checkExportable, writeOnnxFile } from './onnx-file'
 import { ModelSession } from './session'
 import { drawSummary, summarize } from './summary'
 
@@ -224,6 +225,24 @@ export class ImageRNN {
     checkSavable(this.options)
     const state = await this.#session.run(() => this.#session.native.stateDict(), callerOf(this.save))
     await writeModelFile(file, this.options, new Map(Object.entries(state)))
+  }
+
+  /**
+   * Writes the model in the format ONNX, with which other programs and browsers compute: input `images`, float32 `[N, T, F]`, numbers from 0
+   * to 1; output `logits`, float32 `[N, C]`; for any N and T. Completely or not at all, as {@link ImageRNN.save}, which makes the file that
+   * can be loaded again. During training this waits for the end of the epoch.
+   *
+   * @param path - A path or a `file:` URL.
+   * @throws TorchRnnError `ERR_NOT_FINITE` for parameters with NaN or an infinity, `ERR_FILE_SYSTEM`, `ERR_INVALID_ARGUMENT`,
+   *   `ERR_INVALID_OPTION` for a network of 2 GiB or more, which does not fit into such a file, `ERR_BUSY` from inside a hook of this model,
+   *   `ERR_DISPOSED`, `ERR_OUT_OF_MEMORY`.
+   */
+  async exportOnnx(path: string | URL): Promise<void> {
+    const file = toPath(path, 'path', 'the path of a file', 'ERR_INVALID_ARGUMENT')
+    this.#session.checkUsable('exportOnnx')
+    checkExportable(this.options)
+    const state = await this.#session.run(() => this.#session.native.stateDict(), callerOf(this.exportOnnx))
+    await writeOnnxFile(file, this.options, new Map(Object.entries(state)))
   }
 
   /**

@@ -16,7 +16,8 @@ import { describeNotFinite, findNotFinite } from './not-finite'
 
 /** The most that the parameters of a saved network may take: 4 GiB, a billion numbers. What can be saved can be loaded. */
 const MAX_PARAMETER_BYTES = 4 * 1024 ** 3
-const ARCHITECTURE_KEY = 'torch-rnn-mnist'
+/** The metadata that describes the network. */
+export const ARCHITECTURE_KEY = 'torch-rnn-mnist'
 /** How names begin in a checkpoint: what the optimizer keeps for each parameter, such as `optimizer.exp_avg.FC.bias`. */
 export const OPTIMIZER_PREFIX = 'optimizer.'
 /** How names begin in a checkpoint: the average of the parameters over the training, such as `ema.FC.bias`. */

@@ -3,7 +3,8 @@ import { describe, describeShape, TorchRnnError, unexpected } from '../errors'
 import type { AnyOptionSpec, Bounds, OptionTable, OptionValue, Resolved } from './specs'
 
 /**
- * Checks the options that a user gave, and fills in the defaults. An optional one that was not given stays absent.
+ * Checks the options that a user gave, and fills in the defaults. An optional one that was not given stays absent; a required one must be
+ * given.
  *
  * @param owner - Whose options they are, for errors: "ImageRNN".
  * @param alsoAllowed - Keys that the caller checks itself, such as callbacks.
@@ -24,7 +25,8 @@ export function resolveOptions<Table extends OptionTable>(
   }
   const resolved: Record<string, unknown> = {}
   for (const [key, spec] of Object.entries(table)) {
-    const value = values[key] === undefined ? spec.default : checkOption(key, spec, values[key])
+    const isAbsent = values[key] === undefined && spec.required !== true
+    const value = isAbsent ? spec.default : checkOption(key, spec, values[key])
     if (value !== undefined) resolved[key] = value
   }
   return resolved as Resolved<Table>

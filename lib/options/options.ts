@@ -19,8 +19,9 @@ export interface PlacementOptions {
   threads?: number | undefined
   /**
    * How the matrices are multiplied: `'float32'`; or `'tf32'`, which rounds the operands of the recurrent layers to 10 bits of mantissa on a
-   * GPU and is faster on NVIDIA's Ampere and newer (the CPU computes in float32 with it); or `'bf16'`, PyTorch's autocast to bfloat16, where
-   * the device supports that. Parameters and optimizer are always float32. Default `'float32'`.
+   * GPU and is faster on NVIDIA's Ampere and newer (the CPU computes in float32 with it); or `'bf16'`, which computes forward and backward
+   * pass in bfloat16, as PyTorch's autocast does on the CPU. Every CPU can, but it is meant for those with instructions for it; a GPU must be
+   * NVIDIA's Ampere or newer. Parameters, loss and optimizer are always float32. Default `'float32'`.
    */
   precision?: 'float32' | 'tf32' | 'bf16' | undefined
 }
@@ -145,7 +146,7 @@ export interface TrainHyperparameters
     AugmentationOptions {
   /** Passes over the training set. Default 10. */
   epochs?: number | undefined
-  /** Samples per update (N). Default 128. */
+  /** Samples that are computed together (N). Default 128. */
   batchSize?: number | undefined
   /** Whether every epoch visits the samples in a new random order. Default true. */
   shuffle?: boolean | undefined
@@ -210,7 +211,7 @@ const batchSizes = { kind: 'integer', min: 1, max: 65536 } as const
 /** How to train. */
 const training = {
   epochs: { kind: 'integer', min: 1, max: 1_000_000, default: 10, summary: 'passes over the training set' },
-  batchSize: { ...batchSizes, default: 128, summary: 'samples per update' },
+  batchSize: { ...batchSizes, default: 128, summary: 'samples that are computed together' },
   shuffle: { kind: 'boolean', default: true, summary: 'visit the samples in a new random order every epoch' },
   logInterval: { kind: 'integer', min: 1, max: 1_000_000, default: 10, summary: 'batches between two progress events' },
 } as const satisfies Partial<TableFor<TrainHyperparameters>>

@@ -51,12 +51,14 @@ type Kind<T> = [T] extends [number]
         ? PairKind
         : never
 
-/** What applies when an option is not given: a default; or nothing, and then it stays absent. */
+/** What applies when an option is not given: a default; or nothing, and then it stays absent; or it must be given. */
 type Presence<T> =
-  | { readonly default: T; readonly optional?: never; readonly whenAbsent?: never }
+  | { readonly default: T; readonly optional?: never; readonly required?: never; readonly whenAbsent?: never }
+  | { readonly required: true; readonly default?: never; readonly optional?: never; readonly whenAbsent?: never }
   | {
       readonly optional: true
       readonly default?: never
+      readonly required?: never
       /** What happens without the option, for `--help`. */
       readonly whenAbsent?: string
     }

@@ -17,10 +17,11 @@ namespace torch_rnn_mnist {
 namespace {
 
 // The smallest possible training and evaluation.
-void UseEverythingOnce() {
+void UseEverythingOnce(Precision precision) {
   ModelOptions options;
   options.input_size = options.hidden_size = options.num_layers = 1;
   options.num_classes = 2;
+  options.precision = precision;
   ImageRnn model(options);
   TorchEngine engine(model);
   const auto stop = std::make_shared<StopSignal>();
@@ -48,7 +49,7 @@ void UseEverythingOnce() {
 void PrepareForExit() {
   static std::once_flag once;
   std::call_once(once, [] {
-    UseEverythingOnce();
+    for (const Precision precision : {Precision::kFloat32, Precision::kBfloat16}) UseEverythingOnce(precision);
     std::atexit(JobQueue::StopAll);
   });
 }
@@ -66,6 +67,7 @@ void ModelSession::Open() noexcept {
     ReuseMemoryOnThisThread();
     PrepareForExit();
     StartDevice(first_device_);
+    CheckPrecision(options_.precision, first_device_);
     model_ = std::make_unique<ImageRnn>(options_, hooks_);
     model_->MoveTo(first_device_);
     engine_ = std::make_unique<TorchEngine>(*model_);
@@ -120,6 +122,7 @@ void ModelSession::StartTraining(const OptimizerOptions& optimizer, bool keep_st
 void ModelSession::MoveTo(torch::Device device) {
   ImageRnn& network = model();
   StartDevice(device);
+  CheckPrecision(options_.precision, device);
   trainer_.reset();  // Its moments are on the old device.
   copies_.Clear();
   network.MoveTo(device);

@@ -13,6 +13,7 @@ namespace torch_rnn_mnist {
 namespace {
 
 constexpr double kMaxRate = 100;  // Of learning and of weight decay: the product of both, and what it multiplies, stay finite.
+constexpr int64_t kMaxAccumulation = 1'000'000;
 constexpr NumberRange kDecays = {0, 1, /*is_open=*/true};
 
 }  // namespace
@@ -27,7 +28,8 @@ ModelOptions ReadModelOptions(const Napi::Object& object) {
       RequireChoice<Nonlinearity>(object, "nonlinearity", {{"tanh", Nonlinearity::kTanh}, {"relu", Nonlinearity::kRelu}});
   options.recurrent_init =
       RequireChoice<RecurrentInit>(object, "recurrentInit", {{"identity", RecurrentInit::kIdentity}, {"uniform", RecurrentInit::kUniform}});
-  options.precision = RequireChoice<Precision>(object, "precision", {{"float32", Precision::kFloat32}, {"tf32", Precision::kTf32}});
+  options.precision = RequireChoice<Precision>(
+      object, "precision", {{"float32", Precision::kFloat32}, {"tf32", Precision::kTf32}, {"bf16", Precision::kBfloat16}});
   options.seed = static_cast<uint64_t>(RequireInteger(object, "seed", 0, kMaxSafeInteger));
   return options;
 }
@@ -49,7 +51,7 @@ BatchRange ReadBatchRange(const Napi::Object& object) {
   range.learning_rates = RequireNumbers(object, "learningRates", {0, kMaxRate});
   range.batch_size = RequireInteger(object, "batchSize", 1, kMaxSize);
   range.shuffle = RequireBoolean(object, "shuffle");
-  range.accumulation_steps = RequireInteger(object, "accumulationSteps", 1, kMaxSafeInteger);
+  range.accumulation_steps = RequireInteger(object, "accumulationSteps", 1, kMaxAccumulation);
   range.loss.label_smoothing = RequireNumber(object, "labelSmoothing", {0, 1});
   range.augmentation = ReadAugmentation(object);
   range.log_interval = RequireInteger(object, "logInterval", 1, kMaxSafeInteger);

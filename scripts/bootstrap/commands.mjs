@@ -14,7 +14,16 @@ import { checkTool, checkTools, HAS_SHELLCHECK } from './steps/check-tools.mjs'
 import { libtorch, libtorchFolder } from './steps/libtorch.mjs'
 import { lief } from './steps/lief.mjs'
 import { addon, addressBuild, clangTests, faultsAddon, nativeTests, threadTests } from './steps/native.mjs'
-import { docsPackages, neighbourPackages, packages, packageTestTools } from './steps/packages.mjs'
+import { onnx } from './steps/onnx.mjs'
+import {
+  browserExample,
+  browserTestTools,
+  docsPackages,
+  neighbourPackages,
+  onnxGenerator,
+  packages,
+  packageTestTools,
+} from './steps/packages.mjs'
 import { pythonSafetensors } from './steps/python-safetensors.mjs'
 import { tensorboard } from './steps/tensorboard.mjs'
 import { typescript } from './steps/typescript.mjs'
@@ -28,6 +37,7 @@ const SCRIPTS = {
   shell: 'scripts/checks/shell-scripts.mjs',
   typedoc: 'scripts/docs/node_modules/typedoc/bin/typedoc',
   bench: 'scripts/bench/run.mjs',
+  onnx: 'scripts/onnx/generate.mjs',
 }
 
 const LINT = [
@@ -57,11 +67,11 @@ const COMMANDS = {
     createRequire(import.meta.url)(program)
   },
   async test(args) {
-    await setUp([...productSteps(), faultsAddon, lief, tensorboard, pythonSafetensors, docsPackages, checkTools, nativeTests])
+    await setUp([...productSteps(), ...jestSteps(), docsPackages, checkTools, nativeTests])
     await runAll([...LINT, ['C++ tests', ctest(nativeTests)], ['TypeScript tests', node('jest', ...args)]])
   },
   async 'test:js'(args) {
-    await setUp([...productSteps(), faultsAddon, lief, tensorboard, pythonSafetensors])
+    await setUp([...productSteps(), ...jestSteps()])
     await runAll([['TypeScript tests', node('jest', ...args)]])
   },
   async 'test:native'(args) {
@@ -80,7 +90,7 @@ const COMMANDS = {
     await runAll(runs)
   },
   async 'test:nodes'(args) {
-    await setUp([...productSteps(), faultsAddon, tensorboard, pythonSafetensors, packageTestTools])
+    await setUp([...productSteps(), faultsAddon, pythonSafetensors, tensorboard, packageTestTools])
     await runAll(otherNodes().map(([name, program]) => [`API tests in ${name}`, apiTests(program, args)]))
   },
   async 'test:clang'(args) {
@@ -90,6 +100,15 @@ const COMMANDS = {
   async 'test:stress'(args) {
     await setUp([...productSteps(), neighbourPackages])
     await runAll([['stress tests', node('jest', '--testMatch', '**/tests/stress/*.stress.ts', ...args)]])
+  },
+  async 'test:mutations'([seed, ...args]) {
+    await setUp([packages])
+    const env = seed === undefined ? {} : { MUTATIONS_SEED: seed }
+    await runAll([['mutations', { ...node('jest', '--testMatch', '**/tests/stress/*.mutations.ts', ...args), env }]])
+  },
+  async 'test:browser'(args) {
+    await setUp([...productSteps(), browserTestTools, browserExample])
+    await runAll([['browser tests', node('jest', '--config', 'tests/browser/jest.config.js', ...args)]])
   },
   async 'test:kill'(args) {
     await setUp(productSteps())
@@ -131,6 +150,10 @@ const COMMANDS = {
     await setUp([packages, docsPackages])
     await runAll([['API documentation', typedoc()]])
   },
+  async 'generate:onnx'() {
+    await setUp([onnx, onnxGenerator])
+    await runAll([['generator of protocol buffers', node('onnx')]])
+  },
   async bench(args) {
     await setUp(productSteps())
     await runAll([['benchmark', node('bench', ...args)]])
@@ -144,6 +167,11 @@ function buildSteps() {
 
 function productSteps() {
   return [packages, ...buildSteps(), addon, typescript]
+}
+
+/** What the jest tests of `npm test` need besides the product. */
+function jestSteps() {
+  return [faultsAddon, lief, onnx, pythonSafetensors, tensorboard, neighbourPackages]
 }
 
 function node(script, ...args) {

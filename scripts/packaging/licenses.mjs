@@ -96,16 +96,19 @@ export async function writeAddonLicenses(stage) {
     const { version } = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8'))
     texts.push([`${name} ${version}`, join(folder, file)])
   }
+  await writeThirdParty(stage, 'These files hold code from the headers of the following.', texts)
+}
+
+/** Writes THIRD-PARTY-LICENSES of the main package. */
+export async function writeMainLicenses(stage) {
+  const intro = 'dist/formats/onnx/onnx-proto.js is generated from the following.'
+  await writeThirdParty(stage, intro, [["ONNX's onnx.proto, Copyright (c) ONNX Project Contributors", join(ADDED, 'onnx', 'LICENSE.txt')]])
+}
+
+/** @param {string[][]} texts - Pairs of a title and a file. */
+async function writeThirdParty(stage, intro, texts) {
   const parts = await Promise.all(
-    texts.map(async ([title, file]) => `${title}\n${'='.repeat(title.length)}\n\n${await readFile(file, 'utf8')}`),
+    texts.map(async ([title, file]) => `${title}\n${'='.repeat(title.length)}\n\n${(await readFile(file, 'utf8')).trimEnd()}`),
   )
-  const intro = 'These files hold code from the headers of the following.\n\n'
-  await writeFile(
-    join(stage, 'THIRD-PARTY-LICENSES'),
-    intro +
-      parts
-        .map((part) => part.trimEnd())
-        .join('\n\n\n')
-        .concat('\n'),
-  )
+  await writeFile(join(stage, 'THIRD-PARTY-LICENSES'), `${intro}\n\n${parts.join('\n\n\n')}\n`)
 }

@@ -10,7 +10,7 @@ import { ADDON_FILES, FETCHED_LIBTORCH, PLATFORM, ROOT } from '../bootstrap/plac
 import { filesBelow } from '../bootstrap/stamps.mjs'
 import { readBinaries } from './binaries.mjs'
 import { describeFloors, highestFloors } from './floors.mjs'
-import { writeAddonLicenses, writeLibtorchLicenses } from './licenses.mjs'
+import { writeAddonLicenses, writeLibtorchLicenses, writeMainLicenses } from './licenses.mjs'
 import { addonManifest, commandManifest, libtorchManifest, mainManifest, withRepository } from './manifests.mjs'
 import { ADDON, COMMAND, LIBTORCH, MAIN, PACKAGING, packedLibraries, ROOT_MANIFEST, stageOf } from './places.mjs'
 import { addonReadme, libtorchReadme, mainReadme } from './readmes.mjs'
@@ -75,6 +75,7 @@ export async function stageMain(addons) {
   const versions = Object.fromEntries(Object.entries(addons).map(([name, { version }]) => [name, version]))
   await stage(MAIN, mainManifest(root(), versions), async (folder) => {
     for (const file of MAIN_FILES) await cp(join(ROOT, file), join(folder, file), { recursive: true })
+    await writeMainLicenses(folder)
     const readme = await readFile(join(ROOT, 'README.md'), 'utf8')
     await writeFile(join(folder, 'README.md'), mainReadme(readme, Object.values(addons)))
   })

@@ -4,13 +4,13 @@
  * The GPU tests need a libtorch with CUDA (LIBTORCH, LIBTORCH_USE_PYTORCH=1) and are skipped when it finds no device. With
  * TEST_CUDA_LIBTORCH=<a PyTorch with CUDA> its libraries are also tried on a machine without a GPU.
  */
-import { ImageRNN } from '../../lib'
+import { type BatchEvent, ImageRNN, type TrainOptions } from '../../lib'
 import { native } from '../../lib/addon/native'
 import { runScript, WELL_ENDED } from '../support/child-script'
 import { expectClose } from '../support/expect-close'
 import { expectError } from '../support/expect-error'
 import { describeWhere, testWhere } from '../support/needs'
-import { smallDataset, smallImages, smallOptions, useModels } from '../support/sample-models'
+import { divergingDataset, smallDataset, smallImages, smallOptions, useModels } from '../support/sample-models'
 
 const DEVICES = Array.from({ length: native().cudaDeviceCount() }, (_, index) => `cuda:${index}`)
 const describeWithGpu = describeWhere(DEVICES.length > 0, 'a GPU with CUDA')
@@ -25,9 +25,10 @@ const DATA = smallDataset(40)
 const LOGITS = { atol: 1e-5 }
 const LOSSES = { rtol: 1e-4 }
 
-async function lossesOf(model: ImageRNN): Promise<number[]> {
+async function lossesOf(model: ImageRNN, options: TrainOptions = {}): Promise<number[]> {
   const losses: number[] = []
-  await model.train(DATA, { epochs: 2, batchSize: 8, logInterval: 1, onBatch: ({ batchLoss }) => void losses.push(batchLoss) })
+  const onBatch = ({ batchLoss }: BatchEvent) => void losses.push(batchLoss)
+  await model.train(DATA, { epochs: 2, batchSize: 8, logInterval: 1, ...options, onBatch })
   return losses
 }
 
@@ -68,6 +69,34 @@ describeWithGpu('a GPU', () => {
     expectClose(first.data, expected.data, LOGITS)
     expectClose(rounded.data, expected.data, { atol: 0.05 })
     expect(second).toEqual(first)
+  })
+
+  test.each(DEVICES)('%s trains with every option of the optimizer as the CPU does', async (device) => {
+    const [cpu, gpu] = [createModel(), createModel({ device })]
+    const options: TrainOptions = { optimizer: 'adamw', clipGradNorm: 0.1, labelSmoothing: 0.1, accumulationSteps: 2, emaDecay: 0.9 }
+    expectClose(await lossesOf(gpu, options), await lossesOf(cpu, options), LOSSES)
+    expectClose((await gpu.forward(smallImages(9))).data, (await cpu.forward(smallImages(9))).data, { atol: 1e-4 }) // The average.
+  })
+
+  // A GPU is not waited for after each batch, so more of them follow before this is noticed.
+  test.each(DEVICES)('a training that diverges on %s ends with finite parameters', async (device) => {
+    const model = createModel({ device, nonlinearity: 'relu' })
+    const options = { epochs: 1, batchSize: 1, learningRate: 100, logInterval: 1000 }
+    const error = await model.train(divergingDataset(), options).catch((reason) => reason)
+    expect(error).toMatchObject({ code: 'ERR_NOT_FINITE', message: expect.stringMatching(/of batch \d+/) })
+    for (const { data } of Object.values(await model.stateDict())) expect(data.every(Number.isFinite)).toBe(true)
+  })
+
+  test.each(DEVICES)('%s computes in bfloat16 about what the CPU does, where it can', async (device) => {
+    const [cpu, gpu] = [createModel({ precision: 'bf16' }), createModel({ device, precision: 'bf16' })]
+    const images = smallImages(8)
+    const logits = await gpu.forward(images).catch((error) => error)
+    if (logits.code === undefined) {
+      expectClose(logits.data, (await cpu.forward(images)).data, { atol: 0.02 })
+      expectClose((await lossesOf(gpu)).slice(0, 3), (await lossesOf(cpu)).slice(0, 3), { rtol: 0.02 })
+    } else {
+      expect(logits).toMatchObject({ code: 'ERR_DEVICE_UNAVAILABLE', message: expect.stringContaining('compute capability 8.0') })
+    }
   })
 
   test.each(DEVICES)('%s repeats a training bit for bit', async (device) => {

@@ -8,7 +8,7 @@ import { runCommand } from '../support/run-program'
 
 const { path, run, succeed } = useCommandLine()
 
-const COMMANDS = ['train', 'evaluate', 'explore', 'summary', 'forward', 'hook', 'runs', 'doctor', 'build', 'completion', 'help']
+const COMMANDS = ['train', 'evaluate', 'explore', 'summary', 'forward', 'hook', 'export', 'runs', 'doctor', 'build', 'completion', 'help']
 
 const isHere = (shell: string) => process.platform !== 'win32' && spawnSync(shell, ['-c', 'exit']).status === 0
 const inShell = (shell: string) => describeWhere(isHere(shell), shell)

@@ -1,11 +1,11 @@
 /** `explore --augment`: the picture is what a training sees, and the flags choose the changes as those of a training do. */
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import sharp from 'sharp'
 import { ImageRNN, loadMnist } from '../../lib'
 import { randomOrder } from '../../lib/data/philox'
-import { eventsOfType, onlyEvent, TINY_DATA, useCommandLine } from '../support/command-line'
+import { eventsOf, eventsOfType, onlyEvent, TINY_DATA, useCommandLine } from '../support/command-line'
 
-const { path, succeed } = useCommandLine()
+const { path, run, succeed } = useCommandLine()
 
 const EXPLORE = ['explore', ...TINY_DATA, '--seed', '3', '--batch-size', '20', '--columns', '5']
 const SIDE = 28
@@ -75,4 +75,11 @@ test('says what it changed', async () => {
   const stdout = await succeed([...EXPLORE, '--augment', '--augment-rotation', '45'])
   expect(stdout).toMatch(/^20 images of 28 x 28 pixels: explore\.png\nChanged at random: shift 0, rotation 45, scale 0, shear 0$/m)
   expect(await succeed(EXPLORE)).not.toContain('Changed at random')
+})
+
+test('without libtorch, it says so and draws nothing', async () => {
+  const { code, stdout } = await run([...EXPLORE, '--augment', '--json'], { env: { LIBTORCH: path('no-such-folder') } })
+  expect(code).toBe(1)
+  expect(eventsOf(stdout).at(-1)).toMatchObject({ type: 'error', code: 'ERR_LIBRARY_LOAD' })
+  expect(readdirSync(path())).toEqual(['data'])
 })

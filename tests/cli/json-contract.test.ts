@@ -24,6 +24,7 @@ const COMMANDS: Readonly<Record<string, { readonly works?: readonly string[]; re
   summary: { works: ['summary'], fails: ['summary', '--model', 'nowhere'] },
   forward: { works: ['forward', ...TINY_DATA], fails: ['forward', '--data', 'nowhere'] },
   hook: { works: ['hook', ...TINY_DATA], fails: ['hook', '--data', 'nowhere'] },
+  export: { works: ['export', '--onnx', 'model.onnx', '--model', MODEL], fails: ['export', '--onnx', 'model.onnx', '--model', 'nowhere'] },
   'runs list': { works: ['runs', 'list', '--runs', '.'], fails: ['runs', 'list', '--runs', 'run/config.json'] },
   'runs show': { works: ['runs', 'show', 'run'], fails: ['runs', 'show', 'nowhere'] },
   'runs compare': { works: ['runs', 'compare', 'run', './run'], fails: ['runs', 'compare', 'run'] },
@@ -58,7 +59,7 @@ test('every command begins with a start and ends with done, or with an error whe
     expect([command, code]).toEqual([command, 1])
     const isAboutRuns = command.startsWith('runs')
     const named = isAboutRuns ? { runs: expect.any(String) } : { data: expect.any(String) }
-    const options = command === 'build' || command === 'summary' ? {} : named
+    const options = ['build', 'summary', 'export'].includes(command) ? {} : named
     const first = { type: 'start', command, version: expect.any(String), options: expect.objectContaining(options) }
     expect(frameOf(stdout)).toMatchObject({ ...once, first, last: { type: 'error', message: expect.any(String) } })
   }

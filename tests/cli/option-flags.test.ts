@@ -24,8 +24,8 @@ const TABLE = {
   file: { kind: 'path', of: 'file', optional: true, summary: 'the file' },
 } as const satisfies OptionTable
 
-function createCommand(): Command {
-  const command = addFlags(new Command('test'), TABLE)
+function createCommand(table: OptionTable = TABLE): Command {
+  const command = addFlags(new Command('test'), table)
   return command.exitOverride().configureOutput({ writeErr: () => undefined })
 }
 
@@ -89,6 +89,12 @@ test.each([
   ['--file', '', 'Expected the path of a file.'],
 ])('%s %j is refused', (flag, text, message) => {
   expect(() => parse(flag, text)).toThrow(message)
+})
+
+test('a required flag must be there', () => {
+  const command = createCommand({ target: { kind: 'path', of: 'file', required: true, summary: 'where to' } })
+  expect(() => command.parse([], { from: 'user' })).toThrow("required option '--target <file>' not specified")
+  expect(command.parse(['--target', 'x'], { from: 'user' }).opts()).toEqual({ target: 'x' })
 })
 
 test('--help gives meaning, range and default', () => {

@@ -65,7 +65,15 @@ test('docs/errors.md has every code, and no other', async () => {
 })
 
 test('links in the documents lead to files', async () => {
-  for (const document of ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'binding.gyp.md', 'docs/errors.md', 'docs/runs.md']) {
+  for (const document of [
+    'README.md',
+    'CONTRIBUTING.md',
+    'CHANGELOG.md',
+    'binding.gyp.md',
+    'docs/errors.md',
+    'docs/runs.md',
+    'examples/browser/README.md',
+  ]) {
     const text = await readFile(join(REPOSITORY, document), 'utf8')
     const links = Array.from(text.matchAll(/\]\((?!https?:)([^)#]+)/g), (match) => match[1] as string)
     const missing = links.filter((link) => !existsSync(join(REPOSITORY, dirname(document), link)))

@@ -19,7 +19,7 @@ const WITH_DATA = ['train', 'evaluate', 'explore', 'forward', 'hook', 'doctor']
  * Except completion, whose help has lines for the start-up files of shells (completion.test.ts tests its scripts), and build, which
  * compiles (the package tests cover it).
  */
-const COMMANDS = [...WITH_DATA, 'summary', 'runs list', 'runs show', 'runs compare', 'runs export', 'runs']
+const COMMANDS = [...WITH_DATA, 'summary', 'export', 'runs list', 'runs show', 'runs compare', 'runs export', 'runs']
 /** The runs that examples name. */
 const RUNS = ['runs/small', 'runs/large', 'runs/2026-11-24T21-25-08Z', 'elsewhere/run', 'elsewhere/b', 'runs/a', 'runs/c']
 const EXAMPLE = new RegExp(`^  (${PROGRAM}(?: .*?)?)(?:   .*)?$`, 'gm')

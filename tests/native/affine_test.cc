@@ -172,7 +172,8 @@ TEST(LongRowsStayExact) {
 
 TEST(ImagesEqualPyTorchs) {
   const reference::Numbers fixture(AFFINE_NUMBERS);
-  for (int number = 0; number < 13; ++number) {
+  constexpr int kCases = 13;  // As in the script.
+  for (int number = 0; number < kCases; ++number) {
     const std::string name = std::to_string(number) + "/";
     const torch::Tensor image =
         Picture(static_cast<int64_t>(fixture.Number(name + "rows")), static_cast<int64_t>(fixture.Number(name + "columns")));

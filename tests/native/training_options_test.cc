@@ -1,64 +1,30 @@
-// What the options of a training change: groups of batches, the average of the parameters, losses and gradients that are not finite, and
-// trainings that go on. Everything is exact to the bit, except where sums are taken in another order.
+// What the options of a training change: groups of batches, smoothed labels, the average of the parameters, and trainings that go on.
+// Everything is exact to the bit, except where sums are taken in another order.
 #include <cmath>
 #include <functional>
 #include <limits>
 #include <memory>
-#include <optional>
-#include <string>
-#include <utility>
 #include <vector>
 
 #include "native/core/training/trainer.h"
 #include "tests/native/check.h"
 #include "tests/native/check_tensors.h"
 #include "tests/native/sample_data.h"
+#include "tests/native/sample_trainings.h"
 
 namespace torch_rnn_mnist {
 namespace {
 
+using sample::After;
+using sample::CheckSame;
+using sample::CheckShown;
 using sample::Epoch;
+using sample::kAll;
+using sample::kBatches;
+using sample::kGroups;
+using sample::kPlain;
+using sample::Run;
 using sample::Training;
-
-const OptimizerOptions kAll{
-    .rule = UpdateRule::kAdamW, .beta1 = 0.8, .beta2 = 0.99, .weight_decay = 0.1, .clip_grad_norm = 0.1, .ema_decay = 0.9};
-const OptimizerOptions kPlain;
-
-void CheckSame(const StateDict& actual, const StateDict& expected) {
-  REQUIRE_EQ(actual.size(), expected.size());
-  for (size_t i = 0; i < expected.size(); ++i) REQUIRE_SAME(actual[i].second, expected[i].second);
-}
-
-void CheckSame(const TrainingSnapshot& actual, const TrainingSnapshot& expected) {
-  CheckSame(actual.values, expected.values);
-  CheckSame(actual.first, expected.first);
-  CheckSame(actual.second, expected.second);
-  REQUIRE_EQ(actual.average.has_value(), expected.average.has_value());
-  if (expected.average) CheckSame(*actual.average, *expected.average);
-  REQUIRE_EQ(actual.updates, expected.updates);
-  REQUIRE_EQ(actual.epoch_batches, expected.epoch_batches);
-  REQUIRE_EQ(actual.epoch_loss, expected.epoch_loss);
-  REQUIRE_EQ(actual.epoch_hits, expected.epoch_hits);
-  REQUIRE_EQ(actual.epoch_samples, expected.epoch_samples);
-}
-
-// What the network holds must be the average, where there is one.
-void CheckShown(ImageRnn& model, const TrainingSnapshot& snapshot) {
-  CheckSame(model.values().Copy(), snapshot.average ? *snapshot.average : snapshot.values);
-}
-
-RangeResult Run(Trainer& trainer, const std::shared_ptr<const Dataset>& data, const Epoch& epoch, int64_t first, int64_t last,
-                const TrainProgressCallback& report = {}, const std::shared_ptr<StopSignal>& stop = sample::NoStop()) {
-  return trainer.Run(data, sample::Batches(*data, epoch, first, last), stop, report);
-}
-
-// The state after the batches up to `last` of an epoch, from a fresh start.
-TrainingSnapshot After(const std::shared_ptr<const Dataset>& data, const Epoch& epoch, const OptimizerOptions& options, int64_t last) {
-  ImageRnn model(sample::Options());
-  Training training(model, options);
-  Run(training.trainer(), data, epoch, 0, last);
-  return training.trainer().Copy();
-}
 
 TEST(GroupsOfBatchesAreLargerBatches) {
   const auto data = sample::Data(20);
@@ -183,139 +149,6 @@ TEST(StateGoesOnAfterAnyGroupBitForBit) {
     CheckSame(training.trainer().Copy(), whole);
     CheckShown(model, whole);
   }
-}
-
-// Calls `spoil` after the gradients of one batch were added.
-class SpoilingEngine : public TorchEngine {
- public:
-  using Spoil = std::function<void(BatchSums& sums, const FlatTensors& gradients)>;
-
-  SpoilingEngine(ImageRnn& model, int64_t batch, Spoil spoil) : TorchEngine(model), batch_(batch), spoil_(std::move(spoil)) {}
-
-  BatchSums Accumulate(const Batch& batch, const LossOptions& options, const std::shared_ptr<StopSignal>& stop) override {
-    BatchSums sums = TorchEngine::Accumulate(batch, options, stop);
-    if (--batch_ == 0) spoil_(sums, *gradients_);
-    return sums;
-  }
-  void UseGradients(const FlatTensors& gradients) override {
-    gradients_ = gradients;
-    TorchEngine::UseGradients(gradients);
-  }
-
- private:
-  int64_t batch_;  // Batches until then.
-  const Spoil spoil_;
-  std::optional<FlatTensors> gradients_;
-};
-
-void Fail(BatchSums&, const FlatTensors&) { throw Error(kOutOfMemory, "Not enough memory."); }
-void SpoilLoss(BatchSums& sums, const FlatTensors&) { sums.loss = sums.loss * std::nan(""); }
-void SpoilGradient(BatchSums&, const FlatTensors& gradients) { gradients.flat()[3].fill_(-std::numeric_limits<float>::infinity()); }
-
-constexpr int64_t kBatches = 9;
-const Epoch kGroups{.batch_size = 2, .log_interval = 100, .accumulation_steps = 3};
-
-// A training of nine batches in three groups whose fifth batch goes wrong: state, sums and network are those of the first group, and the
-// training goes on from there to what it would have been.
-void CheckGroupIsDropped(const char* code, const std::string& message, const SpoilingEngine::Spoil& spoil, FiniteCheck check) {
-  const auto data = sample::Data(2 * kBatches);
-  for (const OptimizerOptions& options : {kPlain, kAll}) {
-    ImageRnn model(sample::Options());
-    SpoilingEngine engine(model, 5, spoil);
-    Trainer trainer(model, engine, options, check);
-    const Error error = REQUIRE_THROWS(code, Run(trainer, data, kGroups, 0, kBatches));
-    REQUIRE_EQ(std::string(error.what()), message);
-    const TrainingSnapshot dropped = trainer.Copy();
-    CheckSame(dropped, After(data, kGroups, options, 3));
-    CheckShown(model, dropped);
-    Run(trainer, data, kGroups, 3, kBatches);
-    CheckSame(trainer.Copy(), After(data, kGroups, options, -1));
-  }
-}
-
-TEST(EngineThatFailsInAGroupDropsIt) {
-  for (const FiniteCheck check : {FiniteCheck::kBeforeUpdate, FiniteCheck::kWhenSettled}) {
-    CheckGroupIsDropped(kOutOfMemory, "Not enough memory.", Fail, check);
-  }
-}
-
-TEST(LossThatIsNotFiniteIsNotApplied) {
-  const std::string advice = " is not finite (nan). Lower the learning rate or clip the gradients.";
-  CheckGroupIsDropped(kNotFinite, "The loss of batch 5" + advice, SpoilLoss, FiniteCheck::kBeforeUpdate);
-  // On a device that is not waited for, the group is known.
-  CheckGroupIsDropped(kNotFinite, "The loss of batches 4 to 6" + advice, SpoilLoss, FiniteCheck::kWhenSettled);
-}
-
-TEST(GradientThatIsNotFiniteIsNotApplied) {
-  for (const FiniteCheck check : {FiniteCheck::kBeforeUpdate, FiniteCheck::kWhenSettled}) {
-    CheckGroupIsDropped(kNotFinite,
-                        "The gradient of batches 4 to 6 is not finite (its norm is inf). Lower the learning rate or clip the gradients.",
-                        SpoilGradient, check);
-  }
-}
-
-// Without groups, and with reports: those before the bad batch are the usual ones, and none shows its loss.
-TEST(ReportsEndBeforeABatchThatIsNotFinite) {
-  const auto data = sample::Data(12);
-  const Epoch epoch{.batch_size = 2, .log_interval = 2};
-  for (const FiniteCheck check : {FiniteCheck::kBeforeUpdate, FiniteCheck::kWhenSettled}) {
-    for (const auto spoil : {SpoilLoss, SpoilGradient}) {
-      ImageRnn model(sample::Options());
-      SpoilingEngine engine(model, 4, spoil);
-      Trainer trainer(model, engine, kPlain, check);
-      std::vector<int64_t> reports;
-      const auto note = [&](const TrainProgress& progress) {
-        REQUIRE(std::isfinite(progress.loss) && std::isfinite(progress.gradient_norm));
-        reports.push_back(progress.batch);
-      };
-      const Error error = REQUIRE_THROWS(kNotFinite, Run(trainer, data, epoch, 0, 6, note));
-      REQUIRE(std::string(error.what()).find(" of batch 4 ") != std::string::npos);
-      REQUIRE_EQ(reports, std::vector<int64_t>{2});
-      CheckSame(trainer.Copy(), After(data, epoch, kPlain, 3));
-    }
-  }
-}
-
-TEST(ReportInAGroupRefusesALossThatIsNotFinite) {
-  const auto data = sample::Data(2 * kBatches);
-  ImageRnn model(sample::Options());
-  SpoilingEngine engine(model, 5, SpoilLoss);
-  Trainer trainer(model, engine, kAll, FiniteCheck::kWhenSettled);
-  Epoch epoch = kGroups;
-  epoch.log_interval = 1;
-  int64_t reported = 0;
-  REQUIRE_THROWS(kNotFinite, Run(trainer, data, epoch, 0, kBatches, [&](const TrainProgress& progress) { reported = progress.batch; }));
-  REQUIRE_EQ(reported, 4);
-  CheckSame(trainer.Copy(), After(data, kGroups, kAll, 3));
-}
-
-TEST(BothChecksTrainAlike) {
-  const auto data = sample::Data(50);
-  for (const OptimizerOptions& options : {kPlain, kAll}) {
-    const auto after = [&](FiniteCheck check) {
-      ImageRnn model(sample::Options());
-      Training training(model, options, check);
-      training.RunEpoch(data, Epoch{.batch_size = 8, .shuffle = true, .accumulation_steps = 2});
-      return training.trainer().Copy();
-    };
-    CheckSame(after(FiniteCheck::kWhenSettled), after(FiniteCheck::kBeforeUpdate));
-  }
-}
-
-// A training that really diverges: ReLU, and a step size that makes the states of 28 rows overflow.
-TEST(DivergingTrainingEndsWithFiniteParameters) {
-  ModelOptions options = sample::Options();
-  options.nonlinearity = Nonlinearity::kRelu;
-  ImageRnn model(options);
-  Training training(model);
-  const auto data = sample::DataOf(torch::full({8, 60, sample::kColumns}, 200, torch::kUInt8), sample::Labels(8));
-  const Error error = REQUIRE_THROWS(kNotFinite, training.RunEpoch(data, Epoch{.batch_size = 1, .learning_rate = 100}));
-  REQUIRE(std::string(error.what()).find("Lower the learning rate or clip the gradients.") != std::string::npos);
-  const TrainingSnapshot after = training.trainer().Copy();
-  for (const StateDict& state : {after.values, after.first, after.second}) {
-    for (const auto& [name, value] : state) REQUIRE(value.isfinite().all().item<bool>());
-  }
-  REQUIRE(after.updates > 0);
 }
 
 TEST(StopInAGroupDropsIt) {

@@ -22,6 +22,16 @@ test('an optional option that is not given, or undefined, stays absent', () => {
   expect(resolveOptions(TABLE, { decay: undefined, file: undefined }, 'test')).toStrictEqual(DEFAULTS)
 })
 
+test('a required option must be given', async () => {
+  const table = { target: { kind: 'path', of: 'file', required: true, summary: SUMMARY } } as const
+  const resolved: { target: string } = resolveOptions(table, { target: 'x' }, 'test')
+  expect(resolved).toEqual({ target: 'x' })
+  for (const given of [undefined, {}, { target: undefined }]) {
+    const attempt = () => resolveOptions(table, given, 'test')
+    await expectError(attempt, 'ERR_INVALID_OPTION', 'Expected the path of a file for target but received undefined')
+  }
+})
+
 test('options that are given are kept, in the order of the table', () => {
   const given = { file: 'x', mode: 'b', fast: false, window: [-1, 5], betas: [0, 0.5], decay: 1e-9, size: 9 }
   const resolved = resolveOptions(TABLE, given, 'test')

@@ -133,7 +133,7 @@ describe('the files of a package', () => {
     const built = readdirSync(join(REPOSITORY, 'dist'), { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile())
       .map((entry) => relative(REPOSITORY, join(entry.parentPath, entry.name)).split(sep).join('/'))
-    const files = [...tracked, ...built, 'package.json', 'SHA256SUMS']
+    const files = [...tracked, ...built, 'package.json', 'SHA256SUMS', 'THIRD-PARTY-LICENSES']
     expect(await call('contents', 'contentProblems(CONTENT_RULES.main, JSON.parse(args[0]), 1000)', files)).toEqual([])
   })
 

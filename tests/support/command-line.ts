@@ -4,10 +4,11 @@ import type { BuildEvent } from '../../lib/cli/commands/build'
 import type { CheckEvent } from '../../lib/cli/commands/doctor'
 import type { EvaluationBatchEvent } from '../../lib/cli/commands/evaluate'
 import type { ExploreEvent } from '../../lib/cli/commands/explore'
+import type { ExportEvent } from '../../lib/cli/commands/export'
 import type { LogitsEvent } from '../../lib/cli/commands/forward'
 import type { FeaturesEvent } from '../../lib/cli/commands/hook'
 import type { ComparisonEvent } from '../../lib/cli/commands/runs-compare'
-import type { ExportEvent } from '../../lib/cli/commands/runs-export'
+import type { ExportEvent as RunExportEvent } from '../../lib/cli/commands/runs-export'
 import type { RunsEvent } from '../../lib/cli/commands/runs-list'
 import type { RunEvent as ShownRunEvent } from '../../lib/cli/commands/runs-show'
 import type { SummaryEvent } from '../../lib/cli/commands/summary'
@@ -21,8 +22,8 @@ import { TINY_NETWORK, writeTinyMnist } from './tiny-mnist'
 type RunEvent =
   | (StartEvent | CheckpointEvent | EvaluationEvent | WarningEvent | ErrorEvent | DoneEvent)
   | (BatchEvent | EpochEvent)
-  | (ComparisonEvent | ExportEvent | RunsEvent | ShownRunEvent)
-  | (BuildEvent | CheckEvent | EvaluationBatchEvent | ExploreEvent | FeaturesEvent | LogitsEvent | SummaryEvent)
+  | (ComparisonEvent | RunExportEvent | RunsEvent | ShownRunEvent)
+  | (BuildEvent | CheckEvent | EvaluationBatchEvent | ExploreEvent | ExportEvent | FeaturesEvent | LogitsEvent | SummaryEvent)
 
 /** The file that the package installs as `rnn-mnist-train`. */
 export const MAIN = join(REPOSITORY, 'dist', 'cli', 'main.js')

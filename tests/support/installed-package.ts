@@ -40,7 +40,7 @@ export function packagesIn(path: (...names: string[]) => string) {
     const optionalDependencies = Object.fromEntries(addons.map((name) => [name, VERSION]))
     writeManifest(main(), { name: 'torch-rnn-mnist', version: VERSION, optionalDependencies, engines })
     for (const name of Object.keys(dependencies)) {
-      mkdirSync(dirname(modules(name)), { recursive: true }) // A name may have a scope before its slash.
+      mkdirSync(dirname(modules(name)), { recursive: true }) // A scope has a folder of its own.
       symlinkSync(join(REPOSITORY, 'node_modules', name), modules(name))
     }
     return { PACKAGE_UNDER_TEST: main('dist', 'index.js'), TORCH_RNN_MNIST_ADDON: undefined }

@@ -24,6 +24,14 @@ export function smallDataset(count: number): ImageDataset {
   return new ImageDataset({ images: data, shape, labels, numClasses: SMALL.numClasses })
 }
 
+/** Eight samples of many bright rows. A training on them with ReLU and a learning rate of 100 diverges at once: the states overflow. */
+export function divergingDataset(): ImageDataset {
+  const shape = [8, 60, SMALL.inputSize] as const
+  const images = new Uint8Array(shape[0] * shape[1] * shape[2]).fill(200)
+  const labels = Uint8Array.from({ length: shape[0] }, (_, index) => index % SMALL.numClasses)
+  return new ImageDataset({ images, shape, labels, numClasses: SMALL.numClasses })
+}
+
 /** Makes models that are disposed of after the test. */
 export function useModels(): (changes?: ModelOptions) => ImageRNN {
   const models: ImageRNN[] = []

@@ -34,9 +34,11 @@ float Fraction(Fixed position) {
 // A coordinate of the source along a row of the result: start + column * step.
 class Line {
  public:
-  Line(Fixed start, Fixed step) : start(start), step(step), per_step_(1 / static_cast<double>(step)) {}
+  Line(Fixed start, Fixed step) : start_(start), step_(step), per_step_(1 / static_cast<double>(step)) {}
 
-  Fixed At(int64_t column) const { return start + column * step; }
+  Fixed step() const { return step_; }
+  Fixed At(int64_t column) const { return start_ + column * step_; }
+  void MoveBy(Fixed distance) { start_ += distance; }
   // The columns `first` to `last` - 1, of 0 to `count` - 1, at which 0 <= coordinate < limit.
   struct Span {
     int64_t first;
@@ -44,20 +46,19 @@ class Line {
   };
   Span Inside(Fixed limit, int64_t count) const;
 
-  Fixed start;
-  const Fixed step;
-
  private:
+  Fixed start_;
+  const Fixed step_;
   const double per_step_;
 };
 
 // Guesses by floating-point numbers, because whole ones divide slowly, and goes on to the exact column.
 Line::Span Line::Inside(Fixed limit, int64_t count) const {
-  if (step == 0) return {0, start >= 0 && start < limit ? count : 0};
+  if (step_ == 0) return {0, start_ >= 0 && start_ < limit ? count : 0};
   const auto guess = [&](Fixed edge) {
-    return static_cast<int64_t>(std::clamp(static_cast<double>(edge - start) * per_step_, 0.0, static_cast<double>(count)));
+    return static_cast<int64_t>(std::clamp(static_cast<double>(edge - start_) * per_step_, 0.0, static_cast<double>(count)));
   };
-  const bool rises = step > 0;
+  const bool rises = step_ > 0;
   const auto has_entered = [&](int64_t column) { return rises ? At(column) >= 0 : At(column) < limit; };
   const auto has_left = [&](int64_t column) { return rises ? At(column) >= limit : At(column) < 0; };
   int64_t first = guess(rises ? 0 : limit);
@@ -101,7 +102,7 @@ void AffineSource::Read(const SourceMap& map, float* result) const {
   Line y(ToFixed(centre_y + 1 + map.y0 - map.yx * centre_x - map.yy * centre_y), ToFixed(map.yx));
   const Fixed next_x = ToFixed(map.xy);
   const Fixed next_y = ToFixed(map.yy);
-  for (int64_t row = 0; row < rows_; ++row, result += columns_, x.start += next_x, y.start += next_y) {
+  for (int64_t row = 0; row < rows_; ++row, result += columns_) {
     const Line::Span across = x.Inside((columns_ + 1) * kOne, columns_);
     const Line::Span along = y.Inside((rows_ + 1) * kOne, columns_);
     const int64_t first = std::max(across.first, along.first);
@@ -109,7 +110,7 @@ void AffineSource::Read(const SourceMap& map, float* result) const {
     std::fill(result, result + first, 0.0F);
     Fixed at_x = x.At(first);
     Fixed at_y = y.At(first);
-    for (int64_t column = first; column < last; ++column, at_x += x.step, at_y += y.step) {
+    for (int64_t column = first; column < last; ++column, at_x += x.step(), at_y += y.step()) {
       const float* const upper = pixels_.data() + (at_y >> kPlaces) * stride_ + (at_x >> kPlaces);
       const float* const lower = upper + stride_;
       const float right = Fraction(at_x);
@@ -118,6 +119,8 @@ void AffineSource::Read(const SourceMap& map, float* result) const {
       result[column] = above + Fraction(at_y) * (below - above);
     }
     std::fill(result + last, result + columns_, 0.0F);
+    x.MoveBy(next_x);
+    y.MoveBy(next_y);
   }
 }
 

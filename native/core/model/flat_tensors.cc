@@ -56,8 +56,8 @@ ParameterLayout LayOut(const ModelOptions& options) {
 FlatTensors::FlatTensors(std::shared_ptr<const ParameterLayout> layout, c10::Device device)
     : layout_(std::move(layout)), flat_(torch::zeros({layout_->size}, torch::dtype(torch::kFloat32).device(device))) {}
 
-at::Tensor FlatTensors::View(const ParameterLayout::Entry& entry) const {
-  return flat_.narrow(0, entry.offset, CountValues(entry)).view(entry.shape);
+at::Tensor FlatTensors::ViewOf(const at::Tensor& flat, const ParameterLayout::Entry& entry) {
+  return flat.narrow(0, entry.offset, CountValues(entry)).view(entry.shape);
 }
 
 FlatTensors FlatTensors::To(c10::Device device) const {

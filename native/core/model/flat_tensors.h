@@ -41,7 +41,9 @@ class FlatTensors {
   const at::Tensor& flat() const { return flat_; }
   const ParameterLayout& layout() const { return *layout_; }
   // A view of the buffer.
-  at::Tensor View(const ParameterLayout::Entry& entry) const;
+  at::Tensor View(const ParameterLayout::Entry& entry) const { return ViewOf(flat_, entry); }
+  // The same part of another buffer with this layout.
+  static at::Tensor ViewOf(const at::Tensor& flat, const ParameterLayout::Entry& entry);
   // Zeros for the same parameters, on the same device.
   FlatTensors ZerosLike() const { return {layout_, flat_.device()}; }
   // The same values on another device. Throws when there is not enough memory, and then changes nothing.

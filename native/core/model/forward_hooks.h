@@ -18,7 +18,8 @@ namespace torch_rnn_mnist {
 enum class HookedModule : size_t { kModel, kBasicRnn, kFc };
 inline constexpr std::array<std::string_view, 3> kHookedModuleNames = {"", "basic_rnn", "FC"};
 
-// One forward pass through one module: what torch.nn.Module.register_forward_hook passes to a hook.
+// One forward pass through one module: what torch.nn.Module.register_forward_hook passes to a hook. With Precision::kBfloat16, the tensors
+// between two modules are bfloat16.
 struct ForwardEvent {
   HookedModule module;
   bool training;                     // Whether the model was in training mode.

@@ -5,11 +5,14 @@
 #include <cmath>
 #include <utility>
 
+#include "native/core/model/bfloat16_parameters.h"
 #include "native/core/runtime/error.h"
 #include "native/core/runtime/random.h"
 
 namespace torch_rnn_mnist {
 namespace {
+
+constexpr size_t kLinearParameters = 2;  // Weight and bias of the linear layer: the last ones in the layout.
 
 torch::nn::RNNOptions RnnOptions(const ModelOptions& options) {
   torch::nn::RNNOptions rnn(options.input_size, options.hidden_size);
@@ -94,22 +97,34 @@ torch::Tensor ImageRnn::InitHidden(int64_t batch_size) const {
 }
 
 // A function of its own, because the guard must not live while a hook is waited for.
-std::tuple<torch::Tensor, torch::Tensor> ImageRnn::RunLayers(const torch::Tensor& sequences, const torch::Tensor& initial) {
+std::tuple<torch::Tensor, torch::Tensor> ImageRnn::RunLayers(const torch::Tensor& sequences, const torch::Tensor& initial,
+                                                             const std::vector<torch::Tensor>& copies) {
   const PrecisionGuard precision(options_.precision, device());
-  return basic_rnn->forward(sequences, initial);
+  if (copies.empty()) return basic_rnn->forward(sequences, initial);
+  const bool is_tanh = options_.nonlinearity == Nonlinearity::kTanh;
+  const auto run = [&](const auto& layers) {
+    return layers(sequences.to(torch::kBFloat16), initial.to(torch::kBFloat16),
+                  at::TensorList(copies).slice(0, copies.size() - kLinearParameters),
+                  /*has_biases=*/true, options_.num_layers, /*dropout=*/0, is_training(), /*bidirectional=*/false, /*batch_first=*/false);
+  };
+  if (is_tanh) return run([](auto&&... arguments) { return at::rnn_tanh(arguments...); });
+  return run([](auto&&... arguments) { return at::rnn_relu(arguments...); });
 }
 
 torch::Tensor ImageRnn::Forward(const torch::Tensor& images, const std::shared_ptr<StopSignal>& stop) {
   const torch::Tensor sequences = images.transpose(0, 1);  // [N, T, F] -> [T, N, F]: rows become time steps.
   const torch::Tensor initial = InitHidden(images.size(0));
-  const auto [output, final_state] = RunLayers(sequences, initial);
+  std::vector<torch::Tensor> copies;
+  if (options_.precision == Precision::kBfloat16) copies = CopyToBfloat16(values_, parameters());
+  const auto [output, final_state] = RunLayers(sequences, initial, copies);
   if (hooks_->Has(HookedModule::kBasicRnn)) {
     hooks_->Run({HookedModule::kBasicRnn, is_training(), {sequences, initial}, {output, final_state}, stop});
   }
   // The top layer's final state equals output[-1], which the tutorial uses. With output[-1] the backward pass would create zero gradients
   // for all other steps and add them up.
   const torch::Tensor last = final_state[-1];
-  const torch::Tensor logits = FC->forward(last);
+  const torch::Tensor scores = copies.empty() ? FC->forward(last) : at::linear(last, copies[copies.size() - 2], copies.back());
+  const torch::Tensor logits = scores.to(torch::kFloat32);  // For the loss; a bfloat16 is exact in float32.
   if (hooks_->Has(HookedModule::kFc)) hooks_->Run({HookedModule::kFc, is_training(), {last}, {logits}, stop});
   if (hooks_->Has(HookedModule::kModel)) hooks_->Run({HookedModule::kModel, is_training(), {images}, {logits}, stop});
   return logits;

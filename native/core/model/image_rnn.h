@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <tuple>
+#include <vector>
 
 #include "native/core/model/flat_tensors.h"
 #include "native/core/model/forward_hooks.h"
@@ -23,7 +24,7 @@ class ImageRnn : public torch::nn::Module {
   // `hooks` may be shared with the code that sets them; null: the model makes its own.
   explicit ImageRnn(const ModelOptions& options, std::shared_ptr<ForwardHooks> hooks = nullptr);
 
-  // images: float32 [N, T, F] on the model's device, any N and T. Returns logits [N, C]. The initial state is zero.
+  // images: float32 [N, T, F] on the model's device, any N and T. Returns logits [N, C] in float32. The initial state is zero.
   // `stop` is the stop signal of the call that runs this pass; it ends the wait for a hook.
   torch::Tensor Forward(const torch::Tensor& images, const std::shared_ptr<StopSignal>& stop);
 
@@ -44,7 +45,9 @@ class ImageRnn : public torch::nn::Module {
 
  private:
   // sequences: [T, N, F], initial: [L, N, H]. Returns the top layer's outputs [T, N, H], and the final states [L, N, H].
-  std::tuple<torch::Tensor, torch::Tensor> RunLayers(const torch::Tensor& sequences, const torch::Tensor& initial);
+  // `copies`: of all parameters, in bfloat16, which are then computed with; or none.
+  std::tuple<torch::Tensor, torch::Tensor> RunLayers(const torch::Tensor& sequences, const torch::Tensor& initial,
+                                                     const std::vector<torch::Tensor>& copies);
   void InitializeParameters();
   void UseParametersOf(FlatTensors values);
 

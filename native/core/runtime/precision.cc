@@ -1,5 +1,10 @@
 #include "native/core/runtime/precision.h"
 
+#include <ATen/detail/CUDAHooksInterface.h>
+#include <c10/core/DeviceGuard.h>
+
+#include "native/core/runtime/error.h"
+
 namespace torch_rnn_mnist {
 namespace {
 
@@ -9,6 +14,14 @@ constexpr auto kOperation = at::Float32Op::RNN;
 std::mutex turns;
 
 }  // namespace
+
+void CheckPrecision(Precision precision, c10::Device device) {
+  if (precision != Precision::kBfloat16 || !device.is_cuda()) return;
+  const c10::DeviceGuard current(device);  // The question is about the current device.
+  if (at::detail::getCUDAHooks().supportsBFloat16RNNWithCuDNN()) return;
+  throw Error(kDeviceUnavailable, "bf16 was asked for but " + device.str() +
+                                      " does not support it: that takes compute capability 8.0 (NVIDIA's Ampere) or newer, and cuDNN.");
+}
 
 PrecisionGuard::PrecisionGuard(Precision precision, c10::Device device) {
   if (!device.is_cuda()) return;

@@ -8,7 +8,7 @@ namespace torch_rnn_mnist {
 namespace {
 
 // Bounds the memory for updates that were not checked yet. Waiting for the device so rarely takes no time.
-constexpr size_t kMaxUnchecked = 1000;
+constexpr size_t kMaxUnchecked = 100;
 
 bool IsDeferred(FiniteCheck check, torch::Device device) {
   return check == FiniteCheck::kWhenSettled || (check == FiniteCheck::kByDevice && !device.is_cpu());
@@ -29,8 +29,12 @@ Error NotFinite(const std::string& what, int64_t first, int64_t batches, const s
 
 Error LossNotFinite(int64_t first, int64_t batches, double loss) { return NotFinite("loss", first, batches, Describe(loss)); }
 
-Error GradientNotFinite(int64_t first, int64_t batches, double norm) {
-  return NotFinite("gradient", first, batches, "its norm is " + Describe(norm));
+// Why an update was not applied. Where both numbers are finite, the reason is Updater::Reach.
+Error UpdateNotFinite(int64_t first, int64_t batches, double loss, double norm) {
+  if (!std::isfinite(loss)) return LossNotFinite(first, batches, loss);
+  if (!std::isfinite(norm)) return NotFinite("gradient", first, batches, "its norm is " + Describe(norm));
+  return {kNotFinite, "The update of " + NameBatches(first, batches) +
+                          " would make parameters infinite, or their moments. Lower the learning rate or the weight decay."};
 }
 
 }  // namespace
@@ -84,13 +88,21 @@ void Updater::EndBatch(const BatchSums& batch, int64_t index) {
   state_.accumulated += batch.samples;
 }
 
+torch::Tensor Updater::Reach(const torch::Tensor& norm, double learning_rate) const {
+  if (options_.weight_decay == 0) return norm;
+  const torch::Tensor values = at::linalg_vector_norm(values_.flat());
+  if (options_.rule == UpdateRule::kAdamW) return norm + values * (1 + learning_rate * options_.weight_decay);
+  return (norm + values * options_.weight_decay).square();  // The second moment takes the squares.
+}
+
 void Updater::Apply(const Group& group, double learning_rate) {
   const torch::Tensor norm = AverageGradients(state_);
+  const torch::Tensor reach = Reach(norm, learning_rate);
   if (IsDeferred()) {
     // Of a finite number the difference is 0, else NaN, which counts as true.
-    found_inf_->logical_or_((norm - norm) + (group.sums.loss - group.sums.loss));
-  } else if (const double value = norm.item<double>(); !std::isfinite(value)) {
-    throw GradientNotFinite(state_.epoch_batches, group.batches, value);
+    found_inf_->logical_or_((reach - reach) + (group.sums.loss - group.sums.loss));
+  } else if (!std::isfinite(reach.item<double>())) {
+    throw UpdateNotFinite(state_.epoch_batches, group.batches, /*loss=*/0, norm.item<double>());
   }
   ApplyUpdate(values_, state_, options_, learning_rate, norm, found_inf_);
   if (average_) average_->Follow(*options_.ema_decay, found_inf_);
@@ -99,7 +111,7 @@ void Updater::Apply(const Group& group, double learning_rate) {
   state_.epoch_batches += group.batches;
   norm_ = norm;
   if (!IsDeferred()) return;
-  unchecked_.push_back({group, norm});
+  unchecked_.push_back({group, norm, reach});
   if (unchecked_.size() >= kMaxUnchecked) Settle();
 }
 
@@ -122,19 +134,19 @@ void Updater::Settle() {
 Error Updater::Rewind() {
   std::vector<torch::Tensor> scalars;
   for (const Unchecked& update : unchecked_) {
-    scalars.push_back(update.group.sums.loss);
-    scalars.push_back(update.norm);
+    for (const torch::Tensor& scalar : {update.group.sums.loss, update.norm, update.reach}) scalars.push_back(scalar);
   }
   const std::vector<double> numbers = ReadNumbers(scalars);
+  const auto loss_of = [&](size_t index) { return numbers[3 * index]; };
+  const auto norm_of = [&](size_t index) { return numbers[3 * index + 1]; };
+  const auto reach_of = [&](size_t index) { return numbers[3 * index + 2]; };
   size_t applied = 0;
-  while (applied + 1 < unchecked_.size() && std::isfinite(numbers[2 * applied]) && std::isfinite(numbers[2 * applied + 1])) ++applied;
+  while (applied + 1 < unchecked_.size() && std::isfinite(loss_of(applied)) && std::isfinite(reach_of(applied))) ++applied;
   EpochSums sums = checked_.Copy();
   int64_t batches = state_.epoch_batches;
   for (size_t i = 0; i < applied; ++i) sums.Add(unchecked_[i].group.sums);
   for (size_t i = applied; i < unchecked_.size(); ++i) batches -= unchecked_[i].group.batches;
-  const double loss = numbers[2 * applied];
-  const int64_t failed = unchecked_[applied].group.batches;
-  Error error = std::isfinite(loss) ? GradientNotFinite(batches, failed, numbers[2 * applied + 1]) : LossNotFinite(batches, failed, loss);
+  Error error = UpdateNotFinite(batches, unchecked_[applied].group.batches, loss_of(applied), norm_of(applied));
   found_inf_->zero_();
   state_.epoch = std::move(sums);
   state_.epoch_batches = batches;

@@ -14,7 +14,7 @@
 
 namespace torch_rnn_mnist {
 
-// When a gradient or a loss that is not finite is found. Either way its update is not applied, nor is any that follows.
+// When a loss, a gradient or an update that is not finite is found. Either way the update is not applied, nor is any that follows.
 enum class FiniteCheck {
   kByDevice,      // kBeforeUpdate on the CPU, kWhenSettled elsewhere.
   kBeforeUpdate,  // At once; waits for the device.
@@ -76,8 +76,12 @@ class Updater {
   struct Unchecked {
     Group group;
     torch::Tensor norm;
+    torch::Tensor reach;
   };
 
+  // A number that is not finite where the next update would make parameters or moments so, although the gradient with this norm is finite:
+  // weight decay multiplies the parameters.
+  torch::Tensor Reach(const torch::Tensor& norm, double learning_rate) const;
   bool IsDeferred() const { return found_inf_.has_value(); }
   void NoteForLater(const Group& group);
   // Goes back to the last update that was applied. Returns why the next one was not.

@@ -40,6 +40,8 @@ export const neighbourPackages = packagesStep(
   join(ROOT, 'tests', 'stress', 'neighbours'),
 )
 
+export const onnxGenerator = packagesStep('onnx-generator', 'installing a generator of protocol buffers', join(ROOT, 'scripts', 'onnx'))
+
 export const docsPackages = packagesStep('docs-packages', 'installing the documentation generator', join(ROOT, 'scripts', 'docs'))
 
 export const packageTestTools = packagesStep(
@@ -47,3 +49,11 @@ export const packageTestTools = packagesStep(
   'installing a registry and other package managers',
   join(ROOT, 'tests', 'packages', 'tools'),
 )
+
+export const browserTestTools = packagesStep(
+  'browser-test-tools',
+  'installing a driver of browsers',
+  join(ROOT, 'tests', 'browser', 'tools'),
+)
+
+export const browserExample = packagesStep('browser-example', 'installing ONNX Runtime for browsers', join(ROOT, 'examples', 'browser'))

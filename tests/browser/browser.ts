@@ -1,0 +1,56 @@
+/** A browser without a window, driven by playwright-core. The machine has it already: nothing is downloaded. */
+import { existsSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
+
+/** What these tests use of a page of playwright-core, whose types are not there before `npm run test:browser` has installed it. */
+export interface Page {
+  goto(url: string): Promise<unknown>
+  on(event: 'console', listener: (message: { type(): string; text(): string }) => void): void
+  on(event: 'pageerror', listener: (error: Error) => void): void
+  /** Evaluates an expression in the page, and waits for it if it is a promise. */
+  evaluate(expression: string): Promise<unknown>
+  locator(selector: string): Locator
+  readonly mouse: {
+    move(x: number, y: number): Promise<void>
+    down(): Promise<void>
+    up(): Promise<void>
+  }
+  close(): Promise<void>
+}
+
+interface Locator {
+  /** Waits until it is in the page and visible. */
+  waitFor(): Promise<void>
+  boundingBox(): Promise<{ x: number; y: number } | null>
+  textContent(): Promise<string | null>
+  allTextContents(): Promise<string[]>
+  click(): Promise<void>
+}
+
+export interface Browser {
+  newPage(): Promise<Page>
+  close(): Promise<void>
+}
+
+interface Playwright {
+  chromium: { launch(options: { executablePath: string; args: string[] }): Promise<Browser> }
+}
+
+const PROGRAMS = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable']
+
+/** The browser of the machine. @throws Error when there is none. */
+function findChromium(): string {
+  const named = process.env['CHROMIUM']
+  if (named !== undefined) return named
+  const folders = (process.env['PATH'] ?? '').split(delimiter)
+  const found = PROGRAMS.flatMap((name) => folders.map((folder) => join(folder, name))).find((file) => existsSync(file))
+  if (found !== undefined) return found
+  throw new Error(`These tests need Chromium (${PROGRAMS.join(', ')}: none was found). Install it, or name its program in CHROMIUM.`)
+}
+
+export function startBrowser(): Promise<Browser> {
+  const { chromium } = require(join(__dirname, 'tools', 'node_modules', 'playwright-core')) as Playwright
+  // Chromium refuses to run as root inside its sandbox, as in many containers. It sees only pages of this repository here.
+  const args = process.geteuid?.() === 0 ? ['--no-sandbox'] : []
+  return chromium.launch({ executablePath: findChromium(), args })
+}
