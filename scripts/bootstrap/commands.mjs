@@ -101,11 +101,6 @@ const COMMANDS = {
     await setUp([...productSteps(), neighbourPackages])
     await runAll([['stress tests', node('jest', '--testMatch', '**/tests/stress/*.stress.ts', ...args)]])
   },
-  async 'test:mutations'([seed, ...args]) {
-    await setUp([packages])
-    const env = seed === undefined ? {} : { MUTATIONS_SEED: seed }
-    await runAll([['mutations', { ...node('jest', '--testMatch', '**/tests/stress/*.mutations.ts', ...args), env }]])
-  },
   async 'test:browser'(args) {
     await setUp([...productSteps(), browserTestTools, browserExample])
     await runAll([['browser tests', node('jest', '--config', 'tests/browser/jest.config.js', ...args)]])
