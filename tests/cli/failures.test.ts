@@ -207,12 +207,13 @@ describe('without libtorch', () => {
   // The command line gives help even on a machine where nothing else works yet.
   const env = { LIBTORCH: join(__dirname, 'no-such-folder') }
   const SHARED_FLAGS = ['--data', '--seed', '--device', '--engine', '--threads', '--precision', '--json', '--quiet', '--help']
+  const AUGMENT_FLAGS = ['--augment-shift', '--augment-rotation', '--augment-scale', '--augment-shear']
   const TRAIN_FLAGS = [
     ...['--recipe', '--epochs', '--batch-size', '--no-shuffle', '--log-interval', '--model', '--run', '--output'],
     ...['--optimizer', '--learning-rate', '--betas', '--weight-decay', '--clip-grad-norm', '--label-smoothing', '--accumulation-steps'],
     ...['--ema-decay', '--schedule', '--step-size', '--gamma', '--warmup', '--min-learning-rate', '--plateau-patience'],
     ...['--validation-split', '--early-stopping-patience', '--no-restore-best'],
-    ...['--augment-shift', '--augment-rotation', '--augment-scale', '--augment-shear'],
+    ...AUGMENT_FLAGS,
     ...['--checkpoint-every', '--keep-checkpoints', '--stop-after-epochs', '--resume'],
   ]
   const NETWORK_FLAGS = ['--hidden-size', '--num-layers', '--nonlinearity', '--recurrent-init']
@@ -237,7 +238,7 @@ describe('without libtorch', () => {
   test.each([
     ['train', [...TRAIN_FLAGS, ...NETWORK_FLAGS, ...SHARED_FLAGS]],
     ['evaluate', ['--model', '--verbose', ...SHARED_FLAGS]],
-    ['explore', ['--batch-size', '--columns', '--output', '--no-preview', ...SHARED_FLAGS]],
+    ['explore', ['--batch-size', '--columns', '--output', '--no-preview', '--augment', ...AUGMENT_FLAGS, ...SHARED_FLAGS]],
     ['summary', ['--model', ...ARCHITECTURE_FLAGS, ...SHARED_FLAGS]],
     ['forward', ['--model', '--batch-size', '--rows', ...SHARED_FLAGS]],
     ['hook', ['--model', '--module', '--batch-size', ...SHARED_FLAGS]],
