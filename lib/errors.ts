@@ -1,3 +1,5 @@
+import { quoteText } from './text/unprintable'
+
 /** A stable, documented identifier of what went wrong; programs test this, people read the message. */
 export type ErrorCode =
   | 'ERR_INVALID_OPTION'
@@ -65,7 +67,7 @@ export function unexpected(code: ErrorCode, name: string, expected: string, valu
 export function describe(value: unknown): string {
   switch (typeof value) {
     case 'string':
-      return `${JSON.stringify(value.length > 60 ? `${value.slice(0, 57)}...` : value)} (string)`
+      return `${quoteText(value.length > 60 ? `${value.slice(0, 57)}...` : value)} (string)`
     case 'number':
     case 'boolean':
     case 'bigint':

@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import { constants, fsync } from 'node:fs'
-import { access, chmod, open, readdir, readlink, realpath, rename, rm, stat } from 'node:fs/promises'
+import { access, chmod, lstat, open, readdir, readlink, realpath, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { TorchRnnError } from '../errors'
-import { describeFileType, isSystemError, showPath, toFileSystemError } from './regular-file'
+import { hasEnded, processMark } from '../host/process-identity'
+import { describeFileType, ifPresent, isSystemError, showPath, toFileSystemError } from './regular-file'
 
 export { readFileChecked } from './regular-file'
 
@@ -109,30 +110,33 @@ async function followLinks(path: string): Promise<string> {
   return link === undefined ? join(folder, basename(path)) : followLinks(resolve(folder, link))
 }
 
-async function ifPresent<T>(found: Promise<T>): Promise<T | undefined> {
-  try {
-    return await found
-  } catch (error) {
-    if (isSystemError(error) && error.code === 'ENOENT') return undefined
-    throw error
-  }
-}
-
 /** A new name beside the target. Short whatever the target's name, which may already be as long as the file system allows. */
 export function temporaryName(target: string): string {
-  return join(dirname(target), `.torch-rnn-mnist-${randomBytes(8).toString('hex')}.tmp`)
+  return join(dirname(target), `.torch-rnn-mnist-${processMark()}-${randomBytes(8).toString('hex')}.tmp`)
 }
 
-const TEMPORARY_NAME = /^\.torch-rnn-mnist-[0-9a-f]{16}\.tmp$/
+const TEMPORARY_NAME = /^\.torch-rnn-mnist-(\d+-[0-9a-f]+)-[0-9a-f]{16}\.tmp$/
+/** Nobody writes to a file for so long without a change. */
+const ABANDONED_MS = 24 * 60 * 60 * 1000
 
 /**
- * Removes the temporary files that killed processes have left in a folder. For a folder in which nobody else writes now.
+ * Removes the temporary files that killed processes have left in a folder. Others may write there meanwhile: a file goes when the process that
+ * made it has ended, or when it is a day old. The age decides where the process runs on another machine, or its number has been used again.
  *
  * @throws The error of the operating system.
  */
 export async function removeTemporaryFiles(folder: string): Promise<void> {
-  const names = (await readdir(folder)).filter((name) => TEMPORARY_NAME.test(name))
-  await Promise.all(names.map((name) => rm(join(folder, name), { force: true })))
+  for (const name of await readdir(folder)) {
+    const [, mark] = TEMPORARY_NAME.exec(name) ?? []
+    if (mark === undefined) continue
+    const path = join(folder, name)
+    if (hasEnded(mark) || (await isAbandoned(path))) await rm(path, { force: true })
+  }
+}
+
+async function isAbandoned(path: string): Promise<boolean> {
+  const stats = await ifPresent(lstat(path))
+  return stats !== undefined && Date.now() - stats.mtimeMs > ABANDONED_MS
 }
 
 async function replaceFile(target: string, bytes: Uint8Array, mode: number | undefined): Promise<void> {
@@ -155,8 +159,13 @@ async function replaceFile(target: string, bytes: Uint8Array, mode: number | und
   }
 }
 
-/** Makes the rename itself survive a power cut, where the system can. */
-async function flushFolder(path: string, folder: string): Promise<void> {
+/**
+ * Makes a new name survive a power cut, where the system can.
+ *
+ * @param path - What got its name in `folder`, for errors.
+ * @throws TorchRnnError `ERR_FILE_SYSTEM`.
+ */
+export async function flushFolder(path: string, folder: string): Promise<void> {
   if (IS_RESTRICTED) return
   try {
     const handle = await open(folder, 'r')

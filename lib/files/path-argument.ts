@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import { type ErrorCode, TorchRnnError, unexpected } from '../errors'
+import { quoteText } from '../text/unprintable'
 
 /**
  * The path that a user names, as text or as a `file:` URL.
@@ -14,7 +15,7 @@ export function toPath(value: unknown, name: string, expected: string, code: Err
   try {
     return fileURLToPath(value.href)
   } catch (cause) {
-    const actual = JSON.stringify(value.href)
+    const actual = quoteText(value.href)
     const message = `Expected ${expected}, or a file: URL, for ${name} but received the URL ${actual}.`
     throw new TorchRnnError(code, message, { expected: `${expected}, or a file: URL`, actual, cause })
   }

@@ -1,4 +1,4 @@
-import { constants } from 'node:fs'
+import { constants, type Stats } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { TorchRnnError } from '../errors'
 import { describeRefusal, type Refusal } from '../host/permissions'
@@ -131,6 +131,17 @@ export function isSystemError(error: unknown): error is SystemError {
   return hasCode(error) && 'syscall' in error
 }
 
+/** What was found; undefined for what is not there. */
+export async function ifPresent<T>(found: Promise<T>): Promise<T | undefined> {
+  try {
+    return await found
+  } catch (error) {
+    const origin = error instanceof TorchRnnError ? error.cause : error
+    if (isSystemError(origin) && origin.code === 'ENOENT') return undefined
+    throw error
+  }
+}
+
 function hasCode(error: unknown): error is SystemError {
   return typeof error === 'object' && error !== null && 'code' in error && typeof error.code === 'string'
 }
@@ -141,8 +152,9 @@ export function showPath(path: string): string {
 }
 
 /** What a path names when it is not a regular file, in words. */
-export function describeFileType(stats: { isDirectory(): boolean; isFIFO(): boolean; isSocket(): boolean }): string {
+export function describeFileType(stats: Pick<Stats, 'isDirectory' | 'isFIFO' | 'isSocket' | 'isSymbolicLink'>): string {
   if (stats.isDirectory()) return 'a folder'
+  if (stats.isSymbolicLink()) return 'a symbolic link'
   if (stats.isFIFO()) return 'a FIFO (named pipe)'
   return stats.isSocket() ? 'a socket' : 'a device'
 }

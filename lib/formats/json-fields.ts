@@ -1,12 +1,11 @@
 import { invalidFile } from '../files/regular-file'
+import { quoteValue } from '../text/unprintable'
 
 /** The limits of a number: both are allowed values. */
 interface Limits {
   readonly min?: number
   readonly max?: number
 }
-
-const SHOWN_CHARACTERS = 60
 
 /** The fields of a JSON object that comes from a file. Reads each of them once, with its check; {@link end} refuses what was not read. */
 export class JsonFields {
@@ -80,8 +79,6 @@ export class JsonFields {
 
 /** A value from JSON as an error shows it. */
 function show(value: unknown): string {
-  if (value === undefined) return 'nothing'
   if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'a list' : 'an object'
-  const text = JSON.stringify(value)
-  return text.length > SHOWN_CHARACTERS ? `${text.slice(0, SHOWN_CHARACTERS)}...` : text
+  return quoteValue(value)
 }

@@ -1,7 +1,7 @@
 import { TorchRnnError } from '../errors'
 import { recognizeContent } from '../files/content-kind'
 import { invalidFile } from '../files/regular-file'
-import { escapeUnprintable } from '../text/unprintable'
+import { quoteValue } from '../text/unprintable'
 import { DTYPE_BYTES, type Dtype, isDtype, toFloat32 } from './dtype'
 import { parseJsonObject } from './strict-json'
 
@@ -160,18 +160,23 @@ export function decodeHeader(json: Uint8Array, dataBytes: number, file: string):
 }
 
 function parseEntry(name: string, value: unknown, file: string): SafetensorsEntry {
-  const tensor = `tensor ${quote(name)}`
+  const tensor = `tensor ${quoteValue(name)}`
   const [dtype, shape, offsets] = ['dtype', 'shape', 'data_offsets'].map((key) => ownValue(value, key))
-  if (!isDtype(dtype)) throw invalidFile(file, `${tensor} with dtype ${Object.keys(DTYPE_BYTES).join(', ')}`, quote(dtype))
+  if (!isDtype(dtype)) throw invalidFile(file, `${tensor} with dtype ${Object.keys(DTYPE_BYTES).join(', ')}`, quoteValue(dtype))
   if (!isSizes(shape) || shape.length > MAX_DIMENSIONS) {
-    throw invalidFile(file, `${tensor} with a shape of at most ${MAX_DIMENSIONS} integers, 0 or more,`, quote(shape))
+    throw invalidFile(file, `${tensor} with a shape of at most ${MAX_DIMENSIONS} integers, 0 or more,`, quoteValue(shape))
   }
-  if (!isSizes(offsets) || offsets.length !== 2) throw invalidFile(file, `${tensor} with data_offsets [begin, end]`, quote(offsets))
+  if (!isSizes(offsets) || offsets.length !== 2) throw invalidFile(file, `${tensor} with data_offsets [begin, end]`, quoteValue(offsets))
   const [begin, end] = offsets as [number, number]
   const expected = countValues(shape) * DTYPE_BYTES[dtype]
-  if (!Number.isSafeInteger(expected)) throw invalidFile(file, `${tensor} of fewer than 2^53 bytes`, `shape ${quote(shape)} of ${dtype}`)
+  if (!Number.isSafeInteger(expected))
+    throw invalidFile(file, `${tensor} of fewer than 2^53 bytes`, `shape ${quoteValue(shape)} of ${dtype}`)
   if (end - begin !== expected) {
-    throw invalidFile(file, `${tensor} with ${expected} bytes for shape ${quote(shape)} of ${dtype}`, `data_offsets ${quote(offsets)}`)
+    throw invalidFile(
+      file,
+      `${tensor} with ${expected} bytes for shape ${quoteValue(shape)} of ${dtype}`,
+      `data_offsets ${quoteValue(offsets)}`,
+    )
   }
   return { name, dtype, shape, begin, end }
 }
@@ -183,7 +188,7 @@ function checkLayout(entries: readonly SafetensorsEntry[], dataBytes: number, fi
     if (begin !== position) {
       throw invalidFile(
         file,
-        `tensor ${quote(name)} to begin at byte ${position} of the data`,
+        `tensor ${quoteValue(name)} to begin at byte ${position} of the data`,
         `${begin}`,
         begin < position ? 'Tensors overlap.' : 'There is a gap.',
       )
@@ -201,10 +206,11 @@ function checkLayout(entries: readonly SafetensorsEntry[], dataBytes: number, fi
 }
 
 function parseMetadata(value: unknown, file: string): Record<string, string> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw invalidFile(file, `an object as ${METADATA}`, quote(value))
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw invalidFile(file, `an object as ${METADATA}`, quoteValue(value))
   const metadata = Object.create(null) as Record<string, string>
   for (const [key, text] of Object.entries(value)) {
-    if (typeof text !== 'string') throw invalidFile(file, `text as ${METADATA} ${quote(key)}`, quote(text))
+    if (typeof text !== 'string') throw invalidFile(file, `text as ${METADATA} ${quoteValue(key)}`, quoteValue(text))
     metadata[key] = text
   }
   return metadata
@@ -219,20 +225,23 @@ function checkTensor(name: string, { data, shape }: SafetensorsTensor): void {
   checkText(name, 'A tensor name')
   if (name === METADATA) throw new TorchRnnError('ERR_INVALID_ARGUMENT', `A tensor cannot be named ${METADATA}.`)
   if (!isSizes(shape) || shape.length > MAX_DIMENSIONS || countValues(shape) !== data.length) {
-    throw new TorchRnnError('ERR_INVALID_SHAPE', `Tensor ${quote(name)} holds ${data.length} values but its shape is ${quote(shape)}.`)
+    throw new TorchRnnError(
+      'ERR_INVALID_SHAPE',
+      `Tensor ${quoteValue(name)} holds ${data.length} values but its shape is ${quoteValue(shape)}.`,
+    )
   }
 }
 
 function encodeText([key, text]: [string, string]): string {
   checkText(key, 'A metadata name')
-  checkText(text, `Metadata ${quote(key)}`)
+  checkText(text, `Metadata ${quoteValue(key)}`)
   return `${JSON.stringify(key)}:${JSON.stringify(text)}`
 }
 
 function checkText(text: unknown, what: string): void {
   // A lone surrogate has no UTF-8; two names could become one.
   if (typeof text === 'string' && Buffer.from(text).toString() === text) return
-  throw new TorchRnnError('ERR_INVALID_ARGUMENT', `${what} must be well-formed text but is ${quote(text)}.`)
+  throw new TorchRnnError('ERR_INVALID_ARGUMENT', `${what} must be well-formed text but is ${quoteValue(text)}.`)
 }
 
 function encodeHeader(json: string): Uint8Array {
@@ -271,10 +280,4 @@ function countValues(shape: readonly number[]): number {
 
 function compareUtf8(a: string, b: string): number {
   return Buffer.compare(Buffer.from(a), Buffer.from(b))
-}
-
-/** A value of a file as an error shows it: JSON, on one line, and short. */
-function quote(value: unknown): string {
-  const text = escapeUnprintable(JSON.stringify(value) ?? 'nothing')
-  return text.length > 80 ? `${text.slice(0, 77)}...` : text
 }

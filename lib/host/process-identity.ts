@@ -1,11 +1,13 @@
 /** Tells this process from every other one, and whether a process that was described so earlier still runs. */
+import { createHash, createHmac, randomBytes } from 'node:crypto'
 import { readFileSync, readlinkSync } from 'node:fs'
 import { hostname } from 'node:os'
+import { RUNTIME } from './runtime'
 
 /** What tells a process from all others. Where the system does not say something, it is null. */
 export interface ProcessIdentity {
   readonly host: string
-  /** The identity of the machine, since host names repeat. Linux only. */
+  /** Tells machines apart, since host names repeat: a keyed hash of the machine's identity. Linux only. */
   readonly machine: string | null
   /** Changes with every start of the system. Linux only. */
   readonly boot: string | null
@@ -21,11 +23,14 @@ export interface ProcessIdentity {
 /** Whether a process still runs: `'elsewhere'` for one that cannot be looked at from here. */
 export type ProcessState = 'running' | 'ended' | 'elsewhere'
 
+const APPLICATION = 'torch-rnn-mnist'
+const MARK_DIGITS = 8
+
 /** @param pid - Default: this process. */
 export function identifyProcess(pid = process.pid): ProcessIdentity {
   return {
     host: hostname(),
-    machine: readSystemFile('/etc/machine-id'),
+    machine: readMachine(),
     boot: readSystemFile('/proc/sys/kernel/random/boot_id'),
     namespace: readNamespace(),
     pid,
@@ -43,9 +48,38 @@ export function findProcess(identity: ProcessIdentity): ProcessState {
   if (identity.host !== here.host || differs(identity.machine, here.machine)) return 'elsewhere'
   if (differs(identity.boot, here.boot)) return 'ended'
   if (differs(identity.namespace, here.namespace)) return 'elsewhere'
-  const stat = statOf(identity.pid)
-  if (stat === undefined) return isThere(identity.pid) ? 'running' : 'ended'
-  return stat.isDead || differs(identity.started, stat.started) ? 'ended' : 'running'
+  return isRunning(identity.pid, identity.started) ? 'running' : 'ended'
+}
+
+let ownMark: string | undefined
+
+/** A short text that tells this process from others for a while: its number, and a hash of where that number belongs. */
+export function processMark(): string {
+  ownMark ??= `${process.pid}-${hashPlace()}`
+  return ownMark
+}
+
+/** Whether the process of a {@link processMark} has ended. False also when it cannot be looked at, or another one has its number. */
+export function hasEnded(mark: string): boolean {
+  const [pid, place] = mark.split('-')
+  return place === processMark().split('-')[1] && !isRunning(Number(pid), null)
+}
+
+function hashPlace(): string {
+  // Deno asks the user before it tells such things. Then this process is one that cannot be looked at.
+  if (RUNTIME.name === 'Deno') return randomBytes(MARK_DIGITS / 2).toString('hex')
+  const { host, machine, namespace } = identifyProcess()
+  return createHash('sha256')
+    .update(JSON.stringify([host, machine, namespace]))
+    .digest('hex')
+    .slice(0, MARK_DIGITS)
+}
+
+/** @param started - Null where it is not known. */
+function isRunning(pid: number, started: string | null): boolean {
+  const stat = statOf(pid)
+  if (stat === undefined) return isThere(pid)
+  return !stat.isDead && !differs(started, stat.started)
 }
 
 function differs(a: string | null, b: string | null): boolean {
@@ -70,6 +104,12 @@ function isThere(pid: number): boolean {
   } catch (error) {
     return (error as NodeJS.ErrnoException).code !== 'ESRCH' // EPERM: it is somebody else's.
   }
+}
+
+/** As sd_id128_get_machine_app_specific does it. The identity itself is confidential, by machine-id(5), and files of ours may be read by all. */
+function readMachine(): string | null {
+  const id = readSystemFile('/etc/machine-id')
+  return id === null ? null : createHmac('sha256', id).update(APPLICATION).digest('hex')
 }
 
 function readNamespace(): string | null {

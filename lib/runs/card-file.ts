@@ -1,7 +1,6 @@
 import { join } from 'node:path'
-import { TorchRnnError } from '../errors'
 import { readFileChecked, writeFileDurably } from '../files/durable-file'
-import { isSystemError } from '../files/regular-file'
+import { ifPresent } from '../files/regular-file'
 import { drawModelCard, isOwnCard } from './model-card'
 import { CARD_FILE } from './run-files'
 import { type RunRecord, readRun } from './run-record'
@@ -28,10 +27,5 @@ export async function modelCardOf(run: RunRecord): Promise<Uint8Array> {
 }
 
 async function readCard(folder: string): Promise<Uint8Array | undefined> {
-  try {
-    return await readFileChecked(join(folder, CARD_FILE), MAX_CARD_BYTES)
-  } catch (error) {
-    if (error instanceof TorchRnnError && isSystemError(error.cause) && error.cause.code === 'ENOENT') return undefined
-    throw error
-  }
+  return await ifPresent(readFileChecked(join(folder, CARD_FILE), MAX_CARD_BYTES))
 }

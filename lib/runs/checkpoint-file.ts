@@ -24,6 +24,7 @@ import { describeNotFinite, findNotFinite } from '../model/not-finite'
 import { resolveOptions } from '../options/checks'
 import { HYPERPARAMETERS, MODEL_OPTIONS, OPTIONS, type ResolvedModelOptions } from '../options/options'
 import type { OptionTable, Resolved } from '../options/specs'
+import { quoteValue } from '../text/unprintable'
 import type { TrainingCheckpoint, TrainingPosition } from '../training/checkpoint'
 import { fromHistoryColumns, toHistoryColumns } from './history-columns'
 
@@ -238,7 +239,7 @@ function checkShapes(shapes: Shapes, metadata: Readonly<Record<string, string>>,
   const average = tensorsBelow(AVERAGE_PREFIX, shapes)
   if (average.size > 0) checkParameters(average, model, file, AVERAGE_PREFIX)
   const other = [...shapes.keys()].find((name) => name.startsWith(OPTIMIZER_PREFIX) && !moments.some((prefix) => name.startsWith(prefix)))
-  if (other !== undefined) throw invalidFile(file, `only ${moments.map((prefix) => `${prefix}*`).join(' and ')}`, JSON.stringify(other))
+  if (other !== undefined) throw invalidFile(file, `only ${moments.map((prefix) => `${prefix}*`).join(' and ')}`, quoteValue(other))
 }
 
 /** Adds the tensors to a description, and checks their values. */

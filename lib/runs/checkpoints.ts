@@ -1,12 +1,12 @@
 /** The checkpoints of a training in their folder: which there are, which are kept, and which one is meant. */
-import { readdir, realpath, rm, stat } from 'node:fs/promises'
+import { readdir, realpath, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import type { NativeTrainingState } from '../addon/binding'
 import { TorchRnnError } from '../errors'
 import { writeFileDurably } from '../files/durable-file'
-import { exists, makeFolder, modificationTime } from '../files/folders'
-import { showPath, toFileSystemError } from '../files/regular-file'
+import { exists, isFolder, makeFolder, modificationTime } from '../files/folders'
+import { ifPresent, showPath, toFileSystemError } from '../files/regular-file'
 import type { CheckpointKeeper, TrainingCheckpoint, TrainingPosition } from '../training/checkpoint'
 import { isAtBest } from '../training/position'
 import { warn } from '../warnings'
@@ -53,10 +53,9 @@ function compare(a: Place, b: Place): number {
 /** The checkpoints of a folder but the best, from the earliest to the latest; none where there is no folder. */
 async function listCheckpoints(folder: string): Promise<NamedCheckpoint[]> {
   try {
-    const names = await readdir(folder)
+    const names = (await ifPresent(readdir(folder))) ?? []
     return names.flatMap((name) => parseName(name) ?? []).sort(compare)
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
     throw toFileSystemError('read', folder, error)
   }
 }
@@ -217,12 +216,4 @@ async function checkUnused(folder: string): Promise<void> {
   if (name === undefined) return
   const message = `${showPath(folder)} holds checkpoints of a training already (${name}). Resume it, or choose another folder.`
   throw new TorchRnnError('ERR_FILE_SYSTEM', message, { expected: 'a folder without checkpoints', actual: name })
-}
-
-async function isFolder(path: string): Promise<boolean> {
-  try {
-    return (await stat(path)).isDirectory()
-  } catch {
-    return false // Whoever reads from it tells why it cannot be looked at.
-  }
 }

@@ -1,10 +1,11 @@
 /** Copies what a run has for others to a folder or an archive: the model, how it was made, how good it is. */
-import { mkdir, readdir, rm, stat } from 'node:fs/promises'
+import { readdir, rm, stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { type Zippable, zipSync } from 'fflate'
 import { TorchRnnError } from '../errors'
 import { readFileChecked, writeFileDurably } from '../files/durable-file'
-import { isSystemError, showPath, toFileSystemError } from '../files/regular-file'
+import { makeFolder } from '../files/folders'
+import { ifPresent, showPath, toFileSystemError } from '../files/regular-file'
 import { modelCardOf } from './card-file'
 import { CARD_FILE, CONFIG_FILE, EVENT_FILE, LOG_FILES, MODEL_FILE } from './run-files'
 import type { RunRecord } from './run-record'
@@ -53,7 +54,7 @@ export async function exportRun(run: RunRecord, output: string, overwrite: boole
 }
 
 async function checkFree(output: string): Promise<void> {
-  if ((await isFree(output)) === true) return
+  if (await isFree(output)) return
   const actual = 'it is there already'
   throw new TorchRnnError('ERR_FILE_SYSTEM', `Cannot write ${showPath(output)}: ${actual}. Choose another name, or add --force.`, {
     actual,
@@ -63,9 +64,9 @@ async function checkFree(output: string): Promise<void> {
 /** Nothing is there, or an empty folder. */
 async function isFree(output: string): Promise<boolean> {
   try {
-    return (await stat(output)).isDirectory() && (await readdir(output)).length === 0
+    const found = await ifPresent(stat(output))
+    return found === undefined || (found.isDirectory() && (await readdir(output)).length === 0)
   } catch (error) {
-    if (isSystemError(error) && error.code === 'ENOENT') return true
     throw toFileSystemError('write', output, error)
   }
 }
@@ -101,17 +102,5 @@ async function writeFolder(output: string, contents: ReadonlyMap<string, Uint8Ar
     // The error that came first is the one to report.
     if (isNew) await rm(output, { recursive: true, force: true }).catch(() => undefined)
     throw error
-  }
-}
-
-/** @returns Whether it was not there before. */
-async function makeFolder(path: string): Promise<boolean> {
-  try {
-    await mkdir(path)
-    return true
-  } catch (error) {
-    const isThere = isSystemError(error) && error.code === 'EEXIST' && (await stat(path)).isDirectory()
-    if (isThere) return false
-    throw toFileSystemError('write', path, error)
   }
 }

@@ -1,8 +1,9 @@
 /** Finds runs: all of a folder, or the one that a user names. */
-import { readdir, stat } from 'node:fs/promises'
+import { readdir } from 'node:fs/promises'
 import { join, sep } from 'node:path'
 import { TorchRnnError } from '../errors'
-import { isSystemError, showPath, toFileSystemError } from '../files/regular-file'
+import { exists, isFolder } from '../files/folders'
+import { ifPresent, showPath, toFileSystemError } from '../files/regular-file'
 import { CONFIG_FILE } from './run-files'
 import { type RunRecord, readRun } from './run-record'
 
@@ -23,7 +24,7 @@ export async function findRuns(folder: string): Promise<FoundRuns> {
   const problems: TorchRnnError[] = []
   for (const path of await foldersIn(folder)) {
     try {
-      if (!(await isThere(join(path, CONFIG_FILE)))) throw noRun(path)
+      if (!(await exists(join(path, CONFIG_FILE)))) throw noRun(path)
       runs.push(await readRun(path))
     } catch (error) {
       if (!(error instanceof TorchRnnError)) throw error
@@ -58,9 +59,9 @@ export function describeNoRuns(folder: string): string {
 async function findNamed(folder: string, given: string): Promise<string> {
   const isPath = given.includes('/') || given.includes(sep)
   for (const path of isPath ? [given] : [join(folder, given), given]) {
-    if (await isThere(join(path, CONFIG_FILE))) return path
+    if (await exists(join(path, CONFIG_FILE))) return path
   }
-  if (await isThere(given)) throw noRun(given)
+  if (await exists(given)) throw noRun(given)
   const names = (await foldersIn(folder)).map((path) => showPath(path.slice(folder.length + 1)))
   const shown = names.length > SHOWN_NAMES ? ['...', ...names.slice(-SHOWN_NAMES)] : names
   const there = names.length === 0 ? describeNoRuns(folder) : `${showPath(folder)} has ${shown.join(', ')}.`
@@ -74,28 +75,13 @@ function noRun(path: string): TorchRnnError {
 
 async function foldersIn(folder: string): Promise<string[]> {
   try {
-    const names = (await readdir(folder)).sort()
+    const names = ((await ifPresent(readdir(folder))) ?? []).sort()
     const paths = names.map((name) => join(folder, name))
     const areFolders = await Promise.all(paths.map((path) => isFolder(path)))
     return paths.filter((_, index) => areFolders[index])
   } catch (error) {
-    if (isSystemError(error) && error.code === 'ENOENT') return []
     throw toFileSystemError('read', folder, error)
   }
-}
-
-async function isFolder(path: string): Promise<boolean> {
-  return await stat(path).then(
-    (stats) => stats.isDirectory(),
-    () => false,
-  )
-}
-
-async function isThere(path: string): Promise<boolean> {
-  return await stat(path).then(
-    () => true,
-    () => false,
-  )
 }
 
 function compare(a: string, b: string): number {

@@ -1,4 +1,4 @@
-import { mkdir, open, readdir, rm, rmdir } from 'node:fs/promises'
+import { open, readdir, rm, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { TorchRnnError } from '../errors'
 import { writeFileDurably } from '../files/durable-file'
@@ -145,13 +145,7 @@ async function makeNewFolder(): Promise<string> {
   const time = new Date().toISOString().slice(0, 19).replaceAll(':', '-') // No colons: Windows forbids them.
   for (let attempts = 1; ; attempts += 1) {
     const path = join(RUNS_FOLDER, `${time}Z${attempts === 1 ? '' : `-${attempts}`}`)
-    try {
-      await mkdir(path)
-      return path
-    } catch (error) {
-      // EEXIST: another run began in the same second.
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw toFileSystemError('write', path, error)
-    }
+    if (await makeFolder(path)) return path // Otherwise another run began in the same second.
   }
 }
 

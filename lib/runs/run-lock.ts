@@ -3,19 +3,22 @@
  * over by the next run. `proper-lockfile` and its like judge by age alone: they take a stopped process for a dead one, or make a crash wait.
  */
 import { createHash, randomBytes } from 'node:crypto'
-import { readFileSync, rmSync } from 'node:fs'
-import { link, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { lstatSync, readFileSync, rmSync } from 'node:fs'
+import { link, lstat, open, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { TorchRnnError } from '../errors'
 import { removeTemporaryFiles, temporaryName } from '../files/durable-file'
-import { showPath, toFileSystemError } from '../files/regular-file'
+import { chunksInto, describeFileType, ifPresent, invalidFile, showPath, toFileSystemError, withRegularFile } from '../files/regular-file'
 import { findProcess, identifyProcess, type ProcessIdentity } from '../host/process-identity'
+import { quoteText } from '../text/unprintable'
 import { LOCK_FILE } from './run-files'
 
 /** A lock without a readable holder was left by a crash, unless it is so new that somebody may be writing it. */
 const WRITING_MS = 10_000
 /** More than a lock file ever has. */
 const MAX_LOCK_BYTES = 10_000
+/** How often a lock may vanish just before it is read. More often, something else than runs is at work. */
+const MAX_ATTEMPTS = 100
 
 /** A lock that this process holds. */
 export class RunLock {
@@ -32,7 +35,8 @@ export class RunLock {
   /**
    * Takes the lock of a folder. One whose holder has ended is taken over; of several processes that try that at once, one succeeds.
    *
-   * @throws TorchRnnError `ERR_BUSY` when another run holds it, or may hold it on another machine; `ERR_FILE_SYSTEM`.
+   * @throws TorchRnnError `ERR_BUSY` when another run holds it, or may hold it on another machine; `ERR_INVALID_FILE` when something that is no
+   *   regular file has the name of the lock; `ERR_FILE_SYSTEM`. The lock is not held then.
    */
   static async take(folder: string): Promise<RunLock> {
     const file = join(folder, LOCK_FILE)
@@ -40,11 +44,17 @@ export class RunLock {
     const content = `${JSON.stringify({ ...identifyProcess(), id: randomBytes(8).toString('hex') })}\n`
     try {
       await seize(file, content, folder)
-      await removeLeftovers(folder)
     } catch (error) {
       throw toFileSystemError('write', file, error)
     }
-    return new RunLock(file, content)
+    const lock = new RunLock(file, content)
+    try {
+      await removeLeftovers(folder)
+      return lock
+    } catch (error) {
+      await lock.release()
+      throw toFileSystemError('write', folder, error)
+    }
   }
 
   /** Removes the lock, unless somebody else has replaced it. What cannot be removed stays: the next run recognises it. */
@@ -55,14 +65,15 @@ export class RunLock {
 
   #removeNow(): void {
     try {
-      if (readFileSync(this.#file, 'utf8') === this.#content) rmSync(this.#file)
+      // Of anything else that has its name now, reading might never end.
+      if (lstatSync(this.#file).isFile() && readFileSync(this.#file, 'utf8') === this.#content) rmSync(this.#file)
     } catch {
       // The folder has vanished, for instance.
     }
   }
 }
 
-/** Whether a folder is in use by a run, or may be, as far as can be told. @throws TorchRnnError `ERR_FILE_SYSTEM`. */
+/** Whether a folder is in use by a run, or may be, as far as can be told. @throws TorchRnnError `ERR_FILE_SYSTEM`, `ERR_INVALID_FILE`. */
 export async function isInUse(folder: string): Promise<boolean> {
   const file = join(folder, LOCK_FILE)
   try {
@@ -80,7 +91,7 @@ export async function isInUse(folder: string): Promise<boolean> {
  * belongs to the stale content, and its holder looks again whether that is still there.
  */
 async function seize(file: string, content: string, folder: string): Promise<void> {
-  for (;;) {
+  for (let attempts = 0; attempts < MAX_ATTEMPTS; attempts += 1) {
     if (await createWhole(file, content)) return
     const found = await readLock(file)
     if (found === undefined) continue // It was released meanwhile.
@@ -96,6 +107,7 @@ async function seize(file: string, content: string, folder: string): Promise<voi
       await rm(marker, { force: true })
     }
   }
+  throw inUse(folder, `${showPath(file)} comes and goes`, 'Try again.')
 }
 
 /** The marker of a stale lock. */
@@ -129,7 +141,7 @@ async function isStale(file: string, content: string, folder: string): Promise<b
     throw inUse(folder, `process ${holder.pid} has been at work there since ${since}`, advice)
   }
   const isSameHost = holder.host === identifyProcess().host
-  const where = `of ${isSameHost ? 'another machine or container' : JSON.stringify(holder.host.slice(0, 60))}`
+  const where = `of ${isSameHost ? 'another machine or container' : quoteText(holder.host.slice(0, 60))}`
   throw inUse(
     folder,
     `process ${holder.pid} ${where} has been at work there since ${since}, and cannot be looked at from here`,
@@ -157,24 +169,27 @@ function parseHolder(content: string): ProcessIdentity | undefined {
   return isComplete && isNumbered ? (value as unknown as ProcessIdentity) : undefined
 }
 
-/** The content of a lock; undefined when it is not there. */
+/** The content of a lock; undefined when it is not there. @throws TorchRnnError `ERR_INVALID_FILE` for what is no lock of ours: a link, a FIFO. */
 async function readLock(file: string): Promise<string | undefined> {
-  try {
-    return (await readFile(file, 'utf8')).slice(0, MAX_LOCK_BYTES)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw error
-  }
+  const stats = await ifPresent(lstat(file))
+  if (stats === undefined) return undefined
+  if (!stats.isFile()) throw invalidFile(file, 'a regular file', describeFileType(stats), 'No run makes such a lock: delete it.')
+  return await ifPresent(readStart(file))
+}
+
+/** Not readFileChecked, which refuses a file that grows: without hard links, a lock gets its content after its name. */
+async function readStart(file: string): Promise<string> {
+  return await withRegularFile(file, async (opened) => {
+    const parts: Uint8Array[] = []
+    for await (const part of chunksInto(opened, new Uint8Array(Math.min(opened.size, MAX_LOCK_BYTES)), 0)) parts.push(part)
+    return Buffer.concat(parts).toString()
+  })
 }
 
 /** In ms; undefined when the file is not there. */
 async function ageOf(file: string): Promise<number | undefined> {
-  try {
-    return Date.now() - (await stat(file)).mtimeMs
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw error
-  }
+  const stats = await ifPresent(lstat(file))
+  return stats === undefined ? undefined : Date.now() - stats.mtimeMs
 }
 
 /** Makes a file that has its content from the beginning. @returns False when there is a file of this name. */

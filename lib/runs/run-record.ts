@@ -2,7 +2,8 @@
 import { stat } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import { TorchRnnError } from '../errors'
-import { invalidFile, isSystemError, readFileChecked } from '../files/regular-file'
+import { isFile } from '../files/folders'
+import { ifPresent, invalidFile, readFileChecked } from '../files/regular-file'
 import { parseJsonObject } from '../formats/strict-json'
 import type { Evaluation } from '../model/evaluation'
 import { checkOption, pickOptions } from '../options/checks'
@@ -152,21 +153,4 @@ function textOf(config: Readonly<Record<string, unknown>>, name: string, file: s
 function countOf(config: Readonly<Record<string, unknown>>, name: string): number | undefined {
   const value = config[name]
   return Number.isSafeInteger(value) ? (value as number) : undefined
-}
-
-/** Undefined for a file that is not there. */
-async function ifPresent<T>(found: Promise<T>): Promise<T | undefined> {
-  try {
-    return await found
-  } catch (error) {
-    if (error instanceof TorchRnnError && isSystemError(error.cause) && error.cause.code === 'ENOENT') return undefined
-    throw error
-  }
-}
-
-async function isFile(path: string): Promise<boolean> {
-  return await stat(path).then(
-    (stats) => stats.isFile(),
-    () => false,
-  )
 }

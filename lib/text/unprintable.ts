@@ -15,3 +15,15 @@ export function escapeUnprintable(text: string): string {
 export function quoteText(text: string): string {
   return escapeUnprintable(JSON.stringify(text))
 }
+
+/** How many characters of a value a message shows. */
+const SHOWN_CHARACTERS = 80
+const ELLIPSIS = '...'
+
+/** A value from a file, as an error shows it: JSON on one line, and short. */
+export function quoteValue(value: unknown): string {
+  // A long text is cut before it is quoted: files may hold texts of many megabytes.
+  const part = typeof value === 'string' ? value.slice(0, SHOWN_CHARACTERS) : value
+  const text = escapeUnprintable(JSON.stringify(part) ?? 'nothing')
+  return text.length > SHOWN_CHARACTERS ? text.slice(0, SHOWN_CHARACTERS - ELLIPSIS.length) + ELLIPSIS : text
+}

@@ -1,8 +1,10 @@
-/** A file is on the disk before its name is, and its name before the promise settles. No test of the result alone can show this. */
+/** A file is on the disk before its name is, and names before the promise settles, those of folders too. No test of the result alone can show this. */
 import type * as fs from 'node:fs'
 import type * as promises from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { writeFileDurably } from '../../lib/files/durable-file'
+import { makeFolder } from '../../lib/files/folders'
+import { testOnPosix } from '../support/needs'
 import { useTemporaryFolder } from '../support/temporary-folder'
 
 /** What was done to files, in order. */
@@ -48,10 +50,14 @@ jest.mock('node:fs', () => {
 
 const path = useTemporaryFolder()
 
+afterEach(() => {
+  mockSteps.length = 0
+})
+
 test('write, sync the file, rename it, sync the folder', async () => {
   await writeFileDurably(path('file'), Buffer.from('content'))
   const temporary = mockSteps[0]?.replace('write ', '')
-  expect(temporary).toMatch(/\.torch-rnn-mnist-[0-9a-f]{16}\.tmp$/)
+  expect(temporary).toMatch(/\.torch-rnn-mnist-\d+-[0-9a-f]{8}-[0-9a-f]{16}\.tmp$/)
   const folder = dirname(path('file'))
   expect(mockSteps).toEqual([
     `write ${temporary}`,
@@ -61,4 +67,12 @@ test('write, sync the file, rename it, sync the folder', async () => {
     `sync ${folder}`,
     `close ${folder}`,
   ])
+})
+
+testOnPosix('folders that can be flushed')('each new folder: sync the one that it is in', async () => {
+  await makeFolder(path('runs', 'first'))
+  const steps = [path(), path('runs')].flatMap((folder) => [`sync ${folder}`, `close ${folder}`])
+  expect(mockSteps).toEqual(steps)
+  await makeFolder(path('runs', 'first'))
+  expect(mockSteps).toEqual(steps)
 })

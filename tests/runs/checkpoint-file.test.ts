@@ -90,6 +90,10 @@ function described(change: (training: Described) => void): Promise<Uint8Array> {
 
 const float64 = (...values: number[]) => Buffer.from(Float64Array.from(values).buffer).toString('base64')
 
+/** A control sequence of a terminal that JSON does not escape, and a character that turns the text behind it. */
+const HOSTILE = '\u009b2J\u202e'
+const SHOWN = '"\\u009b2J\\u202e"'
+
 const DESCRIPTIONS: [string, (training: Described) => void, string][] = [
   ['a later version', (it) => Object.assign(it, { version: 2 }), 'expected a checkpoint of version 1 but found 2. Go on with the version'],
   ['no version', (it) => delete it['version'], 'as the training.version but found nothing'],
@@ -116,6 +120,9 @@ const DESCRIPTIONS: [string, (training: Described) => void, string][] = [
   ],
   ['a negative count', (it) => Object.assign(it['sums'], { updates: -1 }), 'the training.sums.updates but found -1'],
   ['an unknown option', (it) => Object.assign(it['hyperparameters'], { dropout: 0.5 }), 'Unknown option "dropout"'],
+  ['an unknown option that drives a terminal', (it) => Object.assign(it['hyperparameters'], { [HOSTILE]: 1 }), SHOWN],
+  ['an option that drives a terminal', (it) => Object.assign(it['hyperparameters'], { schedule: HOSTILE }), SHOWN],
+  ['a field that drives a terminal', (it) => Object.assign(it['place'], { device: HOSTILE }), SHOWN],
   ['an option out of its range', (it) => Object.assign(it['hyperparameters'], { learningRate: -1 }), 'for learningRate but received -1'],
   ['an option of the model out of its range', (it) => Object.assign(it['model'], { seed: 'x' }), 'for seed but received "x"'],
   [

@@ -1,14 +1,16 @@
 /** The lock of a run's folder, held, left and fought over by real processes. */
+import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import fs, { mkdirSync, readdirSync, readFileSync, rmSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs'
+import fs, { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import promises from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
-import { findProcess, identifyProcess, type ProcessIdentity } from '../../lib/host/process-identity'
+import { temporaryName } from '../../lib/files/durable-file'
+import { findProcess, identifyProcess, type ProcessIdentity, processMark } from '../../lib/host/process-identity'
 import { LOCK_FILE } from '../../lib/runs/run-files'
-import { RunLock } from '../../lib/runs/run-lock'
+import { isInUse, RunLock } from '../../lib/runs/run-lock'
 import { expectError } from '../support/expect-error'
-import { testOnLinux } from '../support/needs'
+import { testOnLinux, testOnPosix } from '../support/needs'
 import { REPOSITORY, RunningProgram, startNode } from '../support/run-program'
 import { useTemporaryFolder } from '../support/temporary-folder'
 import { untilGone } from '../support/wait-for'
@@ -45,6 +47,11 @@ function writeLock(changes: Partial<Record<keyof ProcessIdentity, unknown>>): vo
   writeFileSync(path(...LOCK), JSON.stringify({ ...identifyProcess(), ...changes }))
 }
 
+/** What a process calls its temporary files. Default: one of this system. */
+function temporaryOf(pid: number, place = processMark().split('-')[1]): string {
+  return `.torch-rnn-mnist-${pid}-${place}-0123456789abcdef.tmp`
+}
+
 test('a folder is taken once, and again after its release; nothing stays', async () => {
   const lock = await RunLock.take(path())
   expect(readdirSync(path())).toEqual(LOCK)
@@ -63,12 +70,24 @@ test('a folder that another process holds is refused, with its number and since 
 
 testOnLinux('what a killed process left is taken over, with nothing of it remaining', async () => {
   const left = await leaveLock()
-  writeFileSync(path('.torch-rnn-mnist-0123456789abcdef.tmp'), 'half a file')
+  writeFileSync(path(temporaryOf(JSON.parse(left).pid)), 'half a file')
   writeFileSync(path(`${LOCK_FILE}.0123456789abcdef`), left) // Its holder was killed while it took over an earlier lock.
   const lock = await RunLock.take(path())
   expect(readFileSync(path(...LOCK), 'utf8')).not.toBe(left)
   expect(readdirSync(path())).toEqual(LOCK)
   await lock.release()
+})
+
+test('of the temporary files of others, only those that are old are removed', async () => {
+  const own = temporaryName(path('model'))
+  const [running, elsewhere] = [path(temporaryOf(process.ppid)), path(temporaryOf(4711, '00000000'))]
+  for (const file of [own, running, elsewhere]) writeFileSync(file, 'half a model')
+  await (await RunLock.take(path())).release()
+  expect(readdirSync(path()).map((name) => path(name))).toEqual([own, running, elsewhere].sort())
+  const aDayAgo = new Date(Date.now() - 24 * 60 * 60 * 1000 - 1000)
+  for (const file of [own, running, elsewhere]) utimesSync(file, aDayAgo, aDayAgo)
+  await (await RunLock.take(path())).release()
+  expect(readdirSync(path())).toEqual([])
 })
 
 describe.each([
@@ -159,6 +178,50 @@ test('a lock that somebody else has put in its place is not removed', async () =
   expect(readFileSync(path(...LOCK), 'utf8')).toBe('of somebody else')
 })
 
+testOnPosix('links and FIFOs').each<[string, string, (file: string) => void]>([
+  ['a link to nothing', 'a symbolic link', (file) => symlinkSync('none', file)],
+  ['a link to a file without end', 'a symbolic link', (file) => symlinkSync('/dev/zero', file)],
+  ['a FIFO', 'a FIFO (named pipe)', (file) => execFileSync('mkfifo', [file])],
+  ['a folder', 'a folder', (file) => mkdirSync(file)],
+])('%s with the name of the lock is refused', async (_, kind, make) => {
+  make(path(...LOCK))
+  for (const attempt of [() => RunLock.take(path()), () => isInUse(path())]) {
+    await expectError(attempt, 'ERR_INVALID_FILE', `${path(...LOCK)}: expected a regular file but found ${kind}.`, 'delete it')
+  }
+  expect(readdirSync(path())).toEqual(LOCK)
+})
+
+test('of a large file with the name of the lock, no more is read than a lock has', async () => {
+  // What stands behind that would make it a lock that is held.
+  writeFileSync(path(...LOCK), `${' '.repeat(10_000)}${JSON.stringify(identifyProcess())}`)
+  utimesSync(path(...LOCK), 1, 1)
+  expect(await isInUse(path())).toBe(false)
+  await (await RunLock.take(path())).release()
+})
+
+test('a lock that comes and goes is not waited for for ever', async () => {
+  const refuse = () => Promise.reject(Object.assign(new Error('there is one'), { code: 'EEXIST', syscall: 'link' }))
+  const spy = jest.spyOn(promises, 'link').mockImplementation(refuse)
+  try {
+    await expectError(() => RunLock.take(path()), 'ERR_BUSY', 'run.lock comes and goes. Try again.')
+  } finally {
+    spy.mockRestore()
+  }
+  expect(readdirSync(path())).toEqual([])
+})
+
+test('a folder that cannot be cleaned up is not held', async () => {
+  const denied = Object.assign(new Error('denied'), { code: 'EACCES', syscall: 'scandir' })
+  const spy = jest.spyOn(promises, 'readdir').mockRejectedValue(denied)
+  try {
+    await expectError(() => RunLock.take(path()), 'ERR_FILE_SYSTEM', `Cannot write ${path()}: permission denied (EACCES).`)
+  } finally {
+    spy.mockRestore()
+  }
+  expect(readdirSync(path())).toEqual([])
+  await (await RunLock.take(path())).release()
+})
+
 test('a process that exits in the middle removes its lock', async () => {
   const program = startNode([
     '-e',
@@ -198,6 +261,24 @@ testOnLinux('a lock of another machine with the same host name cannot be judged 
   try {
     writeLock({ machine: 'that', pid: 4711 })
     await expectError(() => RunLock.take(path()), 'ERR_BUSY', 'process 4711 of another machine', 'cannot be looked at from here')
+  } finally {
+    spy.mockRestore()
+  }
+})
+
+testOnLinux('the identity of the machine itself is not told', async () => {
+  const { readFileSync: read } = fs
+  const id = '0123456789abcdef0123456789abcdef'
+  const withMachine = ((file: string, ...rest: [BufferEncoding]) =>
+    file === '/etc/machine-id' ? `${id}\n` : read(file, ...rest)) as typeof read
+  const spy = jest.spyOn(fs, 'readFileSync').mockImplementation(withMachine)
+  try {
+    const lock = await RunLock.take(path())
+    // echo -n torch-rnn-mnist | openssl dgst -sha256 -hmac 0123456789abcdef0123456789abcdef
+    expect(JSON.parse(read(path(...LOCK), 'utf8'))).toMatchObject({
+      machine: '2c9a2fe5a4748a5a640861f70cfc282a471734b1481647ee9ead556a091a62fc',
+    })
+    await lock.release()
   } finally {
     spy.mockRestore()
   }

@@ -87,6 +87,7 @@ describe('a damaged file is named', () => {
     ['config.json', '{"options":[]}', 'an object as options'],
     ['config.json', '{"options":{"inputSize":0}}', 'an integer from 1 to 65536'],
     ['config.json', '{"options":{"device":"\\u001b[31m"}}', 'auto, cpu, cuda or cuda:N'],
+    ['config.json', '{"options":{"device":"\u009b2J\u202e"}}', 'found "\\u009b2J\\u202e"'],
     ['config.json', `{"x":"${'x'.repeat(1024 ** 2)}"}`, 'at most 1048576 bytes'],
     ['metrics.jsonl', 'no JSON\n', 'a JSON object'],
     ['metrics.jsonl', '\0\0\0\n', 'a JSON object'],
