@@ -52,6 +52,14 @@ export interface EvaluationEvent extends Evaluation {
   dataset: 'test'
 }
 
+/** The model as it is now is safe in a file that `ImageRNN.load` reads: that of the run, `--output`, or another one where these failed. */
+export interface ModelEvent {
+  type: 'model'
+  /** Whole epochs that it was trained for. */
+  epoch: number
+  file: string
+}
+
 /** Something to know that does not stop the command. */
 export interface WarningEvent {
   type: 'warning'
@@ -80,8 +88,8 @@ export interface DoneEvent {
   testAccuracy?: number
   /** Only when the test set was measured. */
   testLoss?: number
-  /** Why the training ended: after all epochs, or by early stopping; only when training. */
-  ended?: History['ended']
+  /** Why the training ended: after all epochs, by early stopping, or for now by `--stop-after-epochs`; only when training. */
+  ended?: Exclude<History['ended'], 'callback'> | 'stopped'
   /** The epoch with the lowest validation loss; only when training with validation samples. */
   bestEpoch?: number
   /** From the start of the command. */

@@ -1,4 +1,5 @@
 /** How a command line ends: its exit codes, and the errors that decide on one. */
+import { TorchRnnError } from '../errors'
 import type { CommandErrorCode } from './events'
 
 /** Something failed. */
@@ -26,6 +27,28 @@ export class CommandFailure extends Error {
   /** Whether the command ends because of SIGHUP: its terminal is gone. */
   get isHangUp(): boolean {
     return this.exitCode === EXIT_SIGNAL.SIGHUP
+  }
+}
+
+/** The command line is wrong in a way that only the command itself can tell: flags that contradict each other or a file. */
+export class WrongUsage extends CommandFailure {
+  constructor(message: string) {
+    super('ERR_USAGE', message, EXIT_USAGE)
+  }
+}
+
+/**
+ * Checks flags together. Where the library refuses them as options, the command line is wrong.
+ *
+ * @param check - Shows options as flags.
+ * @throws CommandFailure `ERR_USAGE`.
+ */
+export function checkFlagsBy(check: () => void): void {
+  try {
+    check()
+  } catch (error) {
+    if (!(error instanceof TorchRnnError) || error.code !== 'ERR_INVALID_OPTION') throw error
+    throw new WrongUsage(error.message)
   }
 }
 

@@ -7,6 +7,12 @@ export function flagOf(name: string): string {
   return `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
 }
 
+/** The word by which a user gives an option: `--hidden-size`, and `--no-shuffle` for a switch that is on by default. */
+export function flagIn(table: OptionTable, name: string): string {
+  const spec = table[name]
+  return spec?.kind === 'boolean' && spec.default === true ? flagOf(name).replace('--', '--no-') : flagOf(name)
+}
+
 /** The options whose values differ from their defaults, in the order of the table. Those that follow from the data are left out. */
 export function changedOptions(table: OptionTable, values: Readonly<Record<string, unknown>>): [name: string, value: unknown][] {
   return Object.entries(table)

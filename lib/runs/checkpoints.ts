@@ -101,6 +101,11 @@ export class CheckpointFolder implements CheckpointKeeper {
   readonly #lock: RunLock
   /** Files that could not be removed, so that each is warned of once. */
   readonly #stuck = new Set<string>()
+  /**
+   * What the file of the best epoch must become for a training that goes on; `'none'` where the best epoch is not kept any more. Undefined
+   * where the file is right.
+   */
+  #inheritedBest: StoredCheckpoint | 'none' | undefined
 
   private constructor(rules: KeepingRules, origin: TrainingOrigin, lock: RunLock) {
     this.every = rules.every
@@ -110,7 +115,8 @@ export class CheckpointFolder implements CheckpointKeeper {
   }
 
   /**
-   * Makes the folder where it is not there, and takes it for this training.
+   * Makes the folder where it is not there, and takes it for this training. A training that goes back in time changes no checkpoint before
+   * its first new one is safe.
    *
    * @param resumed - What the training goes on from, and its file.
    * @throws TorchRnnError `ERR_BUSY` when another training uses the folder; `ERR_FILE_SYSTEM`, also when it holds the checkpoints of another
@@ -128,7 +134,7 @@ export class CheckpointFolder implements CheckpointKeeper {
       const isOwn = resumed !== undefined && (await realpath(dirname(resumed.file))) === (await realpath(folder))
       if (!isOwn) await checkUnused(folder)
       const keeper = new CheckpointFolder(rules, origin, lock)
-      if (resumed !== undefined) await keeper.#takeOverBest(resumed.checkpoint, resumed.file)
+      if (resumed !== undefined) await keeper.#inheritBest(resumed.checkpoint, resumed.file)
       return keeper
     } catch (error) {
       await lock.release()
@@ -147,13 +153,35 @@ export class CheckpointFolder implements CheckpointKeeper {
     const bytes = await encodeCheckpoint({ ...checkpoint, origin: this.#origin }, file)
     await writeFileDurably(file, bytes)
     // After it: when the process is killed in between, the training goes on from the new file, and finds that it is the best one.
-    if (isBest) await writeFileDurably(join(folder, BEST_NAME), bytes)
+    if (isBest) {
+      await writeFileDurably(join(folder, BEST_NAME), bytes)
+      this.#inheritedBest = undefined
+    } else await this.#settleBest()
     await this.#prune(checkpoint.position)
     return file
   }
 
   async readBest(): Promise<NativeTrainingState> {
+    const inherited = this.#inheritedBest
+    if (inherited !== undefined && inherited !== 'none') return inherited.state
     return (await readCheckpoint(join(this.#rules.folder, BEST_NAME))).state
+  }
+
+  /** Finds the best epoch before the pause. It becomes the best one here with the first new checkpoint, or now where nothing is lost by that. */
+  async #inheritBest(checkpoint: StoredCheckpoint, file: string): Promise<void> {
+    const { folder } = this.#rules
+    this.#inheritedBest = await findInheritedBest(folder, checkpoint, file)
+    if (this.#inheritedBest === 'none') return
+    const others = await listCheckpoints(folder)
+    if (others.every((other) => compare(other, checkpoint.position) <= 0)) await this.#settleBest()
+  }
+
+  /** Makes the file of the best epoch that of this training, where it may still be that of a later time, from which the training went back. */
+  async #settleBest(): Promise<void> {
+    const file = join(this.#rules.folder, BEST_NAME)
+    if (this.#inheritedBest === 'none') await this.#remove(file)
+    else if (this.#inheritedBest !== undefined) await writeFileDurably(file, await encodeCheckpoint(this.#inheritedBest, file))
+    this.#inheritedBest = undefined
   }
 
   /**
@@ -177,26 +205,36 @@ export class CheckpointFolder implements CheckpointKeeper {
       warn('TORCH_RNN_MNIST_CHECKPOINT_STAYS', `The old checkpoint ${showPath(file)} could not be removed (${reason}). Training goes on.`)
     }
   }
+}
 
-  /** Makes sure that the best epoch before the pause is there, or that it will not be asked for. */
-  async #takeOverBest(checkpoint: StoredCheckpoint, file: string): Promise<void> {
-    const { position, hyperparameters } = checkpoint
-    const { best } = position
-    const target = join(this.#rules.folder, BEST_NAME)
-    // The process may have been killed before it could write this.
-    if (isAtBest(position)) return await writeFileDurably(target, await encodeCheckpoint(checkpoint, target))
-    if (best === undefined) return
-    const source = dirname(file)
-    for (const candidate of [target, join(source, BEST_NAME), join(source, nameOf({ epochs: best.epoch, batches: 0 }))]) {
-      const found = await readIfWhole(candidate)
-      if (found === undefined || !isAtBest(found.position) || !isDeepStrictEqual(found.position.best, best)) continue
-      if (candidate !== target) await writeFileDurably(target, await encodeCheckpoint(found, target))
-      return
-    }
-    if (hyperparameters.earlyStoppingPatience === undefined || !hyperparameters.restoreBest) return
-    const message = `Cannot resume from ${showPath(file)}: early stopping may go back to epoch ${best.epoch}, but its checkpoint is not kept any more. Resume from the latest checkpoint or from ${BEST_NAME}.`
-    throw new TorchRnnError('ERR_FILE_SYSTEM', message, { expected: `a checkpoint of epoch ${best.epoch}`, actual: 'none' })
+/**
+ * The best epoch before the pause, unless the folder has it as such already.
+ *
+ * @param file - The checkpoint that the training goes on from.
+ * @returns `'none'` where it is not kept any more, and will not be asked for.
+ * @throws TorchRnnError `ERR_FILE_SYSTEM` where the training may go back to it, and it is not kept any more.
+ */
+async function findInheritedBest(
+  folder: string,
+  checkpoint: StoredCheckpoint,
+  file: string,
+): Promise<StoredCheckpoint | 'none' | undefined> {
+  const { position, hyperparameters } = checkpoint
+  const { best, epochs } = position
+  const epoch = best?.epoch ?? epochs // Without validation the latest one.
+  const isMeant = (found: TrainingPosition) => isAtBest(found) && found.epochs === epoch && isDeepStrictEqual(found.best, best)
+  const target = join(folder, BEST_NAME)
+  const kept = await readIfWhole(target)
+  if (kept !== undefined && isMeant(kept.position)) return undefined
+  // The process may have been killed before it could write the file.
+  if (isMeant(position)) return checkpoint
+  for (const name of [BEST_NAME, nameOf({ epochs: epoch, batches: 0 })]) {
+    const found = await readIfWhole(join(dirname(file), name))
+    if (found !== undefined && isMeant(found.position)) return found
   }
+  if (best === undefined || hyperparameters.earlyStoppingPatience === undefined || !hyperparameters.restoreBest) return 'none'
+  const message = `Cannot resume from ${showPath(file)}: early stopping may go back to epoch ${best.epoch}, but its checkpoint is not kept any more. Resume from the latest checkpoint or from ${BEST_NAME}.`
+  throw new TorchRnnError('ERR_FILE_SYSTEM', message, { expected: `a checkpoint of epoch ${best.epoch}`, actual: 'none' })
 }
 
 /** Undefined for a checkpoint that is missing or damaged: another one may do. */

@@ -13,14 +13,14 @@ const COLUMNS = {
   samplesPerSecond: isFromZero,
 } satisfies Partial<Record<keyof EpochEvent, (value: number) => boolean>>
 
-/** Those of epochs with validation. A model may put out numbers whose mean loss is none. */
+/** Those of epochs with validation. */
 const VALIDATION_COLUMNS = {
-  validationLoss: () => true,
+  validationLoss: isNumber,
   validationAccuracy: isShare,
 } satisfies Partial<Record<keyof EpochEvent, (value: number) => boolean>>
 
 /**
- * The columns as JSON: the values as little-endian float64, in base64. In this form they are exact, NaN included, and a long history is one
+ * The columns as JSON: the values as little-endian float64, in base64. In this form they are exact, infinities included, and a long history is one
  * text: a reader refuses JSON with hundreds of thousands of values.
  */
 export function toHistoryColumns(history: readonly EpochEvent[]): Record<string, string> {

@@ -26,26 +26,31 @@ export function hasEffect(name: string, { schedule, earlyStoppingPatience }: Par
  * Refuses a set of options of which one would have no effect, because it belongs to a schedule that was not chosen: most likely a mistake. A
  * default does no harm.
  *
+ * @param show - The name of an option as the user knows it.
  * @throws TorchRnnError `ERR_INVALID_OPTION`.
  */
-export function checkCombinations(hyperparameters: Hyperparameters): void {
+export function checkCombinations(hyperparameters: Hyperparameters, show = asItIs): void {
   for (const [name, spec] of Object.entries<AnyOptionSpec>(HYPERPARAMETERS)) {
     const value = hyperparameters[name as Name]
-    if (value !== spec.default && !hasEffect(name, hyperparameters)) throw withoutEffect(name, value)
+    if (value !== spec.default && !hasEffect(name, hyperparameters)) throw withoutEffect(name, value, show)
   }
   const { schedule, learningRate, minLearningRate, gamma } = hyperparameters
   if (minLearningRate > learningRate) {
-    throw contradiction(`a minLearningRate of at most the learningRate, ${learningRate},`, describe(minLearningRate))
+    throw contradiction(`a ${show('minLearningRate')} of at most the ${show('learningRate')}, ${learningRate},`, describe(minLearningRate))
   }
-  if (schedule === 'plateau' && gamma === 1) throw contradiction('a gamma below 1 for the schedule plateau', describe(gamma))
+  if (schedule === 'plateau' && gamma === 1) throw contradiction(`a ${show('gamma')} below 1 for the schedule plateau`, describe(gamma))
 }
 
-function withoutEffect(name: string, value: unknown): TorchRnnError {
+function asItIs(name: string): string {
+  return name
+}
+
+function withoutEffect(name: string, value: unknown, show: (name: string) => string): TorchRnnError {
   const schedules = BY_SCHEDULE[name as Name]
-  const condition = schedules === undefined ? 'earlyStoppingPatience' : `the schedule ${schedules.join(' or ')}`
+  const condition = schedules === undefined ? show('earlyStoppingPatience') : `the schedule ${schedules.join(' or ')}`
   const actual = `${describe(value)} without it`
-  const message = `${name} has no effect without ${condition}. Leave it out, or choose that.`
-  return new TorchRnnError('ERR_INVALID_OPTION', message, { expected: `${condition} together with ${name}`, actual })
+  const message = `${show(name)} has no effect without ${condition}. Leave it out, or choose that.`
+  return new TorchRnnError('ERR_INVALID_OPTION', message, { expected: `${condition} together with ${show(name)}`, actual })
 }
 
 function contradiction(expected: string, actual: string): TorchRnnError {

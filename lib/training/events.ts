@@ -54,7 +54,7 @@ export interface EpochEvent {
   samplesPerSecond: number
 }
 
-/** The training, or the model as it is now, is safe in a file. */
+/** The training is safe in a file, from which it can be resumed. */
 export interface CheckpointEvent {
   /** The kind of event. */
   type: 'checkpoint'

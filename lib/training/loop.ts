@@ -1,11 +1,22 @@
 /** The training loop: epochs, pauses for checkpoints, validation, early ends. The addon runs the batches. */
 import type { NativeProgress, NativeTrainingState } from '../addon/binding'
 import { TorchRnnError } from '../errors'
-import type { CheckpointKeeper, TrainingCheckpoint, TrainingPosition } from './checkpoint'
+import type { Evaluation } from '../model/evaluation'
+import type { CheckpointKeeper, TrainingPosition } from './checkpoint'
 import type { CheckpointEvent, EpochEvent } from './events'
 import { NativeTraining } from './native-training'
 import { learningRateOf, planTraining, type TrainingPlan, updatesUntil } from './plan'
-import { afterEpoch, afterUpdates, checkStart, epochsWithoutBest, isAtBest, isPauseDue, nextPause, startPosition } from './position'
+import {
+  afterEpoch,
+  afterUpdates,
+  checkStart,
+  epochsWithoutBest,
+  isAtBest,
+  isPauseDue,
+  latestModelEpoch,
+  nextPause,
+  startPosition,
+} from './position'
 import { type EpochSoFar, toBatchEvent, toEpochEvent } from './reports'
 import type { History } from './train-options'
 import type { Training } from './training'
@@ -64,14 +75,14 @@ class Loop {
 
   /** Gets the addon ready: with a fresh optimizer, with that of the training before, or with a checkpoint. */
   async start(): Promise<void> {
-    const { start, hyperparameters, options } = this.#training
-    if (start !== undefined) {
-      checkStart(start, this.#plan, hyperparameters)
-      if (this.#goesBack) this.#findBest(start)
-    }
+    const { start, session, hyperparameters, options } = this.#training
+    if (start !== undefined) checkStart(start, this.#plan, hyperparameters)
     await this.#native.start()
     if (start !== undefined) {
       await this.#native.load(start.state)
+      if (this.#goesBack && isAtBest(start.position)) this.#best = start.state
+      // Also where no epoch is left: a training after this one does not repeat the orders of its epochs.
+      session.useEpoch(latestModelEpoch(start.position))
       this.#earlierUpdates = start.state.updates - updatesUntil(start.position, this.#plan)
       const { epochSamples: samples, epochLoss, epochHits } = start.state
       this.#epoch = { samples, loss: epochLoss / samples, accuracy: epochHits / samples }
@@ -124,10 +135,12 @@ class Loop {
     }
   }
 
-  /** Measures the model after the epoch. */
+  /** Measures the model after the epoch. @throws TorchRnnError `ERR_NOT_FINITE`. */
   async finishEpoch(): Promise<EpochEvent> {
     const { hyperparameters } = this.#training
-    const event = toEpochEvent(this.#epoch, await this.#native.validate(), this.#position, this.#plan)
+    const validation = await this.#native.validate()
+    if (validation !== undefined) checkFiniteLoss(validation)
+    const event = toEpochEvent(this.#epoch, validation, this.#position, this.#plan)
     this.#position = afterEpoch(this.#position, event, hyperparameters)
     if (this.#goesBack && isAtBest(this.#position)) this.#best = await this.#native.state()
     return event
@@ -175,16 +188,6 @@ class Loop {
     }
   }
 
-  /** Makes sure that the best epoch before the pause is there to go back to. */
-  #findBest({ position, state }: TrainingCheckpoint): void {
-    if (isAtBest(position)) this.#best = state
-    else if (position.best !== undefined && this.#keeper === undefined) {
-      const reason = `The training may go back to its best epoch, ${position.best.epoch}, which this checkpoint does not hold.`
-      const message = `${reason} Name the folder of the checkpoints too, or set restoreBest to false.`
-      throw new TorchRnnError('ERR_INVALID_OPTION', message)
-    }
-  }
-
   /** Gives the model the parameters of the best epoch, where the training was asked to. */
   async goBackToBest(): Promise<void> {
     const { best, epochs } = this.#position
@@ -205,4 +208,12 @@ class Loop {
     const explained = new TorchRnnError(error.code, message, { cause: error, ...(error.detail !== undefined && { detail: error.detail }) })
     return Object.assign(explained, { stack: error.stack?.replace(error.message, message) })
   }
+}
+
+/** The parameters are finite, but what they compute is not always. @throws TorchRnnError `ERR_NOT_FINITE`. */
+function checkFiniteLoss({ loss }: Evaluation): void {
+  if (Number.isFinite(loss)) return
+  const advice = 'Training has diverged: repeat it with a lower learning rate, or clip the gradients.'
+  const message = `The mean loss on the validation samples is not finite (${loss}). ${advice}`
+  throw new TorchRnnError('ERR_NOT_FINITE', message, { expected: 'a finite loss', actual: String(loss) })
 }

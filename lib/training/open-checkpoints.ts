@@ -54,8 +54,9 @@ export async function openCheckpoints(
   resumed: ResumedCheckpoint | undefined,
   caller: Caller,
 ): Promise<OpenCheckpoints> {
+  // A training that is resumed has rules always.
+  if (rules === undefined) return { keeper: undefined, start: undefined, close: async () => undefined }
   if (resumed !== undefined) checkResumedModel(trainee.options, resumed)
-  if (rules === undefined) return { keeper: undefined, start: resumed?.checkpoint, close: async () => undefined }
   const origin = await originOf(trainee, data, caller)
   if (resumed !== undefined) {
     checkResumedData(origin.data, resumed)

@@ -11,6 +11,11 @@ export function startPosition(firstModelEpoch: number, { schedule, learningRate 
   return schedule === 'plateau' ? { ...start, plateau: startPlateau(learningRate) } : start
 }
 
+/** The latest of the model's epochs (from 0) that was begun; below `firstModelEpoch` before the first batch. */
+export function latestModelEpoch({ firstModelEpoch, epochs, batches }: TrainingPosition): number {
+  return firstModelEpoch + epochs - (batches > 0 ? 0 : 1)
+}
+
 /** After the updates that were done in the running epoch. An update that is not whole does not count. */
 export function afterUpdates(position: TrainingPosition, plan: TrainingPlan, updates: number): TrainingPosition {
   return { ...position, batches: Math.min(updates * plan.accumulationSteps, plan.batches) }

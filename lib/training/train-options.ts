@@ -27,6 +27,7 @@ export interface TrainEventsOptions extends TrainHyperparameters {
    * is free, and `epochs` may be raised with the schedules `'constant'`, `'step'` and `'plateau'`. The data must be the same
    * (`ERR_INVALID_DATA`), and so must the model's architecture and seed; its parameters are replaced. The result is the same, bit for bit, as
    * without the pause; where it cannot be, because something else computes now, there is a process warning (`TORCH_RNN_MNIST_NOT_BIT_EXACT`).
+   * There is none for another model of GPU that is called `cuda:0` as well, although that may round otherwise.
    */
   resume?: string | URL | undefined
   /**

@@ -49,13 +49,14 @@ function split(dataset: ImageDataset, part: number, seed: number): [train: Image
  *
  * @param part - A number of samples, or a share of them.
  * @param samples - All of them.
+ * @param name - What the user knows it by.
  * @throws TorchRnnError `ERR_INVALID_OPTION` unless there are samples on both sides.
  */
-export function countPart(part: number, samples: number): number {
+export function countPart(part: number, samples: number, name = 'validationSplit'): number {
   const count = part < 1 ? Math.round(part * samples) : part
   if (count >= 1 && count < samples) return count
   const expected = `an integer from 1 to ${samples - 1}, or a share between 0 and 1 that leaves samples on both sides,`
-  throw unexpected('ERR_INVALID_OPTION', 'validationSplit', expected, part)
+  throw unexpected('ERR_INVALID_OPTION', name, expected, part)
 }
 
 /**

@@ -1,6 +1,7 @@
 /** Where a trained model is saved when its own place fails: full disks, vanished and unwritable folders. */
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { readModelFile } from '../../lib/model/model-file'
 import { eventsOfType, lastEvent, linesOf, MAIN, TINY_DATA, TINY_RUN, useCommandLine } from '../support/command-line'
 import { onSmallDisk, PAGE, testOnSmallDisk } from '../support/full-disk'
 import { idxFile } from '../support/idx-file'
@@ -82,7 +83,7 @@ describe('on a disk that becomes full', () => {
     const rescued = rescuedIn()
     expect(left).toEqual(RUN_FILES)
     expect(readFileSync(path(rescued)).equals(model)).toBe(true)
-    expect(eventsOfType(stdout, 'checkpoint').at(-1)).toEqual({ type: 'checkpoint', epoch: 2, file: rescued })
+    expect(eventsOfType(stdout, 'model').at(-1)).toEqual({ type: 'model', epoch: 2, file: rescued })
     expect(eventsOfType(stdout, 'warning')).toEqual([
       { type: 'warning', message: `Training ended early. The model as it is now was saved to ${rescued}.` },
     ])
@@ -323,6 +324,34 @@ test('a mistake in this package that costs the model stays one: it is no error o
     message: expect.stringMatching(/^a mistake\. The model is lost\. It could not be saved to any of run/),
   })
   expect(detail).toMatch(/TypeError: a mistake\n +at .*preload\.cjs/)
+})
+
+test('the best epoch, to which early stopping goes back, is rescued when the file of the run cannot take it', async () => {
+  const dist = (...names: string[]) => JSON.stringify(join(REPOSITORY, 'dist', ...names))
+  const preload = `
+    const { ImageRNN } = require(${dist('model', 'image-rnn.js')})
+    const { TorchRnnError } = require(${dist('errors.js')})
+    const { save, train } = ImageRNN.prototype
+    let isTrained = false
+    ImageRNN.prototype.train = async function (...options) {
+      const history = await train.apply(this, options)
+      isTrained = true
+      return history
+    }
+    ImageRNN.prototype.save = function (place) {
+      if (!isTrained || !place.endsWith('model.safetensors')) return save.call(this, place)
+      throw new TorchRnnError('ERR_FILE_SYSTEM', 'full', { actual: 'the disk is full' })
+    }`
+  writeFileSync(path('preload.cjs'), preload)
+  const env = { NODE_OPTIONS: `--require=${path('preload.cjs')}` }
+  const stopping = ['--epochs', '60', '--learning-rate', '0.1', '--validation-split', '100', '--early-stopping-patience', '2']
+  const { code, stdout } = await run([...TINY_RUN, ...stopping, '--run', 'run', '--json'], { env })
+  expect(code).toBe(1)
+  const rescued = rescuedIn()
+  const epochs = eventsOfType(stdout, 'epoch').length
+  expect(eventsOfType(stdout, 'model').at(-1)).toEqual({ type: 'model', epoch: epochs - 2, file: rescued })
+  const [found, best] = await Promise.all([rescued, 'run/checkpoints/best.safetensors'].map((file) => readModelFile(path(file))))
+  expect(found).toEqual(best)
 })
 
 test('when nothing fails, nothing is saved elsewhere', async () => {

@@ -50,7 +50,7 @@ testWithSignals('Ctrl-C within an epoch keeps the exact batch, and the run goes 
   await program.line(/"type":"batch","epoch":1,"epochs":2,"batch":2\d,/)
   program.signal('SIGINT')
   const { stdout } = await program.ended
-  const kept = eventsOfType(stdout, 'checkpoint').find(({ file }) => file.includes('batch')) // The other one is the model.
+  const [kept] = eventsOfType(stdout, 'checkpoint')
   const last = eventsOfType(stdout, 'batch').at(-1)?.batch ?? 0
   expect(kept?.batch).toBe(last - (last % 4)) // The latest update.
   expect(checkpointsIn('run')).toEqual([`epoch-00000-batch-${String(kept?.batch).padStart(5, '0')}.safetensors`])
@@ -127,7 +127,7 @@ describe('--resume', () => {
     writeFileSync(path('run', 'metrics.csv'), 'torn o')
     writeFileSync(path('run', 'metrics.jsonl'), '\0\0\0\n\0') // As after a power cut.
     const events = eventsOf(await succeed(['--resume', '--run', 'run', '--json'])).map(({ type }) => type)
-    expect(events).toEqual(['start', 'checkpoint', 'evaluation', 'done'])
+    expect(events).toEqual(['start', 'model', 'evaluation', 'done'])
     await expectSameRuns('run', 'whole')
   })
 
@@ -159,14 +159,15 @@ describe('--resume', () => {
     expect(text).toContain('2 of 3 are done')
     const events = eventsOf(await succeed(['--resume', '--run', 'run', '--stop-after-epochs', '1', '--json']))
     expect(events.map(({ type }) => type)).toEqual(['start', 'done'])
+    expect(events.at(-1)).toMatchObject({ ended: 'stopped', run: 'run' })
     expect(readFileSync(path('run', 'timing.jsonl'), 'utf8')).toBe(before)
   })
 
   describe('is refused', () => {
     /** The one line on stderr. */
-    async function refusal(...args: string[]): Promise<string> {
-      const { code, stdout, stderr } = await run([...args])
-      expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
+    async function refusal(args: readonly string[], expected = 1): Promise<string> {
+      const { code, stdout, stderr } = await run(args)
+      expect({ code, stdout }).toEqual({ code: expected, stdout: '' })
       return linesOf(stderr).join('\n')
     }
 
@@ -181,10 +182,24 @@ describe('--resume', () => {
         [['--model', 'x'], 'Expected --resume without --model but received both.'],
         [['--checkpoint-every', 'none'], 'Expected --resume without --checkpoint-every none but received both.'],
       ] as const) {
-        expect(await refusal(...resume, ...flags)).toContain(message)
+        expect(await refusal([...resume, ...flags], 2)).toContain(message)
       }
       expect(REPRODUCED.map((name) => readFileSync(path('run', name), 'utf8'))).toEqual(before)
       await succeed([...resume, '--learning-rate', '0.001', '--hidden-size', '16', '--seed', '1', '--quiet']) // These agree.
+    })
+
+    test('in the folder of another run, which keeps its files', async () => {
+      await succeed([...THREE, '--run', 'run', '--stop-after-epochs', '1'])
+      await succeed([...TINY_RUN, '--epochs', '1', '--seed', '2', '--checkpoint-every', 'none', '--run', 'other', '--quiet'])
+      const files = readdirSync(path('other')).sort()
+      const contents = () => files.map((name) => readFileSync(path('other', name), 'utf8'))
+      const before = contents()
+      for (const from of [join('run', 'checkpoints', 'epoch-00001.safetensors'), 'run']) {
+        const message = `--resume ${from} contradicts --run: the checkpoint is not one of ${join('other', 'checkpoints')}.`
+        expect(await refusal(['--resume', from, '--run', 'other'], 2)).toContain(message)
+      }
+      expect(readdirSync(path('other')).sort()).toEqual(files)
+      expect(contents()).toEqual(before)
     })
 
     test('with other images, which are told apart by their content', async () => {
@@ -205,21 +220,23 @@ describe('--resume', () => {
     })
 
     test('without a run, without a checkpoint, for a checkpoint in no run, and while the run is at work', async () => {
-      expect(await refusal('--resume')).toContain('There is no run in runs with a checkpoint. Name the folder of a run with --run.')
-      expect(await refusal('--resume', '--run', 'nowhere')).toContain(`Cannot read ${join('nowhere', 'config.json')}: it does not exist`)
+      expect(await refusal(['--resume'])).toContain('There is no run in runs with a checkpoint. Name the folder of a run with --run.')
+      expect(await refusal(['--resume', '--run', 'nowhere'])).toContain(`Cannot read ${join('nowhere', 'config.json')}: it does not exist`)
       await succeed([...TINY_RUN, '--epochs', '1', '--checkpoint-every', 'none', '--run', 'none', '--quiet'])
       expect(existsSync(path('none', 'checkpoints'))).toBe(false)
-      expect(await refusal('--resume', '--run', 'none')).toContain('There is no checkpoint in none.')
-      expect(await refusal('--resume', 'best', '--run', 'none')).toContain('no epoch has ended yet')
+      expect(await refusal(['--resume', '--run', 'none'])).toContain('There is no checkpoint in none.')
+      expect(await refusal(['--resume', 'best', '--run', 'none'])).toContain('no epoch has ended yet')
       await succeed([...THREE, '--run', 'run', '--stop-after-epochs', '1'])
       cpSync(path('run', 'checkpoints', 'epoch-00001.safetensors'), path('alone'))
-      expect(await refusal('--resume', 'alone')).toContain('alone is not in the folder of a run. Name the run that goes on, with --run.')
+      expect(await refusal(['--resume', 'alone'], 2)).toContain(
+        'alone is not in the folder of a run. Expected <run>/checkpoints/<checkpoint>.',
+      )
       const program = start([...TINY_RUN, '--epochs', '1000000', '--run', 'busy'])
       await program.line(/^Epoch : 01/)
-      expect(await refusal('--resume', '--run', 'busy')).toContain(
+      expect(await refusal(['--resume', '--run', 'busy'])).toContain(
         `busy is in use by another run: process ${program.pid} has been at work there`,
       )
-      expect(await refusal(...TINY_RUN, '--run', 'busy')).toContain('busy is in use by another run')
+      expect(await refusal([...TINY_RUN, '--run', 'busy'])).toContain('busy is in use by another run')
       await program.kill()
       await succeed(['--resume', '--run', 'busy', '--stop-after-epochs', '1', '--quiet']) // Its lock was left, but it has ended.
     })
@@ -243,8 +260,8 @@ describe('--stop-after-epochs', () => {
     expect(text).toContain("rnn-mnist-train --resume --run 'a run'")
     expect(text).toContain('1 of 3 are done')
     const events = eventsOf(await succeed([...TINY_RUN, '--epochs', '3', '--run', 'run', '--stop-after-epochs', '1', '--json']))
-    expect(events.map(({ type }) => type)).toEqual(['start', 'batch', 'epoch', 'checkpoint', 'checkpoint', 'done'])
-    expect(events.at(-1)).toEqual({ type: 'done', ended: 'callback', seconds: expect.any(Number), run: 'run' })
+    expect(events.map(({ type }) => type)).toEqual(['start', 'batch', 'epoch', 'model', 'checkpoint', 'done'])
+    expect(events.at(-1)).toEqual({ type: 'done', ended: 'stopped', seconds: expect.any(Number), run: 'run' })
   })
 
   test('beyond the last epoch changes nothing', async () => {
@@ -278,7 +295,7 @@ describe('a training that diverges', () => {
     })
     expect(eventsOfType(stdout, 'evaluation')).toEqual([])
     const kept = eventsOfType(stdout, 'checkpoint')
-    for (const { file } of kept.filter(({ file }) => file.includes('checkpoints'))) {
+    for (const { file } of kept) {
       if (existsSync(path(file))) await readCheckpoint(path(file)) // Refuses numbers that are not finite.
     }
     const latest = join(

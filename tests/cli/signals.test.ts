@@ -56,7 +56,7 @@ describe.each([
     const { stdout, ...outcome } = await program.ended
     expect(outcome).toEqual({ code, signal: null, stderr: '' })
     const epoch = eventsOfType(stdout, 'epoch').length // Zero, unless the signal took long.
-    expect(eventsOfType(stdout, 'checkpoint').at(-1)).toEqual({ type: 'checkpoint', epoch, file: MODEL })
+    expect(eventsOfType(stdout, 'model').at(-1)).toEqual({ type: 'model', epoch, file: MODEL })
     expect(eventsOfType(stdout, 'warning').map(({ message }) => message)).toEqual([
       expect.stringContaining(name),
       expect.stringContaining(MODEL),

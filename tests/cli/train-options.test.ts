@@ -42,7 +42,7 @@ describe('--validation-split', () => {
   test.each([
     ['0', 2, 'Expected an integer from 1 or a share between 0 and 1.'],
     ['1.5', 2, 'Expected an integer from 1 or a share between 0 and 1.'],
-    ['300', 1, 'from 1 to 299'],
+    ['300', 1, 'leaves samples on both sides, for --validation-split but'],
   ])('%s is refused, and leaves no folder', async (value, code, message) => {
     const outcome = await run([...RUN, '--validation-split', value])
     expect(outcome).toMatchObject({ code, stderr: expect.stringContaining(message) })
@@ -60,10 +60,7 @@ describe('early stopping', () => {
     const bestEpoch = losses.indexOf(Math.min(...losses)) + 1
     expect(bestEpoch).toBe(losses.length - 2)
     expect(lastEvent(stdout, 'done')).toMatchObject({ ended: 'early-stopping', bestEpoch })
-    expect(eventsOfType(stdout, 'checkpoint').slice(-2)).toMatchObject([
-      { epoch: bestEpoch },
-      { epoch: bestEpoch, file: 'copy.safetensors' },
-    ])
+    expect(eventsOfType(stdout, 'model').slice(-2)).toMatchObject([{ epoch: bestEpoch }, { epoch: bestEpoch, file: 'copy.safetensors' }])
     await succeed([...RESTLESS.map((word) => (word === 'run' ? 'short' : word)), '--epochs', String(bestEpoch)])
     expect(await weightsOf('run/model.safetensors')).toEqual(await weightsOf('short/model.safetensors'))
     expect(await weightsOf('copy.safetensors')).toEqual(await weightsOf('short/model.safetensors'))
@@ -86,6 +83,7 @@ describe('--recipe', () => {
     const { options } = JSON.parse(readFileSync(path('run', 'config.json'), 'utf8'))
     const { model, training } = RECIPES.accurate
     expect(options).toMatchObject({ ...model, ...training, epochs: 1, optimizer: 'adam', batchSize: 64, hiddenSize: 16 })
+    expect(options).not.toHaveProperty('weightDecay') // AdamW's, which is something else than Adam's.
   })
 
   test('is explained by --help', async () => {
@@ -102,7 +100,14 @@ describe('--recipe', () => {
 
   test('an unknown one is refused, and so are options without effect', async () => {
     expect(await run([...RUN, '--recipe', 'fast'])).toMatchObject({ code: 2, stderr: expect.stringContaining('tutorial, accurate') })
-    expect(await run([...RUN, '--step-size', '3'])).toMatchObject({ code: 1, stderr: expect.stringContaining('schedule step') })
+    expect(await run([...RUN, '--step-size', '3'])).toMatchObject({
+      code: 2,
+      stderr: 'Error: --step-size has no effect without the schedule step. Leave it out, or choose that.\n',
+    })
+    expect(await run([...RUN, '--no-restore-best'])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('--no-restore-best has no effect without --early-stopping-patience.'),
+    })
     expect(existsSync(path('run'))).toBe(false)
   })
 })

@@ -197,8 +197,8 @@ describe('--json', () => {
   test('prints the events of a training in order, one a line, and nothing else', async () => {
     const stdout = await succeed([...TINY_RUN, '--epochs', '2', '--log-interval', '4', '--run', 'run', '--output', 'copy', '--json'])
     const batches = ['batch', 'batch', 'batch'] // After batches 4, 8 and 10, the last.
-    const epoch = [...batches, 'epoch', 'checkpoint', 'checkpoint'] // The model, and the training.
-    expect(eventsOf(stdout).map(({ type }) => type)).toEqual(['start', ...epoch, ...epoch, 'checkpoint', 'evaluation', 'done'])
+    const epoch = [...batches, 'epoch', 'model', 'checkpoint']
+    expect(eventsOf(stdout).map(({ type }) => type)).toEqual(['start', ...epoch, ...epoch, 'model', 'evaluation', 'done'])
     for (const key of eventsOf(stdout).flatMap(keysOf)) expect(key).toMatch(/^[a-z][a-zA-Z0-9]*$/)
     expect(eventsOfType(stdout, 'batch').map(({ epoch, batch }) => [epoch, batch])).toEqual([
       [1, 4],
@@ -208,10 +208,15 @@ describe('--json', () => {
       [2, 8],
       [2, 10],
     ])
-    expect(eventsOfType(stdout, 'checkpoint').map(({ file }) => file)).toEqual([
-      ...[1, 2].flatMap((epoch) => [join('run', 'model.safetensors'), join('run', 'checkpoints', `epoch-0000${epoch}.safetensors`)]),
-      'copy',
+    const model = join('run', 'model.safetensors')
+    expect(eventsOfType(stdout, 'model').map(({ epoch, file }) => [epoch, file])).toEqual([
+      [1, model],
+      [2, model],
+      [2, 'copy'],
     ])
+    expect(eventsOfType(stdout, 'checkpoint').map(({ epoch, file }) => [epoch, file])).toEqual(
+      [1, 2].map((epoch) => [epoch, join('run', 'checkpoints', `epoch-0000${epoch}.safetensors`)]),
+    )
   })
 
   test('has options and parameters at the start, and the fields that programs rely on', async () => {
@@ -242,7 +247,7 @@ describe('--json', () => {
 
   test('is the same with --quiet', async () => {
     const stdout = await succeed([...TINY_RUN, '--epochs', '1', '--run', 'run', '--json', '--quiet'])
-    expect(eventsOf(stdout).map(({ type }) => type)).toEqual(['start', 'batch', 'epoch', 'checkpoint', 'checkpoint', 'evaluation', 'done'])
+    expect(eventsOf(stdout).map(({ type }) => type)).toEqual(['start', 'batch', 'epoch', 'model', 'checkpoint', 'evaluation', 'done'])
   })
 })
 

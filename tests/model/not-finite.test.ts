@@ -2,14 +2,14 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
-import type { ImageRNN, Tensor } from '../../lib'
+import { ImageDataset, type ImageRNN, type ModelOptions, type Tensor } from '../../lib'
 import { encodeSafetensors } from '../../lib/formats/safetensors'
 import { architectureMetadata, readModelFile } from '../../lib/model/model-file'
 import { findNotFinite } from '../../lib/model/not-finite'
 import { runScript, WELL_ENDED } from '../support/child-script'
-import { eventsOfType, onlyEvent, TINY_DATA, useCommandLine } from '../support/command-line'
+import { eventsOfType, lastEvent, onlyEvent, TINY_DATA, useCommandLine } from '../support/command-line'
 import { expectError } from '../support/expect-error'
-import { useModels } from '../support/sample-models'
+import { smallDataset, useModels } from '../support/sample-models'
 import { TINY_TRAIN_SAMPLES } from '../support/tiny-mnist'
 import { SAME_PLACE } from '../support/tiny-model'
 
@@ -79,9 +79,8 @@ test('a training that diverges keeps the model of the last good update, and says
   const { code, stdout } = await run([...TINY_DATA, ...network, ...diverging, '--epochs', '3', '--run', 'run', '--json'])
   expect(code).toBe(1)
   const [file, checkpoint] = [join('run', 'model.safetensors'), join('run', 'checkpoints', 'epoch-00001.safetensors')]
-  expect(eventsOfType(stdout, 'checkpoint').map((event) => [event.epoch, event.file])).toEqual(
-    [file, checkpoint, file].map((name) => [1, name]),
-  )
+  expect(eventsOfType(stdout, 'checkpoint').map((event) => [event.epoch, event.file])).toEqual([[1, checkpoint]])
+  expect(eventsOfType(stdout, 'model').map((event) => [event.epoch, event.file])).toEqual([file, file].map((name) => [1, name]))
   expect(onlyEvent(stdout, 'warning')).toEqual({
     type: 'warning',
     message: `Training ended early. The model as it is now was saved to ${file}. The latest checkpoint is ${checkpoint}.`,
@@ -89,6 +88,42 @@ test('a training that diverges keeps the model of the last good update, and says
   expect(onlyEvent(stdout, 'error')).toMatchObject({ code: 'ERR_NOT_FINITE', message: expect.not.stringContaining('lost') })
   const { state } = await readModelFile(path(file))
   expect(await findNotFinite(state)).toBeUndefined()
+})
+
+describe('finite parameters whose outputs overflow', () => {
+  /** With ReLU, weights by which any bright pixel overflows. Those that learn from dark images stay as they are. */
+  async function overflowing(changes: ModelOptions): Promise<ImageRNN> {
+    const model = createModel({ nonlinearity: 'relu', ...changes })
+    const state = await model.stateDict()
+    for (const [name, { data }] of state) data.fill(name === 'basic_rnn.weight_ih_l0' ? 3e38 : 0)
+    await model.loadStateDict(state)
+    return model
+  }
+
+  test('on validation samples end the training, and the update before them is kept', async () => {
+    const model = await overflowing({})
+    const dark = new ImageDataset({ images: new Uint8Array(9 * 20), shape: [9, 4, 5], labels: new Uint8Array(9), numClasses: 3 })
+    const options = { epochs: 3, validationData: smallDataset(6), checkpoints: { folder: path('kept') } }
+    const message = 'Epoch 1: The mean loss on the validation samples is not finite (NaN).'
+    await expectError(() => model.train(dark, options), 'ERR_NOT_FINITE', message, 'lower learning rate')
+    expect(readdirSync(path('kept'))).toEqual(['epoch-00000-batch-00001.safetensors'])
+  })
+
+  test('on test images make the command fail, after all is saved', async () => {
+    const images = readFileSync(path('data', 'train-images-idx3-ubyte'))
+    writeFileSync(path('data', 'train-images-idx3-ubyte'), images.fill(0, 16))
+    const model = await overflowing({ inputSize: 28, numClasses: 10 })
+    await model.save(path('start'))
+    const { code, stdout } = await run([...TINY_DATA, ...SAME_PLACE, '--model', 'start', '--epochs', '1', '--run', 'run', '--json'])
+    expect(code).toBe(1)
+    expect(onlyEvent(stdout, 'evaluation')).toMatchObject({ loss: null })
+    expect(lastEvent(stdout, 'error')).toEqual({
+      ...{ type: 'error', code: 'ERR_NOT_FINITE' },
+      message: expect.stringMatching(/^The mean loss on the test images is not finite \(NaN\)/),
+    })
+    expect(eventsOfType(stdout, 'model')).toHaveLength(1)
+    expect(readdirSync(path('run'))).toEqual(expect.arrayContaining(['README.md', 'model.safetensors', 'metrics.jsonl']))
+  })
 })
 
 describe('the command line warns once', () => {

@@ -121,6 +121,46 @@ describe('a training that goes on', () => {
     expect(names().sort()).toEqual(['best', 'epoch-00001', 'epoch-00002', 'epoch-00003', 'epoch-00003-batch-00004'])
   })
 
+  const best = () => readFileSync(path('kept', 'best.safetensors'))
+
+  test('from an earlier place loses nothing before its first new checkpoint is safe', async () => {
+    await keepFirst(5, 9)
+    const before = best()
+    const keeper = await open(9, { checkpoint: at(2), file: file(2) })
+    expect((await keeper.readBest()).values).toEqual(at(2).state.values)
+    await keeper.close()
+    expect(best()).toEqual(before)
+    expect(names().sort()).toEqual(['best', 'epoch-00001', 'epoch-00002', 'epoch-00003', 'epoch-00004', 'epoch-00005'])
+    const again = await open(9, { checkpoint: at(2), file: file(2) })
+    await again.keep(at(2, 4), false)
+    expect((await readCheckpoint(path('kept', 'best.safetensors'))).position).toEqual(at(2).position)
+    expect((await again.readBest()).values).toEqual(at(2).state.values)
+  })
+
+  test('leaves no best epoch of a time from which it went back', async () => {
+    await keepFirst(5, 2)
+    const keeper = await open(2, { checkpoint: at(4), file: file(4) }) // The second epoch was its best one, and is not kept any more.
+    expect(names()).toContain('best')
+    await keeper.keep(at(4, 3), false)
+    expect(names().sort()).toEqual(['epoch-00004', 'epoch-00004-batch-00003'])
+  })
+
+  test('without validation the best one is the latest epoch, also after going back', async () => {
+    const plain = (epochs: number, batches = 0) => sampleCheckpoint({ epochs, batches })
+    const keeper = await open(9)
+    for (const epoch of [1, 2, 3]) await keeper.keep(plain(epoch), true)
+    await keeper.keep(plain(1, 5), false)
+    await keeper.close()
+    writeFileSync(path('kept', 'best.safetensors'), readFileSync(await keepElsewhere(plain(3))))
+    const resumed = await open(9, { checkpoint: plain(1, 5), file: path('kept', 'epoch-00001-batch-00005.safetensors') })
+    expect((await resumed.readBest()).values).toEqual(plain(1).state.values)
+  })
+
+  async function keepElsewhere(checkpoint: StoredCheckpoint): Promise<string> {
+    const keeper = await CheckpointFolder.open({ folder: path('elsewhere'), every: { epochs: 1 }, keep: 1 }, origin)
+    return await keeper.keep(checkpoint, false)
+  }
+
   test('does not mind a damaged best one, unless it may need it', async () => {
     await keepFirst(3, 1)
     writeFileSync(path('kept', 'best.safetensors'), 'damaged')

@@ -12,7 +12,7 @@ import type { ExportEvent as RunExportEvent } from '../../lib/cli/commands/runs-
 import type { RunsEvent } from '../../lib/cli/commands/runs-list'
 import type { RunEvent as ShownRunEvent } from '../../lib/cli/commands/runs-show'
 import type { SummaryEvent } from '../../lib/cli/commands/summary'
-import type { DoneEvent, ErrorEvent, EvaluationEvent, StartEvent, WarningEvent } from '../../lib/cli/events'
+import type { DoneEvent, ErrorEvent, EvaluationEvent, ModelEvent, StartEvent, WarningEvent } from '../../lib/cli/events'
 import type { BatchEvent, CheckpointEvent, EpochEvent } from '../../lib/training/events'
 import { type Outcome, type ProgramSettings, REPOSITORY, type RunningProgram, startNode } from './run-program'
 import { useTemporaryFolder } from './temporary-folder'
@@ -20,7 +20,7 @@ import { TINY_NETWORK, writeTinyMnist } from './tiny-mnist'
 
 /** Every event that is a line of `--json`. */
 type RunEvent =
-  | (StartEvent | CheckpointEvent | EvaluationEvent | WarningEvent | ErrorEvent | DoneEvent)
+  | (StartEvent | CheckpointEvent | ModelEvent | EvaluationEvent | WarningEvent | ErrorEvent | DoneEvent)
   | (BatchEvent | EpochEvent)
   | (ComparisonEvent | RunExportEvent | RunsEvent | ShownRunEvent)
   | (BuildEvent | CheckEvent | EvaluationBatchEvent | ExploreEvent | ExportEvent | FeaturesEvent | LogitsEvent | SummaryEvent)

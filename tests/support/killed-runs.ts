@@ -76,7 +76,7 @@ export class KilledRun {
   #listen(stdout: string): void {
     const lines = stdout.split('\n').slice(0, -1)
     const events = lines.map((line) => JSON.parse(line) as { type: string; file?: string })
-    const kept = events.filter(({ type, file }) => type === 'checkpoint' && basename(file ?? '').startsWith('epoch-'))
+    const kept = events.filter(({ type }) => type === 'checkpoint')
     this.#announced = kept.at(-1)?.file ?? this.#announced
   }
 

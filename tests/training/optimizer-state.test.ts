@@ -49,6 +49,16 @@ test('a training that keeps it can be paused, and goes on from there', async () 
   }
 })
 
+test('after a training that was done and is resumed, the orders of its epochs are not repeated', async () => {
+  const hyperparameters = { ...OPTIONS, shuffle: true, epochs: 2 }
+  const [session, other] = [createSession(), createSession()]
+  const keeper = new MemoryKeeper({ epochs: 1 })
+  await trainPaused(session, DATA, { hyperparameters, keeper })
+  await trainPaused(other, DATA, { hyperparameters, start: keeper.get('2.0') })
+  const next = { hyperparameters: { ...hyperparameters, epochs: 1 }, options: { optimizerState: 'keep' } } as const
+  expect((await trainPaused(other, DATA, next)).state).toEqual((await trainPaused(session, DATA, next)).state)
+})
+
 test('any other word is refused', async () => {
   const options = { optimizerState: 'reset' } as unknown as TrainOptions
   await expectError(() => createModel().train(DATA, options), 'ERR_INVALID_OPTION', 'optimizerState', 'fresh, keep')

@@ -41,6 +41,11 @@ test('what the user gives comes before the recipe', () => {
   expect(withRecipe(withDefaults(given), 'accurate', new Set(Object.keys(given)))).toEqual({ ...completed, ...given })
 })
 
+test("AdamW's weight decay is not given to another optimizer", () => {
+  const completed = withRecipe(withDefaults({ optimizer: 'adam' }), 'accurate', new Set(['optimizer']))
+  expect(completed.weightDecay).toBeUndefined()
+})
+
 test('values of a recipe that have no effect beside those of the user are left out', () => {
   const given = { schedule: 'step', stepSize: 3 }
   const completed = withRecipe(withDefaults(given), 'accurate', new Set(Object.keys(given)))

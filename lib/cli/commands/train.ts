@@ -1,5 +1,7 @@
 import type { Command } from 'commander'
+import { TorchRnnError } from '../../errors'
 import { pickOptions } from '../../options/checks'
+import { flagIn } from '../../options/flag-words'
 import { HYPERPARAMETERS } from '../../options/options'
 import type { RunFolder } from '../../runs/run-folder'
 import { drawBox } from '../../text/table'
@@ -8,6 +10,7 @@ import { withRecipe } from '../../training/recipes'
 import { checkValidation } from '../../training/training-data'
 import { defineCommand } from '../define-command'
 import { type DoneEvent, doneSince, startOf } from '../events'
+import { checkFlagsBy } from '../exit'
 import { formatDuration, toPercent } from '../numbers'
 import type { Reporter } from '../reporter'
 import { columnsOf } from '../terminal'
@@ -82,13 +85,14 @@ function reportNothingToDo({ run, flags, file, checkpoint }: ReopenedRun, report
   const options = { ...checkpoint.origin.model, ...pickOptions(CONFIGURED, flags) }
   reporter.step(startOf('train', { options, run: run.path, resumed: file }), () => 'There is nothing to do.\n')
   const { epochs } = checkpoint.position
-  reporter.step({ ...doneSince(started), run: run.path }, (event) => describePause(event, run, epochs, flags))
+  const done: DoneEvent = { ...doneSince(started), ended: 'stopped', run: run.path }
+  reporter.step(done, (event) => describePause(event, run, epochs, flags))
 }
 
 async function trainRun(request: Request, reporter: Reporter, stop: AbortSignal): Promise<void> {
   const { flags, given, reopened } = request
   const hyperparameters = pickOptions(HYPERPARAMETERS, flags)
-  checkCombinations(hyperparameters)
+  checkFlagsBy(() => checkCombinations(hyperparameters, (name) => flagIn(HYPERPARAMETERS, name)))
   checkValidation(hyperparameters, flags.validationSplit !== undefined)
   if (flags.output !== undefined) await checkOutput(flags.output, flags.run)
   const data = await loadData(flags)
@@ -98,6 +102,7 @@ async function trainRun(request: Request, reporter: Reporter, stop: AbortSignal)
     const { run, goOn } = await startRun(flags, model, data, reporter, reopened)
     try {
       const outcome = await trainAndMeasure({ flags, model, data, run, goOn, reporter, stop, reopened })
+      checkMeasured(outcome)
       reportDone(outcome, request, run, reporter)
     } finally {
       if (reopened === undefined) await run.close()
@@ -107,15 +112,28 @@ async function trainRun(request: Request, reporter: Reporter, stop: AbortSignal)
   }
 }
 
+/** Fails where the model is of no use, once all is saved. @throws TorchRnnError `ERR_NOT_FINITE`. */
+function checkMeasured({ evaluation }: Outcome): void {
+  if (evaluation === undefined || Number.isFinite(evaluation.loss)) return
+  const advice = 'Train again with a lower learning rate, or clip the gradients.'
+  const message = `The mean loss on the test images is not finite (${evaluation.loss}): what the model computes for them overflows. ${advice}`
+  throw new TorchRnnError('ERR_NOT_FINITE', message, { expected: 'a finite loss', actual: String(evaluation.loss) })
+}
+
 function reportDone({ history, evaluation }: Outcome, { flags, started }: Request, run: RunFolder, reporter: Reporter): void {
-  const { ended, bestEpoch, epochs } = history
-  const facts = { ended, ...(bestEpoch === undefined ? {} : { bestEpoch }), run: run.path }
+  const { bestEpoch, epochs } = history
+  const facts = { ended: toEnded(history), ...(bestEpoch === undefined ? {} : { bestEpoch }), run: run.path }
   if (evaluation === undefined) {
     reporter.step({ ...doneSince(started), ...facts }, (event) => describePause(event, run, epochs.length, flags))
     return
   }
   const { accuracy, loss } = evaluation
   reporter.step({ ...doneSince(started, { testAccuracy: accuracy, testLoss: loss }), ...facts }, describeDone)
+}
+
+/** Of a run, only `--stop-after-epochs` ends the training after an epoch. */
+function toEnded({ ended }: Outcome['history']): NonNullable<DoneEvent['ended']> {
+  return ended === 'callback' ? 'stopped' : ended
 }
 
 function describeDone({ seconds, run = '', testAccuracy = 0, ended, bestEpoch }: DoneEvent): string {

@@ -6,7 +6,7 @@ import { pickOptions } from '../../options/checks'
 import { flagOf } from '../../options/flag-words'
 import { NETWORK_CHOICES, OPTIONS } from '../../options/options'
 import type { StoredCheckpoint } from '../../runs/checkpoint-file'
-import { CommandFailure, EXIT_USAGE } from '../exit'
+import { WrongUsage } from '../exit'
 import { checkFit } from '../open-model'
 import { waitForLibtorch } from '../wait-for-libtorch'
 import type { TrainFlags } from './train-flags'
@@ -60,6 +60,6 @@ function checkAgrees({ options }: ImageRNN, flags: TrainFlags, given: ReadonlySe
   for (const name of Object.keys(NETWORK_CHOICES) as (keyof typeof NETWORK_CHOICES)[]) {
     if (!given.has(name) || (name !== 'recurrentInit' && options[name] === flags[name])) continue
     const has = name === 'recurrentInit' ? 'is trained already' : `has ${options[name]}`
-    throw new CommandFailure('ERR_USAGE', `${flagOf(name)} ${flags[name]} contradicts --model: that network ${has}.`, EXIT_USAGE)
+    throw new WrongUsage(`${flagOf(name)} ${flags[name]} contradicts --model: that network ${has}.`)
   }
 }

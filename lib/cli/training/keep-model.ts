@@ -5,7 +5,7 @@ import { showPath } from '../../files/regular-file'
 import type { ImageRNN } from '../../model/image-rnn'
 import { quoteWord } from '../../options/flag-words'
 import type { RunFolder } from '../../runs/run-folder'
-import type { CheckpointEvent } from '../../training/events'
+import type { ModelEvent } from '../events'
 import { CommandFailure } from '../exit'
 import type { Reporter } from '../reporter'
 import { rescueModel } from '../rescue'
@@ -42,7 +42,7 @@ export function resumeCommand(run: RunFolder): string {
 /** Saves the model, and reports that. */
 export async function saveModel({ model, reporter }: RunningTraining, epoch: number, file: string): Promise<void> {
   await model.save(file)
-  reporter.step({ type: 'checkpoint', epoch, file } satisfies CheckpointEvent)
+  reporter.step({ type: 'model', epoch, file } satisfies ModelEvent)
 }
 
 /** After an error, makes sure that the model is saved, and says where, and how to go on. @returns The error to fail with. */
@@ -57,7 +57,7 @@ export async function keepModel(training: RunningTraining, saved: Saved, error: 
     // A model that has diverged is no loss.
     return isDivergence(error) ? error : withLoss(error, rescue.loss)
   }
-  reporter.step({ type: 'checkpoint', epoch, file: rescue.file } satisfies CheckpointEvent)
+  reporter.step({ type: 'model', epoch, file: rescue.file } satisfies ModelEvent)
   const early = epoch < flags.epochs ? 'Training ended early. ' : ''
   reporter.warning(`${early}The model as it is now was saved to ${showPath(rescue.file)}.${describeCheckpoint(saved, error, run)}`)
   return error

@@ -1,15 +1,16 @@
 /** `--resume`: finds the run and the checkpoint that are meant, and the options that the run goes on with. */
+import { realpath } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { TorchRnnError } from '../../errors'
 import { showPath } from '../../files/regular-file'
 import { pickOptions } from '../../options/checks'
-import { flagOf } from '../../options/flag-words'
+import { flagOf, quoteWord } from '../../options/flag-words'
 import { HYPERPARAMETERS, NETWORK_CHOICES, OPTIONS } from '../../options/options'
 import { readCheckpoint } from '../../runs/checkpoint-file'
 import { CHECKPOINTS_FOLDER, findBestCheckpoint, findCheckpoint } from '../../runs/checkpoints'
 import { checkResumedChoices, checkResumedOptions, type ResumedCheckpoint } from '../../runs/resume'
 import { findNewestResumable, RunFolder } from '../../runs/run-folder'
 import { type RunConfig, readRunConfig } from '../../runs/run-record'
+import { checkFlagsBy, WrongUsage } from '../exit'
 import type { TrainFlags } from './train-flags'
 
 /** A run that goes on. */
@@ -29,8 +30,8 @@ const BEGINNINGS = ['model', 'recipe'] as const
  *
  * @param resume - `last`, `best`, or the path of a checkpoint.
  * @param given - The names of the flags that the user wrote.
- * @throws TorchRnnError `ERR_FILE_SYSTEM`, `ERR_INVALID_FILE`; `ERR_BUSY` while another process uses the run; `ERR_INVALID_OPTION` for flags
- *   that contradict the checkpoint.
+ * @throws TorchRnnError `ERR_FILE_SYSTEM`, `ERR_INVALID_FILE`; `ERR_BUSY` while another process uses the run. CommandFailure `ERR_USAGE` for
+ *   flags that contradict each other or the checkpoint.
  */
 export async function reopenRun(resume: string, flags: TrainFlags, given: ReadonlySet<string>): Promise<ReopenedRun> {
   checkFlags(flags, given)
@@ -53,7 +54,7 @@ function checkFlags({ checkpointEvery }: TrainFlags, given: ReadonlySet<string>)
   if (other === undefined) return
   const shown = other === 'checkpointEvery' ? `${flagOf(other)} none` : flagOf(other)
   const why = other === 'checkpointEvery' ? 'A run that goes on keeps checkpoints.' : 'A run goes on with what it began with.'
-  throw new TorchRnnError('ERR_INVALID_OPTION', `Expected --resume without ${shown} but received both. ${why}`)
+  throw new WrongUsage(`Expected --resume without ${shown} but received both. ${why}`)
 }
 
 /** The folder of the run that a checkpoint belongs to; for none in particular, the newest run that has one. */
@@ -61,20 +62,32 @@ async function folderOf(resume: string): Promise<string> {
   if (resume === 'last' || resume === 'best') return await findNewestResumable()
   const folder = dirname(await findCheckpoint(resume))
   if (basename(folder) === CHECKPOINTS_FOLDER) return dirname(folder)
-  const message = `${showPath(resume)} is not in the folder of a run. Name the run that goes on, with --run.`
-  throw new TorchRnnError('ERR_INVALID_OPTION', message, { expected: `<run>/${CHECKPOINTS_FOLDER}/<checkpoint>`, actual: resume })
+  throw new WrongUsage(`${showPath(resume)} is not in the folder of a run. Expected <run>/${CHECKPOINTS_FOLDER}/<checkpoint>.`)
 }
 
 async function fileOf(resume: string, run: string): Promise<string> {
   const folder = join(run, CHECKPOINTS_FOLDER)
   if (resume === 'best') return await findBestCheckpoint(folder)
-  return await findCheckpoint(resume === 'last' ? run : resume)
+  const file = await findCheckpoint(resume === 'last' ? run : resume)
+  if (!(await isSameFolder(dirname(file), folder))) {
+    // The logs and the model there are not those of this training, and would be replaced.
+    throw new WrongUsage(`--resume ${quoteWord(resume)} contradicts --run: the checkpoint is not one of ${showPath(folder)}.`)
+  }
+  return file
+}
+
+/** False where one of them does not exist. */
+async function isSameFolder(one: string, other: string): Promise<boolean> {
+  const [first, second] = await Promise.all([one, other].map((path) => realpath(path).catch(() => undefined)))
+  return first !== undefined && first === second
 }
 
 function resumedFlags(flags: TrainFlags, given: ReadonlySet<string>, resumed: ResumedCheckpoint, { data, options }: RunConfig): TrainFlags {
   const written = Object.fromEntries(Object.entries(flags).filter(([name]) => given.has(name)))
-  checkResumedOptions(written, resumed, flagOf)
-  checkResumedChoices(written, [...Object.keys(NETWORK_CHOICES), 'seed'], resumed, flagOf)
+  checkFlagsBy(() => {
+    checkResumedOptions(written, resumed, flagOf)
+    checkResumedChoices(written, [...Object.keys(NETWORK_CHOICES), 'seed'], resumed, flagOf)
+  })
   const { model } = resumed.checkpoint.origin
   const kept = pickOptions(KEEPING, options as typeof flags)
   const stored = {

@@ -11,6 +11,7 @@ import { RUNTIME } from '../../host/runtime'
 import { parameterCount } from '../../model/architecture'
 import type { ImageRNN } from '../../model/image-rnn'
 import { pickOptions } from '../../options/checks'
+import { flagOf } from '../../options/flag-words'
 import { HYPERPARAMETERS, OPTIONS } from '../../options/options'
 import { pythonArguments } from '../../runs/python-model'
 import { RunFolder } from '../../runs/run-folder'
@@ -80,7 +81,7 @@ export async function startRun(
   const options = { ...model.options, ...pickOptions(CONFIGURED, flags) }
   const [trainSamples, testSamples] = [data.train.length, data.test.length]
   const part = flags.validationSplit
-  const validation = part === undefined ? {} : { validationSamples: countPart(part, trainSamples) }
+  const validation = part === undefined ? {} : { validationSamples: countPart(part, trainSamples, flagOf('validationSplit')) }
   const threads = await model.threadCount()
   const first = flags.model ?? reopened?.config.model // A run that goes on began from it all the same.
   const config = {

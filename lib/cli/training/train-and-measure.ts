@@ -94,6 +94,7 @@ async function train(training: ReadyTraining, saved: Saved): Promise<History> {
   saved.isTrained = true
   // Where no epoch was left to train, the model of the checkpoint has no file of its own yet.
   if (saved.file === undefined || hasGoneBack(flags, history)) {
+    saved.file = undefined
     if (hasGoneBack(flags, history)) saved.epoch = history.bestEpoch ?? saved.epoch
     await saveModel(training, saved.epoch, run.modelFile)
     saved.file = run.modelFile

@@ -83,7 +83,6 @@ class Updater {
   // weight decay multiplies the parameters.
   torch::Tensor Reach(const torch::Tensor& norm, double learning_rate) const;
   bool IsDeferred() const { return found_inf_.has_value(); }
-  void NoteForLater(const Group& group);
   // Goes back to the last update that was applied. Returns why the next one was not.
   Error Rewind();
 
