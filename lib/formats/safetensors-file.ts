@@ -1,6 +1,6 @@
 import { CONTENT_SAMPLE_BYTES } from '../files/content-kind'
 import { allocateBytes, chunksInto, expectEnd, type OpenFile, withRegularFile } from '../files/regular-file'
-import { toFloat32 } from './dtype'
+import { toFloat32InSlices } from './dtype'
 import { decodeHeader, decodeHeaderLength, LENGTH_BYTES, type SafetensorsEntry, type SafetensorsTensor } from './safetensors'
 
 /** A safetensors file that is open. Its header is read and checked; of its tensors, only those that are asked for are read. */
@@ -32,7 +32,7 @@ export async function withSafetensorsFile<T>(path: string, use: (file: Safetenso
     await expectEnd(file, file.size)
     const read = async ({ dtype, shape, begin, end }: SafetensorsEntry): Promise<SafetensorsTensor> => {
       const bytes = await readBytes(file, dataStart + begin, end - begin)
-      return { data: toFloat32(bytes.buffer, dtype), shape }
+      return { data: await toFloat32InSlices(bytes.buffer, dtype, (count) => allocateBytes(count, path)), shape }
     }
     return use({ entries: new Map(entries.map((entry) => [entry.name, entry])), metadata, read })
   })

@@ -25,11 +25,10 @@ constexpr int64_t kMaxThreads = 1024;
 constexpr int64_t kMaxCores = 1 << 20;
 constexpr int64_t kMaxCudaDevices = 128;
 
-// Bytes for a network, its gradients and Adam's two moments.
-int64_t BytesOf(const ModelOptions& options) {
-  constexpr int64_t kBuffers = 4;
-  return LayOut(options).size * kBuffers * static_cast<int64_t>(sizeof(float));
-}
+// Buffers of the network's size: its parameters, their gradients and Adam's two moments.
+constexpr int64_t kBuffers = 4;
+// The parameters beside their average.
+constexpr int64_t kAverageBuffers = 2;
 
 // Lets a property of this object, and nothing else, keep a function alive. The function may lead back to the model, so a reference from
 // native code would keep both for ever (memory.stress.ts, "left to the garbage collector").
@@ -97,7 +96,8 @@ ImageRnnWrap::ImageRnnWrap(const Napi::CallbackInfo& info) : ObjectWrap(info) {
     queue_ = std::make_shared<JobQueue>(ThreadHooks{[session = session_] { session->Open(); }, [session = session_] { session->Rest(); },
                                                     [session = session_] { session->Close(); }});
     Environment::Of(env).AddQueue(queue_);
-    ReportMemory(env, BytesOf(options));
+    buffer_bytes_ = LayOut(options).size * static_cast<int64_t>(sizeof(float));
+    ReportMemory(env, kBuffers * buffer_bytes_);
   });
 }
 
@@ -108,6 +108,10 @@ void ImageRnnWrap::Finalize(Napi::BasicEnv env) {
   queue_->Join();
   ReportMemory(env, 0);
   if (Environment* environment = env.GetInstanceData<Environment>()) environment->RemoveQueue(queue_);
+}
+
+void ImageRnnWrap::ReportBuffers(Napi::BasicEnv env, int64_t buffers) {
+  if (reported_bytes_ > 0) ReportMemory(env, buffers * buffer_bytes_);
 }
 
 void ImageRnnWrap::ReportMemory(Napi::BasicEnv env, int64_t bytes) {
@@ -179,13 +183,18 @@ Napi::Value ImageRnnWrap::StartTraining(const Napi::CallbackInfo& info) {
     const OptimizerOptions optimizer = ReadOptimizer(RequireObject(info[2], "optimizer"));
     const uint64_t call = ReadCallOptions(info[3]).call;
     const bool keep_state = RequireBoolean(info[3].As<Napi::Object>(), "keepState");
-    const auto work = [train, validation, optimizer, keep_state](ModelSession& session) {
+    const auto work = [train, validation, optimizer, keep_state](ModelSession& session, const std::shared_ptr<StopSignal>&) {
       const ModelOptions& options = session.model().options();
       CheckDatasetFits(*train, options.input_size, options.num_classes);
       if (validation != nullptr) CheckValidationFits(*validation, options);
       session.StartTraining(optimizer, keep_state);
+      return Nothing{};
     };
-    return Queue(info, work, call);
+    const auto convert = [this, buffers = kBuffers + (optimizer.ema_decay ? kAverageBuffers : 0)](Napi::Env env, const Nothing& nothing) {
+      ReportBuffers(env, buffers);
+      return NothingToJavaScript(env, nothing);
+    };
+    return Queue(info, work, convert, call);
   });
 }
 
@@ -249,7 +258,11 @@ Napi::Value ImageRnnWrap::MoveTo(const Napi::CallbackInfo& info) {
       session.MoveTo(device);
       return device.str();
     };
-    return Queue(info, work, [](Napi::Env env, const std::string& name) { return Napi::String::New(env, name); });
+    const auto convert = [this](Napi::Env env, const std::string& name) {
+      ReportBuffers(env, kBuffers);  // The training is gone, and its average.
+      return Napi::String::New(env, name);
+    };
+    return Queue(info, work, convert);
   });
 }
 

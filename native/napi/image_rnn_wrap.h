@@ -46,6 +46,8 @@ class ImageRnnWrap : public Napi::ObjectWrap<ImageRnnWrap> {
   template <typename Work>
   Napi::Value Queue(const Napi::CallbackInfo& info, Work work, uint64_t call = 0);
 
+  // Tells V8 how many buffers of the network's size this object holds. Does nothing after dispose.
+  void ReportBuffers(Napi::BasicEnv env, int64_t buffers);
   void ReportMemory(Napi::BasicEnv env, int64_t bytes);
 
   std::shared_ptr<ModelSession> session_;       // Shared with the jobs and the queue's thread.
@@ -53,6 +55,7 @@ class ImageRnnWrap : public Napi::ObjectWrap<ImageRnnWrap> {
   std::shared_ptr<const ResultArrays> arrays_;  // Shared with the jobs and the hooks.
   int64_t input_size_ = 0;
   std::string device_;          // The device in use, such as "cuda:0".
+  int64_t buffer_bytes_ = 0;    // Of all parameters.
   int64_t reported_bytes_ = 0;  // What V8 was told; undone in dispose and in the finalizer.
 };
 

@@ -5,6 +5,7 @@ import { augmentationCommand } from './augmentation.mjs'
 import { BenchError } from './bench-error.mjs'
 import { eventLoopCommand } from './event-loop.mjs'
 import { neighboursCommand } from './neighbours.mjs'
+import { precisionCommand } from './precision.mjs'
 import { startUpCommand } from './start-up.mjs'
 import { stepsCommand } from './steps.mjs'
 import { trainingCommand } from './training.mjs'
@@ -20,7 +21,10 @@ function describe(command) {
 
 function benchProgram() {
   const program = new Command('npm run bench --').helpCommand(false)
-  const commands = [trainingCommand(), stepsCommand(), augmentationCommand(), neighboursCommand(), eventLoopCommand(), startUpCommand()]
+  const commands = [
+    ...[trainingCommand(), stepsCommand(), precisionCommand(), augmentationCommand()],
+    ...[neighboursCommand(), eventLoopCommand(), startUpCommand()],
+  ]
   for (const command of commands) program.addCommand(command.description(`Measures ${command.summary()}.`))
   for (const command of [program, ...commands]) command.exitOverride().showHelpAfterError(HELP)
   program.helpInformation = () => listText(commands)

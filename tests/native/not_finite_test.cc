@@ -17,16 +17,7 @@
 namespace torch_rnn_mnist {
 namespace {
 
-using sample::After;
-using sample::CheckSame;
-using sample::CheckShown;
-using sample::Epoch;
-using sample::kAll;
-using sample::kBatches;
-using sample::kGroups;
-using sample::kPlain;
-using sample::Run;
-using sample::Training;
+using namespace sample;
 
 // Calls `spoil` after the gradients of one batch were added.
 class SpoilingEngine : public TorchEngine {

@@ -15,16 +15,7 @@
 namespace torch_rnn_mnist {
 namespace {
 
-using sample::After;
-using sample::CheckSame;
-using sample::CheckShown;
-using sample::Epoch;
-using sample::kAll;
-using sample::kBatches;
-using sample::kGroups;
-using sample::kPlain;
-using sample::Run;
-using sample::Training;
+using namespace sample;
 
 TEST(GroupsOfBatchesAreLargerBatches) {
   const auto data = sample::Data(20);
