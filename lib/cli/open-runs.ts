@@ -18,7 +18,7 @@ export const RUNS_OPTIONS = {
 export type RunsFlags = Resolved<typeof RUNS_OPTIONS>
 
 /** How commands name a run, for `--help`. */
-export const RUN_ARGUMENT = 'a run by the name of its folder, or by its path'
+export const RUN_ARGUMENT = 'a run, by the name of its folder or by its path'
 
 /** Reads all runs, and warns of folders that are none. @throws TorchRnnError `ERR_FILE_SYSTEM`. */
 export async function openRuns(folder: string, reporter: Reporter): Promise<FoundRuns> {

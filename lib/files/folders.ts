@@ -7,7 +7,8 @@ import { flushFolder } from './durable-file'
 import { toFileSystemError } from './regular-file'
 
 /**
- * Makes a folder and those above it, which then survive a power cut, where the system can. Node 20's mkdir with `recursive` never returns in a place that takes no folders, such as /proc.
+ * Makes a folder and those above it, which then survive a power cut, where the system can. Node 20's mkdir with `recursive` never returns in a
+ * place that takes no folders, such as /proc.
  *
  * @returns Whether it was not there before. Of several processes that make it at once, one is told so.
  * @throws TorchRnnError `ERR_FILE_SYSTEM`.

@@ -19,45 +19,46 @@ const SHOWN_CHARACTERS = 80
  * well-formed: half a character (`"\ud800"`) has no UTF-8, and no other reader accepts it.
  *
  * @param file - The file that errors name.
+ * @param part - What the object is in the file, for errors. Default `header`.
  * @throws TorchRnnError `ERR_INVALID_FILE`.
  */
-export function parseJsonObject(bytes: Uint8Array, file: string): Record<string, unknown> {
-  const text = decodeUtf8(bytes, file)
-  if (!text.startsWith('{')) throw invalidFile(file, 'a JSON object as header', quoteText(text.slice(0, 20)))
-  checkExtent(text, file)
+export function parseJsonObject(bytes: Uint8Array, file: string, part = 'header'): Record<string, unknown> {
+  const text = decodeUtf8(bytes, file, part)
+  if (!text.startsWith('{')) throw invalidFile(file, `a JSON object as ${part}`, quoteText(text.slice(0, 20)))
+  checkExtent(text, file, part)
   let value: unknown
   try {
     value = JSON.parse(text)
   } catch (error) {
-    throw invalidFile(file, 'valid JSON as header', `text that is not (${oneLine(error)})`)
+    throw invalidFile(file, `valid JSON as ${part}`, `text that is not (${oneLine(error)})`)
   }
-  checkStrings(text, file)
+  checkStrings(text, file, part)
   // A text that starts with a brace and parses is an object.
   return value as Record<string, unknown>
 }
 
-function decodeUtf8(bytes: Uint8Array, file: string): string {
+function decodeUtf8(bytes: Uint8Array, file: string, part: string): string {
   try {
     return UTF8.decode(bytes)
   } catch {
-    throw invalidFile(file, 'UTF-8 text as header', 'other bytes')
+    throw invalidFile(file, `UTF-8 text as ${part}`, 'other bytes')
   }
 }
 
 /** Refuses a text that would take too much memory and time, before it is parsed. */
-function checkExtent(text: string, file: string): void {
+function checkExtent(text: string, file: string, part: string): void {
   let [count, depth] = [0, 0]
   for (const token of tokensOf(text)) {
     if (token === '{' || token === '[') depth += 1
     else if (token === '}' || token === ']') depth -= 1
-    if (depth > MAX_DEPTH) throw invalidFile(file, `JSON of at most ${MAX_DEPTH} levels as header`, 'more levels')
+    if (depth > MAX_DEPTH) throw invalidFile(file, `JSON of at most ${MAX_DEPTH} levels as ${part}`, 'more levels')
     count += 1
-    if (count > MAX_TOKENS) throw invalidFile(file, `at most ${MAX_TOKENS} names and values in the header`, 'more')
+    if (count > MAX_TOKENS) throw invalidFile(file, `at most ${MAX_TOKENS} names and values in the ${part}`, 'more')
   }
 }
 
 /** Checks the strings of valid JSON: each is well-formed, and no object has a name twice. */
-function checkStrings(text: string, file: string): void {
+function checkStrings(text: string, file: string, part: string): void {
   const open: Set<unknown>[] = []
   let literal = ''
   for (const token of tokensOf(text)) {
@@ -66,12 +67,12 @@ function checkStrings(text: string, file: string): void {
     else if (token === ':') {
       // Parsed, because "a" and "\u0061" are one name.
       const name: unknown = JSON.parse(literal)
-      if (open.at(-1)?.has(name)) throw invalidFile(file, 'different names in the header', `${shown(literal)} twice`)
+      if (open.at(-1)?.has(name)) throw invalidFile(file, `different names in the ${part}`, `${shown(literal)} twice`)
       open.at(-1)?.add(name)
     } else if (token.startsWith('"')) {
       literal = token
       if (literal.includes('\\u') && LONE_SURROGATE.test(JSON.parse(literal) as string)) {
-        throw invalidFile(file, 'well-formed text in the header', shown(literal))
+        throw invalidFile(file, `well-formed text in the ${part}`, shown(literal))
       }
     }
   }

@@ -130,7 +130,7 @@ export function tensorsBelow<T>(prefix: string, tensors: ReadonlyMap<string, T>)
  */
 export function readArchitecture(tensors: Shapes, metadata: Readonly<Record<string, string>>, path: string): Architecture {
   const stated = metadata[ARCHITECTURE_KEY]
-  const described = stated === undefined ? {} : parseJsonObject(Buffer.from(stated), path)
+  const described = stated === undefined ? {} : parseJsonObject(Buffer.from(stated), path, 'metadata')
   const first = tensors.get('basic_rnn.weight_ih_l0')?.shape
   const last = tensors.get('FC.weight')?.shape
   if (first === undefined || last === undefined) throw withoutModel(tensors, path)

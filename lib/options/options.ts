@@ -272,7 +272,7 @@ const schedule = {
     min: 0,
     max: 1_000_000,
     default: 10,
-    summary: 'epochs without a lower validation loss that plateau bears',
+    summary: 'epochs without a lower validation loss before plateau lowers the rate',
   },
 } as const satisfies TableFor<ScheduleOptions>
 
@@ -281,7 +281,7 @@ const validation = {
   validationSplit: {
     kind: 'part',
     optional: true,
-    summary: 'training samples to set aside and to measure every epoch on',
+    summary: 'training samples to set aside, on which every epoch is measured',
     whenAbsent: 'none',
   },
 } as const satisfies TableFor<ValidationOptions>
@@ -347,7 +347,7 @@ const checkpoints = {
     completions: ['last', 'best'],
     preset: 'last',
     optional: true,
-    summary: 'go on with the run of --run, or with the newest one, from a checkpoint; its options apply',
+    summary: 'go on with the run of --run, or with the newest one, from a checkpoint, with its options',
   },
 } as const
 

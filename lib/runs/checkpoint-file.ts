@@ -125,7 +125,7 @@ function readDescription(shapes: Shapes, metadata: Readonly<Record<string, strin
   if (text === undefined) {
     throw invalidFile(file, 'a checkpoint of a training', 'none', 'To train a model of a file further, start a training with it.')
   }
-  const fields = new JsonFields(parseJsonObject(Buffer.from(text), file), 'the training', file)
+  const fields = new JsonFields(parseJsonObject(Buffer.from(text), file, 'metadata'), 'the training', file)
   const version = fields.integer('version', { min: 1 })
   if (version !== FORMAT_VERSION) {
     const advice = 'Go on with the version of torch-rnn-mnist that wrote it.'

@@ -1,11 +1,11 @@
 /** Copies what a run has for others to a folder or an archive: the model, how it was made, how good it is. */
 import { readdir, rm, stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { type Zippable, zipSync } from 'fflate'
 import { TorchRnnError } from '../errors'
 import { readFileChecked, writeFileDurably } from '../files/durable-file'
 import { makeFolder } from '../files/folders'
 import { ifPresent, showPath, toFileSystemError } from '../files/regular-file'
+import { encodeZip } from '../formats/zip'
 import { modelCardOf } from './card-file'
 import { CARD_FILE, CONFIG_FILE, EVENT_FILE, LOG_FILES, MODEL_FILE } from './run-files'
 import type { RunRecord } from './run-record'
@@ -14,8 +14,6 @@ import type { RunRecord } from './run-record'
 const MAX_FILE_BYTES = 4.1 * 1024 ** 3
 /** An archive is made in memory, and the format's plain form ends at 4 GiB. */
 const MAX_ARCHIVE_BYTES = 1024 ** 3
-/** The earliest time that an archive can hold: the same run always gives the same bytes. The format has local times. */
-const NO_TIME = new Date(1980, 0, 1, 12)
 
 /** A file of an export. */
 export interface ExportedFile {
@@ -35,10 +33,11 @@ export interface Export {
  *
  * @param output - A name that ends in `.zip` becomes an archive, any other a folder.
  * @param overwrite - Whether files that are there already may be replaced.
+ * @param signal - Ends the work before the next file, or before the next piece of an archive.
  * @throws TorchRnnError `ERR_FILE_SYSTEM`, also when the run has no model, or when `output` is there and may not be replaced;
- *   `ERR_INVALID_FILE`.
+ *   `ERR_INVALID_FILE`; the reason of the signal.
  */
-export async function exportRun(run: RunRecord, output: string, overwrite: boolean): Promise<Export> {
+export async function exportRun(run: RunRecord, output: string, overwrite: boolean, signal?: AbortSignal): Promise<Export> {
   if (!run.hasModel) {
     throw new TorchRnnError('ERR_FILE_SYSTEM', `${showPath(run.path)} has no ${MODEL_FILE} yet, so there is nothing to export.`)
   }
@@ -47,8 +46,8 @@ export async function exportRun(run: RunRecord, output: string, overwrite: boole
   }
   const isArchive = /\.zip$/i.test(output)
   if (!overwrite) await checkFree(output)
-  const contents = await readContents(run)
-  await (isArchive ? writeArchive(run.name, output, contents) : writeFolder(output, contents))
+  const contents = await readContents(run, signal)
+  await (isArchive ? writeArchive(run.name, output, contents, signal) : writeFolder(output, contents, signal))
   const files = Array.from(contents, ([name, content]) => ({ name, bytes: content.length }))
   return { output, kind: isArchive ? 'archive' : 'folder', files }
 }
@@ -72,32 +71,45 @@ async function isFree(output: string): Promise<boolean> {
 }
 
 /** The files in the order of their names. Those that a run does not have yet are left out. */
-async function readContents(run: RunRecord): Promise<Map<string, Uint8Array>> {
+async function readContents(run: RunRecord, signal: AbortSignal | undefined): Promise<Map<string, Uint8Array>> {
   const wanted: readonly string[] = [CONFIG_FILE, MODEL_FILE, LOG_FILES.metrics, LOG_FILES.table]
   const contents = new Map<string, Uint8Array>([[CARD_FILE, await modelCardOf(run)]])
-  for (const name of await readdir(run.path)) {
+  for (const name of await namesIn(run.path)) {
     if (!wanted.includes(name) && !EVENT_FILE.test(name)) continue
+    signal?.throwIfAborted()
     contents.set(name, await readFileChecked(join(run.path, name), MAX_FILE_BYTES))
   }
   return new Map([...contents].sort(([a], [b]) => (a < b ? -1 : 1)))
 }
 
-/** Without compression: weights cannot be compressed by much. */
-async function writeArchive(name: string, output: string, contents: ReadonlyMap<string, Uint8Array>): Promise<void> {
+async function namesIn(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder)
+  } catch (error) {
+    throw toFileSystemError('read', folder, error)
+  }
+}
+
+type Contents = ReadonlyMap<string, Uint8Array>
+
+async function writeArchive(name: string, output: string, contents: Contents, signal: AbortSignal | undefined): Promise<void> {
   const bytes = Array.from(contents.values()).reduce((sum, content) => sum + content.length, 0)
   if (bytes > MAX_ARCHIVE_BYTES) {
     const message = `The run has ${bytes} bytes, too many for an archive (${MAX_ARCHIVE_BYTES}). Choose a folder: a name without .zip.`
     throw new TorchRnnError('ERR_FILE_SYSTEM', message)
   }
-  const entries: Zippable = Object.fromEntries(Array.from(contents, ([file, content]) => [`${name}/${file}`, content]))
-  await writeFileDurably(output, zipSync(entries, { level: 0, mtime: NO_TIME }))
+  const entries = Array.from(contents, ([file, content]) => [`${name}/${file}`, content] as const)
+  await writeFileDurably(output, await encodeZip(entries, signal))
 }
 
 /** A folder that was made here is removed again when it could not be filled. */
-async function writeFolder(output: string, contents: ReadonlyMap<string, Uint8Array>): Promise<void> {
+async function writeFolder(output: string, contents: Contents, signal: AbortSignal | undefined): Promise<void> {
   const isNew = await makeFolder(output)
   try {
-    for (const [name, content] of contents) await writeFileDurably(join(output, name), content)
+    for (const [name, content] of contents) {
+      signal?.throwIfAborted()
+      await writeFileDurably(join(output, name), content)
+    }
   } catch (error) {
     // The error that came first is the one to report.
     if (isNew) await rm(output, { recursive: true, force: true }).catch(() => undefined)

@@ -70,7 +70,7 @@ export async function readTiming(file: string): Promise<Timing> {
 /** The records of a log. What follows the last line feed was torn off when the process was killed, and is left out. */
 function* linesOf(bytes: Uint8Array, file: string): Generator<Line, void, void> {
   for (let start = 0, end = bytes.indexOf(LINE_FEED); end !== -1; start = end + 1, end = bytes.indexOf(LINE_FEED, start)) {
-    yield parseJsonObject(bytes.subarray(start, end), file)
+    yield parseJsonObject(bytes.subarray(start, end), file, 'record')
   }
 }
 
@@ -95,8 +95,11 @@ function toEvaluation(line: Line, file: string): Evaluation {
   if (!Array.isArray(matrix) || size === 0 || size > MAX_CLASSES || !matrix.every(isRow)) {
     throw invalidFile(file, 'a square confusionMatrix of counts', 'another value')
   }
+  const confusionMatrix = matrix as number[][]
   const samples = countOf(line, 'samples', file)
-  return evaluationOf({ samples, loss: numberOf(line, 'loss', file), confusionMatrix: matrix as number[][], seconds: 0 })
+  const counted = confusionMatrix.flat().reduce((sum, count) => sum + count, 0)
+  if (samples === 0 || counted !== samples) throw invalidFile(file, `a confusionMatrix of one or more samples, ${samples}`, `${counted}`)
+  return evaluationOf({ samples, loss: numberOf(line, 'loss', file), confusionMatrix, seconds: 0 })
 }
 
 function toEnd({ state, code }: Line, file: string): Timing['end'] {

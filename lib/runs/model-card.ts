@@ -28,10 +28,10 @@ export function drawModelCard(run: RunRecord): string {
     '## Results',
     describeResults(run),
     '## Use it in TypeScript',
-    toCodeBlock(TYPESCRIPT, 'ts'),
+    toCodeBlock(useInTypeScript(run.network), 'ts'),
     '## Use it in Python',
     `This folder is a model repository; \`from_pretrained\` takes its path, or its name on the Hub.`,
-    toCodeBlock(`${PYTHON_MODEL}\n\n\n${PYTHON_USE}`, 'python'),
+    toCodeBlock(`${PYTHON_MODEL}\n\n\n${useInPython(run.network)}`, 'python'),
     '## Train it again',
     toCodeBlock(commandLineOf(run), 'sh'),
     describeReproduction(run),
@@ -39,16 +39,22 @@ export function drawModelCard(run: RunRecord): string {
   return `${sections.join('\n\n')}\n`
 }
 
-const TYPESCRIPT = `\
+function useInTypeScript({ inputSize }: RunRecord['network']): string {
+  return `\
 import { ImageRNN } from 'torch-rnn-mnist'
 
 const model = await ImageRNN.load('${MODEL_FILE}')
-const { classes, probabilities } = await model.predict(images) // [N, 28, 28]: bytes, or floats from 0 to 1`
+// images: [N, T, ${inputSize}], N images of T rows; bytes, or floats from 0 to 1
+const { classes, probabilities } = await model.predict(images)`
+}
 
-const PYTHON_USE = `\
+function useInPython({ inputSize }: RunRecord['network']): string {
+  return `\
 model = ImageRNN.from_pretrained(".").eval()
 with torch.inference_mode():
-    logits = model(images)  # [N, 28, 28]: a float tensor, 0 to 1`
+    # images: [N, T, ${inputSize}], N images of T rows; a float tensor, 0 to 1
+    logits = model(images)`
+}
 
 /** The fields that the Hub knows. No license: that is for its owner to choose. */
 function drawHead(run: RunRecord): string {
@@ -111,11 +117,12 @@ function describeTraining(run: RunRecord): string {
   const last = epochs.at(-1)
   const images = trainSamples === undefined ? '' : ` on ${trainSamples} images`
   const updates = last === undefined ? '' : `, ${last.step} updates`
-  const done = `${epochs.length}${epochs.length === asked ? '' : ` of ${asked}`} ${asked === 1 ? 'epoch' : 'epochs'}${updates}${images}`
-  const where = `${device}${threads === undefined || device !== 'cpu' ? '' : `, ${threads} ${threads === 1 ? 'thread' : 'threads'}`}`
+  const count = epochs.length
+  const done = asked === undefined || count === asked ? `${count} ${count === 1 ? 'epoch' : 'epochs'}` : `${count} of ${asked} epochs`
+  const where = `${toMarkdown(device)}${threads === undefined || device !== 'cpu' ? '' : `, ${threads} ${threads === 1 ? 'thread' : 'threads'}`}`
   const libraries = Object.entries(versions).map(([name, version]) => `${toMarkdown(name)} ${toMarkdown(version)}`)
   const origin = model === undefined ? [] : [`- from the weights of another model, ${toMarkdown(nameOfPath(model))}`]
-  const facts = [`- ${done}`, ...origin, `- ${where}, ${Math.round(seconds)} seconds`, `- ${libraries.join(', ')}`]
+  const facts = [`- ${done}${updates}${images}`, ...origin, `- ${where}, ${Math.round(seconds)} seconds`, `- ${libraries.join(', ')}`]
   const changed = trainingChanges(run)
   const table = drawMarkdownTable(
     [['Option', 'Value'], ...changed.map(([name, value]) => [toMarkdown(name), toMarkdown(String(value))])],
@@ -153,7 +160,7 @@ function describeResults(run: RunRecord): string {
   ])
   return [
     drawMarkdownTable([['Measure', 'Value'], ...test, ...validation, ...training], 1),
-    `On the ${evaluation.samples} images of the test set, which chose nothing and was measured once, by class:`,
+    `On the ${evaluation.samples} images of the test set, which took no part in the training, by class:`,
     drawMarkdownTable([['Class', 'Precision', 'Recall', 'F1', 'Images'], ...classes], 0),
     log,
   ].join('\n\n')

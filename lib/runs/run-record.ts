@@ -8,7 +8,7 @@ import { parseJsonObject } from '../formats/strict-json'
 import type { Evaluation } from '../model/evaluation'
 import { checkOption, pickOptions } from '../options/checks'
 import { OPTIONS } from '../options/options'
-import type { OptionTable, Resolved } from '../options/specs'
+import type { AnyOptionSpec, OptionTable, OptionValue, Resolved } from '../options/specs'
 import { type EpochRecord, readMetrics, readTiming } from './log-records'
 import { CONFIG_FILE, LOCK_FILE, LOG_FILES, MODEL_FILE } from './run-files'
 import { isInUse } from './run-lock'
@@ -92,7 +92,7 @@ export type RunConfig = Omit<RunRecord, 'name' | 'path' | 'state' | 'failure' | 
 /** Reads the configuration of a run alone. @throws TorchRnnError `ERR_INVALID_FILE`, `ERR_FILE_SYSTEM`. */
 export async function readRunConfig(path: string): Promise<RunConfig> {
   const file = join(path, CONFIG_FILE)
-  const config = parseJsonObject(await readFileChecked(file, MAX_CONFIG_BYTES), file)
+  const config = parseJsonObject(await readFileChecked(file, MAX_CONFIG_BYTES), file, 'configuration')
   const options = checkOptions(objectOf(config, 'options', file), file)
   const { data, model } = config
   return {
@@ -103,8 +103,8 @@ export async function readRunConfig(path: string): Promise<RunConfig> {
     model: model === undefined ? undefined : textOf(config, 'model', file),
     trainSamples: countOf(config, 'trainSamples'),
     testSamples: countOf(config, 'testSamples'),
-    device: textOf(config, 'device', file),
-    engine: textOf(config, 'engine', file),
+    device: checkStored('device', OPTIONS.placement.device, config['device'], file),
+    engine: checkStored('engine', OPTIONS.placement.engine, config['engine'], file),
     threads: countOf(config, 'threads'),
     versions: readVersions(objectOf(config, 'versions', file), file),
   }
@@ -112,17 +112,21 @@ export async function readRunConfig(path: string): Promise<RunConfig> {
 
 function checkOptions(values: Readonly<Record<string, unknown>>, file: string): Record<string, unknown> {
   const options: Record<string, unknown> = {}
-  try {
-    for (const [name, spec] of Object.entries(KNOWN_OPTIONS)) {
-      if (values[name] !== undefined) options[name] = checkOption(name, spec, values[name])
-    }
-  } catch (error) {
-    if (!(error instanceof TorchRnnError)) throw error
-    throw invalidFile(file, `${error.expected} as one of the options`, String(error.actual))
+  for (const [name, spec] of Object.entries(KNOWN_OPTIONS)) {
+    if (values[name] !== undefined) options[name] = checkStored(name, spec, values[name], file)
   }
   const missing = Object.keys(OPTIONS.architecture).find((name) => options[name] === undefined)
   if (missing === undefined) return options
   throw invalidFile(file, `the option ${missing}`, 'none', 'It is no configuration of a run.')
+}
+
+function checkStored<Spec extends AnyOptionSpec>(name: string, spec: Spec, value: unknown, file: string): OptionValue<Spec> {
+  try {
+    return checkOption(name, spec, value)
+  } catch (error) {
+    if (!(error instanceof TorchRnnError)) throw error
+    throw invalidFile(file, `${error.expected} as ${name}`, String(error.actual))
+  }
 }
 
 /** When the run began; for a configuration that does not say it, when that was written. */

@@ -22,7 +22,7 @@ const CASES = [
   { name: 'as they are', augmentation: null },
   { name: 'shift', augmentation: { ...NONE, shift: USUAL.shift } },
   { name: 'rotation', augmentation: { ...NONE, rotation: USUAL.rotation } },
-  { name: 'all the usual changes', augmentation: USUAL },
+  { name: 'as the recipe accurate does', augmentation: USUAL },
 ]
 
 /** Milliseconds for each of some batches, which walk through the data. */

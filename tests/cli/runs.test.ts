@@ -131,7 +131,7 @@ describe('compare', () => {
 })
 
 test('export makes an archive by default, and replaces none', async () => {
-  const event = onlyEvent(await succeed(['runs', 'export', 'small', '--json']), 'export')
+  const event = onlyEvent(await succeed(['runs', 'export', 'small', '--json']), 'runs-export')
   expect(event).toMatchObject({ output: 'small.zip', kind: 'archive' })
   const before = readFileSync(path('small.zip'))
   const { code, stderr } = await run(['runs', 'export', 'small'])
@@ -160,7 +160,9 @@ test('a training is such a run: TensorBoard reads its values, a model card says 
   await succeed([...TINY_RUN, '--epochs', '2', '--run', join('runs', 'real')])
   const shown = onlyEvent(await succeed(['runs', 'show', 'real', '--json']), 'run')
   expect(shown).toMatchObject({ state: 'done', data: 'data', epochsDone: 2, history: [{ step: 10 }, { step: 20 }] })
-  const { scalars } = JSON.parse(await runPython([join(__dirname, '..', 'runs', 'read_event_files.py'), path('runs', 'real')]))
+  const { scalars } = JSON.parse(
+    await runPython([join(__dirname, '..', 'runs', 'read_event_files.py'), path('runs', 'real')], { packages: 'tensorboard' }),
+  )
   expect(scalars['loss/train']).toEqual(shown.history.map(({ step, trainLoss }) => [step, Math.fround(trainLoss)]))
   expect(scalars['accuracy/test']).toEqual([[20, Math.fround(shown.testAccuracy ?? 0)]])
   expect(scalars.learning_rate).toEqual([10, 20].map((step) => [step, Math.fround(0.001)]))

@@ -2,7 +2,6 @@
  * The same files in Python: its package (with NumPy; the set-up installs both) reads what is written here, writes what is read here, and
  * refuses what is refused here, but for the differences below.
  */
-import { execFileSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
@@ -10,24 +9,18 @@ import { decodeSafetensors, encodeSafetensors, type SafetensorsContent } from '.
 import { readModelFile } from '../../lib/model/model-file'
 import { areEqual, damagedFiles, goodFiles, type TypeName, valuesOf } from '../support/damaged-safetensors'
 import { expectClose } from '../support/expect-close'
+import { runPython } from '../support/python'
 import { PYTHON_IMAGES } from '../support/python-models'
-import { REPOSITORY } from '../support/run-program'
 import { useModels } from '../support/sample-models'
 import { useTemporaryFolder } from '../support/temporary-folder'
 
 const path = useTemporaryFolder()
 const createModel = useModels()
 
-const PYTHON = process.platform === 'win32' ? 'python' : 'python3'
-/** Where scripts/bootstrap/steps/python-safetensors.mjs installs it. */
-const PACKAGES = join(REPOSITORY, '.cache', 'python-safetensors')
-const MAX_ANSWER_BYTES = 256 * 1024 * 1024
-
 /** Runs exchange.py, and returns the lines that it prints, which are JSON. */
-function python(args: readonly string[], input = Buffer.alloc(0)): unknown[] {
+async function python(args: readonly string[], input?: Buffer): Promise<unknown[]> {
   const program = [join(__dirname, 'exchange.py'), ...args]
-  const env = { ...process.env, PYTHONPATH: PACKAGES, OPENBLAS_NUM_THREADS: '1' }
-  const output = execFileSync(PYTHON, program, { env, input, encoding: 'utf8', maxBuffer: MAX_ANSWER_BYTES })
+  const output = await runPython(program, { packages: 'python-safetensors', ...(input === undefined ? {} : { input }) })
   return output
     .split('\n')
     .slice(0, -1)
@@ -48,7 +41,7 @@ describe.each(NETWORKS)('a model of $numLayers x $hiddenSize $nonlinearity neuro
   test('that is saved here has the same names, shapes, bits and metadata in Python', async () => {
     const model = create()
     await model.save(path('model'))
-    const [read] = python(['read', path('model')])
+    const [read] = await python(['read', path('model')])
     const state = Array.from(await model.stateDict(), ([name, { data, shape }]) => [name, { dtype: 'float32', shape, hex: hexOf(data) }])
     const architecture = { inputSize: 28, numClasses: 10, ...network }
     expect(read).toEqual({ metadata: { format: 'pt', 'torch-rnn-mnist': expect.any(String) }, tensors: Object.fromEntries(state) })
@@ -57,7 +50,7 @@ describe.each(NETWORKS)('a model of $numLayers x $hiddenSize $nonlinearity neuro
 
   test('that Python saved again is the same model here', async () => {
     await create().save(path('model'))
-    python(['copy', path('model'), path('copy')])
+    await python(['copy', path('model'), path('copy')])
     expect(await readModelFile(path('copy'))).toEqual(await readModelFile(path('model')))
   })
 
@@ -69,7 +62,7 @@ describe.each(NETWORKS)('a model of $numLayers x $hiddenSize $nonlinearity neuro
     const model = create()
     await model.save(path('model'))
     writeFileSync(path('images'), PYTHON_IMAGES.data)
-    const [logits] = python(['logits', path('model'), path('images')]) as Record<string, number[][]>[]
+    const [logits] = (await python(['logits', path('model'), path('images')])) as Record<string, number[][]>[]
     const { data, shape } = await model.forward(PYTHON_IMAGES)
     expectClose(data, logits?.[dtype]?.flat() ?? [], { atol: tolerance, rtol: tolerance }, shape)
   })
@@ -92,13 +85,13 @@ function fileWith(header: string): Buffer {
 const headerOf = (file: Buffer) => file.toString('utf8', 8, 8 + Number(file.readBigUInt64LE()))
 
 /** For each file: its tensors as [type, shape, bytes in hex] by name, or the reason why Python refuses it. */
-function judge(files: readonly Buffer[]): (Record<string, [TypeName, number[], string]> | string)[] {
+async function judge(files: readonly Buffer[]): Promise<(Record<string, [TypeName, number[], string]> | string)[]> {
   const framed = files.flatMap((file) => {
     const length = Buffer.alloc(4)
     length.writeUInt32LE(file.length)
     return [length, file]
   })
-  return python(['judge'], Buffer.concat(framed)) as ReturnType<typeof judge>
+  return (await python(['judge'], Buffer.concat(framed))) as Awaited<ReturnType<typeof judge>>
 }
 
 function read(file: Buffer): SafetensorsContent | string {
@@ -153,23 +146,23 @@ function expectSameTensors(ours: SafetensorsContent, theirs: Record<string, [Typ
 }
 
 describe('Python and this package', () => {
-  test('read the same from good files', () => {
+  test('read the same from good files', async () => {
     const files = fc.sample(goodFiles, { numRuns: 500, seed: 1 })
-    for (const [index, theirs] of judge(files).entries()) {
+    for (const [index, theirs] of (await judge(files)).entries()) {
       const ours = decodeSafetensors(files[index] as Buffer, 'file')
       if (typeof theirs === 'string') throw new Error(`${theirs}: ${files[index]}`)
       expectSameTensors(ours, theirs)
     }
   })
 
-  test.each(Object.entries({ ...STRICTER, ...LOOSER }))('differ in %s', (name, [, header]) => {
+  test.each(Object.entries({ ...STRICTER, ...LOOSER }))('differ in %s', async (name, [, header]) => {
     const file = fileWith(header)
-    expect(differenceIn(file, read(file), judge([file])[0] as object | string)).toBe(name)
+    expect(differenceIn(file, read(file), (await judge([file]))[0] as object | string)).toBe(name)
   })
 
-  test('refuse the same damaged files, and read the same from the others, but for these differences', () => {
+  test('refuse the same damaged files, and read the same from the others, but for these differences', async () => {
     const files = fc.sample(damagedFiles, { numRuns: 10_000, seed: 1 })
-    const answers = judge(files)
+    const answers = await judge(files)
     expect(answers.length).toBe(files.length)
     const differences = new Set<string>()
     let agreed = 0
@@ -188,12 +181,12 @@ describe('Python and this package', () => {
   })
 })
 
-test('a file of this package is the file that Python writes from the same content', () => {
+test('a file of this package is the file that Python writes from the same content', async () => {
   const { tensors, metadata } = decodeSafetensors(
     readFileSync(join(__dirname, '..', 'fixtures', 'safetensors', 'float32.safetensors')),
     'x',
   )
   writeFileSync(path('ours'), encodeSafetensors(tensors, metadata))
-  python(['copy', path('ours'), path('theirs')])
+  await python(['copy', path('ours'), path('theirs')])
   expect(readFileSync(path('theirs'))).toEqual(readFileSync(path('ours')))
 })

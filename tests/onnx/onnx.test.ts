@@ -5,15 +5,16 @@
  * bound its values, are compared relative to their size.
  */
 import { readdirSync, writeFileSync } from 'node:fs'
-import { delimiter, join } from 'node:path'
+import { join } from 'node:path'
 import { toBinary } from '@bufbuild/protobuf'
 import { FileDescriptorProtoSchema } from '@bufbuild/protobuf/wkt'
 import { ImageRNN, loadMnist } from '../../lib'
 import type { ImageBatch } from '../../lib/data/image-batch'
 import { file_onnx } from '../../lib/formats/onnx/onnx-proto'
 import { expectClose } from '../support/expect-close'
+import { runPython } from '../support/python'
 import { AFTER_50_UPDATES, formulaWeights, REFERENCE_BATCH, reference } from '../support/reference-numbers'
-import { REPOSITORY, runCommand, runNode } from '../support/run-program'
+import { REPOSITORY, runNode } from '../support/run-program'
 import { useModels } from '../support/sample-models'
 import { useTemporaryFolder } from '../support/temporary-folder'
 
@@ -27,18 +28,13 @@ const ROWS = [1, 28, 40]
 const NETWORKS = (['tanh', 'relu'] as const).flatMap((nonlinearity) => [1, 2, 3].map((numLayers) => ({ nonlinearity, numLayers })))
 
 const CHECKER = join(__dirname, 'check_models.py')
-/** Where the set-up installs them: scripts/bootstrap/steps/onnx.mjs, and for the stress tests. */
-const ONNX = join(REPOSITORY, '.cache', 'onnx')
+/** Where the set-up installs it for the stress tests. */
 const ONNX_RUNTIME = join(REPOSITORY, 'tests', 'stress', 'neighbours', 'node_modules', 'onnxruntime-node')
 
 /** Checks files. Also compares our definition of the format with that of the checker. */
 async function checkFiles(...files: string[]) {
   writeFileSync(path('descriptor'), toBinary(FileDescriptorProtoSchema, file_onnx.proto))
-  const env = { PYTHONPATH: [ONNX, process.env['PYTHONPATH'] ?? ''].join(delimiter), PYTHONDONTWRITEBYTECODE: '1' }
-  const python = process.platform === 'win32' ? 'python' : 'python3'
-  const outcome = await runCommand(python, [CHECKER, path('descriptor'), ...files], { env })
-  expect(outcome).toMatchObject({ code: 0, stderr: '' })
-  return JSON.parse(outcome.stdout)
+  return JSON.parse(await runPython([CHECKER, path('descriptor'), ...files], { packages: 'onnx' }))
 }
 
 interface Run {

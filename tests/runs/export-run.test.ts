@@ -87,6 +87,21 @@ test('a run without a model, and its own folder, are refused', async () => {
   await expectError(() => exportRun(before, path('out'), false), 'ERR_FILE_SYSTEM', 'has no model.safetensors yet')
 })
 
+test('it ends when it should stop, and leaves nothing behind', async () => {
+  const run = await sampleRun()
+  const reason = new Error('stopped')
+  for (const name of ['out', 'out.zip']) {
+    await expect(exportRun(run, path(name), false, AbortSignal.abort(reason))).rejects.toBe(reason)
+  }
+  expect(readdirSync(path())).toEqual(['run'])
+})
+
+test('a folder of a run that is gone is named', async () => {
+  const run = await sampleRun()
+  rmSync(path('run'), { recursive: true })
+  await expectError(() => exportRun(run, path('out'), false), 'ERR_FILE_SYSTEM', 'run', 'it does not exist')
+})
+
 test('a folder that cannot be filled is not left behind', async () => {
   const run = await sampleRun()
   rmSync(path('run', 'metrics.csv'))

@@ -27,7 +27,7 @@ async function readYaml(documents: readonly string[]): Promise<unknown[]> {
   writeFileSync(path('documents.json'), JSON.stringify(documents))
   const program =
     'import json, sys, yaml; print(json.dumps([yaml.safe_load(text) for text in json.load(open(sys.argv[1], encoding="utf-8"))]))'
-  return JSON.parse(await runPython(['-c', program, path('documents.json')])) as unknown[]
+  return JSON.parse(await runPython(['-c', program, path('documents.json')], { packages: 'tensorboard' })) as unknown[]
 }
 
 /** Names that could end a quotation, a line, a table or a block of code, and characters that some readers of YAML refuse. */
@@ -100,7 +100,7 @@ test('what a name holds is no markup in its text', async () => {
   const plain = partsOf(drawModelCard({ ...run, name: 'x', data: 'x' })).body
   const linesLike = (pattern: RegExp, text: string) => text.split('\n').filter((line) => pattern.test(line)).length
   for (const name of HOSTILE) {
-    const { body } = partsOf(drawModelCard({ ...run, name, data: name }))
+    const { body } = partsOf(drawModelCard({ ...run, name, data: name, device: name }))
     // Behind the command line, in whose block of code anything may stand, everything is as usual.
     const [before = '', block = ''] = body.split('## Train it again\n\n')
     for (const pattern of [/^#/, /^\|/, /^- /, /^```/]) {
@@ -109,7 +109,7 @@ test('what a name holds is no markup in its text', async () => {
     expect(before).not.toMatch(/(?<!\\)<script/)
     const [, fence = ''] = /^(`{3,})sh\n/.exec(block) ?? []
     expect(block.split(`\n${fence}\n`)).toHaveLength(2)
-    expect(block).toMatch(/bit for bit\.\n$/)
+    expect(block).toMatch(/Every random choice follows from the seed\.\n$/)
   }
 })
 
@@ -134,6 +134,19 @@ test('it tells network, training and result', async () => {
   }
   expect(card).not.toContain('where') // Where the data lay is nobody's concern.
   expect(card).not.toMatch(/^license:/m) // It is for the owner to choose.
+})
+
+test('it tells what the network takes, whatever its size', async () => {
+  const card = await cardOf({ options: { inputSize: 20 } })
+  expect(card.match(/images: \[N, T, \d+\]/g)).toEqual(['images: [N, T, 20]', 'images: [N, T, 20]'])
+})
+
+test('it names the epochs that are done alone where the run does not tell how many it should have', async () => {
+  const run = await readRun(await writeSampleRun(path('run')))
+  const { epochs, ...options } = run.options
+  expect(epochs).toBe(2)
+  expect(drawModelCard({ ...run, options })).toContain('\n- 2 epochs, 20 updates on 1000 images\n')
+  expect(drawModelCard({ ...run, options, epochs: run.epochs.slice(0, 1) })).toContain('\n- 1 epoch, 10 updates')
 })
 
 test('it names the model that the training began from', async () => {

@@ -1,6 +1,6 @@
 /** Runs as they are read back from their folders, which may hold anything. */
 import { appendFileSync, mkdirSync, rmSync, symlinkSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, relative, sep } from 'node:path'
 import { findRuns, openRun } from '../../lib/runs/find-runs'
 import { readRun } from '../../lib/runs/run-record'
 import { summarizeRun } from '../../lib/runs/run-summary'
@@ -78,18 +78,22 @@ describe('a damaged file is named', () => {
   const line = (fields: object) =>
     `${JSON.stringify({ type: 'epoch', epoch: 1, step: 1, learningRate: 1, trainLoss: 1, trainAccuracy: 1, ...fields })}\n`
   const result = (fields: object) => `${JSON.stringify({ type: 'evaluation', samples: 1, loss: 1, confusionMatrix: [[1]], ...fields })}\n`
+  const network = { inputSize: 28, hiddenSize: 4, numLayers: 1, numClasses: 2, nonlinearity: 'tanh' }
+  const configWith = (fields: object) => JSON.stringify({ options: network, versions: {}, device: 'cpu', engine: 'torch', ...fields })
   const many = Array.from({ length: 257 }, () => Array.from({ length: 257 }, () => 1))
 
   const damaged: readonly [name: string, content: string, message: string][] = [
-    ['config.json', '', 'a JSON object'],
+    ['config.json', '', 'a JSON object as configuration'],
     ['config.json', '[]', 'a JSON object'],
     ['config.json', '{"options":{}}', 'the option inputSize'],
     ['config.json', '{"options":[]}', 'an object as options'],
-    ['config.json', '{"options":{"inputSize":0}}', 'an integer from 1 to 65536'],
+    ['config.json', '{"options":{"inputSize":0}}', 'an integer from 1 to 65536 as inputSize'],
     ['config.json', '{"options":{"device":"\\u001b[31m"}}', 'auto, cpu, cuda or cuda:N'],
-    ['config.json', '{"options":{"device":"\u009b2J\u202e"}}', 'found "\\u009b2J\\u202e"'],
+    ['config.json', configWith({ device: 'cpu\n# heading' }), 'auto, cpu, cuda or cuda:N as device'],
+    ['config.json', configWith({ device: 1 }), 'auto, cpu, cuda or cuda:N as device'],
+    ['config.json', configWith({ engine: '<script>' }), 'one of auto, torch as engine'],
     ['config.json', `{"x":"${'x'.repeat(1024 ** 2)}"}`, 'at most 1048576 bytes'],
-    ['metrics.jsonl', 'no JSON\n', 'a JSON object'],
+    ['metrics.jsonl', 'no JSON\n', 'a JSON object as record'],
     ['metrics.jsonl', '\0\0\0\n', 'a JSON object'],
     ['metrics.jsonl', '{"type":"epoch","epoch":1,"epoch":2}\n', 'different names'],
     ['metrics.jsonl', line({ epoch: -1 }), 'an integer of at least 0 as epoch'],
@@ -100,6 +104,8 @@ describe('a damaged file is named', () => {
     ['metrics.jsonl', result({ confusionMatrix: [[1, 2]] }), 'a square confusionMatrix'],
     ['metrics.jsonl', result({ confusionMatrix: [] }), 'a square confusionMatrix'],
     ['metrics.jsonl', result({ confusionMatrix: [[-1]] }), 'a square confusionMatrix'],
+    ['metrics.jsonl', result({ confusionMatrix: [[2]] }), 'a confusionMatrix of one or more samples, 1'],
+    ['metrics.jsonl', result({ samples: 0, confusionMatrix: [[0]] }), 'a confusionMatrix of one or more samples'],
     ['metrics.jsonl', result({ confusionMatrix: many }), 'a square confusionMatrix'],
     ['timing.jsonl', '{"type":"epoch"}\n', 'a number as seconds'],
     ['timing.jsonl', '{"type":"end","state":"done","code":"X"}\n', 'an end with a state and a code'],
@@ -144,7 +150,27 @@ describe('the runs of a folder', () => {
       expect.stringContaining(join('bad', 'config.json')),
       expect.stringMatching(/empty is no run: expected a folder with config\.json\./),
     ])
+  })
+
+  test('have a newest one, which no older one replaces when it is damaged', async () => {
+    await writeSampleRun(path('runs', 'a'), { created: '2026-01-02T00:00:00.000Z' })
+    await writeSampleRun(path('runs', 'b'), { created: '2026-01-01T00:00:00.000Z' })
+    writeFileSync(path('runs', 'b', 'metrics.jsonl'), 'damaged\n') // No log of an older run is read.
+    mkdirSync(path('runs', 'empty'))
     expect((await openRun(path('runs'))).name).toBe('a')
+    writeFileSync(path('runs', 'a', 'metrics.jsonl'), 'damaged\n')
+    await expectError(() => openRun(path('runs')), 'ERR_INVALID_FILE', join('a', 'metrics.jsonl'), 'the newest run', 'name it')
+    // A configuration that does not tell when the run began counts from when it was written: now.
+    writeFileSync(path('runs', 'b', 'config.json'), '{')
+    await expectError(() => openRun(path('runs')), 'ERR_INVALID_FILE', join('b', 'config.json'), 'the newest run')
+    // One that was written long ago is not the newest.
+    utimesSync(path('runs', 'b', 'config.json'), new Date(2001, 1, 1), new Date(2001, 1, 1))
+    await expectError(() => openRun(path('runs')), 'ERR_INVALID_FILE', join('a', 'metrics.jsonl'))
+  })
+
+  test('that are none are named', async () => {
+    mkdirSync(path('runs', 'empty'), { recursive: true })
+    await expectError(() => openRun(path('runs')), 'ERR_INVALID_FILE', 'empty is no run')
   })
 
   test('that is not there are none', async () => {
@@ -158,6 +184,8 @@ describe('the runs of a folder', () => {
     expect((await openRun(path('runs'), 'a')).path).toBe(path('runs', 'a'))
     expect((await openRun(path('runs'), path('elsewhere'))).path).toBe(path('elsewhere'))
     await expectError(() => openRun(path('runs'), 'b'), 'ERR_FILE_SYSTEM', 'There is no run b.', 'has a.')
+    // The same folder, written in another way.
+    await expectError(() => openRun(`.${sep}${relative('.', path('runs'))}${sep}`, 'b'), 'ERR_FILE_SYSTEM', ' has a.')
     mkdirSync(path('empty'))
     await expectError(() => openRun(path('runs'), path('empty')), 'ERR_INVALID_FILE', 'empty is no run')
   })

@@ -13,7 +13,7 @@ const path = useTemporaryFolder()
 
 /** Values by tag: [step, value], in the order in which TensorBoard has them. */
 async function readScalars(folder: string): Promise<Record<string, [number, number | null][]>> {
-  const { version, scalars } = JSON.parse(await runPython([join(__dirname, 'read_event_files.py'), folder]))
+  const { version, scalars } = JSON.parse(await runPython([join(__dirname, 'read_event_files.py'), folder], { packages: 'tensorboard' }))
   expect(version).toBe(2)
   return scalars
 }
@@ -141,7 +141,7 @@ test('a file that is begun later comes later by its name, also in the same secon
 test('numbers that are not finite, and those too large for float32, arrive as such', async () => {
   const file = await EventFile.create(path())
   await file.addScalars(1, { nan: Number.NaN, infinite: Number.NEGATIVE_INFINITY, large: 1e300 })
-  const text = await runPython([join(__dirname, 'read_event_files.py'), path()])
+  const text = await runPython([join(__dirname, 'read_event_files.py'), path()], { packages: 'tensorboard' })
   expect(text).toContain('{"nan": [[1, NaN]], "infinite": [[1, -Infinity]], "large": [[1, Infinity]]}')
 })
 

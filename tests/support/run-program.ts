@@ -2,7 +2,7 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { dirname } from 'node:path'
 import { createInterface } from 'node:readline'
-import type { Readable } from 'node:stream'
+import type { Readable, Writable } from 'node:stream'
 
 export const REPOSITORY = dirname(dirname(__dirname))
 
@@ -17,6 +17,8 @@ export interface ProgramSettings {
   cwd?: string
   /** In addition to the present variables; undefined removes one. */
   env?: Readonly<Record<string, string | undefined>>
+  /** What the program reads from stdin, which is closed then. Default: nothing. */
+  input?: Uint8Array
   /** Words that go before the command: a program that runs it in another way. */
   through?: readonly string[]
   /** After this time the program is killed, and the code that waits for it fails. */
@@ -45,12 +47,12 @@ afterEach(async () => {
   await Promise.all(Array.from(running, (program) => program.kill()))
 })
 
-/** A program that was started, with stdin closed. */
+/** A program that was started. */
 export class RunningProgram {
   /** Rejects when the program could not be started or ran past its limit. */
   readonly ended: Promise<Outcome>
   readonly #name: string
-  readonly #child: ChildProcessByStdio<null, Readable, Readable>
+  readonly #child: ChildProcessByStdio<Writable | null, Readable, Readable>
   readonly #limit: NodeJS.Timeout
   readonly #lines: string[] = []
   readonly #waiters = new Set<Waiter>()
@@ -58,10 +60,14 @@ export class RunningProgram {
   #stderr = ''
   #isOverdue = false
 
-  constructor(command: string, args: readonly string[], { cwd, env, through = [], limitMs = LIMIT_MS }: ProgramSettings) {
+  constructor(command: string, args: readonly string[], { cwd, env, input, through = [], limitMs = LIMIT_MS }: ProgramSettings) {
     const [program, ...words] = [...through, command, ...args] as [string, ...string[]]
     this.#name = [program, ...words].join(' ')
-    this.#child = spawn(program, words, { cwd, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+    const settings = { cwd, env: { ...process.env, ...env } }
+    if (input === undefined) this.#child = spawn(program, words, { ...settings, stdio: ['ignore', 'pipe', 'pipe'] })
+    else this.#child = spawn(program, words, { ...settings, stdio: ['pipe', 'pipe', 'pipe'] })
+    // A program may end before it has read everything; its exit code tells why.
+    this.#child.stdin?.on('error', () => undefined).end(input)
     this.#child.stdout.setEncoding('utf8').on('data', (text: string) => {
       this.#stdout += text
     })

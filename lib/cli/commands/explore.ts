@@ -48,7 +48,7 @@ export interface ExploreEvent {
   pixels: { train: PixelStatistics; test: PixelStatistics }
 }
 
-/** What `--augment` alone shows. */
+/** What `--augment` alone shows: what `train --recipe accurate` trains on. */
 const USUAL_CHANGES = toAugmentation(USUAL_AUGMENTATION) as NativeAugmentation
 
 type GreyPictures = [GreyPicture, ...GreyPicture[]]
@@ -62,7 +62,7 @@ const EXPLORE_OPTIONS = {
   augment: {
     kind: 'boolean',
     default: false,
-    summary: `show the images as a training with augmentation sees them; without values for it, ${describeChanges(USUAL_CHANGES)}`,
+    summary: `images as train --recipe accurate sees them: ${describeChanges(USUAL_CHANGES)}; the flags below replace these values`,
   },
   ...OPTIONS.augmentation,
   ...SHARED_OPTIONS,
@@ -75,8 +75,9 @@ const EXAMPLES = `
 Examples:
   rnn-mnist-train explore                             the tutorial's first look: 128 training images, 15 in a row
   rnn-mnist-train explore --seed 7 --batch-size 40 --columns 10 --output digits.png
-  rnn-mnist-train explore --augment                   the same images, changed at random as in the first epoch of a training
-  rnn-mnist-train explore --augment-rotation 30 --augment-shift 3
+  rnn-mnist-train explore --augment                   the same images as train --recipe accurate sees them in its first epoch
+  rnn-mnist-train explore --augment --augment-shear 5     that, and slanted by up to 5 degrees
+  rnn-mnist-train explore --augment-rotation 30 --augment-shift 3    turned and moved, and nothing else
   rnn-mnist-train explore --data fashion/ --json
 
 No device is needed, and libtorch only to augment: --device, --engine, --threads and --precision change nothing.`
@@ -120,10 +121,11 @@ async function explore(flags: ExploreFlags, reporter: Reporter, stop: AbortSigna
   reporter.step(doneSince(started))
 }
 
-/** The changes that the flags ask for: `--augment` takes the usual ones where no other flag says which. */
+/** The changes that the flags ask for. With `--augment`, those that no flag names are the usual ones. */
 function chosenChanges(flags: ExploreFlags, given: ReadonlySet<string>): ResolvedAugmentation {
-  const isUsual = flags.augment && !Object.keys(OPTIONS.augmentation).some((name) => given.has(name))
-  return isUsual ? USUAL_AUGMENTATION : pickOptions(OPTIONS.augmentation, flags)
+  const chosen = pickOptions(OPTIONS.augmentation, flags)
+  if (!flags.augment) return chosen
+  return { ...USUAL_AUGMENTATION, ...Object.fromEntries(Object.entries(chosen).filter(([name]) => given.has(name))) }
 }
 
 /** Some images. All data sets here come from files, and those hold bytes. */

@@ -40,7 +40,7 @@ Examples:
 
 ONNX Runtime and others compute an ONNX model in browsers, on phones, and from most languages. Its input "images" are numbers from 0
 (background) to 1 (ink), float32 [N, T, F]: N images of T rows of F pixels, for any N and T. Its output "logits" are scores, float32
-[N, C], one for each class. Nothing computes here, so libtorch is not needed.`
+[N, C], one for each class. The export itself computes nothing, so libtorch is not needed.`
 
 /** `export`: writes a model for other programs. */
 export function exportCommand(): Command {

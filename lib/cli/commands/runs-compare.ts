@@ -8,7 +8,7 @@ import { drawColumns } from '../../text/table'
 import { defineCommand } from '../define-command'
 import { doneSince, startOf } from '../events'
 import { formatDuration } from '../numbers'
-import { RUN_ARGUMENT, RUNS_OPTIONS, type RunsFlags, shortNetwork, showLoss, showShare, showState, showValue } from '../open-runs'
+import { RUNS_OPTIONS, type RunsFlags, shortNetwork, showLoss, showShare, showState, showValue } from '../open-runs'
 import type { Reporter } from '../reporter'
 
 /** Runs side by side. The lists in it are in the order of `runs`. */
@@ -45,7 +45,7 @@ export function runsCompareCommand(): Command {
     details: EXAMPLES,
     work: (flags, reporter) => compare(flags, command.args, reporter),
   })
-  return command.argument('<runs...>', `two or more runs, each ${RUN_ARGUMENT}`)
+  return command.argument('<runs...>', 'two or more runs, each by the name of its folder or by its path')
 }
 
 async function compare(flags: RunsFlags, given: readonly string[], reporter: Reporter): Promise<void> {

@@ -10,8 +10,8 @@ import { RUN_ARGUMENT, RUNS_OPTIONS } from '../open-runs'
 import type { Reporter } from '../reporter'
 
 /** A run was exported. */
-export interface ExportEvent extends Export {
-  type: 'export'
+export interface RunExportEvent extends Export {
+  type: 'runs-export'
 }
 
 const EXPORT_OPTIONS = {
@@ -40,25 +40,28 @@ export function runsExportCommand(): Command {
     name: 'export',
     parent: 'runs',
     summary: 'copy the model of a run, with its card and metrics, to an archive or a folder',
-    description: 'Copies what a run has for others to an archive or a folder.',
+    description: 'Copies the model of a run, with its card, configuration and metrics, to an archive or a folder.',
     options: EXPORT_OPTIONS,
     details: EXAMPLES,
-    work: (flags, reporter) => exportGiven(flags, command.args[0], reporter),
+    work: (flags, reporter, stop) => exportGiven(flags, command.args[0], reporter, stop),
   })
   return command.argument('[run]', `${RUN_ARGUMENT} (default: the newest)`)
 }
 
-async function exportGiven(flags: Resolved<typeof EXPORT_OPTIONS>, given: string | undefined, reporter: Reporter): Promise<void> {
+type ExportFlags = Resolved<typeof EXPORT_OPTIONS>
+
+async function exportGiven(flags: ExportFlags, given: string | undefined, reporter: Reporter, stop: AbortSignal): Promise<void> {
   const started = performance.now()
   const run = await openRun(flags.runs, given)
   const output = flags.output ?? `${run.name}.zip`
   reporter.step(startOf('runs export', { options: { runs: flags.runs, output, force: flags.force }, run: run.path }))
   if (run.state === 'running') reporter.warning(`${showPath(run.name)} is still running: this is what it has now.`)
-  reporter.result({ type: 'export', ...(await exportRun(run, output, flags.force)) } satisfies ExportEvent, describeExport)
+  const exported = await exportRun(run, output, flags.force, stop)
+  reporter.result<RunExportEvent>({ type: 'runs-export', ...exported }, describeExport)
   reporter.step(doneSince(started))
 }
 
-function describeExport({ output, files }: ExportEvent): string {
+function describeExport({ output, files }: RunExportEvent): string {
   const rows = files.map(({ name, bytes }) => [showPath(name), `${bytes} bytes`])
   return `${showPath(output)}\n${drawColumns(rows, { words: 1 })
     .map((line) => `  ${line}`)

@@ -11,7 +11,7 @@ Examples:
   rnn-mnist-train runs compare small large            what differs: options, and losses epoch by epoch
   rnn-mnist-train runs export --output digits.zip     the newest one for others, with a model card
 
-They only read files: libtorch is not needed. Each explains itself: rnn-mnist-train runs list --help`
+None of them needs libtorch. Each explains itself: rnn-mnist-train runs list --help`
 
 /** `runs`: what was trained so far. */
 export function runsCommand(): Command {

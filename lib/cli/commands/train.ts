@@ -26,7 +26,7 @@ ${describeRecipes()}
 Examples:
   rnn-mnist-train                                     the tutorial: 10 epochs on MNIST, some minutes
   rnn-mnist-train --epochs 1                          a first look
-  rnn-mnist-train --recipe accurate                   fewer mistakes, but more epochs; other flags still count
+  rnn-mnist-train --recipe accurate                   fewer mistakes, but more epochs; the flags that you give come first
   rnn-mnist-train --validation-split 0.1 --early-stopping-patience 3
   rnn-mnist-train --model digits.safetensors --learning-rate 1e-4
   rnn-mnist-train --hidden-size 64 --num-layers 1 --nonlinearity relu --recurrent-init identity
@@ -36,9 +36,13 @@ Examples:
   rnn-mnist-train --json | tail -n 1                  the result for another program
 
 Ctrl-C finishes the running batch and saves the model. It also keeps a checkpoint of the exact batch, from which --resume goes on. The same
-happens when the terminal is closed, or when nothing reads the output any more. --stop-after-epochs ends a part of a run with exit code 0, and leaves
-the test set for the end. A resumed run takes all its options from the checkpoint; flags that contradict it are an error, but --epochs can be
-raised (not with the schedules cosine, one-cycle and warmup-cosine).`
+happens when the terminal is closed, or when nothing reads the output any more. --stop-after-epochs ends a part of a run with exit code 0,
+and leaves the test set for the end.
+
+A resumed run goes on with the network, the seed and the training options of its checkpoint. Other values for these are an error, but
+--epochs can be raised (not with the schedules cosine, one-cycle and warmup-cosine). --data, --log-interval, --output, --checkpoint-every,
+--keep-checkpoints and --stop-after-epochs can be given anew. So can --device, --engine, --threads and --precision: if one of them differs,
+a warning says that the result is not the same bit for bit.`
 
 /** `train`: trains a network, from the start or from a model file, or goes on with a run, and measures it on the test set. */
 export function trainCommand(): Command {

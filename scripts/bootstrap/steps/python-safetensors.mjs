@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { CACHE, ROOT } from '../places.mjs'
 import { pythonPackagesStep } from './python-packages.mjs'
 
-/** A folder for Python's search path; tests/support/python-safetensors.ts knows it, too. */
+/** A folder for Python's search path; tests/support/python.ts knows it, too. */
 const FOLDER = join(CACHE, 'python-safetensors')
 
 export const pythonSafetensors = pythonPackagesStep({
