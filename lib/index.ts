@@ -15,7 +15,7 @@ export type { BatchingOptions, ModelOptions, PlacementOptions, ResolvedModelOpti
 export type { CheckpointOptions } from './runs/checkpoint-options'
 export type { Tensor } from './tensor'
 export type { BatchEvent, CheckpointEvent, EpochEvent, TrainingEvent } from './training/events'
-export { RECIPES, type Recipe } from './training/recipes'
+export { RECIPES, type Recipe, type RecipeName } from './training/recipes'
 export type { History, TrainEventsOptions, TrainOptions } from './training/train-options'
 
 declare global {

@@ -10,6 +10,9 @@ export interface Recipe {
   readonly training: Readonly<TrainHyperparameters>
 }
 
+/** The names of {@link RECIPES}. */
+export type RecipeName = 'tutorial' | 'accurate'
+
 /**
  * Recipes by name. `tutorial` is the defaults of all options. `accurate` takes longer and makes fewer mistakes: ReLU, AdamW with a warm-up and
  * half a cosine wave, clipped gradients, an average of the parameters, and images that are changed a little every time. The weight decay is the
@@ -19,7 +22,7 @@ export interface Recipe {
  * const model = new ImageRNN({ ...RECIPES.accurate.model, seed: 1 })
  * await model.train(train, { ...RECIPES.accurate.training, epochs: 10 })
  */
-export const RECIPES = {
+export const RECIPES: Readonly<Record<RecipeName, Recipe>> = {
   tutorial: { model: {}, training: {} },
   accurate: {
     model: { nonlinearity: 'relu' },
@@ -35,9 +38,7 @@ export const RECIPES = {
       augmentScale: 0.1,
     },
   },
-} as const satisfies Readonly<Record<string, Recipe>>
-
-export type RecipeName = keyof typeof RECIPES
+}
 
 /**
  * Options as a recipe completes them: its values take the place of the defaults. Those that would have no effect beside what the user chose,
