@@ -295,8 +295,9 @@ describe('a process', () => {
   })
 
   testOnLinux('has ended, too, while its parent has not asked how', async () => {
-    // The shell is replaced by a program that knows nothing of a child.
-    const parent = new RunningProgram('sh', ['-c', 'true & echo $!; exec sleep 1000'], {})
+    // The shell is replaced by a program that knows nothing of a child, which ends only then: the shell itself would ask how.
+    const child = '(until grep -q sleep /proc/$$/comm; do :; done)'
+    const parent = new RunningProgram('sh', ['-c', `${child} & echo $!; exec sleep 1000`], {})
     const pid = Number(await parent.line(/^\d+$/))
     await untilGone(pid)
     expect(readFileSync(`/proc/${pid}/stat`, 'utf8')).toContain(') Z ')
