@@ -1,6 +1,7 @@
 // Kept in the typings, so that they know Symbol.dispose whatever the user's `lib` is.
 /// <reference lib="esnext.disposable" preserve="true" />
 
+export type { CheckpointOptions } from './checkpoints/checkpoint-options'
 export { ImageDataset, type ImageDatasetInit } from './data/dataset'
 export type { ImageBatch, ImageInput } from './data/image-batch'
 export { type LoadIdxOptions, loadIdx } from './data/load-idx'
@@ -12,7 +13,6 @@ export { ImageRNN, type InferenceOptions, type Prediction } from './model/image-
 export { type LoadOptions, loadLibtorch } from './model/load-libtorch'
 export { SaveFeatures } from './model/save-features'
 export type { BatchingOptions, ModelOptions, PlacementOptions, ResolvedModelOptions, TrainHyperparameters } from './options/options'
-export type { CheckpointOptions } from './runs/checkpoint-options'
 export type { Tensor } from './tensor'
 export type { BatchEvent, CheckpointEvent, EpochEvent, TrainingEvent } from './training/events'
 export { RECIPES, type Recipe, type RecipeName } from './training/recipes'

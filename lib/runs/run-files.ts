@@ -7,9 +7,6 @@ export const MODEL_FILE = 'model.safetensors'
 /** Says to people what the model is, and to the Hugging Face Hub. */
 export const CARD_FILE = 'README.md'
 
-/** There while the run trains. A process that was killed leaves it behind. */
-export const LOCK_FILE = 'run.lock'
-
 /** The files with a line for each epoch: values that a seed reproduces, as JSON and as a table, and values that differ each time. */
 export const LOG_FILES = { metrics: 'metrics.jsonl', table: 'metrics.csv', timing: 'timing.jsonl' } as const
 

@@ -1,14 +1,14 @@
 import { open, readdir, rm, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { CHECKPOINTS_FOLDER, newestCheckpointTime } from '../checkpoints/checkpoint-folder'
+import { RunLock } from '../checkpoints/run-lock'
 import { TorchRnnError } from '../errors'
 import { writeFileDurably } from '../files/durable-file'
 import { exists, makeFolder, modificationTime } from '../files/folders'
 import { type FileAction, showPath, toFileSystemError } from '../files/regular-file'
 import type { Evaluation } from '../model/evaluation'
 import type { EpochEvent } from '../training/events'
-import { CHECKPOINTS_FOLDER, newestCheckpointTime } from './checkpoints'
 import { CONFIG_FILE, EVENT_FILE, LOG_FILES, MODEL_FILE } from './run-files'
-import { RunLock } from './run-lock'
 import { RunLogs, type UnfinishedEnd } from './run-logs'
 
 /** Where runs go unless the user names a folder; relative to the current folder. */

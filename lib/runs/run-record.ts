@@ -1,6 +1,7 @@
 /** What is known of a run, read from the files in its folder. */
 import { stat } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
+import { isInUse, LOCK_FILE } from '../checkpoints/run-lock'
 import { TorchRnnError } from '../errors'
 import { isFile } from '../files/folders'
 import { ifPresent, invalidFile, readFileChecked } from '../files/regular-file'
@@ -10,8 +11,7 @@ import { checkOption, pickOptions } from '../options/checks'
 import { OPTIONS } from '../options/options'
 import type { AnyOptionSpec, OptionTable, OptionValue, Resolved } from '../options/specs'
 import { type EpochRecord, readMetrics, readTiming } from './log-records'
-import { CONFIG_FILE, LOCK_FILE, LOG_FILES, MODEL_FILE } from './run-files'
-import { isInUse } from './run-lock'
+import { CONFIG_FILE, LOG_FILES, MODEL_FILE } from './run-files'
 
 const MAX_CONFIG_BYTES = 1024 ** 2
 

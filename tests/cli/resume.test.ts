@@ -1,7 +1,7 @@
 /** Runs that stop and go on: their files at the end are those of a run that never stopped, byte for byte. */
 import { cpSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { readCheckpoint } from '../../lib/runs/checkpoint-file'
+import { readCheckpoint } from '../../lib/checkpoints/checkpoint-file'
 import { eventsOf, eventsOfType, lastEvent, linesOf, TINY_DATA, TINY_RUN, useCommandLine } from '../support/command-line'
 import { testOnPosix } from '../support/needs'
 import { TINY_TRAIN_SAMPLES } from '../support/tiny-mnist'

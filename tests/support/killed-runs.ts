@@ -1,8 +1,8 @@
 /** Runs that are killed with SIGKILL, by which nothing can be saved, and that go on all the same. */
 import { existsSync, readdirSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import { readCheckpoint, type StoredCheckpoint } from '../../lib/runs/checkpoint-file'
-import { findCheckpoint } from '../../lib/runs/checkpoints'
+import { readCheckpoint, type StoredCheckpoint } from '../../lib/checkpoints/checkpoint-file'
+import { findCheckpoint } from '../../lib/checkpoints/checkpoint-folder'
 import { MAIN } from './command-line'
 import { type RunningProgram, startNode } from './run-program'
 

@@ -1,9 +1,9 @@
 /** Checkpoints made of formulas, of a network with a handful of parameters. */
 import type { NativeArray } from '../../lib/addon/binding'
+import type { StoredCheckpoint } from '../../lib/checkpoints/checkpoint-file'
 import { parameterShapes } from '../../lib/model/architecture'
 import { resolveOptions } from '../../lib/options/checks'
 import { HYPERPARAMETERS, MODEL_OPTIONS, type TrainHyperparameters } from '../../lib/options/options'
-import type { StoredCheckpoint } from '../../lib/runs/checkpoint-file'
 import type { EpochEvent } from '../../lib/training/events'
 
 const MODEL = resolveOptions(MODEL_OPTIONS, { inputSize: 2, hiddenSize: 3, numLayers: 1, numClasses: 2 }, 'a test')

@@ -1,11 +1,12 @@
 /** Makes the model that a run trains. */
+
+import type { StoredCheckpoint } from '../../checkpoints/checkpoint-file'
 import type { ImageDataset } from '../../data/dataset'
 import { ImageRNN } from '../../model/image-rnn'
 import { checkSavable } from '../../model/model-file'
 import { pickOptions } from '../../options/checks'
 import { flagOf } from '../../options/flag-words'
 import { NETWORK_CHOICES, OPTIONS } from '../../options/options'
-import type { StoredCheckpoint } from '../../runs/checkpoint-file'
 import { WrongUsage } from '../exit'
 import { checkFit } from '../open-model'
 import { waitForLibtorch } from '../wait-for-libtorch'

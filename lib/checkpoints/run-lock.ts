@@ -11,8 +11,9 @@ import { removeTemporaryFiles, temporaryName } from '../files/durable-file'
 import { chunksInto, describeFileType, ifPresent, invalidFile, showPath, toFileSystemError, withRegularFile } from '../files/regular-file'
 import { findProcess, identifyProcess, type ProcessIdentity } from '../host/process-identity'
 import { quoteText } from '../text/unprintable'
-import { LOCK_FILE } from './run-files'
 
+/** The name of a lock. A process that was killed leaves it behind. */
+export const LOCK_FILE = 'run.lock'
 /** A lock without a readable holder was left by a crash, unless it is so new that somebody may be writing it. */
 const WRITING_MS = 10_000
 /** More than a lock file ever has. */

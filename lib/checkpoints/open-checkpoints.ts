@@ -5,12 +5,12 @@ import { identifyDataset } from '../data/identity'
 import { toPath } from '../files/path-argument'
 import type { ModelSession } from '../model/session'
 import type { ResolvedModelOptions } from '../options/options'
-import { readCheckpoint, type TrainingOrigin } from '../runs/checkpoint-file'
-import { CheckpointFolder, findCheckpoint, type KeepingRules } from '../runs/checkpoints'
-import { checkResumedData, checkResumedModel, type ResumedCheckpoint, warnOfOtherPlace } from '../runs/resume'
+import type { Training } from '../training/training'
+import type { TrainingData } from '../training/training-data'
 import { PACKAGE_VERSION } from '../version'
-import type { Training } from './training'
-import type { TrainingData } from './training-data'
+import { readCheckpoint, type TrainingOrigin } from './checkpoint-file'
+import { CheckpointFolder, findCheckpoint, type KeepingRules } from './checkpoint-folder'
+import { checkResumedData, checkResumedModel, type ResumedCheckpoint, warnOfOtherPlace } from './resume'
 
 /** A model that can be trained. */
 export interface Trainee {

@@ -4,7 +4,7 @@ import { TorchRnnError, unexpected } from '../errors'
 import { toPath } from '../files/path-argument'
 import { resolveOptions } from '../options/checks'
 import { OPTIONS } from '../options/options'
-import type { KeepingRules } from './checkpoints'
+import type { KeepingRules } from './checkpoint-folder'
 
 /** Where and when a training keeps checkpoints, from which it can be resumed. */
 export interface CheckpointOptions {
