@@ -219,7 +219,7 @@ describe('what is safe stays so', () => {
       ),
     )
     const script = `
-      const { CheckpointFolder } = require(${dist('runs', 'checkpoints.js')})
+      const { CheckpointFolder } = require(${dist('checkpoints', 'checkpoint-folder.js')})
       const read = (key, value) => (Array.isArray(value?.floats) ? Float32Array.from(value.floats) : value)
       const [first, second, third] = JSON.parse(require('node:fs').readFileSync('checkpoints.json', 'utf8'), read)
       ;(async () => {

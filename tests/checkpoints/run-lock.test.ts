@@ -19,7 +19,7 @@ const LOCK = [LOCK_FILE]
 
 /** Takes the lock of the folder `argv[1]` when a line comes on stdin, or at once; keeps it until it is killed. */
 const SCRIPT = `
-const { RunLock } = require(${JSON.stringify(join(REPOSITORY, 'dist', 'runs', 'run-lock.js'))})
+const { RunLock } = require(${JSON.stringify(join(REPOSITORY, 'dist', 'checkpoints', 'run-lock.js'))})
 const { existsSync } = require('node:fs')
 const [folder, gate] = process.argv.slice(1)
 console.log('ready')
