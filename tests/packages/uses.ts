@@ -65,6 +65,12 @@ export async function expectScripts(project: Project): Promise<void> {
   }
 }
 
+/** What a run that is complete leaves in its folder. */
+const RUN_FILES = [
+  ...['README.md', 'checkpoints', 'config.json', expect.stringMatching(/^events\.out\.tfevents\./)],
+  ...['metrics.csv', 'metrics.jsonl', 'model.safetensors', 'timing.jsonl'],
+]
+
 /** The command trains, saves, reads what it saved, and doctor finds no fault. @param exec - Runs the program of a package. */
 export async function expectCommand({ machine, folder }: Project, [program, ...words]: Project['node']): Promise<void> {
   const command = (args: readonly string[]) => machine.succeed(program, [...words, 'rnn-mnist-train', ...args], { cwd: folder })
@@ -72,13 +78,7 @@ export async function expectCommand({ machine, folder }: Project, [program, ...w
   for (const run of ['first', 'second']) {
     // The second one replaces the file that the first one wrote.
     await command(['train', ...TINY_NETWORK, '--epochs', '1', ...data, '--run', run, '--output', 'model.safetensors'])
-    expect(readdirSync(join(folder, run)).sort()).toEqual([
-      'config.json',
-      'metrics.csv',
-      'metrics.jsonl',
-      'model.safetensors',
-      'timing.jsonl',
-    ])
+    expect(readdirSync(join(folder, run)).sort()).toEqual(RUN_FILES)
   }
   expect(await command(['evaluate', ...data, '--model', 'model.safetensors'])).toContain('Test Accuracy')
   const files = readdirSync(folder)
