@@ -7,9 +7,18 @@ import { SetUpError } from './set-up-error.mjs'
 
 const JEST = join(ROOT, 'node_modules', 'jest', 'bin', 'jest.js')
 /** How the paths of the tests that use the addon begin. */
-const WITH_ADDON = ['tests/addon/', 'tests/checkpoints/', 'tests/data/dataset', 'tests/model/', 'tests/training/']
+const WITH_ADDON = ['tests/addon/', 'tests/checkpoints/resume', 'tests/data/dataset', 'tests/model/', 'tests/training/']
 /** How the paths of all tests of the API begin. */
-const ALL = [...WITH_ADDON, 'tests/data/', 'tests/files/', 'tests/formats/', 'tests/hosts/', 'tests/options/', 'tests/runs/']
+const ALL = [
+  ...WITH_ADDON,
+  'tests/checkpoints/',
+  'tests/data/',
+  'tests/files/',
+  'tests/formats/',
+  'tests/hosts/',
+  'tests/options/',
+  'tests/runs/',
+]
 /** Trains for minutes, so only `npm test` runs it. */
 const TOO_LONG = 'tests/training/accuracy'
 const TOOLS = join(ROOT, 'tests', 'packages', 'tools')
