@@ -48,7 +48,7 @@ torch::Tensor NormPerRow(const torch::Tensor& values) {
   return values.detach().to(torch::kFloat64).flatten(/*start_dim=*/1).norm(/*p=*/2, /*dim=*/1);
 }
 
-TEST(LogitsEqualPyTorchs) {
+ENGINE_TEST(LogitsEqualPyTorchs) {
   const auto data = reference::MnistTraining(kBatch);
   for (const Network& network : kNetworks) {
     const torch::Tensor expected = Fixture().Get(network.name + "/logits");
@@ -76,16 +76,11 @@ TEST(HiddenStatesEqualPyTorchs) {
   }
 }
 
-TEST(GradientsEqualPyTorchs) {
+ENGINE_TEST(GradientsEqualPyTorchs) {
   const auto data = reference::MnistTraining(kBatch);
-  const Batch batch = Batches(*data, torch::kCPU, kBatch).Get(0);
   for (const Network& network : kNetworks) {
     const auto model = FormulaModel(network);
-    FlatTensors sums = model->values().ZerosLike();
-    TorchEngine engine(*model);
-    engine.UseGradients(sums);
-    engine.Accumulate(batch, LossOptions{}, sample::NoStop());
-    const StateDict gradients = sums.Copy();
+    const StateDict gradients = sample::GradientOf(*model, *data).Copy();
     REQUIRE_EQ(gradients.size(), 14);  // Four of each of the three layers, and two of the linear one.
     for (const auto& [key, sum] : gradients) {
       const torch::Tensor gradient = sum / kBatch;  // PyTorch's is that of the mean.
@@ -99,7 +94,7 @@ TEST(GradientsEqualPyTorchs) {
   }
 }
 
-TEST(TheFirstLossesEqualPyTorchs) {
+ENGINE_TEST(TheFirstLossesEqualPyTorchs) {
   const auto data = reference::MnistTraining(kBatch * kUpdates);
   for (const Network& network : kNetworks) {
     const auto model = FormulaModel(network);
@@ -112,7 +107,7 @@ TEST(TheFirstLossesEqualPyTorchs) {
 }
 
 // AdamW with other betas, weight decay, clipped gradients, smoothed labels, two batches an update, and an average of the weights.
-TEST(RegularisedUpdatesEqualPyTorchs) {
+ENGINE_TEST(RegularisedUpdatesEqualPyTorchs) {
   constexpr int64_t kHalf = kBatch / 2;
   const auto model = FormulaModel({"relu", Nonlinearity::kRelu});
   StateDict state = model->values().Copy();
