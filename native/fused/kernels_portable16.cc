@@ -1,4 +1,4 @@
-// Its vectors are in memory anyway; written out, its tiles would take minutes to compile, and a megabyte of the addon.
+// Its vectors are in memory anyway; written out, its tiles would only be large.
 #define FUSED_UNROLL
 
 #include "native/fused/passes.h"
