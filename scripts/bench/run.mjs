@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander'
 import { SetUpError } from '../bootstrap/set-up-error.mjs'
 import { augmentationCommand } from './augmentation.mjs'
 import { BenchError } from './bench-error.mjs'
+import { enginesCommand } from './engines.mjs'
 import { eventLoopCommand } from './event-loop.mjs'
 import { neighboursCommand } from './neighbours.mjs'
 import { precisionCommand } from './precision.mjs'
@@ -22,7 +23,7 @@ function describe(command) {
 function benchProgram() {
   const program = new Command('npm run bench --').helpCommand(false)
   const commands = [
-    ...[trainingCommand(), stepsCommand(), precisionCommand(), augmentationCommand()],
+    ...[trainingCommand(), enginesCommand(), stepsCommand(), precisionCommand(), augmentationCommand()],
     ...[neighboursCommand(), eventLoopCommand(), startUpCommand()],
   ]
   for (const command of commands) program.addCommand(command.description(`Measures ${command.summary()}.`))
