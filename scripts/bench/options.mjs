@@ -24,6 +24,11 @@ export function integersOption(name, summary, fallback, { min = 1, max = LARGEST
     .default(fallback, fallback.join(','))
 }
 
+/** `--name <name>`: one of these names. */
+export function nameOption(name, summary, names) {
+  return new Option(`--${name} <name>`, summary).choices(names)
+}
+
 /** `--name <name,...>`: some of these names. */
 export function namesOption(name, summary, names) {
   return new Option(`--${name} <name,...>`, summary)

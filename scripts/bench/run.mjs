@@ -9,6 +9,7 @@ import { neighboursCommand } from './neighbours.mjs'
 import { precisionCommand } from './precision.mjs'
 import { startUpCommand } from './start-up.mjs'
 import { stepsCommand } from './steps.mjs'
+import { sweepsCommand } from './sweeps.mjs'
 import { trainingCommand } from './training.mjs'
 
 const EXIT_USAGE = 2
@@ -23,7 +24,7 @@ function describe(command) {
 function benchProgram() {
   const program = new Command('npm run bench --').helpCommand(false)
   const commands = [
-    ...[trainingCommand(), enginesCommand(), stepsCommand(), precisionCommand(), augmentationCommand()],
+    ...[trainingCommand(), enginesCommand(), sweepsCommand(), stepsCommand(), precisionCommand(), augmentationCommand()],
     ...[neighboursCommand(), eventLoopCommand(), startUpCommand()],
   ]
   for (const command of commands) program.addCommand(command.description(`Measures ${command.summary()}.`))
