@@ -5,6 +5,7 @@ import { augmentationCommand } from './augmentation.mjs'
 import { BenchError } from './bench-error.mjs'
 import { enginesCommand } from './engines.mjs'
 import { eventLoopCommand } from './event-loop.mjs'
+import { inferenceCommand } from './inference.mjs'
 import { neighboursCommand } from './neighbours.mjs'
 import { precisionCommand } from './precision.mjs'
 import { startUpCommand } from './start-up.mjs'
@@ -24,7 +25,15 @@ function describe(command) {
 function benchProgram() {
   const program = new Command('npm run bench --').helpCommand(false)
   const commands = [
-    ...[trainingCommand(), enginesCommand(), sweepsCommand(), stepsCommand(), precisionCommand(), augmentationCommand()],
+    ...[
+      trainingCommand(),
+      enginesCommand(),
+      sweepsCommand(),
+      stepsCommand(),
+      inferenceCommand(),
+      precisionCommand(),
+      augmentationCommand(),
+    ],
     ...[neighboursCommand(), eventLoopCommand(), startUpCommand()],
   ]
   for (const command of commands) program.addCommand(command.description(`Measures ${command.summary()}.`))
