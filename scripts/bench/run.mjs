@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander'
 import { SetUpError } from '../bootstrap/set-up-error.mjs'
 import { augmentationCommand } from './augmentation.mjs'
 import { BenchError } from './bench-error.mjs'
+import { documentCommand } from './document.mjs'
 import { enginesCommand } from './engines.mjs'
 import { eventLoopCommand } from './event-loop.mjs'
 import { inferenceCommand } from './inference.mjs'
@@ -22,6 +23,12 @@ function describe(command) {
   return [`  ${command.name()}: ${command.summary()}`, ...options].join('\n')
 }
 
+/** The first sentence of a command's own help. */
+function descriptionOf(command) {
+  const [what, doing] = command.summary().split('no benchmark: ')
+  return doing === undefined ? `Measures ${what}.` : `No benchmark: ${doing}.`
+}
+
 function benchProgram() {
   const program = new Command('npm run bench --').helpCommand(false)
   const commands = [
@@ -34,9 +41,9 @@ function benchProgram() {
       precisionCommand(),
       augmentationCommand(),
     ],
-    ...[neighboursCommand(), eventLoopCommand(), startUpCommand()],
+    ...[neighboursCommand(), eventLoopCommand(), startUpCommand(), documentCommand()],
   ]
-  for (const command of commands) program.addCommand(command.description(`Measures ${command.summary()}.`))
+  for (const command of commands) program.addCommand(command.description(descriptionOf(command)))
   for (const command of [program, ...commands]) command.exitOverride().showHelpAfterError(HELP)
   program.helpInformation = () => listText(commands)
   return program

@@ -23,6 +23,7 @@ import {
   onnxGenerator,
   packages,
   packageTestTools,
+  plotPackages,
 } from './steps/packages.mjs'
 import { pythonSafetensors } from './steps/python-safetensors.mjs'
 import { tensorboard } from './steps/tensorboard.mjs'
@@ -129,7 +130,7 @@ const COMMANDS = {
     testInstall()
   },
   async lint() {
-    await setUp([packages, docsPackages, checkTools])
+    await setUp([packages, docsPackages, plotPackages, checkTools])
     await runAll(LINT)
   },
   async format() {
@@ -166,7 +167,7 @@ function productSteps() {
 
 /** What the jest tests of `npm test` need besides the product. */
 function jestSteps() {
-  return [faultsAddon, lief, onnx, pythonSafetensors, tensorboard, neighbourPackages]
+  return [faultsAddon, lief, onnx, pythonSafetensors, tensorboard, neighbourPackages, plotPackages]
 }
 
 function node(script, ...args) {
