@@ -1,0 +1,434 @@
+#pragma once
+
+#include <math.h>
+
+#include "native/fused/kernels.h"
+#include "native/fused/piece.h"
+#include "native/fused/tanh.h"
+#include "native/fused/tile.h"
+
+// The mathematics of the network, for one piece of a batch. With the loss E, d(y) for dE/dy and (.) for the product element by element:
+//
+//   forward     z[l,t] = W_ih[l] x[l,t] + W_hh[l] h[l,t-1] + b[l],  h[l,t] = f(z[l,t]),  x[l,t] = h[l-1,t]
+//   logits      y = W_fc h[L-1,T-1] + b_fc
+//   backward    d(h[l,t]) = W_ih[l+1]^T d(z[l+1,t]) + W_hh[l]^T d(z[l,t+1]),  d(z) = f'(z) (.) d(h)
+//               where at the top layer's last step, W_fc^T d(y) takes the place of the first term
+//   gradients   d(W_ih[l]) = sum over t of d(z[l,t]) x[l,t]^T,  d(W_hh[l]) = sum over t of d(z[l,t]) h[l,t-1]^T,  d(b[l]) = sum over t of
+//   d(z[l,t])
+//
+// So forward and backward pass are the same product of two terms with another ending, and a gradient is a product whose depth is samples
+// and steps. f'(z) follows from h alone: 1 - h^2 for tanh; for ReLU 1 where h > 0, else 0.
+//
+// Time is the outer loop of a pass and layers the inner one, so that the weights stay in the second-level cache and no pre-activation is
+// stored.
+namespace torch_rnn_mnist::fused {
+
+template <typename Simd>
+struct Passes {
+  using Vector = typename Simd::Vector;
+
+  static int64_t Padded(int64_t size) { return (size + Simd::kLanes - 1) / Simd::kLanes * Simd::kLanes; }
+  static int64_t VectorsOf(int64_t size) { return (size + Simd::kLanes - 1) / Simd::kLanes; }
+
+  // One term of a product: rows of activations times packed weights.
+  struct Term {
+    RowMajor rows{nullptr, 0};
+    const float* panels = nullptr;
+    int64_t depth = 0;  // 0: no term.
+
+    FUSED_INLINE RowMajor RowsFrom(int64_t row) const { return {rows.values + row * rows.row, rows.row}; }
+    FUSED_INLINE Vectors VectorsFrom(int64_t vector) const {
+      const ptrdiff_t panel = depth * Simd::kLanes;
+      return {panels + vector * panel, Simd::kLanes, panel};
+    }
+  };
+
+  // Where a product begins and where it ends: with a bias and f, or at zero and with f'.
+  struct Step {
+    Term input;
+    Term state;
+    const float* bias;  // Forward pass.
+    const float* h;     // Backward pass: rows as those of `out`.
+    float* bias_gradient;
+    float* out;
+    ptrdiff_t out_row;
+    Nonlinearity nonlinearity;
+    bool is_linear;  // f(z) = z, for the logits.
+  };
+  using StepFunction = void (*)(const Step&, int64_t row, int64_t vector);
+
+  template <int kRows, int kVectors>
+  FUSED_INLINE static void AddTerms(Tile<Simd, kRows, kVectors>& tile, const Step& step, int64_t row, int64_t vector) {
+    tile.Add(step.input.RowsFrom(row), step.input.VectorsFrom(vector), step.input.depth);
+    tile.Add(step.state.RowsFrom(row), step.state.VectorsFrom(vector), step.state.depth);
+  }
+
+  template <int kRows, int kVectors>
+  struct ForwardTile {
+    static void Run(const Step& step, int64_t row, int64_t vector) {
+      using TileType = Tile<Simd, kRows, kVectors>;
+      TileType tile;
+      TileType::ForEach([&](int r, int v) { tile.sums[r][v] = Simd::Load(step.bias + (vector + v) * Simd::kLanes); });
+      AddTerms(tile, step, row, vector);
+      float* out = step.out + row * step.out_row + vector * Simd::kLanes;
+      const auto finish = [&](const auto& f) {
+        TileType::ForEach([&](int r, int v) { Simd::Store(out + r * step.out_row + v * Simd::kLanes, f(tile.sums[r][v])); });
+      };
+      if (step.is_linear) {
+        finish([](Vector z) { return z; });
+      } else if (step.nonlinearity == Nonlinearity::kTanh) {
+        finish([](Vector z) { return Tanh<Simd>(z); });
+      } else {
+        finish([](Vector z) { return Simd::Max(z, Simd::Broadcast(0)); });
+      }
+    }
+  };
+
+  template <int kRows, int kVectors>
+  struct BackwardTile {
+    static void Run(const Step& step, int64_t row, int64_t vector) {
+      using TileType = Tile<Simd, kRows, kVectors>;
+      TileType tile;
+      tile.Clear();
+      AddTerms(tile, step, row, vector);
+      const ptrdiff_t offset = row * step.out_row + vector * Simd::kLanes;
+      const auto finish = [&](const auto& derivative) {
+        FUSED_UNROLL
+        for (int v = 0; v < kVectors; ++v) {
+          float* bias = step.bias_gradient + (vector + v) * Simd::kLanes;
+          Vector sum = Simd::Load(bias);
+          FUSED_UNROLL
+          for (int r = 0; r < kRows; ++r) {
+            const ptrdiff_t at = offset + r * step.out_row + v * Simd::kLanes;
+            const Vector delta = derivative(tile.sums[r][v], Simd::Load(step.h + at));
+            Simd::Store(step.out + at, delta);
+            sum = Simd::Add(sum, delta);
+          }
+          Simd::Store(bias, sum);
+        }
+      };
+      if (step.nonlinearity == Nonlinearity::kTanh) {
+        finish([](Vector dh, Vector h) { return Simd::SubtractProduct(dh, Simd::Multiply(dh, h), h); });
+      } else {
+        finish([](Vector dh, Vector h) { return Simd::WherePositive(h, dh); });
+      }
+    }
+  };
+
+  // The gradient of a matrix: a product whose rows are the features of `left`, and whose depth is the rows of both, over some steps.
+  struct Outer {
+    ColumnMajor left;
+    ptrdiff_t left_step;
+    Vectors right;
+    ptrdiff_t right_step;
+    const int64_t* active;  // Rows at each step.
+    int64_t steps;
+    float* out;
+    ptrdiff_t out_row;
+    bool adds;
+  };
+  using OuterFunction = void (*)(const Outer&, int64_t row, int64_t vector);
+
+  template <int kRows, int kVectors>
+  struct OuterTile {
+    static void Run(const Outer& outer, int64_t row, int64_t vector) {
+      using TileType = Tile<Simd, kRows, kVectors>;
+      TileType tile;
+      float* out = outer.out + row * outer.out_row + vector * Simd::kLanes;
+      if (outer.adds) {
+        TileType::ForEach([&](int r, int v) { tile.sums[r][v] = Simd::Load(out + r * outer.out_row + v * Simd::kLanes); });
+      } else {
+        tile.Clear();
+      }
+      const float* left = outer.left.values + row;
+      const float* right = outer.right.values + vector * outer.right.vector;
+      for (int64_t step = 0; step < outer.steps; ++step) {
+        tile.Add(ColumnMajor{left, outer.left.depth}, Vectors{right, outer.right.depth, outer.right.vector}, outer.active[step]);
+        left += outer.left_step;
+        right += outer.right_step;
+      }
+      TileType::ForEach([&](int r, int v) { Simd::Store(out + r * outer.out_row + v * Simd::kLanes, tile.sums[r][v]); });
+    }
+  };
+
+  static constexpr TileTable<Simd, StepFunction, ForwardTile> kForward{};
+  static constexpr TileTable<Simd, StepFunction, BackwardTile> kBackward{};
+  static constexpr TileTable<Simd, OuterFunction, OuterTile> kOuter{};
+
+  template <typename Table>
+  static void Compute(const Table& table, const Step& step, int64_t rows, int64_t columns) {
+    ForEachTile<Simd>(table, rows, VectorsOf(columns),
+                      [&](StepFunction function, int64_t row, int64_t vector) { function(step, row, vector); });
+  }
+
+  static void Compute(const Outer& outer, int64_t rows, int64_t columns) {
+    ForEachTile<Simd>(kOuter, rows, VectorsOf(columns),
+                      [&](OuterFunction function, int64_t row, int64_t vector) { function(outer, row, vector); });
+  }
+
+  static void Copy(const float* from, int64_t size, float* to) {
+    for (int64_t i = 0; i < size; ++i) to[i] = from[i];
+  }
+
+  static void Pack(const float* matrix, int64_t rows, int64_t columns, float* panels) {
+    for (int64_t first = 0; first < columns; first += Simd::kLanes) {
+      const int64_t width = columns - first < Simd::kLanes ? columns - first : Simd::kLanes;
+      for (int64_t row = 0; row < rows; ++row) {
+        Copy(matrix + row * columns + first, width, panels);
+        for (int64_t lane = width; lane < Simd::kLanes; ++lane) panels[lane] = 0;
+        panels += Simd::kLanes;
+      }
+    }
+  }
+
+  static void PackTransposed(const float* matrix, int64_t rows, int64_t columns, float* panels) {
+    for (int64_t first = 0; first < rows; first += Simd::kLanes) {
+      for (int64_t lane = 0; lane < Simd::kLanes; ++lane) {
+        float* to = panels + lane;
+        if (first + lane < rows) {
+          const float* row = matrix + (first + lane) * columns;
+          for (int64_t column = 0; column < columns; ++column) to[column * Simd::kLanes] = row[column];
+        } else {
+          for (int64_t column = 0; column < columns; ++column) to[column * Simd::kLanes] = 0;
+        }
+      }
+      panels += columns * Simd::kLanes;
+    }
+  }
+
+  static void Gather(const Piece& piece, const SampleList& list) {
+    const int64_t features = piece.shape->input_size;
+    for (int64_t row = 0; row < piece.rows; ++row) {
+      const float* image = list.images->values + list.samples[row] * piece.steps * features;
+      for (int64_t step = 0; step < piece.steps; ++step) {
+        if (row >= piece.active[step]) continue;
+        float* to = piece.inputs.At(0, step) + row * piece.inputs.row;
+        Copy(image + step * features, features, to);
+        for (int64_t feature = features; feature < piece.inputs.row; ++feature) to[feature] = 0;
+      }
+    }
+  }
+
+  // x[l,t]: what a layer reads.
+  static RowMajor InputRows(const Piece& piece, int64_t layer, int64_t step) {
+    const Activations& from = layer == 0 ? piece.inputs : piece.states;
+    return {layer == 0 ? from.At(0, step) : from.At(layer - 1, step), from.row};
+  }
+
+  // Rows that become active at a step start from the state that the prefix had before it.
+  static void Enter(const Piece& piece, int64_t step) {
+    const int64_t hidden = piece.states.row;
+    for (int64_t layer = 0; layer < piece.shape->num_layers; ++layer) {
+      float* states = piece.states.At(layer, step - 1);
+      for (int64_t row = piece.active[step - 1]; row < piece.active[step]; ++row) {
+        Copy(piece.prefix->states.At(layer, step - 1), hidden, states + row * hidden);
+      }
+    }
+  }
+
+  static void Forward(const Piece& piece) {
+    const Shape& shape = *piece.shape;
+    const int64_t hidden = shape.hidden_size;
+    for (int64_t t = 0; t < piece.steps; ++t) {
+      if (piece.prefix != nullptr && t > 0) Enter(piece, t);
+      for (int64_t l = 0; l < shape.num_layers; ++l) {
+        const PackedLayer& layer = piece.network->layers[l];
+        Step step{};
+        if (l > 0 || piece.inputs.values != nullptr) step.input = {InputRows(piece, l, t), layer.input, layer.inputs};
+        if (t > 0) step.state = {{piece.states.At(l, t - 1), piece.states.row}, layer.state, hidden};
+        step.bias = layer.bias;
+        step.out = piece.states.At(l, t);
+        step.out_row = piece.states.row;
+        step.nonlinearity = shape.nonlinearity;
+        Compute(kForward, step, piece.active[t], hidden);
+      }
+    }
+    if (piece.logits != nullptr) ComputeLogits(piece);
+  }
+
+  static RowMajor LastStates(const Piece& piece) {
+    return {piece.states.At(piece.shape->num_layers - 1, piece.steps - 1), piece.states.row};
+  }
+
+  static void ComputeLogits(const Piece& piece) {
+    Step step{};
+    step.input = {LastStates(piece), piece.network->fc, piece.shape->hidden_size};
+    step.bias = piece.network->fc_bias;
+    step.out = piece.logits;
+    step.out_row = Padded(piece.shape->num_classes);
+    step.is_linear = true;
+    Compute(kForward, step, piece.rows, piece.shape->num_classes);
+  }
+
+  // The cross entropy of logits y and a label c with smoothing s, which is torch.nn.CrossEntropyLoss's:
+  //   E = lse(y) - (1 - s) y[c] - s mean(y),  d(y[k]) = softmax(y)[k] - (1 - s) [k = c] - s / C,
+  // where lse(y) = log(sum of exp(y[k])), computed around the highest logit so that nothing overflows.
+  static Sums Loss(const Piece& piece, const SampleList& list, const Targets& targets) {
+    const int64_t classes = piece.shape->num_classes;
+    const double smoothing = targets.label_smoothing;
+    const auto even = static_cast<float>(smoothing / static_cast<double>(classes));
+    const auto own = static_cast<float>(1 - smoothing);
+    Sums sums;
+    for (int64_t row = 0; row < piece.rows; ++row) {
+      float* logits = piece.logits + row * Padded(classes);
+      const int64_t label = targets.labels[list.samples[row]];
+      int64_t best = 0;
+      double mean = 0;
+      for (int64_t k = 0; k < classes; ++k) {
+        if (logits[k] > logits[best]) best = k;
+        mean += static_cast<double>(logits[k]) / static_cast<double>(classes);
+      }
+      const float highest = logits[best];
+      const double of_label = static_cast<double>(logits[label]) - static_cast<double>(highest);
+      double total = 0;
+      for (int64_t k = 0; k < classes; ++k) {
+        logits[k] = expf(logits[k] - highest);
+        total += static_cast<double>(logits[k]);
+      }
+      sums.loss += log(total) - (1 - smoothing) * of_label - smoothing * (mean - static_cast<double>(highest));
+      sums.hits += best == label ? 1 : 0;
+      const auto scale = static_cast<float>(1 / total);
+      for (int64_t k = 0; k < classes; ++k) logits[k] = logits[k] * scale - even - (k == label ? own : 0.0F);
+    }
+    return sums;
+  }
+
+  // d(z[l,t]) of the active rows, from those of the layer above and of the next step.
+  static void BackwardStep(const Piece& piece, int64_t l, int64_t t, const Term& above, const Term& next, float* out) {
+    Step step{};
+    step.input = above;
+    step.state = next;
+    step.h = piece.states.At(l, t);
+    step.bias_gradient = piece.gradient.layers[l].bias;
+    step.out = out;
+    step.out_row = piece.deltas.row;
+    step.nonlinearity = piece.shape->nonlinearity;
+    Compute(kBackward, step, piece.active[t], piece.shape->hidden_size);
+  }
+
+  static void SumRows(const float* rows, ptrdiff_t row, int64_t first, int64_t end, float* sum) {
+    for (int64_t i = first; i < end; ++i) {
+      for (int64_t column = 0; column < row; ++column) sum[column] += rows[i * row + column];
+    }
+  }
+
+  // The part of the steps from `first` to before `end` in the gradients of the weights. deltas: those of layer 0 at `first`; they lie as
+  // piece.deltas does.
+  static void AddWeights(const Piece& piece, int64_t first, int64_t end, const float* deltas, bool adds) {
+    const int64_t hidden = piece.shape->hidden_size;
+    for (int64_t l = 0; l < piece.shape->num_layers; ++l) {
+      const int64_t inputs = piece.network->layers[l].inputs;
+      Outer outer{};
+      outer.left = {deltas + l * piece.deltas.layer, piece.deltas.row};
+      outer.left_step = piece.deltas.step;
+      outer.active = piece.active + first;
+      outer.steps = end - first;
+      outer.adds = adds;
+      if (l > 0 || piece.inputs.values != nullptr) {
+        const RowMajor rows = InputRows(piece, l, first);
+        outer.right = {rows.values, rows.row, Simd::kLanes};
+        outer.right_step = l == 0 ? piece.inputs.step : piece.states.step;
+        outer.out = piece.gradient.layers[l].input;
+        outer.out_row = Padded(inputs);
+        Compute(outer, hidden, inputs);
+      }
+      if (first == 0) {  // There was no state before.
+        outer.left.values += outer.left_step;
+        ++outer.active;
+        --outer.steps;
+      }
+      outer.right = {piece.states.At(l, first == 0 ? 0 : first - 1), piece.states.row, Simd::kLanes};
+      outer.right_step = piece.states.step;
+      outer.out = piece.gradient.layers[l].state;
+      outer.out_row = Padded(hidden);
+      Compute(outer, hidden, hidden);
+    }
+  }
+
+  static void BackwardLogits(const Piece& piece) {
+    const int64_t classes = piece.shape->num_classes;
+    Outer outer{};
+    outer.left = {piece.logits, static_cast<ptrdiff_t>(Padded(classes))};
+    const RowMajor states = LastStates(piece);
+    outer.right = {states.values, states.row, Simd::kLanes};
+    outer.active = &piece.rows;
+    outer.steps = 1;
+    outer.out = piece.gradient.fc;
+    outer.out_row = Padded(piece.shape->hidden_size);
+    outer.adds = piece.adds;
+    Compute(outer, classes, piece.shape->hidden_size);
+    SumRows(piece.logits, Padded(classes), 0, piece.rows, piece.gradient.fc_bias);
+  }
+
+  static void Backward(const Piece& piece) {
+    const Shape& shape = *piece.shape;
+    const int64_t hidden = shape.hidden_size;
+    const int64_t top = shape.num_layers - 1;
+    const Activations& deltas = piece.deltas;
+    const int64_t carried = piece.window;  // The place of the step after the window.
+    BackwardLogits(piece);
+    bool adds = piece.adds;
+    for (int64_t end = piece.steps; end > 0;) {
+      const int64_t first = end > piece.window ? end - piece.window : 0;
+      const auto place = [&](int64_t t) { return t < end ? t - first : carried; };
+      for (int64_t t = end - 1; t >= first; --t) {
+        const bool is_last = t == piece.steps - 1;
+        for (int64_t l = top; l >= 0; --l) {
+          Term above;
+          if (l < top) {
+            above = {{deltas.At(l + 1, place(t)), deltas.row}, piece.network->layers[l + 1].input_transposed, hidden};
+          } else if (is_last) {
+            above = {{piece.logits, static_cast<ptrdiff_t>(Padded(shape.num_classes))}, piece.network->fc_transposed, shape.num_classes};
+          }
+          Term next;
+          if (!is_last) next = {{deltas.At(l, place(t + 1)), deltas.row}, piece.network->layers[l].state_transposed, hidden};
+          BackwardStep(piece, l, t, above, next, deltas.At(l, place(t)));
+        }
+        if (piece.prefix == nullptr || t == 0) continue;
+        for (int64_t l = 0; l < shape.num_layers; ++l) {
+          SumRows(deltas.At(l, place(t)), deltas.row, piece.active[t - 1], piece.active[t], piece.entering.At(l, t));
+        }
+      }
+      AddWeights(piece, first, end, deltas.At(0, 0), adds);
+      adds = true;
+      for (int64_t l = 0; l < shape.num_layers; ++l) Copy(deltas.At(l, 0), piece.rows * deltas.row, deltas.At(l, carried));
+      end = first;
+    }
+  }
+
+  // The rows that enter after a step have the prefix's state in common, so the gradient to it is the sum of theirs. piece.entering: sums
+  // over all pieces; `entering` and `deltas` have a row for each step.
+  static void BackwardPrefix(const Piece& piece) {
+    const Shape& shape = *piece.shape;
+    const int64_t top = shape.num_layers - 1;
+    const Activations& deltas = piece.deltas;
+    for (int64_t t = piece.steps - 1; t >= 0; --t) {
+      for (int64_t l = top; l >= 0; --l) {
+        // d(z[l,t+1]) of the prefix itself and of the rows that enter there, added up.
+        float* joined = piece.entering.At(l, t + 1);
+        if (t + 1 < piece.steps) SumRows(deltas.At(l, t + 1), deltas.row, 0, 1, joined);
+        Term above;
+        if (l < top) above = {{deltas.At(l + 1, t), deltas.row}, piece.network->layers[l + 1].input_transposed, shape.hidden_size};
+        const Term next{{joined, deltas.row}, piece.network->layers[l].state_transposed, shape.hidden_size};
+        BackwardStep(piece, l, t, above, next, deltas.At(l, t));
+      }
+    }
+    AddWeights(piece, 0, piece.steps, deltas.At(0, 0), piece.adds);
+  }
+
+  static void AddArrays(const float* const* arrays, int count, int64_t size, float* sum) {
+    int64_t i = 0;
+    for (; i + Simd::kLanes <= size; i += Simd::kLanes) {
+      Vector total = Simd::Load(sum + i);
+      for (int array = 0; array < count; ++array) total = Simd::Add(total, Simd::Load(arrays[array] + i));
+      Simd::Store(sum + i, total);
+    }
+    for (; i < size; ++i) {
+      for (int array = 0; array < count; ++array) sum[i] += arrays[array][i];
+    }
+  }
+
+  static constexpr Kernels kKernels{Simd::kLanes, Pack, PackTransposed, Gather, Forward, Loss, Backward, BackwardPrefix, AddArrays};
+};
+
+}  // namespace torch_rnn_mnist::fused
