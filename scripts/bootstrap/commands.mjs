@@ -13,7 +13,7 @@ import { buildEnvironment, buildToolSteps } from './steps/build-tools.mjs'
 import { checkTool, checkTools, HAS_SHELLCHECK } from './steps/check-tools.mjs'
 import { libtorch, libtorchFolder } from './steps/libtorch.mjs'
 import { lief } from './steps/lief.mjs'
-import { addon, addressBuild, clangTests, faultsAddon, nativeTests, threadTests } from './steps/native.mjs'
+import { addon, addressBuild, clangTests, faultsAddon, fmaPeak, nativeTests, threadTests } from './steps/native.mjs'
 import { onnx } from './steps/onnx.mjs'
 import {
   browserExample,
@@ -167,7 +167,7 @@ function productSteps() {
 
 /** What the jest tests of `npm test` need besides the product. */
 function jestSteps() {
-  return [faultsAddon, lief, onnx, pythonSafetensors, tensorboard, neighbourPackages, plotPackages]
+  return [faultsAddon, lief, onnx, pythonSafetensors, tensorboard, neighbourPackages, plotPackages, fmaPeak]
 }
 
 function node(script, ...args) {
