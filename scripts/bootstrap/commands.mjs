@@ -13,7 +13,7 @@ import { buildEnvironment, buildToolSteps } from './steps/build-tools.mjs'
 import { checkTool, checkTools, HAS_SHELLCHECK } from './steps/check-tools.mjs'
 import { libtorch, libtorchFolder } from './steps/libtorch.mjs'
 import { lief } from './steps/lief.mjs'
-import { addon, addressBuild, clangTests, faultsAddon, nativeTests, threadTests } from './steps/native.mjs'
+import { addon, addressBuild, arm64Tests, clangTests, faultsAddon, fmaPeak, nativeTests, threadTests } from './steps/native.mjs'
 import { onnx } from './steps/onnx.mjs'
 import {
   browserExample,
@@ -23,6 +23,7 @@ import {
   onnxGenerator,
   packages,
   packageTestTools,
+  plotPackages,
 } from './steps/packages.mjs'
 import { pythonSafetensors } from './steps/python-safetensors.mjs'
 import { tensorboard } from './steps/tensorboard.mjs'
@@ -97,6 +98,10 @@ const COMMANDS = {
     await setUp([packages, ...buildSteps(), clangTests])
     await runAll([['C++ tests built by Clang', ctest(clangTests, args)]])
   },
+  async 'test:arm64'(args) {
+    await setUp([packages, ...buildToolSteps(), arm64Tests])
+    await runAll([['C++ tests for ARM64', ctest(arm64Tests, args)]])
+  },
   async 'test:stress'(args) {
     await setUp([...productSteps(), neighbourPackages])
     await runAll([['stress tests', node('jest', '--testMatch', '**/tests/stress/*.stress.ts', ...args)]])
@@ -129,7 +134,7 @@ const COMMANDS = {
     testInstall()
   },
   async lint() {
-    await setUp([packages, docsPackages, checkTools])
+    await setUp([packages, docsPackages, plotPackages, checkTools])
     await runAll(LINT)
   },
   async format() {
@@ -166,7 +171,7 @@ function productSteps() {
 
 /** What the jest tests of `npm test` need besides the product. */
 function jestSteps() {
-  return [faultsAddon, lief, onnx, pythonSafetensors, tensorboard, neighbourPackages]
+  return [faultsAddon, lief, onnx, pythonSafetensors, tensorboard, neighbourPackages, plotPackages, fmaPeak]
 }
 
 function node(script, ...args) {

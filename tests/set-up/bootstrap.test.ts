@@ -259,6 +259,19 @@ describe('a fresh clone on a bare machine', () => {
     await expectMissing(bootstrap(['build'], { [manager]: 'version 1' }), [PYTHON, COMPILER], `Install with: ${command}`)
   })
 
+  testOnUnix.each([
+    ['apt-get', 'sudo apt-get install python3-pip g++-aarch64-linux-gnu qemu-user'],
+    ['pacman', 'sudo pacman -S python-pip aarch64-linux-gnu-gcc qemu-user'],
+    ['dnf', "your system's package manager; on Debian and Ubuntu: sudo apt-get install python3-pip g++-aarch64-linux-gnu qemu-user"],
+  ])('with %s, test:arm64 names what it needs', async (manager, command) => {
+    const missing = [
+      PYTHON,
+      /^ {2}- a C\+\+ compiler for ARM64 \(aarch64-linux-gnu-g\+\+ was/,
+      /^ {2}- an emulator of ARM64 \(qemu-aarch64 was/,
+    ]
+    await expectMissing(bootstrap(['test:arm64'], { [manager]: 'version 1' }), missing, `Install with: ${command}`)
+  })
+
   testOnUnix('a Python that is too old is named before anything is fetched, with advice that helps', async () => {
     const old = /^ {2}- Python 3\.9 or newer with pip \(python3 is Python 3\.6\): it fetches libtorch/
     const advice = /^Install a newer Python beside it, and put it first on PATH under the name python3/

@@ -128,7 +128,7 @@ export const faultsAddon = addonStep(
 )
 
 /** What the C++ tests are made from. */
-const TEST_SOURCES = ['native', 'cmake', 'tests/native', 'tests/fixtures']
+const TEST_SOURCES = ['native', 'cmake', 'tests/native', 'tests/fixtures', 'scripts/bench/peak']
 
 /** The file in which CTest finds the tests of a build folder. */
 function testList(folder) {
@@ -202,8 +202,47 @@ export const addressBuild = {
   },
 }
 
-/** Without libtorch, whose threads ThreadSanitizer does not understand: only the tests of what consists of plain threads and locks. */
+/** Without libtorch, whose threads ThreadSanitizer does not understand: only the tests of what is plain C++. */
 export const threadTests = nativeTestsStep('native-tests-thread', 'building the C++ tests with ThreadSanitizer', [
   '-DTORCH_RNN_MNIST_SANITIZE=thread',
   '-DTORCH_RNN_MNIST_TORCH=OFF',
 ])
+
+/** The same tests for ARM64, where libtorch is another one. CTest runs them in an emulator, as the toolchain file says. */
+export const arm64Tests = nativeTestsStep(
+  'native-tests-arm64',
+  'building the C++ tests for ARM64',
+  [`-DCMAKE_TOOLCHAIN_FILE=${join(ROOT, 'cmake', 'aarch64-linux-gnu.cmake')}`, '-DTORCH_RNN_MNIST_TORCH=OFF'],
+  ['ARM64 compiler', 'ARM64 emulator'],
+)
+
+const PEAK_FOLDER = join(CACHE, 'fma-peak')
+
+/**
+ * The program with which `npm run bench -- engines` measures how fast the processor can be at most. Needs no libtorch.
+ *
+ * @type {import('../set-up.mjs').Step & { program: string }}
+ */
+export const fmaPeak = {
+  name: 'fma-peak',
+  title: 'building the calibration of the benchmarks',
+  program: join(PEAK_FOLDER, 'scripts', 'bench', 'peak', 'fma_peak'),
+  advice: ADVICE,
+  needs: () => TOOLS,
+  fingerprint: () => `${configuration()}\n${hashFiles(ROOT, sources(['scripts/bench/peak']))}`,
+  outputs() {
+    return [this.program]
+  },
+  async run({ tool, killedBefore }) {
+    prepareFolder(this.name, PEAK_FOLDER, killedBefore)
+    const chosen = buildGenerator()
+    const options = ['TORCH_RNN_MNIST_ADDON=OFF', 'TORCH_RNN_MNIST_TORCH=OFF', 'TORCH_RNN_MNIST_TESTS=ON'].map((option) => `-D${option}`)
+    const env = buildEnvironment()
+    await tool({
+      command: 'cmake',
+      args: ['-S', ROOT, '-B', PEAK_FOLDER, ...options, ...(chosen === undefined ? [] : ['-G', chosen])],
+      env,
+    })
+    await tool({ command: 'cmake', args: ['--build', PEAK_FOLDER, '--target', 'fma_peak'], env })
+  },
+}
