@@ -79,7 +79,8 @@ BatchSums FusedEngine::Accumulate(const Batch& batch, const LossOptions& options
   const fused::Targets targets{labels.const_data_ptr<int64_t>(), options.label_smoothing};
   const fused::Sums sums = network_.Accumulate(ImagesIn(rows), targets, gradients_);
   // A loss beyond the range of float32 becomes an infinity.
-  return {torch::scalar_tensor(sums.loss, torch::kFloat64).to(torch::kFloat32), torch::scalar_tensor(sums.hits, torch::kInt64), batch.size()};
+  return {torch::scalar_tensor(sums.loss, torch::kFloat64).to(torch::kFloat32), torch::scalar_tensor(sums.hits, torch::kInt64),
+          batch.size()};
 }
 
 void FusedEngine::UseGradients(const FlatTensors& gradients) {
