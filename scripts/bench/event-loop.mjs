@@ -6,8 +6,10 @@ import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Command } from 'commander'
 import { ImageRNN, loadMnist } from '../../dist/index.mjs'
-import { inTurns } from './measure.mjs'
-import { roundsOption } from './options.mjs'
+import { describeMachine } from './machine.mjs'
+import { inTurns, spread } from './measure.mjs'
+import { engineOption, jsonOption, roundsOption } from './options.mjs'
+import { checkResultsFile, showSpread, writeResults } from './report.mjs'
 
 const PROMISED_P99_MS = 10
 const TIMER_MS = 1
@@ -38,11 +40,22 @@ async function measureTraining(model, data) {
   return { ...measured, events }
 }
 
-async function run({ rounds }) {
+function rowsOf(results) {
+  const columns = ({ p50, p99, max }) => [p50, p99, max]
+  const rows = results.map(({ name, rounds }) => [
+    name,
+    ...[0, 1, 2].map((column) => showSpread(spread(rounds.map((round) => columns(round)[column])), 2)),
+  ])
+  return [['delay of a 1 ms timer, ms', 'median', '99th percentile', 'largest'], ...rows]
+}
+
+async function run(options) {
+  checkResultsFile(options.json)
+  const machine = await describeMachine()
   const { train } = await loadMnist()
   const data = train.slice(0, SAMPLES)
-  const model = new ImageRNN({ device: 'cpu' })
-  console.log(`${await model.threadCount()} threads, node ${process.versions.node}; a timer of ${TIMER_MS} ms`)
+  const model = new ImageRNN({ device: 'cpu', engine: options.engine })
+  console.log(`Engine ${model.engine}, ${await model.threadCount()} threads; a timer of ${TIMER_MS} ms`)
   let seconds = 0
   const contestants = [
     {
@@ -56,19 +69,26 @@ async function run({ rounds }) {
     },
     { name: 'idle', measure: () => measure(() => delay(seconds * 1000)) },
   ]
-  const [trainings] = await inTurns(rounds, contestants, (round, [training, idle]) => {
+  const [trainings, idles] = await inTurns(options.rounds, contestants, (round, [training, idle]) => {
     console.log(`${round}: ${show(`training (${training.events} progress events)`, training)}; ${show('idle', idle)}`)
   })
   const p99 = Math.max(...trainings.map((training) => training.p99))
   console.log(
     `Largest p99 while training: ${p99.toFixed(2)} ms; promised: at most ${PROMISED_P99_MS} ms${p99 <= PROMISED_P99_MS ? '' : ' - broken'}.`,
   )
+  const measured = [
+    { name: `while engine ${model.engine} trains`, rounds: trainings },
+    { name: 'idle', rounds: idles },
+  ]
+  writeResults(options.json, { benchmark: 'event-loop', machine, options, measured, tables: [rowsOf(measured)] })
   model.dispose()
 }
 
 export function eventLoopCommand() {
   return new Command('event-loop')
     .summary('how late the event loop is while a model trains, against an idle process')
+    .addOption(engineOption())
     .addOption(roundsOption(3))
+    .addOption(jsonOption())
     .action(run)
 }

@@ -3,6 +3,7 @@ import { execFile, spawnSync } from 'node:child_process'
 import { availableParallelism, cpus, loadavg, release, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { PYTHON } from '../bootstrap/places.mjs'
 import { BenchError } from './bench-error.mjs'
 import { withProgress } from './report.mjs'
 
@@ -46,6 +47,17 @@ async function describeAddon() {
   const check = events.find(({ type, name }) => type === 'check' && name === 'CPU')
   if (check?.status === 'ok') return check.message
   throw new BenchError('Expected an addon that works, but doctor finds something broken: npm run train -- doctor tells what.')
+}
+
+/** The Python that was asked for, or python3 if it has torch; says so if not. */
+export function findPythonIfAny(asked) {
+  if (asked !== undefined) return findPython(asked)
+  try {
+    return findPython(PYTHON)
+  } catch (error) {
+    console.log(`Without PyTorch in Python. ${error.message}`)
+    return undefined
+  }
 }
 
 /**

@@ -10,6 +10,12 @@ export function median(values) {
   return (sorted[(sorted.length - 1) >> 1] + sorted[sorted.length >> 1]) / 2
 }
 
+/** The smallest value that at least so many percent of the values do not exceed. */
+export function percentile(values, percent) {
+  const sorted = values.toSorted((a, b) => a - b)
+  return sorted[Math.max(0, Math.ceil((percent / 100) * sorted.length) - 1)]
+}
+
 /** Median, smallest and largest value. */
 export function spread(values) {
   return { median: median(values), low: Math.min(...values), high: Math.max(...values) }

@@ -5,7 +5,7 @@
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { ImageRNN, loadMnist } from '../../dist/index.mjs'
-import { startInference } from './inference.mjs'
+import { startInference } from './neighbour-inference.mjs'
 import { Responder, startResponder } from './processes.mjs'
 import { trainSteps } from './train-steps.mjs'
 

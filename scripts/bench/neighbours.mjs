@@ -1,6 +1,6 @@
 /**
  * The time of a training step while something else runs: other models, threads, processes, or libraries with threads of their own. Takes
- * turns with a model that runs alone.
+ * turns with a model that runs alone. Each engine is measured, since each has threads of its own, which wait in their own way.
  *
  * Each measurement has its own process (neighbour-case.mjs), so that nothing a neighbour leaves behind affects the next case.
  */
@@ -13,7 +13,7 @@ import { neighbourPackages } from '../bootstrap/steps/packages.mjs'
 import { BenchError } from './bench-error.mjs'
 import { describeMachine } from './machine.mjs'
 import { inTurns, ratios, spread } from './measure.mjs'
-import { engineOption, integerOption, jsonOption, namesOption, roundsOption } from './options.mjs'
+import { enginesOption, integerOption, jsonOption, namesOption, roundsOption } from './options.mjs'
 import { start } from './processes.mjs'
 import { checkResultsFile, showSpread, table, writeResults } from './report.mjs'
 import { msPerStep } from './train-steps.mjs'
@@ -49,7 +49,7 @@ function baseOf({ threads }) {
   return CASES.find((one) => one.scenario === 'alone' && one.threads === threads)
 }
 
-async function measureCase({ name, scenario, threads }, { steps, engine }) {
+async function measureCase({ name, scenario, threads, engine }, { steps }) {
   const setting = JSON.stringify({ threads, steps, engine, batchSize: BATCH_SIZE })
   const program = join(import.meta.dirname, 'neighbour-case.mjs')
   const child = start(process.execPath, [program, scenario, setting], { stdio: ['ignore', 'pipe', 'inherit'] })
@@ -68,39 +68,54 @@ function idealRatio({ threads, beside }, cores) {
   return Math.max(1, (own * (1 + models) + busyCores + pools * cores) / cores)
 }
 
-function summarize(cases, results, cores) {
+/** Every case on every engine. */
+function casesOn(engines, cases) {
+  return engines.flatMap((engine) => cases.map((one) => ({ ...one, engine })))
+}
+
+function summarize(cases, results, cores, engines) {
   const times = results.map((rounds) => rounds.map((result) => msPerStep(result, BATCH_SIZE)))
+  const timesOf = (name, engine) => times[cases.findIndex((one) => one.name === name && one.engine === engine)]
   return cases.map((one, index) => ({
     name: one.name,
     text: one.text,
+    engine: one.engine,
     msPerStep: spread(times[index]),
-    ratio: ratios(times[index], times[cases.indexOf(baseOf(one))]),
+    ratio: ratios(times[index], timesOf(baseOf(one)?.name, one.engine)),
     ideal: idealRatio(one, cores),
+    // How much faster the first engine makes it, which is 1 for itself.
+    timesAsFast: ratios(timesOf(one.name, engines[0]), times[index]),
   }))
+}
+
+function rowsOf(summary, engines) {
+  const rows = summary.map(({ text, engine, msPerStep: ms, ratio, ideal, timesAsFast }) => {
+    const cells = [text, engine, showSpread(ms, DIGITS), showSpread(ratio, DIGITS), ideal.toFixed(DIGITS)]
+    return engines.length === 1 ? cells : [...cells, engine === engines[0] ? '' : showSpread(timesAsFast, DIGITS)]
+  })
+  const head = ['', 'engine', 'ms a step', 'ratio to alone', 'ideal']
+  return [engines.length === 1 ? head : [...head, `times as fast as ${engines[0]}`], ...rows]
 }
 
 async function run(options) {
   checkResultsFile(options.json)
+  const { engines } = options
   const chosen = CASES.filter(({ name }) => options.cases.includes(name))
   const cases = CASES.filter((one) => chosen.some((other) => other === one || baseOf(other) === one || one.name === 'alone'))
   if (cases.some(({ scenario }) => scenario === 'besideInference')) await setUp([neighbourPackages])
   const machine = await describeMachine()
-  const contestants = cases.map((one) => ({ name: one.text, measure: () => measureCase(one, options) }))
+  const all = casesOn(engines, cases)
+  const contestants = all.map((one) => ({ name: `${one.text}, engine ${one.engine}`, measure: () => measureCase(one, options) }))
   const results = await inTurns(options.rounds, contestants)
-  const cores = results[NAMES.indexOf('alone')][0].threads
-  const summary = summarize(cases, results, cores)
+  const cores = results[all.findIndex(({ name }) => name === 'alone')][0].threads
+  const summary = summarize(all, results, cores, engines)
   console.log(`\nSteps: ${options.steps} over all of MNIST; batch size: ${BATCH_SIZE}; threads that libtorch chooses: ${cores}.`)
   console.log('When two train at once, the time runs until both are done. The ideal ratio assumes that cores are shared without loss.')
   console.log(`Rounds: ${options.rounds}; median (smallest to largest).\n`)
-  const rows = summary.map(({ text, msPerStep, ratio, ideal }) => [
-    text,
-    showSpread(msPerStep, DIGITS),
-    showSpread(ratio, DIGITS),
-    ideal.toFixed(DIGITS),
-  ])
-  console.log(table([['', 'ms a step', 'ratio to alone', 'ideal'], ...rows]))
-  const measured = Object.fromEntries(cases.map(({ name }, index) => [name, results[index]]))
-  writeResults(options.json, { benchmark: 'neighbours', machine, options, measured, summary })
+  const rows = rowsOf(summary, engines)
+  console.log(table(rows))
+  const measured = all.map(({ name, engine }, index) => ({ name, engine, rounds: results[index] }))
+  writeResults(options.json, { benchmark: 'neighbours', machine, options, measured, summary, tables: [rows] })
 }
 
 export function neighboursCommand() {
@@ -109,7 +124,7 @@ export function neighboursCommand() {
     .addOption(namesOption('cases', 'which ones, besides those that they are compared with', NAMES))
     .addOption(integerOption('steps', 'steps that are measured in a round', 50))
     .addOption(roundsOption(5))
-    .addOption(engineOption())
+    .addOption(enginesOption())
     .addOption(jsonOption())
     .addHelpText('after', `\nCases: ${NAMES.join(', ')}`)
     .action(run)

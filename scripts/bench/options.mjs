@@ -24,6 +24,11 @@ export function integersOption(name, summary, fallback, { min = 1, max = LARGEST
     .default(fallback, fallback.join(','))
 }
 
+/** `--name <name>`: one of these names. */
+export function nameOption(name, summary, names) {
+  return new Option(`--${name} <name>`, summary).choices(names)
+}
+
 /** `--name <name,...>`: some of these names. */
 export function namesOption(name, summary, names) {
   return new Option(`--${name} <name,...>`, summary)
@@ -46,6 +51,18 @@ function textOption(flags, summary) {
 export const roundsOption = (fallback) => integerOption('rounds', 'how often each one is measured', fallback, { max: 1000 })
 export const threadsOption = () =>
   integerOption('threads', 'CPU threads of one operation, for both sides; 0: as each chooses', 0, { min: 0, max: 1024 })
+/** `--peer <name=command>`: may be given several times. */
+export function peerOption() {
+  const summary =
+    'another program, run as `command STEPS WARMUP`; its last line is JSON with ms_per_step, and first_loss to compare (repeatable)'
+  return new Option('--peer <name=command>', summary).default([], 'none').argParser((text, peers) => {
+    const [, name, command] = /^([^=]+)=(.*\S.*)$/.exec(text) ?? []
+    if (command === undefined) throw new InvalidArgumentError('Expected a name, = and a command.')
+    return [...peers, { name, command }]
+  })
+}
+
+export const enginesOption = () => namesOption('engines', 'what trains in this package', ['torch', 'fused'])
 export const engineOption = () => textOption('--engine <name>', 'what trains in this package, as its option of this name').default('auto')
 export const pythonOption = (summary) => textOption('--python <program>', summary)
 export const jsonOption = () => textOption('--json <file>', 'also write the results to this file')

@@ -34,9 +34,9 @@ export function start(command, args, options) {
   return child
 }
 
-/** Starts a program that answers lines, for a {@link Responder}. */
-export function startResponder(command, args) {
-  return start(command, args, { stdio: ['pipe', 'pipe', 'inherit'] })
+/** Starts a program that answers lines, for a {@link Responder}. @param env - In addition to the present variables. */
+export function startResponder(command, args, env = {}) {
+  return start(command, args, { stdio: ['pipe', 'pipe', 'inherit'], env: { ...process.env, ...env } })
 }
 
 /** A program that answers each line of JSON on its stdin with a line of JSON on its stdout, and ends when its stdin does. */

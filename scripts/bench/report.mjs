@@ -66,6 +66,13 @@ export function table(rows) {
   return rows.map((row) => row.map(pad).join('  ').trimEnd()).join('\n')
 }
 
+/** The same rows in Markdown. */
+export function markdownTable(rows) {
+  const [head, ...others] = rows.map((row) => `| ${row.join(' | ')} |`)
+  const rule = `|${rows[0].map((_, column) => (column === 0 ? '---' : '---:')).join('|')}|`
+  return [head, rule, ...others].join('\n')
+}
+
 /** "1.032 (1.011 to 1.060)". */
 export function showSpread({ median, low, high }, digits) {
   return `${median.toFixed(digits)} (${low.toFixed(digits)} to ${high.toFixed(digits)})`

@@ -3,11 +3,15 @@ import { Command, CommanderError } from 'commander'
 import { SetUpError } from '../bootstrap/set-up-error.mjs'
 import { augmentationCommand } from './augmentation.mjs'
 import { BenchError } from './bench-error.mjs'
+import { documentCommand } from './document.mjs'
+import { enginesCommand } from './engines.mjs'
 import { eventLoopCommand } from './event-loop.mjs'
+import { inferenceCommand } from './inference.mjs'
 import { neighboursCommand } from './neighbours.mjs'
 import { precisionCommand } from './precision.mjs'
 import { startUpCommand } from './start-up.mjs'
 import { stepsCommand } from './steps.mjs'
+import { sweepsCommand } from './sweeps.mjs'
 import { trainingCommand } from './training.mjs'
 
 const EXIT_USAGE = 2
@@ -19,13 +23,27 @@ function describe(command) {
   return [`  ${command.name()}: ${command.summary()}`, ...options].join('\n')
 }
 
+/** The first sentence of a command's own help. */
+function descriptionOf(command) {
+  const [what, doing] = command.summary().split('no benchmark: ')
+  return doing === undefined ? `Measures ${what}.` : `No benchmark: ${doing}.`
+}
+
 function benchProgram() {
   const program = new Command('npm run bench --').helpCommand(false)
   const commands = [
-    ...[trainingCommand(), stepsCommand(), precisionCommand(), augmentationCommand()],
-    ...[neighboursCommand(), eventLoopCommand(), startUpCommand()],
+    ...[
+      trainingCommand(),
+      enginesCommand(),
+      sweepsCommand(),
+      stepsCommand(),
+      inferenceCommand(),
+      precisionCommand(),
+      augmentationCommand(),
+    ],
+    ...[neighboursCommand(), eventLoopCommand(), startUpCommand(), documentCommand()],
   ]
-  for (const command of commands) program.addCommand(command.description(`Measures ${command.summary()}.`))
+  for (const command of commands) program.addCommand(command.description(descriptionOf(command)))
   for (const command of [program, ...commands]) command.exitOverride().showHelpAfterError(HELP)
   program.helpInformation = () => listText(commands)
   return program

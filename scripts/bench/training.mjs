@@ -144,9 +144,10 @@ async function run(options) {
     ratio === undefined ? '' : showSpread(ratio, 3),
   ])
   showSetting(options, results, found)
-  console.log(table([['', ...NAMES, 'ratio; below 1: less'], ...rows]))
+  const shown = [['', ...NAMES, 'ratio; below 1: less'], ...rows]
+  console.log(table(shown))
   const named = Object.fromEntries(NAMES.map((name, side) => [name, results[side]]))
-  writeResults(options.json, { benchmark: 'training', machine, python: found, options, rounds: named, summary })
+  writeResults(options.json, { benchmark: 'training', machine, python: found, options, rounds: named, summary, tables: [shown] })
 }
 
 export function trainingCommand() {

@@ -13,7 +13,7 @@ import { buildEnvironment, buildToolSteps } from './steps/build-tools.mjs'
 import { checkTool, checkTools, HAS_SHELLCHECK } from './steps/check-tools.mjs'
 import { libtorch, libtorchFolder } from './steps/libtorch.mjs'
 import { lief } from './steps/lief.mjs'
-import { addon, addressBuild, arm64Tests, clangTests, faultsAddon, nativeTests, threadTests } from './steps/native.mjs'
+import { addon, addressBuild, arm64Tests, clangTests, faultsAddon, fmaPeak, nativeTests, threadTests } from './steps/native.mjs'
 import { onnx } from './steps/onnx.mjs'
 import {
   browserExample,
@@ -23,6 +23,7 @@ import {
   onnxGenerator,
   packages,
   packageTestTools,
+  plotPackages,
 } from './steps/packages.mjs'
 import { pythonSafetensors } from './steps/python-safetensors.mjs'
 import { tensorboard } from './steps/tensorboard.mjs'
@@ -133,7 +134,7 @@ const COMMANDS = {
     testInstall()
   },
   async lint() {
-    await setUp([packages, docsPackages, checkTools])
+    await setUp([packages, docsPackages, plotPackages, checkTools])
     await runAll(LINT)
   },
   async format() {
@@ -170,7 +171,7 @@ function productSteps() {
 
 /** What the jest tests of `npm test` need besides the product. */
 function jestSteps() {
-  return [faultsAddon, lief, onnx, pythonSafetensors, tensorboard, neighbourPackages]
+  return [faultsAddon, lief, onnx, pythonSafetensors, tensorboard, neighbourPackages, plotPackages, fmaPeak]
 }
 
 function node(script, ...args) {

@@ -16,7 +16,7 @@ const SEAM = ['native/napi/', 'native/loader/']
 const NODE_API = /^\s*#\s*include\s*[<"](?:napi|node_api|js_native_api|uv|v8|node)\b[^>"]*[>"]/m
 
 function sources() {
-  return ['native', 'tests/native'].flatMap((folder) =>
+  return ['native', 'tests/native', 'scripts/bench/peak'].flatMap((folder) =>
     readdirSync(join(ROOT, folder), { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile() && SOURCE.test(entry.name))
       .map((entry) => relative(ROOT, join(entry.parentPath, entry.name)).split(sep).join('/')),

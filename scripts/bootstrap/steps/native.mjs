@@ -128,7 +128,7 @@ export const faultsAddon = addonStep(
 )
 
 /** What the C++ tests are made from. */
-const TEST_SOURCES = ['native', 'cmake', 'tests/native', 'tests/fixtures']
+const TEST_SOURCES = ['native', 'cmake', 'tests/native', 'tests/fixtures', 'scripts/bench/peak']
 
 /** The file in which CTest finds the tests of a build folder. */
 function testList(folder) {
@@ -215,3 +215,34 @@ export const arm64Tests = nativeTestsStep(
   [`-DCMAKE_TOOLCHAIN_FILE=${join(ROOT, 'cmake', 'aarch64-linux-gnu.cmake')}`, '-DTORCH_RNN_MNIST_TORCH=OFF'],
   ['ARM64 compiler', 'ARM64 emulator'],
 )
+
+const PEAK_FOLDER = join(CACHE, 'fma-peak')
+
+/**
+ * The program with which `npm run bench -- engines` measures how fast the processor can be at most. Needs no libtorch.
+ *
+ * @type {import('../set-up.mjs').Step & { program: string }}
+ */
+export const fmaPeak = {
+  name: 'fma-peak',
+  title: 'building the calibration of the benchmarks',
+  program: join(PEAK_FOLDER, 'scripts', 'bench', 'peak', 'fma_peak'),
+  advice: ADVICE,
+  needs: () => TOOLS,
+  fingerprint: () => `${configuration()}\n${hashFiles(ROOT, sources(['scripts/bench/peak']))}`,
+  outputs() {
+    return [this.program]
+  },
+  async run({ tool, killedBefore }) {
+    prepareFolder(this.name, PEAK_FOLDER, killedBefore)
+    const chosen = buildGenerator()
+    const options = ['TORCH_RNN_MNIST_ADDON=OFF', 'TORCH_RNN_MNIST_TORCH=OFF', 'TORCH_RNN_MNIST_TESTS=ON'].map((option) => `-D${option}`)
+    const env = buildEnvironment()
+    await tool({
+      command: 'cmake',
+      args: ['-S', ROOT, '-B', PEAK_FOLDER, ...options, ...(chosen === undefined ? [] : ['-G', chosen])],
+      env,
+    })
+    await tool({ command: 'cmake', args: ['--build', PEAK_FOLDER, '--target', 'fma_peak'], env })
+  },
+}
