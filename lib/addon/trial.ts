@@ -28,10 +28,12 @@ export interface LoadedFacts {
   /** The instruction set that libtorch chose ("AVX2"), and what it multiplies matrices with ("mkl"). */
   readonly cpuCapability: string
   readonly blas: string
+  /** The instruction set of the fused engine ("avx2"), where a training was asked for. */
+  readonly instructionSet?: string
   readonly cudaDevices: number
   /** Why there is no CUDA device; empty when there is one. */
   readonly cudaProblem: string
-  /** CPU threads of one operation. */
+  /** Threads that compute on the CPU. */
   readonly threads: number
   /** Of a short training, where one was asked for. */
   readonly training?: { readonly samplesPerSecond: number; readonly firstLoss: number; readonly lastLoss: number }

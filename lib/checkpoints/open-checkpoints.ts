@@ -67,7 +67,11 @@ export async function openCheckpoints(
   return { keeper, start: resumed?.checkpoint, close: () => keeper.close() }
 }
 
-async function originOf({ session, options, device, engine, instructionSet }: Trainee, data: TrainingData, caller: Caller): Promise<TrainingOrigin> {
+async function originOf(
+  { session, options, device, engine, instructionSet }: Trainee,
+  data: TrainingData,
+  caller: Caller,
+): Promise<TrainingOrigin> {
   const { train, validation } = data.datasets
   const threads = await session.run(() => session.native.threadCount(), caller)
   return {

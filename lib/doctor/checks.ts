@@ -117,9 +117,10 @@ function* describeWorking({ facts, cudaFailure }: Exclude<Trial, { failure: Tria
   yield judgeTraining(facts)
 }
 
-function describeCpu({ torchVersion, cpuCapability, blas, threads }: LoadedFacts): Check {
+function describeCpu({ torchVersion, cpuCapability, blas, threads, instructionSet }: LoadedFacts): Check {
   const cores = availableParallelism()
-  const message = `libtorch ${torchVersion}, ${cpuCapability}, BLAS ${blas}, ${threads} of ${cores} threads`
+  const fused = instructionSet === undefined ? '' : `engine fused with ${instructionSet}, `
+  const message = `${fused}libtorch ${torchVersion}, ${cpuCapability}, BLAS ${blas}, ${threads} of ${cores} threads`
   const isSlow = process.arch === 'x64' && !cpuCapability.startsWith('AVX')
   return isSlow ? warning('CPU', message, 'This processor has no AVX2: training works, but slowly.') : ok('CPU', message)
 }

@@ -64,9 +64,9 @@ torch::Device ResolveDeviceFor(EngineOption engine, const std::string& name, int
 
 ComputingPlace DescribePlace(const ModelOptions& options, const Placement& placement, torch::Device device) {
   if (ResolveEngine(placement.engine, options.precision, device) == EngineKind::kTorch) {
-    return {device.str(), "torch", DescribeCpuBackend().capability};
+    return {device.str(), EngineKind::kTorch, DescribeCpuBackend().capability};
   }
-  return {device.str(), "fused", placement.fused.instruction_set->name};
+  return {device.str(), EngineKind::kFused, placement.fused.instruction_set->name};
 }
 
 ModelSession::ModelSession(const ModelOptions& options, const Placement& placement) : options_(options), placement_(placement) {

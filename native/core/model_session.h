@@ -24,10 +24,10 @@ struct Placement {
 // As ResolveDevice, but "auto" is the CPU for an engine that computes nowhere else.
 torch::Device ResolveDeviceFor(EngineOption engine, const std::string& name, int cuda_devices = 0);
 
-// Where a model computes, as resolved and in words.
+// Where a model computes, as resolved.
 struct ComputingPlace {
-  std::string device;           // "cpu", "cuda:0"
-  std::string engine;           // "torch", "fused"
+  std::string device;  // "cpu", "cuda:0"
+  EngineKind engine = EngineKind::kTorch;
   std::string instruction_set;  // What the engine computes with on this processor: "avx512"; or as libtorch names its own: "AVX512".
 };
 
@@ -72,8 +72,8 @@ class ModelSession {
   std::unique_ptr<ChosenEngine> ChooseEngine(torch::Device device);
 
   const ModelOptions options_;
-  const Placement placement_;  // The first one: MoveTo changes the device.
-  int threads_ = 0;            // As resolved.
+  const Placement placement_;                                               // The first one: MoveTo changes the device.
+  int threads_ = 0;                                                         // As resolved.
   std::shared_ptr<ForwardHooks> hooks_ = std::make_shared<ForwardHooks>();  // Shared with the network.
   std::unique_ptr<ImageRnn> model_;
   std::unique_ptr<ChosenEngine> engine_;  // Refers to *model_.

@@ -20,6 +20,8 @@ namespace {
 
 // Buffers of the network's size: its parameters, their gradients and Adam's two moments.
 constexpr int64_t kBuffers = 4;
+// What the fused engine has besides: the parameters packed for both passes, and the gradients of two threads.
+constexpr int64_t kFusedBuffers = 4;
 // The parameters beside their average.
 constexpr int64_t kAverageBuffers = 2;
 
@@ -89,7 +91,7 @@ ImageRnnWrap::ImageRnnWrap(const Napi::CallbackInfo& info) : ObjectWrap(info) {
                                                     [session = session_] { session->Close(); }});
     Environment::Of(env).AddQueue(queue_);
     buffer_bytes_ = LayOut(options).size * static_cast<int64_t>(sizeof(float));
-    ReportMemory(env, kBuffers * buffer_bytes_);
+    ReportMemory(env, Buffers() * buffer_bytes_);
   });
 }
 
@@ -101,6 +103,8 @@ void ImageRnnWrap::Finalize(Napi::BasicEnv env) {
   ReportMemory(env, 0);
   if (Environment* environment = env.GetInstanceData<Environment>()) environment->RemoveQueue(queue_);
 }
+
+int64_t ImageRnnWrap::Buffers() const { return kBuffers + (place_.engine == EngineKind::kFused ? kFusedBuffers : 0); }
 
 void ImageRnnWrap::ReportBuffers(Napi::BasicEnv env, int64_t buffers) {
   if (reported_bytes_ > 0) ReportMemory(env, buffers * buffer_bytes_);
@@ -182,8 +186,8 @@ Napi::Value ImageRnnWrap::StartTraining(const Napi::CallbackInfo& info) {
       session.StartTraining(optimizer, keep_state);
       return Nothing{};
     };
-    const auto convert = [this, buffers = kBuffers + (optimizer.ema_decay ? kAverageBuffers : 0)](Napi::Env env, const Nothing& nothing) {
-      ReportBuffers(env, buffers);
+    const auto convert = [this, average = optimizer.ema_decay ? kAverageBuffers : 0](Napi::Env env, const Nothing& nothing) {
+      ReportBuffers(env, Buffers() + average);
       return NothingToJavaScript(env, nothing);
     };
     return Queue(info, work, convert, call);
@@ -247,8 +251,8 @@ Napi::Value ImageRnnWrap::MoveTo(const Napi::CallbackInfo& info) {
     const std::string wish = RequireString(RequireObject(info[0], "options"), "device");
     const auto work = [wish](ModelSession& session, const std::shared_ptr<StopSignal>&) { return session.MoveTo(wish); };
     const auto convert = [this](Napi::Env env, const ComputingPlace& place) {
-      ReportBuffers(env, kBuffers);  // The training is gone, and its average.
       place_ = place;
+      ReportBuffers(env, Buffers());  // The training is gone, and its average.
       return env.Undefined();
     };
     return Queue(info, work, convert);
@@ -257,9 +261,7 @@ Napi::Value ImageRnnWrap::MoveTo(const Napi::CallbackInfo& info) {
 
 Napi::Value ImageRnnWrap::ThreadCount(const Napi::CallbackInfo& info) {
   return Guarded(info.Env(), [&] {
-    const auto work = [](ModelSession& session, const std::shared_ptr<StopSignal>&) {
-      return session.engine().threads();
-    };
+    const auto work = [](ModelSession& session, const std::shared_ptr<StopSignal>&) { return session.engine().threads(); };
     return Queue(info, work, [](Napi::Env env, int threads) { return Napi::Number::New(env, threads); });
   });
 }
@@ -300,7 +302,7 @@ Napi::Value ImageRnnWrap::Dispose(const Napi::CallbackInfo& info) {
 
 Napi::Value ImageRnnWrap::Device(const Napi::CallbackInfo& info) { return Napi::String::New(info.Env(), place_.device); }
 
-Napi::Value ImageRnnWrap::EngineName(const Napi::CallbackInfo& info) { return Napi::String::New(info.Env(), place_.engine); }
+Napi::Value ImageRnnWrap::EngineName(const Napi::CallbackInfo& info) { return Napi::String::New(info.Env(), NameOf(place_.engine)); }
 
 Napi::Value ImageRnnWrap::InstructionSet(const Napi::CallbackInfo& info) { return Napi::String::New(info.Env(), place_.instruction_set); }
 

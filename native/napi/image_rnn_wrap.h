@@ -48,6 +48,8 @@ class ImageRnnWrap : public Napi::ObjectWrap<ImageRnnWrap> {
   template <typename Work>
   Napi::Value Queue(const Napi::CallbackInfo& info, Work work, uint64_t call = 0);
 
+  // Those that the model has without an average of its parameters.
+  int64_t Buffers() const;
   // Tells V8 how many buffers of the network's size this object holds. Does nothing after dispose.
   void ReportBuffers(Napi::BasicEnv env, int64_t buffers);
   void ReportMemory(Napi::BasicEnv env, int64_t bytes);

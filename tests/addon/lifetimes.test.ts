@@ -31,7 +31,7 @@ const NATIVE = `${COLLECT}
   }
   const plainAdam = { optimizer: 'adam', betas: [0.9, 0.999], weightDecay: 0, clipGradNorm: 0 }
   const newModel = () => {
-    const others = { nonlinearity: 'tanh', recurrentInit: 'identity', precision: 'float32', seed: 1, cores: 1, cudaDevices: 0 }
+    const others = { nonlinearity: 'tanh', recurrentInit: 'identity', precision: 'float32', engine: 'auto', seed: 1, cores: 1, cudaDevices: 0 }
     return new ImageRnn({ ...options, ...others }, allocateResult)
   }
 `

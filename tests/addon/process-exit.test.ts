@@ -94,7 +94,7 @@ describe('a process can be ended during a training', () => {
 
   test('by process.exit inside onBatch, inside a hook and inside a timer', async () => {
     const train = (callbacks: string, first = '') =>
-      `const model = new ImageRNN(options); ${first}; await model.train(dataset(), { epochs: 1e6, batchSize: 4, logInterval: 1${callbacks} })`
+      `const model = new ImageRNN({ ...options, engine: 'torch' }); ${first}; await model.train(dataset(), { epochs: 1e6, batchSize: 4, logInterval: 1${callbacks} })`
     const bodies = [
       train(', onBatch: () => process.exit(7)'),
       train('', "model.registerForwardHook('FC', () => process.exit(7))"),

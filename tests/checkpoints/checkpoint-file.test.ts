@@ -27,6 +27,14 @@ const SAMPLES: [string, StoredCheckpoint][] = [
     }),
   ],
   [
+    'of the engine fused',
+    (() => {
+      const checkpoint = sampleCheckpoint({ epochs: 1 })
+      const place = { ...checkpoint.origin.place, engine: 'fused', instructionSet: 'avx2' }
+      return { ...checkpoint, origin: { ...checkpoint.origin, place } }
+    })(),
+  ],
+  [
     'with a plateau',
     (() => {
       const checkpoint = sampleCheckpoint({ epochs: 1, validationLosses: [0.1], hyperparameters: { schedule: 'plateau' } })
@@ -133,6 +141,11 @@ const DESCRIPTIONS: [string, (training: Described) => void, string][] = [
   ['no digest', (it) => Object.assign(it['data']['train'] as Json, { sha256: 'AB' }), 'a SHA-256 as the training.data.train.sha256'],
   ['an empty training set', (it) => Object.assign(it['data']['train'] as Json, { samples: 0 }), 'data.train.samples but found 0'],
   ['a place of two lines', (it) => Object.assign(it['place'], { engine: 'a\nb' }), 'a short text as the training.place.engine'],
+  [
+    'a number as instruction set',
+    (it) => Object.assign(it['place'], { instructionSet: 2 }),
+    'a short text as the training.place.instructionSet',
+  ],
 ]
 
 test.each(DESCRIPTIONS)('%s is refused', async (_, change, message) => {

@@ -44,9 +44,13 @@ async function lastState(folder: string) {
 /** Checkpoints of a folder, without what is there besides. */
 const checkpointsIn = (folder: string) => readdirSync(path(folder)).sort()
 
-describe.each(KINDS)('a training %s', (_, options) => {
+const EVERYWHERE = (['fused', 'torch'] as const).flatMap((engine) => KINDS.map(([name, options]) => [name, engine, options] as const))
+
+describe.each(EVERYWHERE)('a training %s, with the engine %s,', (_, engine, options) => {
+  const newModel = () => createModel({ engine })
+
   test('goes on from each of its checkpoints to the same end, in another process as it were', async () => {
-    const whole = await train({ ...options, checkpoints: { folder: path('whole'), every: '3b', keep: 100 } })
+    const whole = await train({ ...options, checkpoints: { folder: path('whole'), every: '3b', keep: 100 } }, newModel())
     const names = checkpointsIn('whole').filter((name) => name.startsWith('epoch'))
     expect(names.length).toBeGreaterThanOrEqual(6)
     for (const name of names) {
@@ -54,7 +58,7 @@ describe.each(KINDS)('a training %s', (_, options) => {
       copyFileSync(path('whole', name), path(name, name))
       copyFileSync(path('whole', 'best.safetensors'), path(name, 'best.safetensors'))
       const { validationData } = options
-      const model = createModel()
+      const model = newModel()
       await model.train(DATA, { epochs: 1 }) // Whatever it learned before is replaced.
       expect(await train({ resume: path(name), ...(validationData && { validationData }) }, model)).toEqual(whole)
       expect(await lastState(path(name))).toEqual(await lastState(path('whole')))
@@ -62,17 +66,17 @@ describe.each(KINDS)('a training %s', (_, options) => {
   })
 
   test('that was aborted within an epoch goes on from the exact batch to the same end', async () => {
-    const whole = await train(options)
+    const whole = await train(options, newModel())
     const controller = new AbortController()
     const onBatch = ({ epoch, batch }: BatchEvent) => {
       if (epoch === 2 && batch === 4) controller.abort()
     }
-    const first = createModel().train(DATA, { ...options, signal: controller.signal, onBatch, checkpoints: { folder: path('run') } })
+    const first = newModel().train(DATA, { ...options, signal: controller.signal, onBatch, checkpoints: { folder: path('run') } })
     await expect(first).rejects.toMatchObject({ name: 'AbortError' })
     expect(checkpointsIn('run').some((name) => /^epoch-00001-batch-0000[4-6]\.safetensors$/.test(name))).toBe(true)
     const events: string[] = []
     const onCheckpoint = ({ epoch, batch }: { epoch: number; batch?: number }) => void events.push(`${epoch}.${batch ?? 0}`)
-    expect(await train({ ...options, resume: path('run'), onCheckpoint })).toEqual(whole)
+    expect(await train({ ...options, resume: path('run'), onCheckpoint }, newModel())).toEqual(whole)
     expect(events).toEqual(['2.0', '3.0'])
   })
 })
@@ -244,6 +248,18 @@ describe('a checkpoint', () => {
     warn.mockClear()
     await train({ resume: file, checkpoints: { folder: path('other') } })
     expect(warn).not.toHaveBeenCalled()
+    warn.mockRestore()
+  })
+
+  test('is gone on from with another engine, and a warning', async () => {
+    const warn = jest.spyOn(process, 'emitWarning').mockImplementation(() => undefined)
+    await train({ resume: file }, createModel({ engine: 'torch' }))
+    expect(warn.mock.calls).toEqual([
+      [expect.stringContaining(': the engine was fused and is torch. The training'), { code: 'TORCH_RNN_MNIST_NOT_BIT_EXACT' }],
+    ])
+    warn.mockClear()
+    await train({ resume: path('run') })
+    expect(warn.mock.calls).toEqual([[expect.stringContaining(': the engine was torch and is fused. '), expect.anything()]])
     warn.mockRestore()
   })
 

@@ -103,7 +103,7 @@ inShell('bash')('bash', () => {
 
   test('offers choices, and nothing for free values', async () => {
     expect(await offered('--nonlinearity', '')).toEqual(['tanh', 'relu'])
-    expect(await offered('train', '--engine', '=', '')).toEqual(['auto', 'torch'])
+    expect(await offered('train', '--engine', '=', '')).toEqual(['auto', 'torch', 'fused'])
     expect(await offered('train', '--epochs', '')).toEqual([''])
     expect(await offered('completion', '')).toEqual(expect.arrayContaining(['bash', 'zsh', 'fish']))
     expect(await offered('runs', '')).toEqual(expect.arrayContaining(['list', 'show', 'compare', 'export']))

@@ -41,7 +41,9 @@ describe('where everything works', () => {
     expect(lines.map((line) => /^ok {7}([^:]+): /.exec(line)?.[1])).toEqual(NAMES)
     expect(stdout).toContain(`torch-rnn-mnist ${VERSION}, Node ${process.versions.node}, ${PLATFORM}`)
     expect(stdout).toMatch(
-      new RegExp(`CPU: libtorch ${REQUIRED_TORCH_VERSION.replaceAll('.', '\\.')}, \\S+, BLAS \\S+, \\d+ of \\d+ threads`),
+      new RegExp(
+        `CPU: engine fused with \\w+, libtorch ${REQUIRED_TORCH_VERSION.replaceAll('.', '\\.')}, \\S+, BLAS \\S+, \\d+ of \\d+ threads`,
+      ),
     )
     expect(stdout).toMatch(/self-test: one second of training: [1-9]\d* samples\/s, loss \d\.\d{3} to \d\.\d{3}/)
     expect(stdout).toContain('data: bundled MNIST: 60000 training and 10000 test images')

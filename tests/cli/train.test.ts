@@ -5,6 +5,9 @@ import { OPTIONS } from '../../lib/options/options'
 import { eventsOf, eventsOfType, lastEvent, linesOf, TINY_DATA, TINY_RUN, useCommandLine } from '../support/command-line'
 import { TINY_TEST_SAMPLES, TINY_TRAIN_SAMPLES } from '../support/tiny-mnist'
 
+/** Those that the engine fused chooses by itself. */
+const INSTRUCTION_SET = /^(avx512|avx2|neon|portable)$/
+
 const { path, run, succeed } = useCommandLine()
 
 const RUN_FILES = [
@@ -79,7 +82,8 @@ describe('a run folder', () => {
       ...{ input_size: 28, hidden_size: 16, num_layers: 1, num_classes: 10, nonlinearity: 'tanh' },
       ...{ trainSamples: TINY_TRAIN_SAMPLES, testSamples: TINY_TEST_SAMPLES },
       device: 'cpu',
-      engine: 'torch',
+      engine: 'fused',
+      instructionSet: expect.stringMatching(INSTRUCTION_SET),
       threads: 1,
       data: 'data',
       options: {
@@ -163,7 +167,7 @@ describe('text on stdout', () => {
     const parameters = 16 * 28 + 16 * 16 + 2 * 16 + 10 * 16 + 10
     expect(lines).toEqual([
       `Network: 1 x 16 tanh neurons, ${parameters} parameters`,
-      'Device: cpu, 1 thread, engine torch',
+      expect.stringMatching(/^Device: cpu, 1 thread, engine fused \((avx512|avx2|neon|portable)\)$/),
       `Data: ${TINY_TRAIN_SAMPLES} training and ${TINY_TEST_SAMPLES} test images`,
       'Run: run',
       ...shown,
@@ -223,8 +227,9 @@ describe('--json', () => {
     const stdout = await succeed([...TINY_RUN, '--epochs', '2', '--run', 'run', '--json'])
     expect(eventsOfType(stdout, 'start')).toEqual([
       expect.objectContaining({
-        ...{ command: 'train', device: 'cpu', engine: 'torch', threads: 1, parameters: 906, run: 'run' },
+        ...{ command: 'train', device: 'cpu', engine: 'fused', threads: 1, parameters: 906, run: 'run' },
         ...{ trainSamples: TINY_TRAIN_SAMPLES, testSamples: TINY_TEST_SAMPLES },
+        instructionSet: expect.stringMatching(INSTRUCTION_SET),
         options: JSON.parse(text('run', 'config.json')).options,
       }),
     ])

@@ -55,7 +55,7 @@ class Machine {
 
   async create(): Promise<void> {
     for (let index = 0; index < MODELS; index += 1) {
-      const created = new ImageRNN(smallOptions({ seed: index }))
+      const created = new ImageRNN(smallOptions({ seed: index, engine: 'torch' })) // With the hook, too.
       this.#first.push({ logits: await created.forward(smallImages(2)), state: await created.stateDict() })
       const reached: { at: Deferred; gate?: Gate } = { at: deferred() }
       created.registerForwardHook('', async () => {

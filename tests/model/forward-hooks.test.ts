@@ -263,7 +263,7 @@ describe('a failing hook', () => {
   })
 
   test('in the middle of a training keeps the updates before it', async () => {
-    const [model, reference] = [createModel(), createModel()]
+    const [model, reference] = [createModel({ engine: 'torch' }), createModel({ engine: 'torch' })]
     let passes = 0
     const handle = model.registerForwardHook('', () => {
       passes += 1

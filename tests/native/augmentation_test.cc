@@ -141,7 +141,7 @@ BatchRange Augmented(const Dataset& data, const sample::Epoch& epoch, int64_t fi
   return range;
 }
 
-TEST(TrainingSeesTheAugmentedImagesOfEachEpoch) {
+ENGINE_TEST(TrainingSeesTheAugmentedImagesOfEachEpoch) {
   const auto data = sample::Data(20);
   ImageRnn model(sample::Options(kSeed));
   ImageRnn expected(sample::Options(kSeed));
@@ -156,7 +156,7 @@ TEST(TrainingSeesTheAugmentedImagesOfEachEpoch) {
   }
 }
 
-TEST(AugmentedEpochGoesOnFromAnyBatchBitForBit) {
+ENGINE_TEST(AugmentedEpochGoesOnFromAnyBatchBitForBit) {
   const auto data = sample::Data(20);
   const sample::Epoch epoch{.batch_size = 6, .shuffle = true};
   ImageRnn whole(sample::Options());

@@ -29,7 +29,7 @@ void MakeConstant(ImageRnn& model) {
   model.values().Load(state);
 }
 
-TEST(LossAndConfusionMatrixByHand) {
+ENGINE_TEST(LossAndConfusionMatrixByHand) {
   ImageRnn model(sample::Options());
   MakeConstant(model);
   const auto data = sample::DataOf(sample::Images(6), torch::tensor({0, 0, 0, 1, 2, 2}, torch::kUInt8));
@@ -44,7 +44,7 @@ TEST(LossAndConfusionMatrixByHand) {
   REQUIRE(result.seconds > 0 && result.seconds <= elapsed);
 }
 
-TEST(EveryBatchSizeGivesTheSameResult) {
+ENGINE_TEST(EveryBatchSizeGivesTheSameResult) {
   ImageRnn model(sample::Options());
   const auto data = sample::Data(kCount);
   const torch::Tensor predicted = sample::Infer(model, sample::Images(kCount)).argmax(1);
@@ -167,7 +167,7 @@ TEST(AStopSaysWhatStoppedTheWork) {
   }
 }
 
-TEST(InferenceScalesBytesAndJoinsItsPieces) {
+ENGINE_TEST(InferenceScalesBytesAndJoinsItsPieces) {
   ImageRnn model(sample::Options());
   const torch::Tensor images = sample::Images(2001);  // Two whole pieces and a single sample.
   const torch::Tensor logits = sample::Infer(model, images);
@@ -188,7 +188,7 @@ TEST(InferenceRefusesNumbersThatAreNotFinite) {
   }
 }
 
-TEST(PredictionIsTheSoftmaxAndItsLargestEntry) {
+ENGINE_TEST(PredictionIsTheSoftmaxAndItsLargestEntry) {
   ImageRnn model(sample::Options());
   MakeConstant(model);
   const Prediction constant = sample::Predict(model, sample::Images(2));
@@ -204,7 +204,7 @@ TEST(PredictionIsTheSoftmaxAndItsLargestEntry) {
   REQUIRE_CLOSE(prediction.probabilities.sum(1), torch::ones({kCount}), kRounding, /*rtol=*/0);
 }
 
-TEST(PredictionTellsMoreClassesApartThanAByteCan) {
+ENGINE_TEST(PredictionTellsMoreClassesApartThanAByteCan) {
   ModelOptions options = sample::Options();
   options.num_classes = 300;
   ImageRnn model(options);

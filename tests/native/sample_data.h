@@ -10,11 +10,31 @@
 #include "native/core/inference/evaluation.h"
 #include "native/core/inference/prediction.h"
 #include "native/core/model/image_rnn.h"
+#include "native/core/training/fused_engine.h"
 #include "native/core/training/torch_engine.h"
 #include "native/core/training/trainer.h"
+#include "tests/native/check.h"
+
+// Registers two cases with one body: everything below computes with nn::RNN in the one, and with the fused engine in the other. In other
+// cases it computes with nn::RNN.
+#define ENGINE_TEST(name)                                                                                          \
+  static void Test##name();                                                                                        \
+  [[maybe_unused]] static const bool registered##name##WithTorch = check::Register(#name "WithTorch", Test##name); \
+  [[maybe_unused]] static const bool registered##name##WithFused = check::Register(#name "WithFused", [] {         \
+    const sample::FusedInUse fused;                                                                                \
+    Test##name();                                                                                                  \
+  });                                                                                                              \
+  static void Test##name()
 
 // Small networks and datasets made of formulas, for tests that need no particular numbers, and short ways to use them.
 namespace sample {
+
+inline bool is_fused = false;  // Whether the fused engine computes.
+
+struct FusedInUse {
+  FusedInUse() { is_fused = true; }
+  ~FusedInUse() { is_fused = false; }
+};
 
 using torch_rnn_mnist::Dataset;
 using torch_rnn_mnist::ImageRnn;
@@ -59,21 +79,35 @@ inline std::shared_ptr<StopSignal> NoStop() { return std::make_shared<StopSignal
 
 inline torch::Tensor Forward(ImageRnn& model, const torch::Tensor& images) { return model.Forward(images, NoStop()); }
 
+inline constexpr int kFusedThreads = 2;
+
+inline std::unique_ptr<torch_rnn_mnist::Engine> MakeEngine(ImageRnn& model) {
+  using namespace torch_rnn_mnist;
+  if (is_fused) return std::make_unique<FusedEngine>(model, ReadFusedOptions(), kFusedThreads);
+  return std::make_unique<TorchEngine>(model);
+}
+
+// The gradient of the sum of the losses of a whole data set.
+inline torch_rnn_mnist::FlatTensors GradientOf(ImageRnn& model, const Dataset& data) {
+  torch_rnn_mnist::FlatTensors gradient = model.values().ZerosLike();
+  const auto engine = MakeEngine(model);
+  engine->UseGradients(gradient);
+  engine->Accumulate(torch_rnn_mnist::Batches(data, torch::kCPU, data.size()).Get(0), {}, NoStop());
+  return gradient;
+}
+
 inline torch::Tensor Infer(ImageRnn& model, const torch::Tensor& images, const std::shared_ptr<StopSignal>& stop = NoStop(),
                            int64_t batch_size = 0) {
-  torch_rnn_mnist::TorchEngine engine(model);
-  return torch_rnn_mnist::Infer(model, engine, images, batch_size, stop);
+  return torch_rnn_mnist::Infer(model, *MakeEngine(model), images, batch_size, stop);
 }
 
 inline torch_rnn_mnist::Prediction Predict(ImageRnn& model, const torch::Tensor& images) {
-  torch_rnn_mnist::TorchEngine engine(model);
-  return torch_rnn_mnist::Predict(model, engine, images, /*batch_size=*/0, NoStop());
+  return torch_rnn_mnist::Predict(model, *MakeEngine(model), images, /*batch_size=*/0, NoStop());
 }
 
 inline torch_rnn_mnist::Evaluation Evaluate(ImageRnn& model, const std::shared_ptr<const Dataset>& data, int64_t batch_size,
                                             const std::shared_ptr<StopSignal>& stop = NoStop()) {
-  torch_rnn_mnist::TorchEngine engine(model);
-  return torch_rnn_mnist::Evaluate(model, engine, *data, batch_size, stop);
+  return torch_rnn_mnist::Evaluate(model, *MakeEngine(model), *data, batch_size, stop);
 }
 
 // How to train for an epoch: every batch at one rate, in the data's own order unless asked otherwise, every batch reported.
@@ -107,7 +141,7 @@ class Training {
  public:
   explicit Training(ImageRnn& model, const torch_rnn_mnist::OptimizerOptions& options = {},
                     torch_rnn_mnist::FiniteCheck check = torch_rnn_mnist::FiniteCheck::kByDevice)
-      : engine_(model), trainer_(model, engine_, options, check) {}
+      : engine_(MakeEngine(model)), trainer_(model, *engine_, options, check) {}
 
   torch_rnn_mnist::Trainer& trainer() { return trainer_; }
   torch_rnn_mnist::RangeResult RunEpoch(const std::shared_ptr<const Dataset>& data, const Epoch& epoch,
@@ -117,7 +151,7 @@ class Training {
   }
 
  private:
-  torch_rnn_mnist::TorchEngine engine_;
+  std::unique_ptr<torch_rnn_mnist::Engine> engine_;
   torch_rnn_mnist::Trainer trainer_;
 };
 

@@ -8,6 +8,7 @@
 #include <new>
 #include <stdexcept>
 #include <string>
+#include <system_error>
 
 #include "tests/native/check.h"
 
@@ -57,6 +58,13 @@ TEST(LackOfMemoryHasItsOwnCode) {
   const Error device = Translated([] { TORCH_CHECK_WITH(OutOfMemoryError, false, "CUDA out of memory.\nmore"); });
   CheckError(device, kOutOfMemory, "Not enough device memory: CUDA out of memory.");
   CheckError(Translated([] { throw std::bad_alloc(); }), kOutOfMemory, "Not enough memory.");
+}
+
+TEST(LackOfThreadsIsALackOfMemory) {
+  const auto fail = [](std::errc condition) { throw std::system_error(std::make_error_code(condition)); };
+  CheckError(Translated([&] { fail(std::errc::resource_unavailable_try_again); }), kOutOfMemory,
+             "The system starts no more threads for this program. Choose a smaller number of threads.");
+  REQUIRE_EQ(std::string(Translated([&] { fail(std::errc::permission_denied); }).code()), std::string(kNative));
 }
 
 TEST(LackOfDeviceMemoryIsRecognisedInWhatNvidiasLibrariesSay) {

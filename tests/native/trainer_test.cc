@@ -47,7 +47,7 @@ SampleFigures FiguresByHand(ImageRnn& model, int64_t count) {
   return {log_sums - logits.gather(1, labels.view({count, 1})).view({count}), logits.argmax(1).eq(labels).to(torch::kFloat64)};
 }
 
-TEST(MeansAreOverSamplesAndTheLastSmallerBatchCounts) {
+ENGINE_TEST(MeansAreOverSamplesAndTheLastSmallerBatchCounts) {
   constexpr int64_t kCount = 10;
   constexpr double kRounding = 1e-6;  // The trainer computes each batch's loss in float32.
   ImageRnn model(sample::Options());
@@ -75,7 +75,7 @@ TEST(MeansAreOverSamplesAndTheLastSmallerBatchCounts) {
   REQUIRE_EQ(result.progress.accuracy, reports.back().accuracy);
 }
 
-TEST(ReportsComeAtTheIntervalAndAtTheEnd) {
+ENGINE_TEST(ReportsComeAtTheIntervalAndAtTheEnd) {
   ImageRnn model(sample::Options());
   const auto data = sample::Data(10);
   const auto batches_of = [&](int64_t batch_size, int64_t log_interval) {
@@ -90,7 +90,7 @@ TEST(ReportsComeAtTheIntervalAndAtTheEnd) {
   REQUIRE_EQ(batches_of(100, 1), (std::vector<int64_t>{1}));
 }
 
-TEST(ReportsDoNotChangeTheTraining) {
+ENGINE_TEST(ReportsDoNotChangeTheTraining) {
   const auto data = sample::Data(10);
   ImageRnn reported(sample::Options());
   const std::vector<TrainProgress> reports = Train(reported, data, Epoch{.batch_size = 3});
@@ -102,21 +102,17 @@ TEST(ReportsDoNotChangeTheTraining) {
 }
 
 // Adam's first step: every parameter moves by learning rate * g / (|g| + epsilon).
-TEST(FirstUpdateIsAdams) {
+ENGINE_TEST(FirstUpdateIsAdams) {
   ImageRnn model(sample::Options());
   ImageRnn before(sample::Options());
   const auto data = sample::Data(10);
-  FlatTensors gradient = before.values().ZerosLike();
-  TorchEngine engine(before);
-  engine.UseGradients(gradient);
-  engine.Accumulate(Batches(*data, torch::kCPU, 10).Get(0), LossOptions{}, sample::NoStop());
-  const torch::Tensor mean = gradient.flat() / 10;
+  const torch::Tensor mean = sample::GradientOf(before, *data).flat() / 10;
   Training(model).RunEpoch(data, Epoch{.batch_size = 10, .learning_rate = 0.01});
   // The moments are kept in float32 and bias-corrected: a few roundings of a step of 0.01, on a value below 2.
   REQUIRE_CLOSE(model.values().flat(), before.values().flat() - 0.01 * mean / (mean.abs() + 1e-8), /*atol=*/1e-6, /*rtol=*/0);
 }
 
-TEST(ShuffledTrainingVisitsTheSamplesInShuffledOrder) {
+ENGINE_TEST(ShuffledTrainingVisitsTheSamplesInShuffledOrder) {
   constexpr int64_t kCount = 20;
   for (const uint64_t epoch : {uint64_t{0}, uint64_t{3}}) {
     ImageRnn shuffled(sample::Options(/*seed=*/5));
@@ -129,7 +125,7 @@ TEST(ShuffledTrainingVisitsTheSamplesInShuffledOrder) {
   }
 }
 
-TEST(SameSeedGivesTheSameLossesBitForBit) {
+ENGINE_TEST(SameSeedGivesTheSameLossesBitForBit) {
   const auto data = sample::Data(50);
   const auto losses = [&] {
     ImageRnn model(sample::Options());
@@ -140,7 +136,7 @@ TEST(SameSeedGivesTheSameLossesBitForBit) {
   REQUIRE_EQ(losses(), losses());
 }
 
-TEST(BytesAndScaledFloatsTrainAlike) {
+ENGINE_TEST(BytesAndScaledFloatsTrainAlike) {
   ImageRnn bytes(sample::Options());
   Train(bytes, sample::Data(10), Epoch{.batch_size = 4});
   ImageRnn floats(sample::Options());
@@ -148,7 +144,7 @@ TEST(BytesAndScaledFloatsTrainAlike) {
   CheckSameState(floats, bytes);
 }
 
-TEST(StopEndsTheEpochAfterTheRunningBatch) {
+ENGINE_TEST(StopEndsTheEpochAfterTheRunningBatch) {
   constexpr int64_t kBatch = 3;
   ImageRnn stopped(sample::Options());
   const auto stop = sample::NoStop();
@@ -167,14 +163,14 @@ TEST(StopEndsTheEpochAfterTheRunningBatch) {
   REQUIRE_EQ(result.progress.loss, reports.back().loss);
 }
 
-TEST(StopDuringTheLastBatchStillCompletesTheEpoch) {
+ENGINE_TEST(StopDuringTheLastBatchStillCompletesTheEpoch) {
   ImageRnn model(sample::Options());
   const auto stop = sample::NoStop();
   const auto request = [&](const TrainProgress&) { stop->Request(StopReason::kAbort); };
   REQUIRE(Training(model).RunEpoch(sample::Data(4), Epoch{.batch_size = 4}, request, stop).completed);
 }
 
-TEST(StopBeforeTheFirstBatchChangesNothing) {
+ENGINE_TEST(StopBeforeTheFirstBatchChangesNothing) {
   ImageRnn model(sample::Options());
   const auto stop = sample::NoStop();
   stop->Request(StopReason::kAbort);
@@ -189,7 +185,7 @@ TEST(StopBeforeTheFirstBatchChangesNothing) {
   CheckUntouched(model);
 }
 
-TEST(ThrowingCallbackEndsTheEpochAfterItsBatch) {
+ENGINE_TEST(ThrowingCallbackEndsTheEpochAfterItsBatch) {
   ImageRnn model(sample::Options());
   Training training(model);
   const auto data = sample::Data(10);
@@ -202,20 +198,25 @@ TEST(ThrowingCallbackEndsTheEpochAfterItsBatch) {
 }
 
 // An engine that adds something to the gradients and then fails, as when memory runs out in the backward pass.
-class FailingEngine : public TorchEngine {
+class FailingEngine : public Engine {
  public:
-  explicit FailingEngine(ImageRnn& model) : TorchEngine(model) {}
+  explicit FailingEngine(ImageRnn& model) : engine_(sample::MakeEngine(model)) {}
+  torch::Tensor Logits(const torch::Tensor& images, const std::shared_ptr<StopSignal>& stop) override {
+    return engine_->Logits(images, stop);
+  }
   BatchSums Accumulate(const Batch& batch, const LossOptions& options, const std::shared_ptr<StopSignal>& stop) override {
-    const BatchSums sums = TorchEngine::Accumulate(batch, options, stop);
+    const BatchSums sums = engine_->Accumulate(batch, options, stop);
     if (std::exchange(fails_, false)) throw Error(kOutOfMemory, "Not enough memory.");
     return sums;
   }
+  void UseGradients(const FlatTensors& gradients) override { engine_->UseGradients(gradients); }
 
  private:
+  const std::unique_ptr<Engine> engine_;
   bool fails_ = true;
 };
 
-TEST(FailedBatchLeavesNothingInTheGradients) {
+ENGINE_TEST(FailedBatchLeavesNothingInTheGradients) {
   const auto data = sample::Data(4);
   ImageRnn model(sample::Options());
   FailingEngine engine(model);
@@ -229,7 +230,7 @@ TEST(FailedBatchLeavesNothingInTheGradients) {
   CheckSameState(model, expected);
 }
 
-TEST(DatasetThatDoesNotFitIsRefusedBeforeTheFirstBatch) {
+ENGINE_TEST(DatasetThatDoesNotFitIsRefusedBeforeTheFirstBatch) {
   ImageRnn model(sample::Options());
   Training training(model);
   REQUIRE_THROWS(kInvalidShape, training.RunEpoch(sample::DataOf(torch::zeros({4, 4, 6}), sample::Labels(4)), {}));
@@ -238,7 +239,7 @@ TEST(DatasetThatDoesNotFitIsRefusedBeforeTheFirstBatch) {
   CheckUntouched(model);
 }
 
-TEST(RangeThatFailsKeepsNoData) {
+ENGINE_TEST(RangeThatFailsKeepsNoData) {
   ImageRnn model(sample::Options());
   Training training(model);
   auto data = sample::Data(9);
@@ -261,7 +262,7 @@ TEST(RangeThatFailsKeepsNoData) {
   REQUIRE(weak.expired());
 }
 
-TEST(RangeThatTheDataDoesNotHaveIsRefused) {
+ENGINE_TEST(RangeThatTheDataDoesNotHaveIsRefused) {
   ImageRnn model(sample::Options());
   Training training(model);
   const auto data = sample::Data(10);  // Four batches of three.
@@ -291,7 +292,7 @@ RangeResult TrainInPieces(ImageRnn& model, const std::shared_ptr<const Dataset>&
   return result;
 }
 
-TEST(EpochInPiecesIsTheWholeEpochBitForBit) {
+ENGINE_TEST(EpochInPiecesIsTheWholeEpochBitForBit) {
   const auto data = sample::Data(50);
   for (const bool shuffle : {false, true}) {
     const Epoch epoch{.batch_size = 8, .shuffle = shuffle};
@@ -309,7 +310,7 @@ TEST(EpochInPiecesIsTheWholeEpochBitForBit) {
   }
 }
 
-TEST(WrongTrainingStateIsRefusedWhole) {
+ENGINE_TEST(WrongTrainingStateIsRefusedWhole) {
   const auto data = sample::Data(20);
   ImageRnn model(sample::Options());
   Training training(model);
@@ -332,7 +333,7 @@ TEST(WrongTrainingStateIsRefusedWhole) {
   refuse(kInvalidData, [](TrainingSnapshot& bad) { bad.updates = -1; });
 }
 
-TEST(TrainingLearns) {
+ENGINE_TEST(TrainingLearns) {
   ImageRnn model(sample::Options());
   Training training(model);
   constexpr int64_t kCount = 30;

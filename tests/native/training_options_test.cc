@@ -17,7 +17,7 @@ namespace {
 
 using namespace sample;
 
-TEST(GroupsOfBatchesAreLargerBatches) {
+ENGINE_TEST(GroupsOfBatchesAreLargerBatches) {
   const auto data = sample::Data(20);
   // Batches of 2, 2, 2 | 2, 2, 2 | 2, 2, 2 | 2: the last group is smaller.
   for (const OptimizerOptions& options : {kPlain, kAll}) {
@@ -36,14 +36,14 @@ TEST(GroupsOfBatchesAreLargerBatches) {
   }
 }
 
-TEST(GroupLargerThanTheEpochIsOneUpdate) {
+ENGINE_TEST(GroupLargerThanTheEpochIsOneUpdate) {
   const auto data = sample::Data(10);
   const TrainingSnapshot snapshot = After(data, Epoch{.batch_size = 4, .accumulation_steps = 1000}, kPlain, -1);
   REQUIRE_EQ(snapshot.updates, 1);
   REQUIRE_EQ(snapshot.epoch_samples, 10);
 }
 
-TEST(UpdateTakesTheRateOfItsLastBatch) {
+ENGINE_TEST(UpdateTakesTheRateOfItsLastBatch) {
   const auto data = sample::Data(8);
   const auto after = [&](const std::vector<double>& rates) {
     ImageRnn model(sample::Options());
@@ -56,7 +56,7 @@ TEST(UpdateTakesTheRateOfItsLastBatch) {
   CheckSame(after({5, 0.01}), after({0.01, 0.01}));
 }
 
-TEST(ReportsInAGroupCountItsBatches) {
+ENGINE_TEST(ReportsInAGroupCountItsBatches) {
   ImageRnn model(sample::Options());
   const auto data = sample::Data(12);
   std::vector<TrainProgress> grouped;
@@ -76,19 +76,15 @@ TEST(ReportsInAGroupCountItsBatches) {
   }
 }
 
-TEST(GradientNormIsThatOfTheMeanBeforeClipping) {
+ENGINE_TEST(GradientNormIsThatOfTheMeanBeforeClipping) {
   const auto data = sample::Data(10);
   ImageRnn model(sample::Options());
-  FlatTensors gradient = model.values().ZerosLike();
-  TorchEngine engine(model);
-  engine.UseGradients(gradient);
-  engine.Accumulate(Batches(*data, torch::kCPU, 10).Get(0), LossOptions{}, sample::NoStop());
-  const double expected = gradient.flat().to(torch::kFloat64).norm().item<double>() / 10;
+  const double expected = sample::GradientOf(model, *data).flat().to(torch::kFloat64).norm().item<double>() / 10;
   const RangeResult result = Training(model, {.clip_grad_norm = 1e-3}).RunEpoch(data, Epoch{.batch_size = 5, .accumulation_steps = 2});
   REQUIRE_NEAR(result.progress.gradient_norm, expected, 1e-5 * expected);
 }
 
-TEST(SmoothedLossIsPyTorchs) {
+ENGINE_TEST(SmoothedLossIsPyTorchs) {
   constexpr int64_t kCount = 6;
   ImageRnn model(sample::Options());
   const torch::Tensor log_probabilities = sample::Infer(model, sample::Images(kCount)).to(torch::kFloat64).log_softmax(1);
@@ -106,7 +102,7 @@ TEST(SmoothedLossIsPyTorchs) {
   }
 }
 
-TEST(RangesThatCutAGroupOrLeaveAGapAreRefused) {
+ENGINE_TEST(RangesThatCutAGroupOrLeaveAGapAreRefused) {
   const auto data = sample::Data(20);  // Ten batches.
   const Epoch epoch{.batch_size = 2, .accumulation_steps = 4};
   ImageRnn model(sample::Options());
@@ -122,7 +118,7 @@ TEST(RangesThatCutAGroupOrLeaveAGapAreRefused) {
 }
 
 // An epoch in pieces, each in a network and a training of its own that take over the state.
-TEST(StateGoesOnAfterAnyGroupBitForBit) {
+ENGINE_TEST(StateGoesOnAfterAnyGroupBitForBit) {
   const auto data = sample::Data(50);
   const Epoch epoch{.batch_size = 4, .shuffle = true, .accumulation_steps = 3, .label_smoothing = 0.1};
   const TrainingSnapshot whole = After(data, epoch, kAll, -1);
@@ -142,7 +138,7 @@ TEST(StateGoesOnAfterAnyGroupBitForBit) {
   }
 }
 
-TEST(StopInAGroupDropsIt) {
+ENGINE_TEST(StopInAGroupDropsIt) {
   const auto data = sample::Data(2 * kBatches);
   Epoch epoch = kGroups;
   epoch.log_interval = 1;
@@ -163,7 +159,7 @@ TEST(StopInAGroupDropsIt) {
   CheckSame(training.trainer().Copy(), After(data, epoch, kAll, -1));
 }
 
-TEST(CallbackThatThrowsInAGroupDropsIt) {
+ENGINE_TEST(CallbackThatThrowsInAGroupDropsIt) {
   const auto data = sample::Data(2 * kBatches);
   Epoch epoch = kGroups;
   epoch.log_interval = 5;
@@ -187,7 +183,7 @@ TEST(HookSeesTheParametersThatAreTrained) {
   CheckShown(model, training.trainer().Copy());
 }
 
-TEST(AverageLeavesTheTrainingAlone) {
+ENGINE_TEST(AverageLeavesTheTrainingAlone) {
   const auto data = sample::Data(20);
   const Epoch epoch{.batch_size = 4};
   TrainingSnapshot with = After(data, epoch, {.ema_decay = 0.9}, -1);
@@ -196,7 +192,7 @@ TEST(AverageLeavesTheTrainingAlone) {
   CheckSame(with, After(data, epoch, kPlain, -1));
 }
 
-TEST(ParametersLoadedBetweenTwoRangesAreTrainedAndAveraged) {
+ENGINE_TEST(ParametersLoadedBetweenTwoRangesAreTrainedAndAveraged) {
   const auto data = sample::Data(20);
   const Epoch epoch{.batch_size = 4};
   ImageRnn other(sample::Options(/*seed=*/9));
@@ -213,7 +209,7 @@ TEST(ParametersLoadedBetweenTwoRangesAreTrainedAndAveraged) {
   CheckSame(model.values().Copy(), other.values().Copy());
 }
 
-TEST(TrainingThatGoesOnIsOneTraining) {
+ENGINE_TEST(TrainingThatGoesOnIsOneTraining) {
   const auto data = sample::Data(20);
   const auto train = [&](bool is_new_training) {
     ImageRnn model(sample::Options());
@@ -232,7 +228,7 @@ TEST(TrainingThatGoesOnIsOneTraining) {
   CheckSame(train(true), train(false));
 }
 
-TEST(TrainingGoesOnWithOtherOptions) {
+ENGINE_TEST(TrainingGoesOnWithOtherOptions) {
   const auto data = sample::Data(20);
   const Epoch epoch{.batch_size = 4};
   const Epoch still{.batch_size = 20, .learning_rate = 0, .number = 1};
@@ -261,7 +257,7 @@ TEST(TrainingGoesOnWithOtherOptions) {
   REQUIRE_NEAR(std::sqrt(square), result.progress.gradient_norm, 1e-5 * result.progress.gradient_norm);
 }
 
-TEST(StateThatNoTrainingCanHaveIsRefusedWhole) {
+ENGINE_TEST(StateThatNoTrainingCanHaveIsRefusedWhole) {
   const auto data = sample::Data(20);
   ImageRnn model(sample::Options());
   Training training(model, kAll);

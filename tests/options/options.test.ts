@@ -99,7 +99,7 @@ describe('the options of a model', () => {
       precision: 'float32',
     })
     expect(model.device).toMatch(/^(cpu|cuda:\d+)$/)
-    expect(model.engine).toBe('torch')
+    expect(model.engine).toBe(model.device === 'cpu' ? 'fused' : 'torch')
     expect(model.disposed).toBe(false)
   })
 

@@ -26,25 +26,28 @@ function train(model: NativeImageRnn, first: number, last: number, changes: Part
   return model.trainBatches(toNativeDataset(DATA), range, null)
 }
 
-test('an epoch goes on in another model, from its state after any batch, bit for bit', async () => {
-  const whole = createNativeModel({ seed: 1 })
-  await start(whole)
-  const { loss, accuracy } = await train(whole, 0, BATCHES)
-  const expected = await whole.trainingState()
-  expect(expected).toMatchObject({ updates: BATCHES, epochSamples: 50 })
-  for (const cut of [1, 4, 6]) {
-    const [first, second] = [createNativeModel({ seed: 1 }), createNativeModel({ seed: 1 })]
-    await start(first)
-    expect(await train(first, 0, cut)).toMatchObject({ batch: cut, batches: BATCHES })
-    const state: NativeTrainingState = await first.trainingState()
-    await start(second)
-    await second.loadTrainingState(state)
-    expect(await train(second, cut, BATCHES)).toMatchObject({ batch: BATCHES, samples: 50, loss, accuracy })
-    expect(await second.trainingState()).toEqual(expected)
-    await Promise.all([first.dispose(), second.dispose()])
-  }
-  await whole.dispose()
-})
+test.each(['fused', 'torch'] as const)(
+  'with %s, an epoch goes on in another model, from its state after any batch, bit for bit',
+  async (engine) => {
+    const whole = createNativeModel({ engine, seed: 1 })
+    await start(whole)
+    const { loss, accuracy } = await train(whole, 0, BATCHES)
+    const expected = await whole.trainingState()
+    expect(expected).toMatchObject({ updates: BATCHES, epochSamples: 50 })
+    for (const cut of [1, 4, 6]) {
+      const [first, second] = [createNativeModel({ engine, seed: 1 }), createNativeModel({ engine, seed: 1 })]
+      await start(first)
+      expect(await train(first, 0, cut)).toMatchObject({ batch: cut, batches: BATCHES })
+      const state: NativeTrainingState = await first.trainingState()
+      await start(second)
+      await second.loadTrainingState(state)
+      expect(await train(second, cut, BATCHES)).toMatchObject({ batch: BATCHES, samples: 50, loss, accuracy })
+      expect(await second.trainingState()).toEqual(expected)
+      await Promise.all([first.dispose(), second.dispose()])
+    }
+    await whole.dispose()
+  },
+)
 
 test('a state that does not fit is refused, and changes nothing', async () => {
   const model = createNativeModel({ seed: 1 })

@@ -1,7 +1,7 @@
 /** `--resume`: finds the run and the checkpoint that are meant, and the options that the run goes on with. */
 import { realpath } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { readCheckpoint } from '../../checkpoints/checkpoint-file'
+import { readCheckpoint, type TrainingOrigin } from '../../checkpoints/checkpoint-file'
 import { CHECKPOINTS_FOLDER, findBestCheckpoint, findCheckpoint } from '../../checkpoints/checkpoint-folder'
 import { checkResumedChoices, checkResumedOptions, type ResumedCheckpoint } from '../../checkpoints/resume'
 import { showPath } from '../../files/regular-file'
@@ -83,7 +83,7 @@ async function isSameFolder(one: string, other: string): Promise<boolean> {
 }
 
 function resumedFlags(flags: TrainFlags, given: ReadonlySet<string>, resumed: ResumedCheckpoint, { data, options }: RunConfig): TrainFlags {
-  const written = Object.fromEntries(Object.entries(flags).filter(([name]) => given.has(name)))
+  const written: Partial<TrainFlags> = Object.fromEntries(Object.entries(flags).filter(([name]) => given.has(name)))
   checkFlagsBy(() => {
     checkResumedOptions(written, resumed, flagOf)
     checkResumedChoices(written, [...Object.keys(NETWORK_CHOICES), 'seed'], resumed, flagOf)
@@ -93,11 +93,22 @@ function resumedFlags(flags: TrainFlags, given: ReadonlySet<string>, resumed: Re
   const stored = {
     ...pickOptions(NETWORK_CHOICES, model),
     ...pickOptions(OPTIONS.placement, model),
+    ...keptEngine(resumed.checkpoint.origin, written),
     ...pickOptions(HYPERPARAMETERS, resumed.checkpoint.hyperparameters),
   }
   const unset = Object.fromEntries(Object.keys(HYPERPARAMETERS).map((name) => [name, undefined]))
   // What the checkpoint leaves out has no default now either.
   return { ...flags, ...unset, ...kept, ...(data === undefined ? {} : { data }), ...stored, ...written } as TrainFlags
+}
+
+/**
+ * A run that torch computed on the CPU, where `auto` may take fused by now, goes on with torch: the rest of it is then what it would have been,
+ * bit for bit. Elsewhere, or in another precision, it cannot be that anyway.
+ */
+function keptEngine({ place }: TrainingOrigin, written: Partial<TrainFlags>): { engine?: 'torch' } {
+  const { device = place.device, precision = place.precision } = written
+  const isSame = place.device === 'cpu' && device === place.device && precision === place.precision
+  return place.engine === 'torch' && isSame ? { engine: 'torch' } : {}
 }
 
 /** The options of checkpoints that a run keeps when it goes on. */

@@ -59,8 +59,9 @@ void ChosenEngine::UseGradients(const FlatTensors& gradients) {
 
 void ChosenEngine::CheckTraining() const {
   if (option_ != EngineOption::kFused || !model_.hooks().Any()) return;
-  throw Error(kInvalidOption, "The engine fused does not train while a forward hook is registered. Remove the hook, or choose the engine auto "
-                              "or torch.");
+  throw Error(kInvalidOption,
+              "The engine fused does not train while a forward hook is registered. Remove the hook, or choose the engine auto "
+              "or torch.");
 }
 
 void ChosenEngine::Rest() {

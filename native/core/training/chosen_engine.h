@@ -11,6 +11,7 @@
 namespace torch_rnn_mnist {
 
 enum class EngineKind { kTorch, kFused };
+inline const char* NameOf(EngineKind kind) { return kind == EngineKind::kFused ? "fused" : "torch"; }
 // kAuto: the fastest one that can.
 enum class EngineOption { kAuto, kTorch, kFused };
 
@@ -23,8 +24,8 @@ EngineKind ResolveEngine(EngineOption option, Precision precision, torch::Device
 // While the fused engine computes, libtorch has one thread only: its own ones would spin and take the cores from those of the engine.
 class ChosenEngine : public Engine {
  public:
-  // `device`: where the model is, or where it goes before this object is used. `threads`: that compute. `fused` is for where kFused computes.
-  // Throws as ResolveEngine does.
+  // `device`: where the model is, or where it goes before this object is used. `threads`: that compute. `fused` is for where kFused
+  // computes. Throws as ResolveEngine does.
   ChosenEngine(ImageRnn& model, EngineOption option, const FusedOptions& fused, int threads, torch::Device device);
 
   torch::Tensor Logits(const torch::Tensor& images, const std::shared_ptr<StopSignal>& stop) override;

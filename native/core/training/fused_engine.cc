@@ -25,8 +25,8 @@ fused::NetworkArrays<Value> ArraysIn(Value* buffer, const ParameterLayout& layou
   fused::NetworkArrays<Value> arrays;
   for (int64_t layer = 0; layer < layers; ++layer) {
     const auto place = [&](const char* name) { return places.at(name + std::to_string(layer)); };
-    arrays.layers.push_back({place("basic_rnn.weight_ih_l"), place("basic_rnn.weight_hh_l"), place("basic_rnn.bias_ih_l"),
-                             place("basic_rnn.bias_hh_l")});
+    arrays.layers.push_back(
+        {place("basic_rnn.weight_ih_l"), place("basic_rnn.weight_hh_l"), place("basic_rnn.bias_ih_l"), place("basic_rnn.bias_hh_l")});
   }
   arrays.fc_weight = places.at("FC.weight");
   arrays.fc_bias = places.at("FC.bias");
@@ -78,7 +78,9 @@ BatchSums FusedEngine::Accumulate(const Batch& batch, const LossOptions& options
   const torch::Tensor labels = batch.labels.contiguous();
   const fused::Targets targets{labels.const_data_ptr<int64_t>(), options.label_smoothing};
   const fused::Sums sums = network_.Accumulate(ImagesIn(rows), targets, gradients_);
-  return {torch::scalar_tensor(sums.loss, torch::kFloat32), torch::scalar_tensor(sums.hits, torch::kInt64), batch.size()};
+  // A loss beyond the range of float32 becomes an infinity.
+  return {torch::scalar_tensor(sums.loss, torch::kFloat64).to(torch::kFloat32), torch::scalar_tensor(sums.hits, torch::kInt64),
+          batch.size()};
 }
 
 void FusedEngine::UseGradients(const FlatTensors& gradients) {
