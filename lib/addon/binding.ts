@@ -157,8 +157,12 @@ export interface NativeModelOptions extends ResolvedModelOptions {
 
 /** One network with its thread. What returns a promise is queued there. */
 export interface NativeImageRnn {
-  /** As resolved at construction: "cpu" or "cuda:0". */
+  /** As resolved for where the model is: "cpu" or "cuda:0". */
   readonly device: string
+  /** As resolved for this device. */
+  readonly engine: 'torch' | 'fused'
+  /** What the engine computes with on this processor, as the engine names it: "avx512" with fused, "AVX512" with torch. */
+  readonly instructionSet: string
   forward(images: NativeInput, options: NativeCall): Promise<NativeArray>
   predict(images: NativeInput, options: NativeCall): Promise<NativePrediction>
   evaluate(dataset: NativeDataset, options: NativeCall): Promise<NativeEvaluation>
@@ -187,8 +191,9 @@ export interface NativeImageRnn {
   loadTrainingState(state: NativeTrainingState): Promise<void>
   stateDict(): Promise<Record<string, NativeArray>>
   loadStateDict(state: Record<string, NativeInput>): Promise<void>
-  /** Resolves to the device as resolved. */
-  to(options: { device: string }): Promise<string>
+  /** Drops the training. */
+  to(options: { device: string }): Promise<void>
+  /** The number of threads that compute on the CPU. */
   threadCount(): Promise<number>
   /** Ends a call: a running one after its batch, a waiting one at once. It rejects with `ERR_ABORTED`, unless that was its last batch. */
   stop(options: { call: number }): void
@@ -217,6 +222,11 @@ export interface NativeBinding {
   cudaDeviceCount(): number
   /** What libtorch computes with on the CPU: the instruction set it chose ("AVX2"), and its BLAS ("mkl"). */
   cpuBackend(): { capability: string; blas: string }
+  /**
+   * The instruction sets of the fused engine that this processor has, fastest first, and the one that models take. Throws
+   * `ERR_INVALID_ARGUMENT` when the environment variable `TORCH_RNN_MNIST_CPU` names none of them.
+   */
+  instructionSets(): { supported: string[]; chosen: string }
   /** Stops and joins every computing thread of the process, which is about to exit. */
   stopEverything(): void
 }

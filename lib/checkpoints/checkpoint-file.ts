@@ -39,10 +39,12 @@ export interface ComputingPlace {
   /** As resolved: "cpu" or "cuda:0". */
   readonly device: string
   readonly engine: string
-  /** CPU threads of one operation. */
+  /** Threads that compute on the CPU. */
   readonly threads: number
   readonly precision: string
-  /** The instruction set that libtorch chose: "AVX2". */
+  /** That of the engine fused: "avx2"; absent with torch. */
+  readonly instructionSet?: string
+  /** The instruction set that libtorch chose, which also computes the updates: "AVX2". */
   readonly cpuCapability: string
   /** The version of libtorch. */
   readonly libtorch: string
@@ -194,6 +196,7 @@ function readOrigin(fields: JsonFields, file: string): TrainingOrigin {
     data: { train, validation },
     place: {
       ...{ device: text('device'), engine: text('engine'), threads: place.integer('threads'), precision: text('precision') },
+      ...(place.has('instructionSet') && { instructionSet: text('instructionSet') }),
       ...{ cpuCapability: text('cpuCapability'), libtorch: text('libtorch') },
     },
     packageVersion: fields.text('packageVersion', SHORT_TEXT, 'a short text'),

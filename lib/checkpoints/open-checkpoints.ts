@@ -18,7 +18,8 @@ export interface Trainee {
   readonly options: ResolvedModelOptions
   /** As resolved: "cpu" or "cuda:0". */
   readonly device: string
-  readonly engine: string
+  readonly engine: 'torch' | 'fused'
+  readonly instructionSet: string
 }
 
 /** The checkpoints of one training. */
@@ -66,7 +67,7 @@ export async function openCheckpoints(
   return { keeper, start: resumed?.checkpoint, close: () => keeper.close() }
 }
 
-async function originOf({ session, options, device, engine }: Trainee, data: TrainingData, caller: Caller): Promise<TrainingOrigin> {
+async function originOf({ session, options, device, engine, instructionSet }: Trainee, data: TrainingData, caller: Caller): Promise<TrainingOrigin> {
   const { train, validation } = data.datasets
   const threads = await session.run(() => session.native.threadCount(), caller)
   return {
@@ -74,6 +75,7 @@ async function originOf({ session, options, device, engine }: Trainee, data: Tra
     data: { train: await identifyDataset(train), validation: validation === undefined ? null : await identifyDataset(validation) },
     place: {
       ...{ device, engine, threads, precision: options.precision },
+      ...(engine === 'fused' && { instructionSet }),
       ...{ cpuCapability: native().cpuBackend().capability, libtorch: native().torchVersion },
     },
     packageVersion: PACKAGE_VERSION,

@@ -111,7 +111,8 @@ const PLACE: Readonly<Record<keyof ComputingPlace, string>> = {
   engine: 'the engine',
   threads: 'the number of threads',
   precision: 'the precision',
-  cpuCapability: 'the instruction set of the processor',
+  instructionSet: 'the instruction set of the engine',
+  cpuCapability: 'the instruction set of libtorch',
   libtorch: 'the version of libtorch',
 }
 
@@ -120,7 +121,7 @@ export function warnOfOtherPlace(place: ComputingPlace, { checkpoint, file }: Re
   const stored = checkpoint.origin.place
   const names = Object.keys(PLACE) as (keyof ComputingPlace)[]
   const changes = names
-    .filter((name) => place[name] !== stored[name])
+    .filter((name) => place[name] !== stored[name] && (name !== 'instructionSet' || place.engine === stored.engine))
     .map((name) => `${PLACE[name]} was ${stored[name]} and is ${place[name]}`)
   if (changes.length === 0) return
   const consequence = 'The training goes on, but not bit for bit as it would have without the pause.'

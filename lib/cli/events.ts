@@ -24,9 +24,11 @@ export interface StartEvent {
   version: string
   /** Where it computes: "cpu" or "cuda:0"; only when it does. */
   device?: string
-  /** What trains: "torch"; only when something computes. */
+  /** What computes: "torch" or "fused"; only when something does. */
   engine?: string
-  /** CPU threads of one operation; only when something computes. */
+  /** The instruction set that the engine uses on this processor: "avx512"; only when something computes. */
+  instructionSet?: string
+  /** Threads that compute on the CPU; only when something computes. */
   threads?: number
   /** Numbers that the network learns; only when there is a network. */
   parameters?: number
@@ -109,10 +111,18 @@ export function doneSince(started: number, measured: Pick<DoneEvent, 'testAccura
 }
 
 /** The network that a command uses, and where it computes. */
-export function describeNetwork({ options, parameters, device, engine, threads }: StartEvent): string {
+export function describeNetwork({ options, parameters, device = '', engine = '', ...place }: StartEvent): string {
   const { numLayers, hiddenSize, nonlinearity } = options
   const network = `${numLayers} x ${hiddenSize} ${nonlinearity} neurons, ${parameters} parameters`
-  return `Network: ${network}\nDevice: ${device}, ${threads} ${threads === 1 ? 'thread' : 'threads'}, engine ${engine}\n`
+  return `Network: ${network}\nDevice: ${describePlace({ device, engine, ...place })}\n`
+}
+
+/** Where something computes, in a line: "cpu, 2 threads, engine fused (avx512)". On a GPU, the processor's instruction set does not matter. */
+export function describePlace(place: Pick<StartEvent, 'instructionSet' | 'threads'> & { device: string; engine: string }): string {
+  const { device, engine, instructionSet, threads } = place
+  const set = device !== 'cpu' || instructionSet === undefined ? '' : ` (${instructionSet})`
+  const count = threads === undefined ? [] : [`${threads} ${threads === 1 ? 'thread' : 'threads'}`]
+  return [device, ...count, `engine ${engine}${set}`].join(', ')
 }
 
 /** Loss and accuracy, in the tutorial's words. */

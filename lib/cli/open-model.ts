@@ -58,9 +58,9 @@ export async function withModel(
   const model = await createModel(flags, file, test)
   try {
     if (file !== undefined) checkFit(model, test, file)
-    const { device, engine, options } = model
+    const { device, engine, instructionSet, options } = model
     const threads = await model.threadCount()
-    const facts = { device, engine, threads, parameters: parameterCount(options), testSamples: test.length, options }
+    const facts = { device, engine, instructionSet, threads, parameters: parameterCount(options), testSamples: test.length, options }
     reporter.step(startOf(settings.command, file === undefined ? facts : { ...facts, model: file }), describeStart)
     warnOfThreads(flags.threads, device, reporter)
     await use({ model, test, trained: file !== undefined })

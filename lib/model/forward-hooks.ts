@@ -1,7 +1,7 @@
-import type { NativeForwardEvent, NativeImageRnn } from '../addon/binding'
+import type { NativeForwardEvent } from '../addon/binding'
 import { unexpected } from '../errors'
 import type { Tensor } from '../tensor'
-import type { Callbacks } from './callbacks'
+import type { ModelSession } from './session'
 
 /** The modules that can be hooked, by PyTorch's names: the whole model (`''`), its recurrent layers, or its linear layer. */
 export type ModuleName = '' | 'basic_rnn' | 'FC'
@@ -39,13 +39,11 @@ export interface HookHandle {
 
 /** The hooks of one model, in the order of registration. The addon knows one native hook for each module that has any. */
 export class ForwardHooks {
-  readonly #native: NativeImageRnn
-  readonly #callbacks: Callbacks
+  readonly #session: ModelSession
   readonly #hooks = new Map<ModuleName, Set<{ readonly hook: ForwardHook }>>()
 
-  constructor(native: NativeImageRnn, callbacks: Callbacks) {
-    this.#native = native
-    this.#callbacks = callbacks
+  constructor(session: ModelSession) {
+    this.#session = session
   }
 
   /** @throws TorchRnnError `ERR_INVALID_ARGUMENT`. */
@@ -54,19 +52,28 @@ export class ForwardHooks {
     if (typeof hook !== 'function') throw unexpected('ERR_INVALID_ARGUMENT', 'hook', 'a function', hook)
     const registered = this.#hooks.get(module) ?? new Set()
     this.#hooks.set(module, registered)
-    const entry = { hook: this.#callbacks.bind(hook) } // An object of its own: the same function may be registered twice.
+    const { native, callbacks } = this.#session
+    const entry = { hook: callbacks.bind(hook) } // An object of its own: the same function may be registered twice.
     registered.add(entry)
-    if (registered.size === 1)
-      this.#native.setForwardHook(
+    if (registered.size === 1) {
+      native.setForwardHook(
         module,
-        this.#callbacks.wrap<NativeForwardEvent>((event) => this.#run(event)),
+        callbacks.wrap<NativeForwardEvent>((event) => this.#run(event)),
       )
+      this.#tellSession()
+    }
     return { remove: () => this.#remove(module, entry) }
   }
 
   #remove(module: ModuleName, entry: { readonly hook: ForwardHook }): void {
     const registered = this.#hooks.get(module)
-    if (registered?.delete(entry) && registered.size === 0) this.#native.setForwardHook(module, null)
+    if (!registered?.delete(entry) || registered.size > 0) return
+    this.#session.native.setForwardHook(module, null)
+    this.#tellSession()
+  }
+
+  #tellSession(): void {
+    this.#session.setHooked([...this.#hooks.values()].some(({ size }) => size > 0))
   }
 
   async #run({ module, training, inputs, outputs }: NativeForwardEvent): Promise<void> {

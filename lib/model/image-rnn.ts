@@ -21,6 +21,7 @@ import type { Tensor } from '../tensor'
 import type { TrainingEvent } from '../training/events'
 import { train, trainEvents } from '../training/train'
 import type { History, TrainEventsOptions, TrainOptions } from '../training/train-options'
+import { warnOnce } from '../warnings'
 import { checkSignal } from './abort'
 import { parameterCount } from './architecture'
 import { type Evaluation, toEvaluation } from './evaluation'
@@ -55,7 +56,6 @@ export class ImageRNN {
   readonly options: ResolvedModelOptions
   readonly #session: ModelSession
   readonly #hooks: ForwardHooks
-  #device: string
 
   /**
    * Creates a network with random weights that follow from `seed`.
@@ -63,24 +63,30 @@ export class ImageRNN {
    * The first model of a process loads libtorch, which blocks the event loop: for some 150 ms, or for seconds where a libtorch that you named
    * has to be tried first. {@link loadLibtorch} does that without blocking.
    *
-   * @throws TorchRnnError `ERR_INVALID_OPTION`, `ERR_DEVICE_UNAVAILABLE`, `ERR_LIBRARY_LOAD`.
+   * @throws TorchRnnError `ERR_INVALID_OPTION`, `ERR_DEVICE_UNAVAILABLE`, `ERR_LIBRARY_LOAD`; `ERR_INVALID_ARGUMENT` when the environment
+   *   variable `TORCH_RNN_MNIST_CPU` names an instruction set that there is not.
    */
   constructor(options: ModelOptions = {}) {
     const resolved = resolveOptions(MODEL_OPTIONS, options, 'ImageRNN')
     this.#session = new ModelSession(this, resolved)
-    this.#device = this.#session.native.device
-    this.#hooks = new ForwardHooks(this.#session.native, this.#session.callbacks)
+    this.#hooks = new ForwardHooks(this.#session)
     this.options = Object.freeze(resolved)
+    this.#warnOfPrecision()
   }
 
   /** Where the model computes, as resolved: `'cpu'` or `'cuda:0'`. */
   get device(): string {
-    return this.#device
+    return this.#session.native.device
   }
 
-  /** What trains, as resolved. */
-  get engine(): 'torch' {
-    return 'torch' // the only one so far, so that 'auto' means it too
+  /** What computes, as resolved for the device and the precision. */
+  get engine(): 'torch' | 'fused' {
+    return this.#session.native.engine
+  }
+
+  /** The instruction set that the engine uses on this processor, as it names it: `'avx512'` with `'fused'`, `'AVX512'` with `'torch'`. */
+  get instructionSet(): string {
+    return this.#session.native.instructionSet
   }
 
   /** How many numbers the network learns. */
@@ -130,8 +136,8 @@ export class ImageRNN {
    * Until the promise settles, calls that read (forward, predict, evaluate, stateDict, save) have their turn between epochs, and calls that
    * change the model (train, to, loadStateDict) reject with `ERR_BUSY`.
    *
-   * @throws TorchRnnError `ERR_INVALID_OPTION`, `ERR_INVALID_SHAPE`, `ERR_INVALID_DATA` when the dataset does not fit the model,
-   *   `ERR_NO_VALIDATION`, `ERR_NOT_FINITE` when the training diverges (the model is then as after the latest update), `ERR_BUSY` while
+   * @throws TorchRnnError `ERR_INVALID_OPTION` (also for a forward hook with the engine `'fused'`), `ERR_INVALID_SHAPE`, `ERR_INVALID_DATA` when
+   *   the dataset does not fit the model, `ERR_NO_VALIDATION`, `ERR_NOT_FINITE` when the training diverges (the model is then as after the latest update), `ERR_BUSY` while
    *   another training runs, `ERR_DISPOSED`, `ERR_OUT_OF_MEMORY`; and what a callback throws.
    */
   async train(dataset: ImageDataset, options: TrainOptions = {}): Promise<History> {
@@ -156,8 +162,19 @@ export class ImageRNN {
     return trainEvents(this.#trainee, dataset, options, callerOf(this.trainEvents))
   }
 
+  /** With `engine: 'torch'`, this is what was asked for. */
+  #warnOfPrecision(): void {
+    const { engine, precision } = this.options
+    if (engine !== 'auto' || precision !== 'bf16' || this.device !== 'cpu') return
+    warnOnce(
+      'TORCH_RNN_MNIST_ENGINE',
+      'On the CPU, the precision bf16 is computed by the engine torch, because fused computes in float32. Choose the engine torch to ask for that.',
+    )
+  }
+
   get #trainee(): Trainee {
-    return { session: this.#session, options: this.options, device: this.device, engine: this.engine }
+    const { options, device, engine, instructionSet } = this
+    return { session: this.#session, options, device, engine, instructionSet }
   }
 
   /**
@@ -179,6 +196,8 @@ export class ImageRNN {
    *
    * Hooks of one module run in the order of registration. The call that a pass belongs to waits for its hooks, and rejects with what one
    * throws. Inside a hook this model cannot be called (`ERR_BUSY`): it is waiting for the hook.
+   *
+   * While there are hooks, the passes run through libtorch's nn::RNN, whatever the engine (see {@link PlacementOptions.engine}).
    *
    * @throws TorchRnnError `ERR_INVALID_ARGUMENT`, `ERR_DISPOSED`.
    */
@@ -285,7 +304,8 @@ export class ImageRNN {
     checkOption('device', MODEL_OPTIONS.device, device)
     this.#session.checkUsable('to')
     this.#session.checkNotTraining('it is moved')
-    this.#device = await this.#session.run(() => this.#session.native.to({ device }), callerOf(this.to))
+    await this.#session.run(() => this.#session.native.to({ device }), callerOf(this.to))
+    this.#warnOfPrecision()
     return this
   }
 
@@ -299,7 +319,7 @@ export class ImageRNN {
     return drawSummary(summarize(this.options))
   }
 
-  /** Threads that one operation uses on the CPU, as libtorch reports it from the model's thread. @throws TorchRnnError `ERR_DISPOSED`. */
+  /** Threads that compute on the CPU. @throws TorchRnnError `ERR_DISPOSED`, `ERR_BUSY` from inside a hook of this model. */
   async threadCount(): Promise<number> {
     this.#session.checkUsable('threadCount')
     return await this.#session.run(() => this.#session.native.threadCount(), callerOf(this.threadCount))

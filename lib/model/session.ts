@@ -5,6 +5,7 @@ import { type Caller, toPublicError, translated } from '../addon/native-errors'
 import { allocateResult } from '../addon/result-arrays'
 import { TorchRnnError } from '../errors'
 import type { ResolvedModelOptions } from '../options/options'
+import { warnOnce } from '../warnings'
 import { abortReason } from './abort'
 import { Callbacks, ThrownByCallback, wouldWaitForItself } from './callbacks'
 import { usableCores } from './usable-cores'
@@ -17,11 +18,13 @@ export class ModelSession {
   readonly native: NativeImageRnn
   readonly callbacks: Callbacks
   readonly #model: object
+  readonly #engine: ResolvedModelOptions['engine']
   #calls = 0
   #pending = 0
   #nextEpoch = 0
   readonly #whenOthersWait = new Set<() => void>()
   #isTraining = false
+  #isHooked = false
   #isDisposed = false
 
   /**
@@ -31,6 +34,7 @@ export class ModelSession {
   constructor(model: object, options: ResolvedModelOptions) {
     this.#model = model
     this.callbacks = new Callbacks(model)
+    this.#engine = options.engine
     this.native = translated(() => makeNative(options))
   }
 
@@ -62,11 +66,27 @@ export class ModelSession {
   /** Runs a training. Until it settles, calls that change the model are refused. */
   async whileTraining<Result>(train: () => Promise<Result>): Promise<Result> {
     this.#isTraining = true
+    this.#warnOfHooks()
     try {
       return await train()
     } finally {
       this.#isTraining = false
     }
+  }
+
+  /** @param isHooked - Whether a forward hook is registered from now on. */
+  setHooked(isHooked: boolean): void {
+    this.#isHooked = isHooked
+    this.#warnOfHooks()
+  }
+
+  /** The engine that was chosen for its speed cannot train now. Where it was asked for by its name, the addon refuses to train. */
+  #warnOfHooks(): void {
+    if (!this.#isTraining || !this.#isHooked || this.#engine !== 'auto' || this.native.engine !== 'fused') return
+    warnOnce(
+      'TORCH_RNN_MNIST_ENGINE',
+      'While a forward hook is registered, training is computed by the engine torch, because hooks see its tensors, and takes longer than with fused. Remove the hook, or choose the engine torch to ask for that.',
+    )
   }
 
   /** The number of the next epoch of this model, from 0: a second training does not repeat the orders of the first one. */

@@ -47,6 +47,8 @@ export interface RunRecord {
   readonly testSamples: number | undefined
   readonly device: string
   readonly engine: string
+  /** What the engine used on the processor: "avx512"; undefined where the run does not tell. */
+  readonly instructionSet: string | undefined
   readonly threads: number | undefined
   /** Versions of this package, libtorch and the runtime, by their names. */
   readonly versions: Readonly<Record<string, string>>
@@ -105,6 +107,7 @@ export async function readRunConfig(path: string): Promise<RunConfig> {
     testSamples: countOf(config, 'testSamples'),
     device: checkStored('device', OPTIONS.placement.device, config['device'], file),
     engine: checkStored('engine', OPTIONS.placement.engine, config['engine'], file),
+    instructionSet: wordOf(config, 'instructionSet'),
     threads: countOf(config, 'threads'),
     versions: readVersions(objectOf(config, 'versions', file), file),
   }
@@ -152,6 +155,12 @@ function textOf(config: Readonly<Record<string, unknown>>, name: string, file: s
   const value = config[name]
   if (typeof value === 'string') return value
   throw invalidFile(file, `a text as ${name}`, value === undefined ? 'none' : 'another value', 'It is no configuration of a run.')
+}
+
+/** Undefined for anything but a word of a few letters and digits, as a count that is none. */
+function wordOf(config: Readonly<Record<string, unknown>>, name: string): string | undefined {
+  const value = config[name]
+  return typeof value === 'string' && /^\w{1,20}$/.test(value) ? value : undefined
 }
 
 function countOf(config: Readonly<Record<string, unknown>>, name: string): number | undefined {

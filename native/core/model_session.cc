@@ -11,19 +11,18 @@
 #include "native/core/runtime/reusing_allocator.h"
 #include "native/core/runtime/threads.h"
 #include "native/core/runtime/torch_error.h"
-#include "native/core/training/torch_engine.h"
 
 namespace torch_rnn_mnist {
 namespace {
 
 // The smallest possible training and evaluation.
-void UseEverythingOnce(Precision precision) {
+void UseEverythingOnce(EngineOption option, Precision precision) {
   ModelOptions options;
   options.input_size = options.hidden_size = options.num_layers = 1;
   options.num_classes = 2;
   options.precision = precision;
   ImageRnn model(options);
-  TorchEngine engine(model);
+  ChosenEngine engine(model, option, {&fused::InstructionSets().front()}, /*threads=*/1, torch::kCPU);
   const auto stop = std::make_shared<StopSignal>();
   const auto storage =
       std::make_shared<const ImageStorage>(LabelledImages{torch::zeros({2, 2, 1}, torch::kUInt8), torch::zeros({2}, torch::kUInt8)});
@@ -49,37 +48,54 @@ void UseEverythingOnce(Precision precision) {
 void PrepareForExit() {
   static std::once_flag once;
   std::call_once(once, [] {
-    for (const Precision precision : {Precision::kFloat32, Precision::kBfloat16}) UseEverythingOnce(precision);
+    UseEverythingOnce(EngineOption::kTorch, Precision::kFloat32);
+    UseEverythingOnce(EngineOption::kTorch, Precision::kBfloat16);
+    UseEverythingOnce(EngineOption::kFused, Precision::kFloat32);
     std::atexit(JobQueue::StopAll);
   });
 }
 
 }  // namespace
 
-ModelSession::ModelSession(const ModelOptions& options, torch::Device device, int threads, int cores)
-    : options_(options), first_device_(device), threads_(threads), cores_(cores) {
+torch::Device ResolveDeviceFor(EngineOption engine, const std::string& name, int cuda_devices) {
+  if (engine == EngineOption::kFused && name == "auto") return torch::kCPU;
+  return ResolveDevice(name, cuda_devices);
+}
+
+ComputingPlace DescribePlace(const ModelOptions& options, const Placement& placement, torch::Device device) {
+  if (ResolveEngine(placement.engine, options.precision, device) == EngineKind::kTorch) {
+    return {device.str(), "torch", DescribeCpuBackend().capability};
+  }
+  return {device.str(), "fused", placement.fused.instruction_set->name};
+}
+
+ModelSession::ModelSession(const ModelOptions& options, const Placement& placement) : options_(options), placement_(placement) {
   InstallReusingAllocator();  // Here, before the model's thread starts: other threads read the pointer that it sets.
 }
 
 void ModelSession::Open() noexcept {
   try {
-    PrepareComputeThread(threads_, cores_);
+    threads_ = PrepareComputeThread(placement_.threads, placement_.cores);
     ReuseMemoryOnThisThread();
     PrepareForExit();
-    StartDevice(first_device_);
-    CheckPrecision(options_.precision, first_device_);
+    StartDevice(placement_.device);
+    CheckPrecision(options_.precision, placement_.device);
     model_ = std::make_unique<ImageRnn>(options_, hooks_);
-    model_->MoveTo(first_device_);
-    engine_ = std::make_unique<TorchEngine>(*model_);
+    model_->MoveTo(placement_.device);
+    engine_ = ChooseEngine(placement_.device);
   } catch (...) {
     Close();
     open_error_ = TranslateException(std::current_exception());
   }
 }
 
+std::unique_ptr<ChosenEngine> ModelSession::ChooseEngine(torch::Device device) {
+  return std::make_unique<ChosenEngine>(*model_, placement_.engine, placement_.fused, threads_, device);
+}
+
 void ModelSession::Rest() {
   copies_.Clear();
-  ReleaseThreadPool();
+  if (engine_) engine_->Rest();
   ReleaseKeptMemory();
 }
 
@@ -101,7 +117,7 @@ ImageRnn& ModelSession::model() {
   throw open_error_ ? *open_error_ : Error(kDisposed, "The model was disposed.");
 }
 
-Engine& ModelSession::engine() {
+ChosenEngine& ModelSession::engine() {
   model();
   return *engine_;
 }
@@ -114,18 +130,23 @@ Trainer& ModelSession::trainer() {
 
 void ModelSession::StartTraining(const OptimizerOptions& optimizer, bool keep_state) {
   ImageRnn& network = model();
+  engine_->CheckTraining();
   if (keep_state && trainer_) return trainer_->Continue(optimizer);
   trainer_.reset();  // Frees its memory before the new one is made.
   trainer_ = std::make_unique<Trainer>(network, *engine_, optimizer);
 }
 
-void ModelSession::MoveTo(torch::Device device) {
+ComputingPlace ModelSession::MoveTo(const std::string& name) {
   ImageRnn& network = model();
+  const torch::Device device = ResolveDeviceFor(placement_.engine, name);
   StartDevice(device);
   CheckPrecision(options_.precision, device);
-  trainer_.reset();  // Its moments are on the old device.
+  std::unique_ptr<ChosenEngine> engine = ChooseEngine(device);  // Before anything is changed: it may be refused.
+  trainer_.reset();                                             // Its moments are on the old device.
   copies_.Clear();
   network.MoveTo(device);
+  engine_ = std::move(engine);
+  return DescribePlace(options_, placement_, device);
 }
 
 }  // namespace torch_rnn_mnist

@@ -4,6 +4,7 @@
 
 #include "native/core/runtime/device.h"
 #include "native/core/runtime/job_queue.h"
+#include "native/core/training/fused_engine.h"
 #include "native/napi/async_call.h"
 #include "native/napi/augmentation.h"
 #include "native/napi/dataset_wrap.h"
@@ -34,6 +35,18 @@ Napi::Value CpuBackendOf(const Napi::CallbackInfo& info) {
   });
 }
 
+// The instruction sets of the fused engine that this processor has, fastest first, and the one that a model takes.
+Napi::Value InstructionSetsOf(const Napi::CallbackInfo& info) {
+  return Guarded(info.Env(), [&]() -> Napi::Value {
+    Napi::Array supported = Napi::Array::New(info.Env());
+    for (const fused::InstructionSet& set : fused::InstructionSets()) supported.Set(supported.Length(), set.name);
+    Napi::Object result = Napi::Object::New(info.Env());
+    result.Set("supported", supported);
+    result.Set("chosen", ReadFusedOptions().instruction_set->name);
+    return result;
+  });
+}
+
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   return Guarded(env, [&] {
     env.SetInstanceData(new Environment(env));  // Owned by the environment from here on.
@@ -48,6 +61,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
     exports.Set("torchVersion", TORCH_VERSION);
     exports.Set("cudaDeviceCount", Napi::Function::New(env, CudaDevices, "cudaDeviceCount"));
     exports.Set("cpuBackend", Napi::Function::New(env, CpuBackendOf, "cpuBackend"));
+    exports.Set("instructionSets", Napi::Function::New(env, InstructionSetsOf, "instructionSets"));
     exports.Set("stopEverything", Napi::Function::New(env, StopEverything, "stopEverything"));
     return exports;
   });

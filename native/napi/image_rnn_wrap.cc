@@ -1,7 +1,5 @@
 #include "native/napi/image_rnn_wrap.h"
 
-#include <ATen/Parallel.h>
-
 #include <optional>
 #include <string>
 #include <type_traits>
@@ -9,7 +7,6 @@
 
 #include "native/core/inference/evaluation.h"
 #include "native/core/inference/prediction.h"
-#include "native/core/runtime/device.h"
 #include "native/napi/arguments.h"
 #include "native/napi/async_call.h"
 #include "native/napi/dataset_wrap.h"
@@ -20,10 +17,6 @@
 
 namespace torch_rnn_mnist {
 namespace {
-
-constexpr int64_t kMaxThreads = 1024;
-constexpr int64_t kMaxCores = 1 << 20;
-constexpr int64_t kMaxCudaDevices = 128;
 
 // Buffers of the network's size: its parameters, their gradients and Adam's two moments.
 constexpr int64_t kBuffers = 4;
@@ -77,6 +70,8 @@ Napi::Function ImageRnnWrap::Define(Napi::Env env) {
                          InstanceMethod<&ImageRnnWrap::SetForwardHook>("setForwardHook"),
                          InstanceMethod<&ImageRnnWrap::Dispose>("dispose"),
                          InstanceAccessor<&ImageRnnWrap::Device>("device"),
+                         InstanceAccessor<&ImageRnnWrap::EngineName>("engine"),
+                         InstanceAccessor<&ImageRnnWrap::InstructionSet>("instructionSet"),
                      });
 }
 
@@ -86,13 +81,10 @@ ImageRnnWrap::ImageRnnWrap(const Napi::CallbackInfo& info) : ObjectWrap(info) {
     const Napi::Object object = RequireObject(info[0], "options");
     const ModelOptions options = ReadModelOptions(object);
     arrays_ = std::make_shared<const ResultArrays>(env, HoldByProperty(info, "allocate", info[1]));
-    const auto cuda_devices = static_cast<int>(RequireInteger(object, "cudaDevices", 0, kMaxCudaDevices));
-    const torch::Device device = ResolveDevice(RequireString(object, "device"), cuda_devices);
-    const auto threads = static_cast<int>(RequireInteger(object, "threads", 0, kMaxThreads));
-    const auto cores = static_cast<int>(RequireInteger(object, "cores", 1, kMaxCores));
-    device_ = device.str();
+    const Placement placement = ReadPlacement(object);
+    place_ = DescribePlace(options, placement, placement.device);
     input_size_ = options.input_size;
-    session_ = std::make_shared<ModelSession>(options, device, threads, cores);
+    session_ = std::make_shared<ModelSession>(options, placement);
     queue_ = std::make_shared<JobQueue>(ThreadHooks{[session = session_] { session->Open(); }, [session = session_] { session->Rest(); },
                                                     [session = session_] { session->Close(); }});
     Environment::Of(env).AddQueue(queue_);
@@ -253,14 +245,11 @@ Napi::Value ImageRnnWrap::LoadStateDict(const Napi::CallbackInfo& info) {
 Napi::Value ImageRnnWrap::MoveTo(const Napi::CallbackInfo& info) {
   return Guarded(info.Env(), [&] {
     const std::string wish = RequireString(RequireObject(info[0], "options"), "device");
-    const auto work = [wish](ModelSession& session, const std::shared_ptr<StopSignal>&) {
-      const torch::Device device = ResolveDevice(wish);  // Here, because it may start the driver.
-      session.MoveTo(device);
-      return device.str();
-    };
-    const auto convert = [this](Napi::Env env, const std::string& name) {
+    const auto work = [wish](ModelSession& session, const std::shared_ptr<StopSignal>&) { return session.MoveTo(wish); };
+    const auto convert = [this](Napi::Env env, const ComputingPlace& place) {
       ReportBuffers(env, kBuffers);  // The training is gone, and its average.
-      return Napi::String::New(env, name);
+      place_ = place;
+      return env.Undefined();
     };
     return Queue(info, work, convert);
   });
@@ -269,8 +258,7 @@ Napi::Value ImageRnnWrap::MoveTo(const Napi::CallbackInfo& info) {
 Napi::Value ImageRnnWrap::ThreadCount(const Napi::CallbackInfo& info) {
   return Guarded(info.Env(), [&] {
     const auto work = [](ModelSession& session, const std::shared_ptr<StopSignal>&) {
-      session.model();  // Throws when there is none.
-      return at::get_num_threads();
+      return session.engine().threads();
     };
     return Queue(info, work, [](Napi::Env env, int threads) { return Napi::Number::New(env, threads); });
   });
@@ -310,6 +298,10 @@ Napi::Value ImageRnnWrap::Dispose(const Napi::CallbackInfo& info) {
   });
 }
 
-Napi::Value ImageRnnWrap::Device(const Napi::CallbackInfo& info) { return Napi::String::New(info.Env(), device_); }
+Napi::Value ImageRnnWrap::Device(const Napi::CallbackInfo& info) { return Napi::String::New(info.Env(), place_.device); }
+
+Napi::Value ImageRnnWrap::EngineName(const Napi::CallbackInfo& info) { return Napi::String::New(info.Env(), place_.engine); }
+
+Napi::Value ImageRnnWrap::InstructionSet(const Napi::CallbackInfo& info) { return Napi::String::New(info.Env(), place_.instruction_set); }
 
 }  // namespace torch_rnn_mnist

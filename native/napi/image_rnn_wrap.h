@@ -37,6 +37,8 @@ class ImageRnnWrap : public Napi::ObjectWrap<ImageRnnWrap> {
   void SetForwardHook(const Napi::CallbackInfo& info);
   Napi::Value Dispose(const Napi::CallbackInfo& info);
   Napi::Value Device(const Napi::CallbackInfo& info);
+  Napi::Value EngineName(const Napi::CallbackInfo& info);
+  Napi::Value InstructionSet(const Napi::CallbackInfo& info);
 
   // Queues `work(session, stop)` on the model's thread and returns a promise of its result, converted by `convert(env, result)`, or by
   // `convert(env, result, arrays)` where it contains arrays; undefined for work without a result. `call` is the number by which it can be
@@ -54,7 +56,7 @@ class ImageRnnWrap : public Napi::ObjectWrap<ImageRnnWrap> {
   std::shared_ptr<JobQueue> queue_;             // Shared with the environment, which stops it at its end.
   std::shared_ptr<const ResultArrays> arrays_;  // Shared with the jobs and the hooks.
   int64_t input_size_ = 0;
-  std::string device_;          // The device in use, such as "cuda:0".
+  ComputingPlace place_;        // Where the model is now.
   int64_t buffer_bytes_ = 0;    // Of all parameters.
   int64_t reported_bytes_ = 0;  // What V8 was told; undone in dispose and in the finalizer.
 };

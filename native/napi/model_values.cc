@@ -14,6 +14,9 @@ namespace {
 
 constexpr double kMaxRate = 100;  // Of learning and of weight decay: the product of both, and what it multiplies, stay finite.
 constexpr int64_t kMaxAccumulation = 1'000'000;
+constexpr int64_t kMaxThreads = 1024;
+constexpr int64_t kMaxCores = 1 << 20;
+constexpr int64_t kMaxCudaDevices = 128;
 constexpr NumberRange kDecays = {0, 1, /*is_open=*/true};
 
 }  // namespace
@@ -32,6 +35,18 @@ ModelOptions ReadModelOptions(const Napi::Object& object) {
       object, "precision", {{"float32", Precision::kFloat32}, {"tf32", Precision::kTf32}, {"bf16", Precision::kBfloat16}});
   options.seed = static_cast<uint64_t>(RequireInteger(object, "seed", 0, kMaxSafeInteger));
   return options;
+}
+
+Placement ReadPlacement(const Napi::Object& object) {
+  Placement placement;
+  placement.engine = RequireChoice<EngineOption>(
+      object, "engine", {{"auto", EngineOption::kAuto}, {"torch", EngineOption::kTorch}, {"fused", EngineOption::kFused}});
+  const auto cuda_devices = static_cast<int>(RequireInteger(object, "cudaDevices", 0, kMaxCudaDevices));
+  placement.device = ResolveDeviceFor(placement.engine, RequireString(object, "device"), cuda_devices);
+  if (placement.engine != EngineOption::kTorch) placement.fused = ReadFusedOptions();
+  placement.threads = static_cast<int>(RequireInteger(object, "threads", 0, kMaxThreads));
+  placement.cores = static_cast<int>(RequireInteger(object, "cores", 1, kMaxCores));
+  return placement;
 }
 
 OptimizerOptions ReadOptimizer(const Napi::Object& object) {

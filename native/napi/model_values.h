@@ -8,6 +8,7 @@
 #include "native/core/inference/prediction.h"
 #include "native/core/model/forward_hooks.h"
 #include "native/core/model/image_rnn.h"
+#include "native/core/model_session.h"
 #include "native/core/training/trainer.h"
 #include "native/napi/tensors.h"
 
@@ -19,6 +20,7 @@ inline constexpr int64_t kMaxSize = 1 << 24;  // Bound of every size option: no 
 
 // From JavaScript. All throw Error.
 ModelOptions ReadModelOptions(const Napi::Object& object);
+Placement ReadPlacement(const Napi::Object& object);
 OptimizerOptions ReadOptimizer(const Napi::Object& object);
 BatchRange ReadBatchRange(const Napi::Object& object);
 torch::Tensor ReadImages(const Napi::Value& value, int64_t input_size);

@@ -19,6 +19,10 @@ namespace {
 
 constexpr int kThreads = 1;  // One thread per operation, so that two models at once compute exactly what each computes alone.
 
+Placement OnCpu(EngineOption engine = EngineOption::kAuto, int threads = kThreads) {
+  return {.engine = engine, .fused = ReadFusedOptions(), .threads = threads};
+}
+
 class TaskJob : public Job {
  public:
   explicit TaskJob(std::function<void(const std::shared_ptr<StopSignal>&)> work)
@@ -34,9 +38,10 @@ class TaskJob : public Job {
 // A session on a queue of its own, as the addon holds it.
 class Computer {
  public:
-  explicit Computer(const ModelOptions& options)
-      : session_(std::make_shared<ModelSession>(options, torch::Device(torch::kCPU), kThreads, /*cores=*/1)),
-        queue_(ThreadHooks{[session = session_] { session->Open(); }, ReleaseThreadPool, [session = session_] { session->Close(); }}) {}
+  explicit Computer(const ModelOptions& options, EngineOption engine = EngineOption::kAuto, int threads = kThreads)
+      : session_(std::make_shared<ModelSession>(options, OnCpu(engine, threads))),
+        queue_(ThreadHooks{[session = session_] { session->Open(); }, [session = session_] { session->Rest(); },
+                           [session = session_] { session->Close(); }}) {}
 
   std::future<void> Start(std::function<void(ModelSession&)> work) {
     auto job = std::make_unique<TaskJob>([session = session_, work = std::move(work)](const auto&) { work(*session); });
@@ -143,7 +148,7 @@ TEST(TrainingKeepsTheStateOfTheOneBeforeWhereThereIsOne) {
     REQUIRE_SAME(fresh.values[0].second.flatten(), average.narrow(0, 0, fresh.values[0].second.numel()));
     // After a move there is no state to keep.
     session.trainer().Run(data, EpochOf(*data, 1), sample::NoStop(), {});
-    session.MoveTo(torch::kCPU);
+    session.MoveTo("cpu");
     session.StartTraining(averaged, /*keep_state=*/true);
     REQUIRE_EQ(session.trainer().Copy().updates, 0);
   });
@@ -157,7 +162,7 @@ TEST(FailureToOpenIsThrownByEveryCall) {
   REQUIRE_THROWS(kOutOfMemory, computer.Run([](ModelSession& session) { session.engine(); }));
   REQUIRE_THROWS(kOutOfMemory, computer.Run([](ModelSession& session) { session.trainer(); }));
   REQUIRE_THROWS(kOutOfMemory, computer.Run([](ModelSession& session) { session.StartTraining(); }));
-  REQUIRE_THROWS(kOutOfMemory, computer.Run([](ModelSession& session) { session.MoveTo(torch::kCPU); }));
+  REQUIRE_THROWS(kOutOfMemory, computer.Run([](ModelSession& session) { session.MoveTo("cpu"); }));
 }
 
 // To every available device and back: the same parameters, and about the same logits.
@@ -170,7 +175,7 @@ TEST(MovedModelComputesTheSame) {
     const torch::Tensor values = session.model().values().flat().clone();
     const torch::Tensor logits = InferIn(session, sample::Images(3));
     for (const torch::Device& device : devices) {
-      session.MoveTo(device);
+      session.MoveTo(device.str());
       REQUIRE(session.model().device() == device);
       REQUIRE_SAME(session.model().values().flat().cpu(), values);
       REQUIRE_CLOSE(InferIn(session, sample::Images(3)), logits, /*atol=*/1e-5, /*rtol=*/0);
@@ -178,7 +183,7 @@ TEST(MovedModelComputesTheSame) {
       REQUIRE(session.trainer().Run(data, EpochOf(*data, 0), sample::NoStop(), {}).completed);
       session.model().values().flat().copy_(values);
     }
-    session.MoveTo(torch::kCPU);
+    session.MoveTo("cpu");
     REQUIRE_SAME(InferIn(session, sample::Images(3)), logits);
     // The optimizer's state is dropped: training needs a new start.
     REQUIRE_THROWS(kInvalidArgument, session.trainer());
@@ -186,7 +191,7 @@ TEST(MovedModelComputesTheSame) {
 }
 
 TEST(ClosedSessionIsDisposed) {
-  ModelSession session(sample::Options(), torch::Device(torch::kCPU), kThreads, /*cores=*/1);
+  ModelSession session(sample::Options(), OnCpu());
   REQUIRE_THROWS(kDisposed, session.model());  // Not opened yet.
   session.Open();
   session.StartTraining();
@@ -197,7 +202,7 @@ TEST(ClosedSessionIsDisposed) {
 }
 
 TEST(ClosedQueueStopsAnEpochAndFreesTheNetwork) {
-  const auto session = std::make_shared<ModelSession>(sample::Options(), torch::Device(torch::kCPU), kThreads, /*cores=*/1);
+  const auto session = std::make_shared<ModelSession>(sample::Options(), OnCpu());
   JobQueue queue(ThreadHooks{.on_start = [session] { session->Open(); }, .on_end = [session] { session->Close(); }});
   const auto data = sample::Data(1000);
   std::promise<void> first_batch;

@@ -9,7 +9,7 @@ import { type RunSummary, summarizeRun } from '../../runs/run-summary'
 import { drawColumns } from '../../text/table'
 import { drawClasses } from '../class-table'
 import { defineCommand } from '../define-command'
-import { doneSince, startOf } from '../events'
+import { describePlace, doneSince, startOf } from '../events'
 import { formatDuration } from '../numbers'
 import { RUN_ARGUMENT, RUNS_OPTIONS, type RunsFlags, showLoss, showShare, showState, showTime, showValue } from '../open-runs'
 import type { Reporter } from '../reporter'
@@ -28,6 +28,8 @@ export interface RunEvent extends RunSummary {
   testSamples: number | null
   device: string
   engine: string
+  /** What the engine used on the processor; null where the run does not tell. */
+  instructionSet: string | null
   threads: number | null
   versions: Readonly<Record<string, string>>
   /** Each epoch as logged. */
@@ -67,7 +69,7 @@ async function showRun(flags: RunsFlags, given: string | undefined, reporter: Re
 }
 
 function toEvent(run: RunRecord): RunEvent {
-  const { options, data, model, trainSamples, testSamples, device, engine, threads, versions, epochs, evaluation } = run
+  const { options, data, model, trainSamples, testSamples, device, engine, instructionSet, threads, versions, epochs, evaluation } = run
   return {
     type: 'run',
     ...summarizeRun(run),
@@ -78,6 +80,7 @@ function toEvent(run: RunRecord): RunEvent {
     testSamples: testSamples ?? null,
     device,
     engine,
+    instructionSet: instructionSet ?? null,
     threads: threads ?? null,
     versions,
     history: epochs,
@@ -121,12 +124,8 @@ function describeData({ data, trainSamples, testSamples }: RunEvent): string {
   return `${showPath(data)}${samples}`
 }
 
-function describeDevice({ device, engine, threads }: RunEvent): string {
-  return [
-    showPath(device),
-    ...(threads === null ? [] : [`${threads} ${threads === 1 ? 'thread' : 'threads'}`]),
-    `engine ${showPath(engine)}`,
-  ].join(', ')
+function describeDevice({ device, engine, instructionSet, threads }: RunEvent): string {
+  return describePlace({ device, engine, ...(instructionSet !== null && { instructionSet }), ...(threads !== null && { threads }) })
 }
 
 /** The best epoch, by validation, has a star. */

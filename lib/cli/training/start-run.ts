@@ -77,7 +77,7 @@ export async function startRun(
   reporter: Reporter,
   reopened: ReopenedRun | undefined,
 ): Promise<StartedRun> {
-  const { device, engine } = model
+  const { device, engine, instructionSet } = model
   const options = { ...model.options, ...pickOptions(CONFIGURED, flags) }
   const [trainSamples, testSamples] = [data.train.length, data.test.length]
   const part = flags.validationSplit
@@ -91,6 +91,7 @@ export async function startRun(
     versions: { 'torch-rnn-mnist': PACKAGE_VERSION, libtorch: native().torchVersion, [RUNTIME.name.toLowerCase()]: RUNTIME.version },
     device,
     engine,
+    instructionSet,
     threads,
     data: flags.data ?? BUNDLED_DATA,
     ...(first === undefined ? {} : { model: first }),
@@ -101,7 +102,8 @@ export async function startRun(
   const run = reopened?.run ?? (await RunFolder.create(config, flags.run))
   const parameters = parameterCount(model.options)
   const origin = { ...(flags.model === undefined ? {} : { model: flags.model }), ...(reopened && { resumed: reopened.file }) }
-  const facts = { device, engine, threads, parameters, trainSamples, ...validation, testSamples, options, run: run.path, ...origin }
+  const place = { device, engine, instructionSet, threads }
+  const facts = { ...place, parameters, trainSamples, ...validation, testSamples, options, run: run.path, ...origin }
   const isTrained = reopened !== undefined && reopened.checkpoint.position.epochs >= flags.epochs
   reporter.step(startOf('train', facts), (event) => `${describeStart(event)}${isTrained ? ALL_DONE : ''}`)
   warnOfThreads(flags.threads, device, reporter)

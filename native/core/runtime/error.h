@@ -7,6 +7,7 @@
 namespace torch_rnn_mnist {
 
 // Stable codes, the same as in lib/errors.ts.
+inline constexpr const char* kInvalidOption = "ERR_INVALID_OPTION";
 inline constexpr const char* kInvalidArgument = "ERR_INVALID_ARGUMENT";
 inline constexpr const char* kInvalidShape = "ERR_INVALID_SHAPE";
 inline constexpr const char* kInvalidData = "ERR_INVALID_DATA";

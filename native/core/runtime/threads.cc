@@ -39,14 +39,16 @@ void NameThisThread() {
 
 }  // namespace
 
-void PrepareComputeThread(int threads, int cores) {
+int PrepareComputeThread(int threads, int cores) {
   NameThisThread();
   at::globalContext().setFlushDenormal(true);
   const int default_threads = std::min(DefaultThreads(), cores);
   // A thread gets the latest count of the process when it asks for the first time. This one asks before it sets its own: otherwise a model
   // would get the count of another one (threads_test, ThreadCountBelongsToItsThread).
   at::get_num_threads();
-  at::set_num_threads(threads > 0 ? threads : default_threads);
+  const int count = threads > 0 ? threads : default_threads;
+  at::set_num_threads(count);
+  return count;
 }
 
 void ReleaseThreadPool() {

@@ -15,7 +15,8 @@ inline constexpr char kModelThreadName[] = "rnn-mnist-model";
 // Only such a thread may enter a parallel region of libtorch. libgomp keeps a pool for every thread that ever entered one. When all pools
 // together have more threads than there are cores, their threads stop spinning and wait in the kernel instead: a training step then takes
 // 2.3 times as long. So on the JavaScript thread, plain loops replace the libtorch operations that would start threads.
-void PrepareComputeThread(int threads, int cores = std::numeric_limits<int>::max());
+// Returns the number of threads.
+int PrepareComputeThread(int threads, int cores = std::numeric_limits<int>::max());
 
 // Ends the threads that libtorch's parallel regions keep for the calling thread; the next region starts new ones. So an idle model does not
 // slow down the others.

@@ -7,6 +7,7 @@
 #include <new>
 #include <string>
 #include <string_view>
+#include <system_error>
 
 namespace torch_rnn_mnist {
 namespace {
@@ -52,6 +53,9 @@ Error TranslateException(const std::exception_ptr& exception) {
     return FromTorch(error);
   } catch (const std::bad_alloc& error) {
     return Error(kOutOfMemory, "Not enough memory.", error.what());
+  } catch (const std::system_error& error) {
+    if (error.code() != std::errc::resource_unavailable_try_again) return Error(kNative, FirstLine(error.what()), error.what());
+    return Error(kOutOfMemory, "The system starts no more threads for this program. Choose a smaller number of threads.", error.what());
   } catch (const std::exception& error) {
     if (IsDeviceOutOfMemory(error.what())) {
       return Error(kOutOfMemory, "Not enough device memory: " + FirstLine(error.what()), error.what());

@@ -30,6 +30,7 @@ void ApplyUpdate(FlatTensors& values, TrainingState& state, const OptimizerOptio
   const FusedStep fused = options.rule == UpdateRule::kAdamW ? FusedStep{at::_fused_adamw_} : FusedStep{at::_fused_adam_};
   fused({values.flat()}, {gradients}, {state.first.flat()}, {state.second.flat()}, /*max_exp_avg_sqs=*/{}, {step}, learning_rate,
         options.beta1, options.beta2, options.weight_decay, kEpsilon, /*amsgrad=*/false, /*maximize=*/false, /*grad_scale=*/{}, found_inf);
+  values.flat().unsafeGetTensorImpl()->bump_version();  // libtorch's fused functions do not count as changes by themselves.
   ++state.updates;
 }
 

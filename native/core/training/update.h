@@ -28,7 +28,8 @@ struct OptimizerOptions {
 // on the device). The next accumulation must start from zero.
 at::Tensor AverageGradients(TrainingState& state);
 
-// One step of Adam or AdamW with gradients of this norm, which are clipped before (torch.nn.utils.clip_grad_norm_). Counts the update.
+// One step of Adam or AdamW with gradients of this norm, which are clipped before (torch.nn.utils.clip_grad_norm_). Counts the update, and
+// raises libtorch's count of changes to the values.
 // `found_inf`: float32 on the device; nothing is changed there where it is 1. None is the same as 0.
 void ApplyUpdate(FlatTensors& values, TrainingState& state, const OptimizerOptions& options, double learning_rate, const at::Tensor& norm,
                  const std::optional<at::Tensor>& found_inf);

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "native/core/model/image_rnn.h"
+#include "native/core/training/engine.h"
+#include "native/core/training/fused_engine.h"
+#include "native/core/training/torch_engine.h"
+
+namespace torch_rnn_mnist {
+
+enum class EngineKind { kTorch, kFused };
+// kAuto: the fastest one that can.
+enum class EngineOption { kAuto, kTorch, kFused };
+
+// What computes on a device. Throws ERR_INVALID_OPTION where kFused is asked for but cannot compute.
+EngineKind ResolveEngine(EngineOption option, Precision precision, torch::Device device);
+
+// The engine of a model for as long as it stays on its device: one of both kinds for each batch. nn::RNN runs the batches that a forward
+// hook looks at, because hooks see its tensors, and everything else is the resolved engine's. Belongs to the computing thread.
+//
+// While the fused engine computes, libtorch has one thread only: its own ones would spin and take the cores from those of the engine.
+class ChosenEngine : public Engine {
+ public:
+  // `device`: where the model is, or where it goes before this object is used. `threads`: that compute. `fused` is for where kFused computes.
+  // Throws as ResolveEngine does.
+  ChosenEngine(ImageRnn& model, EngineOption option, const FusedOptions& fused, int threads, torch::Device device);
+
+  torch::Tensor Logits(const torch::Tensor& images, const std::shared_ptr<StopSignal>& stop) override;
+  // Throws as CheckTraining does.
+  BatchSums Accumulate(const Batch& batch, const LossOptions& options, const std::shared_ptr<StopSignal>& stop) override;
+  void UseGradients(const FlatTensors& gradients) override;
+
+  // Throws ERR_INVALID_OPTION where kFused is asked for and there are forward hooks: training would not be what was asked for.
+  void CheckTraining() const;
+
+  EngineKind kind() const { return fused_ ? EngineKind::kFused : EngineKind::kTorch; }
+  int threads() const { return threads_; }
+  // Ends all threads besides the calling one, and frees the memory that only work needs; the next batch takes new ones.
+  void Rest();
+
+ private:
+  // Which one runs the next batch. Also gives libtorch its number of threads.
+  Engine& ForNextBatch();
+  void LimitLibtorch(EngineKind next);
+
+  ImageRnn& model_;  // Outlives the engine: both belong to one ModelSession.
+  const EngineOption option_;
+  const int threads_;
+  TorchEngine torch_;
+  std::unique_ptr<FusedEngine> fused_;  // Null where it does not compute.
+};
+
+}  // namespace torch_rnn_mnist
