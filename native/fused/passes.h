@@ -19,8 +19,9 @@
 // So forward and backward pass are the same product of two terms with another ending, and a gradient is a product whose depth is samples
 // and steps. f'(z) follows from h alone: 1 - h^2 for tanh; for ReLU 1 where h > 0, else 0.
 //
-// Time is the outer loop of a pass and layers the inner one, so that the weights stay in the second-level cache and no pre-activation is
-// stored.
+// Time is the outer loop of a pass and layers the inner one, with both terms at once: so no sum is stored before f. Only where few samples
+// meet weights that do not fit into the second-level cache, a layer takes a block of steps at a time, first the one term of all of them and
+// then the other, so that each matrix is read from memory once a block.
 namespace torch_rnn_mnist::fused {
 
 template <typename Simd>
@@ -43,17 +44,18 @@ struct Passes {
     }
   };
 
-  // Where a product begins and where it ends: with a bias and f, or at zero and with f'.
+  // The sum of both terms, which begins with a bias (forward pass) or at zero (backward pass) and ends with f or f'.
   struct Step {
     Term input;
     Term state;
+    bool continues;     // Begins with what is in `out` instead.
+    bool is_linear;     // Ends with the sum itself.
     const float* bias;  // Forward pass.
     const float* h;     // Backward pass: rows as those of `out`.
     float* bias_gradient;
     float* out;
     ptrdiff_t out_row;
     Nonlinearity nonlinearity;
-    bool is_linear;  // f(z) = z, for the logits.
   };
   using StepFunction = void (*)(const Step&, int64_t row, int64_t vector);
 
@@ -66,13 +68,16 @@ struct Passes {
   template <int kRows, int kVectors>
   struct ForwardTile {
     static void Run(const Step& step, int64_t row, int64_t vector) {
-      using TileType = Tile<Simd, kRows, kVectors>;
-      TileType tile;
-      TileType::ForEach([&](int r, int v) { tile.sums[r][v] = Simd::Load(step.bias + (vector + v) * Simd::kLanes); });
-      AddTerms(tile, step, row, vector);
+      Tile<Simd, kRows, kVectors> tile;
       float* out = step.out + row * step.out_row + vector * Simd::kLanes;
+      if (step.continues) {
+        tile.Load(out, step.out_row);
+      } else {
+        tile.Load(step.bias + vector * Simd::kLanes, 0);
+      }
+      AddTerms(tile, step, row, vector);
       const auto finish = [&](const auto& f) {
-        TileType::ForEach([&](int r, int v) { Simd::Store(out + r * step.out_row + v * Simd::kLanes, f(tile.sums[r][v])); });
+        tile.ForEach([&](int r, int v) { Simd::Store(out + r * step.out_row + v * Simd::kLanes, f(tile.sums[r][v])); });
       };
       if (step.is_linear) {
         finish([](Vector z) { return z; });
@@ -87,11 +92,15 @@ struct Passes {
   template <int kRows, int kVectors>
   struct BackwardTile {
     static void Run(const Step& step, int64_t row, int64_t vector) {
-      using TileType = Tile<Simd, kRows, kVectors>;
-      TileType tile;
-      tile.Clear();
-      AddTerms(tile, step, row, vector);
+      Tile<Simd, kRows, kVectors> tile;
       const ptrdiff_t offset = row * step.out_row + vector * Simd::kLanes;
+      if (step.continues) {
+        tile.Load(step.out + offset, step.out_row);
+      } else {
+        tile.Clear();
+      }
+      AddTerms(tile, step, row, vector);
+      if (step.is_linear) return tile.Store(step.out + offset, step.out_row);
       const auto finish = [&](const auto& derivative) {
         FUSED_UNROLL
         for (int v = 0; v < kVectors; ++v) {
@@ -132,11 +141,10 @@ struct Passes {
   template <int kRows, int kVectors>
   struct OuterTile {
     static void Run(const Outer& outer, int64_t row, int64_t vector) {
-      using TileType = Tile<Simd, kRows, kVectors>;
-      TileType tile;
+      Tile<Simd, kRows, kVectors> tile;
       float* out = outer.out + row * outer.out_row + vector * Simd::kLanes;
       if (outer.adds) {
-        TileType::ForEach([&](int r, int v) { tile.sums[r][v] = Simd::Load(out + r * outer.out_row + v * Simd::kLanes); });
+        tile.Load(out, outer.out_row);
       } else {
         tile.Clear();
       }
@@ -147,7 +155,7 @@ struct Passes {
         left += outer.left_step;
         right += outer.right_step;
       }
-      TileType::ForEach([&](int r, int v) { Simd::Store(out + r * outer.out_row + v * Simd::kLanes, tile.sums[r][v]); });
+      tile.Store(out, outer.out_row);
     }
   };
 
@@ -216,31 +224,41 @@ struct Passes {
   }
 
   // Rows that become active at a step start from the state that the prefix had before it.
-  static void Enter(const Piece& piece, int64_t step) {
+  static void Enter(const Piece& piece, int64_t layer, int64_t step) {
     const int64_t hidden = piece.states.row;
-    for (int64_t layer = 0; layer < piece.shape->num_layers; ++layer) {
-      float* states = piece.states.At(layer, step - 1);
-      for (int64_t row = piece.active[step - 1]; row < piece.active[step]; ++row) {
-        Copy(piece.prefix->states.At(layer, step - 1), hidden, states + row * hidden);
-      }
+    float* states = piece.states.At(layer, step - 1);
+    for (int64_t row = piece.active[step - 1]; row < piece.active[step]; ++row) {
+      Copy(piece.prefix->states.At(layer, step - 1), hidden, states + row * hidden);
     }
   }
 
+  // Which terms of a step are added.
+  enum class Terms { kBoth, kInput, kState };
+
+  static void ForwardStep(const Piece& piece, int64_t l, int64_t t, Terms terms) {
+    const PackedLayer& layer = piece.network->layers[l];
+    Step step{};
+    if (terms != Terms::kState && (l > 0 || piece.inputs.values != nullptr))
+      step.input = {InputRows(piece, l, t), layer.input, layer.inputs};
+    if (terms != Terms::kInput && t > 0) {
+      if (piece.prefix != nullptr) Enter(piece, l, t);
+      step.state = {{piece.states.At(l, t - 1), piece.states.row}, layer.state, piece.shape->hidden_size};
+    }
+    step.continues = terms == Terms::kState;
+    step.is_linear = terms == Terms::kInput;
+    step.bias = layer.bias;
+    step.out = piece.states.At(l, t);
+    step.out_row = piece.states.row;
+    step.nonlinearity = piece.shape->nonlinearity;
+    Compute(kForward, step, piece.active[t], piece.shape->hidden_size);
+  }
+
   static void Forward(const Piece& piece) {
-    const Shape& shape = *piece.shape;
-    const int64_t hidden = shape.hidden_size;
-    for (int64_t t = 0; t < piece.steps; ++t) {
-      if (piece.prefix != nullptr && t > 0) Enter(piece, t);
-      for (int64_t l = 0; l < shape.num_layers; ++l) {
-        const PackedLayer& layer = piece.network->layers[l];
-        Step step{};
-        if (l > 0 || piece.inputs.values != nullptr) step.input = {InputRows(piece, l, t), layer.input, layer.inputs};
-        if (t > 0) step.state = {{piece.states.At(l, t - 1), piece.states.row}, layer.state, hidden};
-        step.bias = layer.bias;
-        step.out = piece.states.At(l, t);
-        step.out_row = piece.states.row;
-        step.nonlinearity = shape.nonlinearity;
-        Compute(kForward, step, piece.active[t], hidden);
+    for (int64_t first = 0; first < piece.steps; first += piece.block) {
+      const int64_t end = first + piece.block < piece.steps ? first + piece.block : piece.steps;
+      for (int64_t l = 0; l < piece.shape->num_layers; ++l) {
+        for (int64_t t = first; t < end && piece.block > 1; ++t) ForwardStep(piece, l, t, Terms::kInput);
+        for (int64_t t = first; t < end; ++t) ForwardStep(piece, l, t, piece.block > 1 ? Terms::kState : Terms::kBoth);
       }
     }
     if (piece.logits != nullptr) ComputeLogits(piece);
@@ -294,10 +312,12 @@ struct Passes {
   }
 
   // d(z[l,t]) of the active rows, from those of the layer above and of the next step.
-  static void BackwardStep(const Piece& piece, int64_t l, int64_t t, const Term& above, const Term& next, float* out) {
+  static void BackwardStep(const Piece& piece, int64_t l, int64_t t, const Term& above, const Term& next, Terms terms, float* out) {
     Step step{};
-    step.input = above;
-    step.state = next;
+    if (terms != Terms::kState) step.input = above;
+    if (terms != Terms::kInput) step.state = next;
+    step.continues = terms == Terms::kState;
+    step.is_linear = terms == Terms::kInput;
     step.h = piece.states.At(l, t);
     step.bias_gradient = piece.gradient.layers[l].bias;
     step.out = out;
@@ -360,39 +380,55 @@ struct Passes {
     SumRows(piece.logits, Padded(classes), 0, piece.rows, piece.gradient.fc_bias);
   }
 
-  static void Backward(const Piece& piece) {
+  // The steps of a window of the backward pass lie at their places in piece.deltas; the one after it, at the last place.
+  struct Window {
+    int64_t first;
+    int64_t end;
+
+    int64_t Place(const Piece& piece, int64_t t) const { return t < end ? t - first : piece.window; }
+  };
+
+  // d(z[l,t]) of one layer, for the steps from `first` to before `end`.
+  static void BackwardLayer(const Piece& piece, const Window& window, int64_t l, int64_t first, int64_t end) {
     const Shape& shape = *piece.shape;
-    const int64_t hidden = shape.hidden_size;
-    const int64_t top = shape.num_layers - 1;
     const Activations& deltas = piece.deltas;
-    const int64_t carried = piece.window;  // The place of the step after the window.
+    const auto compute = [&](int64_t t, Terms terms) {
+      const bool is_last = t == piece.steps - 1;
+      Term above;
+      if (l + 1 < shape.num_layers) {
+        above = {{deltas.At(l + 1, window.Place(piece, t)), deltas.row}, piece.network->layers[l + 1].input_transposed, shape.hidden_size};
+      } else if (is_last) {
+        above = {{piece.logits, static_cast<ptrdiff_t>(Padded(shape.num_classes))}, piece.network->fc_transposed, shape.num_classes};
+      }
+      Term next;
+      if (!is_last) {
+        next = {{deltas.At(l, window.Place(piece, t + 1)), deltas.row}, piece.network->layers[l].state_transposed, shape.hidden_size};
+      }
+      BackwardStep(piece, l, t, above, next, terms, deltas.At(l, window.Place(piece, t)));
+    };
+    for (int64_t t = first; t < end && piece.block > 1; ++t) compute(t, Terms::kInput);
+    for (int64_t t = end - 1; t >= first; --t) compute(t, piece.block > 1 ? Terms::kState : Terms::kBoth);
+  }
+
+  static void Backward(const Piece& piece) {
+    const int64_t layers = piece.shape->num_layers;
+    const Activations& deltas = piece.deltas;
     BackwardLogits(piece);
     bool adds = piece.adds;
-    for (int64_t end = piece.steps; end > 0;) {
-      const int64_t first = end > piece.window ? end - piece.window : 0;
-      const auto place = [&](int64_t t) { return t < end ? t - first : carried; };
-      for (int64_t t = end - 1; t >= first; --t) {
-        const bool is_last = t == piece.steps - 1;
-        for (int64_t l = top; l >= 0; --l) {
-          Term above;
-          if (l < top) {
-            above = {{deltas.At(l + 1, place(t)), deltas.row}, piece.network->layers[l + 1].input_transposed, hidden};
-          } else if (is_last) {
-            above = {{piece.logits, static_cast<ptrdiff_t>(Padded(shape.num_classes))}, piece.network->fc_transposed, shape.num_classes};
-          }
-          Term next;
-          if (!is_last) next = {{deltas.At(l, place(t + 1)), deltas.row}, piece.network->layers[l].state_transposed, hidden};
-          BackwardStep(piece, l, t, above, next, deltas.At(l, place(t)));
-        }
-        if (piece.prefix == nullptr || t == 0) continue;
-        for (int64_t l = 0; l < shape.num_layers; ++l) {
-          SumRows(deltas.At(l, place(t)), deltas.row, piece.active[t - 1], piece.active[t], piece.entering.At(l, t));
+    for (Window window{0, piece.steps}; window.end > 0; window.end = window.first) {
+      window.first = window.end > piece.window ? window.end - piece.window : 0;
+      for (int64_t end = window.end; end > window.first; end -= piece.block) {
+        const int64_t first = end - piece.block > window.first ? end - piece.block : window.first;
+        for (int64_t l = layers - 1; l >= 0; --l) BackwardLayer(piece, window, l, first, end);
+      }
+      for (int64_t l = 0; l < layers && piece.prefix != nullptr; ++l) {
+        for (int64_t t = window.first > 0 ? window.first : 1; t < window.end; ++t) {
+          SumRows(deltas.At(l, window.Place(piece, t)), deltas.row, piece.active[t - 1], piece.active[t], piece.entering.At(l, t));
         }
       }
-      AddWeights(piece, first, end, deltas.At(0, 0), adds);
+      AddWeights(piece, window.first, window.end, deltas.At(0, 0), adds);
       adds = true;
-      for (int64_t l = 0; l < shape.num_layers; ++l) Copy(deltas.At(l, 0), piece.rows * deltas.row, deltas.At(l, carried));
-      end = first;
+      for (int64_t l = 0; l < layers; ++l) Copy(deltas.At(l, 0), piece.rows * deltas.row, deltas.At(l, piece.window));
     }
   }
 
@@ -410,7 +446,7 @@ struct Passes {
         Term above;
         if (l < top) above = {{deltas.At(l + 1, t), deltas.row}, piece.network->layers[l + 1].input_transposed, shape.hidden_size};
         const Term next{{joined, deltas.row}, piece.network->layers[l].state_transposed, shape.hidden_size};
-        BackwardStep(piece, l, t, above, next, deltas.At(l, t));
+        BackwardStep(piece, l, t, above, next, Terms::kBoth, deltas.At(l, t));
       }
     }
     AddWeights(piece, 0, piece.steps, deltas.At(0, 0), piece.adds);

@@ -44,7 +44,7 @@ struct Activations {
   ptrdiff_t layer;  // From a layer to the next.
   ptrdiff_t step;   // From a step to the next.
   ptrdiff_t row;    // From a row (a sample) to the next: the padded number of features.
-  int64_t steps;    // For how many steps there is room. Where they are fewer than the steps of a pass, the latest ones are kept.
+  int64_t steps;    // For how many steps there is room. Where they are fewer than those of a pass, the latest ones are kept.
 
   FUSED_INLINE float* At(int64_t at_layer, int64_t at_step) const { return values + at_layer * layer + (at_step % steps) * step; }
 };
@@ -56,6 +56,7 @@ struct Piece {
   int64_t steps;          // T
   int64_t rows;           // Samples of this piece.
   const int64_t* active;  // [T]: at each step the first so many rows are computed. Never decreases; at the last step these are all.
+  int64_t block;          // Steps that a layer takes before the next one: 1, or more where the weights are too many for the cache.
   const Piece* prefix;    // Computes what rows that are not active yet have in common; null where all are active from the start.
 
   Activations inputs;  // x: [T, rows, F]. The values are null where all are zero.

@@ -18,11 +18,11 @@ FUSED_INLINE typename Simd::Vector Tanh(typename Simd::Vector x) {
   Vector p = Simd::Broadcast(1.542797539530782e-08F);
   p = Simd::MultiplyAdd(p, u, Simd::Broadcast(2.202332139322151e-05F));
   p = Simd::MultiplyAdd(p, u, Simd::Broadcast(0.003578999227135745F));
-  p = Simd::MultiplyAdd(p, u, Simd::Broadcast(0.13450627357192352F));
+  p = Simd::MultiplyAdd(p, u, Simd::Broadcast(0.1345062735719235F));
   p = Simd::MultiplyAdd(p, u, Simd::Broadcast(0.9999999944021011F));
   Vector q = Simd::Broadcast(8.598804463409235e-07F);
   q = Simd::MultiplyAdd(q, u, Simd::Broadcast(0.0003423660631525503F));
-  q = Simd::MultiplyAdd(q, u, Simd::Broadcast(0.026192267626547996F));
+  q = Simd::MultiplyAdd(q, u, Simd::Broadcast(0.026192267626548F));
   q = Simd::MultiplyAdd(q, u, Simd::Broadcast(0.467839553798842F));
   q = Simd::MultiplyAdd(q, u, Simd::Broadcast(1.0F));
   return Simd::Divide(Simd::Multiply(clamped, p), q);

@@ -52,6 +52,14 @@ struct Tile {
     ForEach([&](int row, int vector) { sums[row][vector] = Simd::Broadcast(0); });
   }
 
+  // row_stride: from a row to the next.
+  FUSED_INLINE void Load(const float* from, ptrdiff_t row_stride) {
+    ForEach([&](int row, int vector) { sums[row][vector] = Simd::Load(from + row * row_stride + vector * Simd::kLanes); });
+  }
+  FUSED_INLINE void Store(float* to, ptrdiff_t row_stride) const {
+    ForEach([&](int row, int vector) { Simd::Store(to + row * row_stride + vector * Simd::kLanes, sums[row][vector]); });
+  }
+
   FUSED_INLINE void Add(RowMajor left, Vectors right, int64_t depth) {
     for (; depth > 0; --depth) {
       AddStep(left.values, left.row, right);

@@ -11,13 +11,26 @@ constexpr int64_t kWindowRows = 256;
 
 size_t Size(int64_t size) { return static_cast<size_t>(size); }
 
+// Weights of a pass that stay in the second-level cache, in bytes: it has 1 to 2 MB on most processors. With more weights and fewer rows
+// than these, reading the weights takes longer than computing, unless a layer takes a block of steps at a time.
+constexpr int64_t kCachedBytes = 1 << 20;
+constexpr int64_t kFewRows = 32;
+constexpr int64_t kBlock = 32;
+
 // Of pieces with so many rows, never of the memory that there is: the rounding of a sum must not depend on what was computed before.
 int64_t WindowOf(int64_t rows, int64_t steps) { return std::min(steps, std::max<int64_t>(kWindowRows / rows, 1)); }
+
+int64_t BlockOf(const Shape& shape, int64_t rows, int64_t steps) {
+  int64_t weights = 0;
+  for (int64_t l = 0; l < shape.num_layers; ++l) weights += shape.hidden_size * (shape.InputsOf(l) + shape.hidden_size);
+  const bool fits = weights * static_cast<int64_t>(sizeof(float)) <= kCachedBytes;
+  return fits || rows >= kFewRows ? 1 : std::min(steps, kBlock);
+}
 
 }  // namespace
 
 Slot::Slot(const Shape& shape, int lanes, const PackedNetwork& network, Use use, int64_t rows, int64_t steps)
-    : rows_(rows), steps_(steps), layer_count_(shape.num_layers), active_(Size(steps)), layers_(Size(shape.num_layers)) {
+    : use_(use), rows_(rows), steps_(steps), layer_count_(shape.num_layers), active_(Size(steps)), layers_(Size(shape.num_layers)) {
   const auto padded = [&](int64_t features) { return PaddedSize(features, lanes); };
   const int64_t hidden = padded(shape.hidden_size);
   const int64_t classes = padded(shape.num_classes);
@@ -25,9 +38,9 @@ Slot::Slot(const Shape& shape, int lanes, const PackedNetwork& network, Use use,
   piece.network = &network;
   piece.inputs.row = padded(shape.input_size);
   piece.states.row = piece.deltas.row = piece.entering.row = hidden;
-  // For the logits alone, a step needs the one before it only.
-  piece.states.steps = use == Use::kInference ? std::min<int64_t>(steps, 2) : steps;
-  memory_.Add(piece.states.values, Size(layer_count_ * piece.states.steps * rows * hidden));
+  // Fewer rows may need more steps.
+  const int64_t few = std::min(rows, kFewRows - 1);
+  memory_.Add(piece.states.values, Size(layer_count_ * std::max(rows * StepsOfStates(rows), few * StepsOfStates(few)) * hidden));
   if (use != Use::kPrefix) {
     memory_.Add(piece.inputs.values, Size(steps * rows * piece.inputs.row));
     memory_.Add(piece.logits, Size(rows * classes));
@@ -57,6 +70,11 @@ Slot::Slot(const Shape& shape, int lanes, const PackedNetwork& network, Use use,
   piece.active = active_.data();
 }
 
+int64_t Slot::StepsOfStates(int64_t rows) const {
+  // For the logits alone, a block needs the step before it only.
+  return use_ == Use::kInference ? std::min(steps_, BlockOf(*piece.shape, rows, steps_) + 1) : steps_;
+}
+
 void Slot::SetRows(int64_t rows, int64_t window) {
   const auto lay = [&](Activations& activations, int64_t steps, int64_t step_rows) {
     activations.steps = steps;
@@ -64,7 +82,8 @@ void Slot::SetRows(int64_t rows, int64_t window) {
     activations.layer = steps * activations.step;
   };
   lay(piece.inputs, steps_, rows);
-  lay(piece.states, piece.states.steps, rows);
+  lay(piece.states, StepsOfStates(rows), rows);
+  piece.block = BlockOf(*piece.shape, rows, steps_);
   piece.window = window;
   lay(piece.deltas, window + 1, rows);
   lay(piece.entering, steps_ + 1, 1);

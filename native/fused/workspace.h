@@ -39,9 +39,12 @@ class Slot {
   Sums sums;                     // Over the slot's pieces.
 
  private:
+  // How many steps' states are kept for pieces of so many rows.
+  int64_t StepsOfStates(int64_t rows) const;
   // Lays the memory out for pieces of so many rows.
   void SetRows(int64_t rows, int64_t window);
 
+  const Use use_;
   const int64_t rows_;
   const int64_t steps_;
   const int64_t layer_count_;

@@ -13,7 +13,7 @@ import { buildEnvironment, buildToolSteps } from './steps/build-tools.mjs'
 import { checkTool, checkTools, HAS_SHELLCHECK } from './steps/check-tools.mjs'
 import { libtorch, libtorchFolder } from './steps/libtorch.mjs'
 import { lief } from './steps/lief.mjs'
-import { addon, addressBuild, clangTests, faultsAddon, nativeTests, threadTests } from './steps/native.mjs'
+import { addon, addressBuild, arm64Tests, clangTests, faultsAddon, nativeTests, threadTests } from './steps/native.mjs'
 import { onnx } from './steps/onnx.mjs'
 import {
   browserExample,
@@ -96,6 +96,10 @@ const COMMANDS = {
   async 'test:clang'(args) {
     await setUp([packages, ...buildSteps(), clangTests])
     await runAll([['C++ tests built by Clang', ctest(clangTests, args)]])
+  },
+  async 'test:arm64'(args) {
+    await setUp([packages, ...buildToolSteps(), arm64Tests])
+    await runAll([['C++ tests for ARM64', ctest(arm64Tests, args)]])
   },
   async 'test:stress'(args) {
     await setUp([...productSteps(), neighbourPackages])

@@ -12,7 +12,7 @@ const PIP_VERSION = '20.3'
 /** The oldest GNU C library that PyTorch's wheels run on ("manylinux_2_28"). */
 const GLIBC_VERSION = '2.28'
 
-/** Names of packages by package manager. */
+/** Names of packages by package manager; some are known for apt-get and pacman alone. */
 const PACKAGES = {
   'apt-get': {
     install: 'sudo apt-get install',
@@ -21,6 +21,8 @@ const PACKAGES = {
     compiler: 'g++',
     clang: 'clang',
     strip: 'binutils',
+    arm64Compiler: 'g++-aarch64-linux-gnu',
+    arm64Emulator: 'qemu-user',
   },
   dnf: {
     install: 'sudo dnf install',
@@ -37,6 +39,8 @@ const PACKAGES = {
     compiler: 'gcc',
     clang: 'clang',
     strip: 'binutils',
+    arm64Compiler: 'aarch64-linux-gnu-gcc',
+    arm64Emulator: 'qemu-user',
   },
   zypper: {
     install: 'sudo zypper install',
@@ -62,6 +66,8 @@ const CHECKS = {
   compiler: checkCompiler,
   clang: checkClang,
   strip: checkStrip,
+  'ARM64 compiler': checkArm64Compiler,
+  'ARM64 emulator': checkArm64Emulator,
   'libtorch for this platform': checkPlatform,
   'disk space for libtorch': checkDiskSpace,
 }
@@ -86,9 +92,10 @@ export function requireTools(names) {
 
 function installCommand(names) {
   const manager = Object.keys(PACKAGES).find((command) => found(command, ['--version']))
-  const { install, ...packages } = PACKAGES[manager ?? 'apt-get']
+  const isKnown = manager !== undefined && [...names].every((name) => name in PACKAGES[manager])
+  const { install, ...packages } = PACKAGES[isKnown ? manager : 'apt-get']
   const command = `${install} ${[...new Set([...names].map((name) => packages[name]))].join(' ')}`
-  return manager === undefined ? `your system's package manager; on Debian and Ubuntu: ${command}` : command
+  return isKnown ? command : `your system's package manager; on Debian and Ubuntu: ${command}`
 }
 
 function found(command, args) {
@@ -143,6 +150,17 @@ function checkClang() {
 function checkStrip() {
   if (found('strip', ['--version'])) return undefined
   return { message: 'binutils (strip was not found): makes the packages smaller', package: 'strip' }
+}
+
+/** Such as cmake/aarch64-linux-gnu.cmake names them. */
+function checkArm64Compiler() {
+  if (found('aarch64-linux-gnu-g++', ['--version'])) return undefined
+  return { message: 'a C++ compiler for ARM64 (aarch64-linux-gnu-g++ was not found): builds the tests', package: 'arm64Compiler' }
+}
+
+function checkArm64Emulator() {
+  if (found('qemu-aarch64', ['--version'])) return undefined
+  return { message: 'an emulator of ARM64 (qemu-aarch64 was not found): runs the tests', package: 'arm64Emulator' }
 }
 
 /** Wheels exist for few platforms; elsewhere users bring their own libtorch. */

@@ -202,8 +202,16 @@ export const addressBuild = {
   },
 }
 
-/** Without libtorch, whose threads ThreadSanitizer does not understand: only the tests of what consists of plain threads and locks. */
+/** Without libtorch, whose threads ThreadSanitizer does not understand: only the tests of what is plain C++. */
 export const threadTests = nativeTestsStep('native-tests-thread', 'building the C++ tests with ThreadSanitizer', [
   '-DTORCH_RNN_MNIST_SANITIZE=thread',
   '-DTORCH_RNN_MNIST_TORCH=OFF',
 ])
+
+/** The same tests for ARM64, where libtorch is another one. CTest runs them in an emulator, as the toolchain file says. */
+export const arm64Tests = nativeTestsStep(
+  'native-tests-arm64',
+  'building the C++ tests for ARM64',
+  [`-DCMAKE_TOOLCHAIN_FILE=${join(ROOT, 'cmake', 'aarch64-linux-gnu.cmake')}`, '-DTORCH_RNN_MNIST_TORCH=OFF'],
+  ['ARM64 compiler', 'ARM64 emulator'],
+)
