@@ -1,6 +1,7 @@
 /** `npm run bench -- <benchmark> [options]`: runs one of the benchmarks beside this file. */
 import { Command, CommanderError } from 'commander'
 import { SetUpError } from '../bootstrap/set-up-error.mjs'
+import { accuracyCommand } from './accuracy.mjs'
 import { augmentationCommand } from './augmentation.mjs'
 import { BenchError } from './bench-error.mjs'
 import { eventLoopCommand } from './event-loop.mjs'
@@ -23,7 +24,7 @@ function benchProgram() {
   const program = new Command('npm run bench --').helpCommand(false)
   const commands = [
     ...[trainingCommand(), stepsCommand(), precisionCommand(), augmentationCommand()],
-    ...[neighboursCommand(), eventLoopCommand(), startUpCommand()],
+    ...[neighboursCommand(), eventLoopCommand(), startUpCommand(), accuracyCommand()],
   ]
   for (const command of commands) program.addCommand(command.description(`Measures ${command.summary()}.`))
   for (const command of [program, ...commands]) command.exitOverride().showHelpAfterError(HELP)
