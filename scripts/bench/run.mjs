@@ -1,6 +1,7 @@
 /** `npm run bench -- <benchmark> [options]`: runs one of the benchmarks beside this file. */
 import { Command, CommanderError } from 'commander'
 import { SetUpError } from '../bootstrap/set-up-error.mjs'
+import { accuracyCommand } from './accuracy.mjs'
 import { augmentationCommand } from './augmentation.mjs'
 import { BenchError } from './bench-error.mjs'
 import { documentCommand } from './document.mjs'
@@ -41,7 +42,7 @@ function benchProgram() {
       precisionCommand(),
       augmentationCommand(),
     ],
-    ...[neighboursCommand(), eventLoopCommand(), startUpCommand(), documentCommand()],
+    ...[neighboursCommand(), eventLoopCommand(), startUpCommand(), accuracyCommand(), documentCommand()],
   ]
   for (const command of commands) program.addCommand(command.description(descriptionOf(command)))
   for (const command of [program, ...commands]) command.exitOverride().showHelpAfterError(HELP)
