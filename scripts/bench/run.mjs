@@ -16,11 +16,13 @@ import { sweepsCommand } from './sweeps.mjs'
 import { trainingCommand } from './training.mjs'
 
 const EXIT_USAGE = 2
+/** Of the column with the flags, in characters. */
+const WIDTH = 32
 const HELP = 'npm run bench -- --help lists the benchmarks and their options.'
 
 function describe(command) {
   const help = command.createHelp()
-  const options = command.options.map((option) => `    ${option.flags.padEnd(24)}${help.optionDescription(option)}`)
+  const options = command.options.map((option) => `    ${option.flags.padEnd(WIDTH)}${help.optionDescription(option)}`)
   return [`  ${command.name()}: ${command.summary()}`, ...options].join('\n')
 }
 
