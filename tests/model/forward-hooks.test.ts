@@ -104,7 +104,7 @@ describe('events', () => {
   })
 
   test('are copies: neither changing nor reading them changes the result', async () => {
-    const [watched, alone] = [createModel(), createModel()]
+    const [watched, alone] = [createModel({ engine: 'torch' }), createModel({ engine: 'torch' })]
     for (const module of MODULES) {
       watched.registerForwardHook(module, ({ inputs, outputs }) => {
         for (const { data, shape } of [...inputs, ...outputs]) {
