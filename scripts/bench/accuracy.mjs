@@ -100,7 +100,7 @@ async function trainOnce({ seed, engine }, { epochs, threads }, { train, test },
     const of = { instructionSet: model.instructionSet, threads: await model.threadCount() }
     return {
       ...{ seed, engine, ...of, seconds },
-      ...{ trainLoss: history.at(-1).trainLoss, testLoss: loss, testAccuracy: accuracy, correct: Math.round(accuracy * test.length) },
+      ...{ trainLoss: history.at(-1)?.trainLoss, testLoss: loss, testAccuracy: accuracy, correct: Math.round(accuracy * test.length) },
     }
   } finally {
     model.dispose()
