@@ -1,5 +1,9 @@
+const { availableParallelism } = require('node:os')
+
 /** @type {import('jest').Config} */
 module.exports = {
+  // Jest leaves one core to itself, which on two cores is half of the machine.
+  maxWorkers: Math.max(2, availableParallelism() - 1),
   reporters: ['default', '<rootDir>/tests/support/skipped-tests.js'],
   testMatch: ['<rootDir>/tests/**/*.test.ts'],
   // For tests that train a model, also on a busy machine; Jest's own limit is 5 seconds. run-program.ts has a longer one for programs.

@@ -104,8 +104,7 @@ struct Passes {
       const auto finish = [&](const auto& derivative) {
         FUSED_UNROLL
         for (int v = 0; v < kVectors; ++v) {
-          float* bias = step.bias_gradient + (vector + v) * Simd::kLanes;
-          Vector sum = Simd::Load(bias);
+          Vector sum = Simd::Broadcast(0);
           FUSED_UNROLL
           for (int r = 0; r < kRows; ++r) {
             const ptrdiff_t at = offset + r * step.out_row + v * Simd::kLanes;
@@ -113,7 +112,8 @@ struct Passes {
             Simd::Store(step.out + at, delta);
             sum = Simd::Add(sum, delta);
           }
-          Simd::Store(bias, sum);
+          float* bias = step.bias_gradient + (vector + v) * Simd::kLanes;
+          Simd::Store(bias, Simd::Add(Simd::Load(bias), sum));
         }
       };
       if (step.nonlinearity == Nonlinearity::kTanh) {
@@ -142,12 +142,7 @@ struct Passes {
   struct OuterTile {
     static void Run(const Outer& outer, int64_t row, int64_t vector) {
       Tile<Simd, kRows, kVectors> tile;
-      float* out = outer.out + row * outer.out_row + vector * Simd::kLanes;
-      if (outer.adds) {
-        tile.Load(out, outer.out_row);
-      } else {
-        tile.Clear();
-      }
+      tile.Clear();
       const float* left = outer.left.values + row;
       const float* right = outer.right.values + vector * outer.right.vector;
       for (int64_t step = 0; step < outer.steps; ++step) {
@@ -155,6 +150,9 @@ struct Passes {
         left += outer.left_step;
         right += outer.right_step;
       }
+      // Added at the end, not summed on from there: sums of fewer numbers are rounded less.
+      float* out = outer.out + row * outer.out_row + vector * Simd::kLanes;
+      if (outer.adds) tile.Add(out, outer.out_row);
       tile.Store(out, outer.out_row);
     }
   };
@@ -284,8 +282,8 @@ struct Passes {
   static Sums Loss(const Piece& piece, const SampleList& list, const Targets& targets) {
     const int64_t classes = piece.shape->num_classes;
     const double smoothing = targets.label_smoothing;
-    const auto even = static_cast<float>(smoothing / static_cast<double>(classes));
-    const auto own = static_cast<float>(1 - smoothing);
+    const double even = smoothing / static_cast<double>(classes);
+    const double own = 1 - smoothing;
     Sums sums;
     for (int64_t row = 0; row < piece.rows; ++row) {
       float* logits = piece.logits + row * Padded(classes);
@@ -305,8 +303,11 @@ struct Passes {
       }
       sums.loss += log(total) - (1 - smoothing) * of_label - smoothing * (mean - static_cast<double>(highest));
       sums.hits += best == label ? 1 : 0;
-      const auto scale = static_cast<float>(1 / total);
-      for (int64_t k = 0; k < classes; ++k) logits[k] = logits[k] * scale - even - (k == label ? own : 0.0F);
+      // In double, because a probability near 1 and its target cancel.
+      const double scale = 1 / total;
+      for (int64_t k = 0; k < classes; ++k) {
+        logits[k] = static_cast<float>(static_cast<double>(logits[k]) * scale - even - (k == label ? own : 0.0));
+      }
     }
     return sums;
   }

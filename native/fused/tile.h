@@ -56,6 +56,11 @@ struct Tile {
   FUSED_INLINE void Load(const float* from, ptrdiff_t row_stride) {
     ForEach([&](int row, int vector) { sums[row][vector] = Simd::Load(from + row * row_stride + vector * Simd::kLanes); });
   }
+  FUSED_INLINE void Add(const float* from, ptrdiff_t row_stride) {
+    ForEach([&](int row, int vector) {
+      sums[row][vector] = Simd::Add(sums[row][vector], Simd::Load(from + row * row_stride + vector * Simd::kLanes));
+    });
+  }
   FUSED_INLINE void Store(float* to, ptrdiff_t row_stride) const {
     ForEach([&](int row, int vector) { Simd::Store(to + row * row_stride + vector * Simd::kLanes, sums[row][vector]); });
   }

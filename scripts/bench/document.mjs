@@ -9,6 +9,7 @@ import { ROOT } from '../bootstrap/places.mjs'
 import { setUp } from '../bootstrap/set-up.mjs'
 import { plotPackages } from '../bootstrap/steps/packages.mjs'
 import { BenchError } from './bench-error.mjs'
+import { BUSY_LOAD } from './machine.mjs'
 import { markdownTable } from './report.mjs'
 
 const DOCUMENT = join(ROOT, 'docs', 'performance.md')
@@ -35,7 +36,8 @@ function settingOf({ machine, python, options }) {
   const [platform] = system.split(' ')
   const parts = [cpu, `${cores} cores`, `${(memoryBytes / 2 ** 30).toFixed(0)} GiB`, platform, `Node ${node}`, addon]
   const inPython = python === undefined ? '' : `; PyTorch ${python.torch} (${python.cpu}) in Python ${python.version}`
-  return `${parts.join(', ')}${inPython}. Rounds: ${options.rounds}; median (smallest to largest).`
+  const busy = machine.load > BUSY_LOAD ? ' **Other programs were running meanwhile, so these figures are rough.**' : ''
+  return `${parts.join(', ')}${inPython}. Rounds: ${options.rounds}; median (smallest to largest).${busy}`
 }
 
 /**

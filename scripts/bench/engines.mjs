@@ -85,7 +85,9 @@ export function enginesCommand() {
   return new Command('engines')
     .summary('the training step on each engine, instruction set and number of threads, against PyTorch in Python and other programs')
     .addOption(enginesOption())
-    .addOption(namesOption('instruction-sets', 'of the fused engine', INSTRUCTION_SETS).default(undefined, 'those of this processor'))
+    .addOption(
+      namesOption('instruction-sets', 'of the fused engine (default: those of this processor)', INSTRUCTION_SETS).default(undefined),
+    )
     .addOption(namesOption('blank-prefix', 'the fused engine with (on) and without (off) its shared blank prefix', ['on', 'off']))
     .addOption(integersOption('threads', 'numbers of CPU threads', Array.from(new Set([1, cores])), { max: 1024 }))
     .addOption(pythonOption('a Python with torch and numpy (default: python3, if it has them)'))

@@ -12,7 +12,7 @@ const ROOT = join(import.meta.dirname, '..', '..')
 export const PROGRAM = join(ROOT, 'dist', 'cli', 'main.js')
 
 /** A process that waits for a core nearly all the time adds 1 to the load. */
-const BUSY_LOAD = 0.5
+export const BUSY_LOAD = 0.5
 
 const DESCRIBE_PYTHON = `
 import json, platform, sys

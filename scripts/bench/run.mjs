@@ -1,6 +1,7 @@
 /** `npm run bench -- <benchmark> [options]`: runs one of the benchmarks beside this file. */
 import { Command, CommanderError } from 'commander'
 import { SetUpError } from '../bootstrap/set-up-error.mjs'
+import { accuracyCommand } from './accuracy.mjs'
 import { augmentationCommand } from './augmentation.mjs'
 import { BenchError } from './bench-error.mjs'
 import { documentCommand } from './document.mjs'
@@ -15,11 +16,13 @@ import { sweepsCommand } from './sweeps.mjs'
 import { trainingCommand } from './training.mjs'
 
 const EXIT_USAGE = 2
+/** Of the column with the flags, in characters. */
+const WIDTH = 32
 const HELP = 'npm run bench -- --help lists the benchmarks and their options.'
 
 function describe(command) {
   const help = command.createHelp()
-  const options = command.options.map((option) => `    ${option.flags.padEnd(24)}${help.optionDescription(option)}`)
+  const options = command.options.map((option) => `    ${option.flags.padEnd(WIDTH)}${help.optionDescription(option)}`)
   return [`  ${command.name()}: ${command.summary()}`, ...options].join('\n')
 }
 
@@ -41,7 +44,7 @@ function benchProgram() {
       precisionCommand(),
       augmentationCommand(),
     ],
-    ...[neighboursCommand(), eventLoopCommand(), startUpCommand(), documentCommand()],
+    ...[neighboursCommand(), eventLoopCommand(), startUpCommand(), accuracyCommand(), documentCommand()],
   ]
   for (const command of commands) program.addCommand(command.description(descriptionOf(command)))
   for (const command of [program, ...commands]) command.exitOverride().showHelpAfterError(HELP)

@@ -67,7 +67,7 @@ function contestantOf(programs, engine, { sweep, value, setting }, { millisecond
   }
   let steps = FEWEST_STEPS
   return {
-    name: `engine ${engine}, ${SWEEPS[sweep].title} ${value}, batch size ${setting.batchSize}`,
+    name: `engine ${engine}, ${SWEEPS[sweep].title} ${value}${sweep === 'batch' ? '' : `, batch size ${setting.batchSize}`}`,
     warmUp: async () => {
       await ask(TRIAL_STEPS)
       steps = Math.min(MOST_STEPS, Math.max(FEWEST_STEPS, Math.ceil(milliseconds / (await ask(FEWEST_STEPS)))))

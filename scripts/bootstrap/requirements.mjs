@@ -152,7 +152,7 @@ function checkStrip() {
   return { message: 'binutils (strip was not found): makes the packages smaller', package: 'strip' }
 }
 
-/** Such as cmake/aarch64-linux-gnu.cmake names them. */
+/** As tests/native/aarch64-linux-gnu.cmake names it. */
 function checkArm64Compiler() {
   if (found('aarch64-linux-gnu-g++', ['--version'])) return undefined
   return { message: 'a C++ compiler for ARM64 (aarch64-linux-gnu-g++ was not found): builds the tests', package: 'arm64Compiler' }

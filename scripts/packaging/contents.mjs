@@ -16,10 +16,10 @@ const COMMON = ['package.json', 'README.md', 'LICENSE', 'SHA256SUMS']
 export const CONTENT_RULES = {
   main: {
     allowed:
-      /^(dist\/([a-z-]+\/)*[a-z-]+\.(m?js|m?js\.map|d\.m?ts)|native\/(([a-z]+\/)+[a-z0-9_]+\.(cc|h)|CMakeLists\.txt)|cmake\/[a-z]+\.cmake|CMakeLists\.txt|docs\/(errors|runs)\.md|CHANGELOG\.md|binding\.gyp\.md|THIRD-PARTY-LICENSES)$/,
+      /^(dist\/([a-z-]+\/)*[a-z-]+\.(m?js|m?js\.map|d\.m?ts)|native\/([a-z]+\/)*([a-z0-9_]+\.(cc|h)|CMakeLists\.txt)|cmake\/[a-z]+\.cmake|CMakeLists\.txt|docs\/(errors|runs)\.md|CHANGELOG\.md|binding\.gyp\.md|THIRD-PARTY-LICENSES)$/,
     required: [
       ...['dist/index.js', 'dist/index.mjs', 'dist/index.d.ts', 'dist/index.d.mts', 'dist/cli/main.js'],
-      ...['native/CMakeLists.txt', 'native/napi/addon.cc', 'native/loader/loader.cc'],
+      ...['native/CMakeLists.txt', 'native/fused/CMakeLists.txt', 'native/napi/addon.cc', 'native/loader/loader.cc'],
       ...[
         'cmake/libtorch.cmake',
         'CMakeLists.txt',

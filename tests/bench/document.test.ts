@@ -50,8 +50,13 @@ test('docs/performance.md has a place for the results of each benchmark, and the
   const once = readFileSync(path('performance.md'), 'utf8')
   for (const benchmark of BENCHMARKS) expect(once).toContain(`| a title of ${benchmark} | ms |\n|---|---:|\n| engine | 1.00 |`)
   expect(once).toContain('A processor, 2 cores, 8 GiB, linux-x64, Node 20.19.0, libtorch. Rounds: 3; median (smallest to largest).')
+  expect(once).not.toContain('these figures are rough')
   await writeDocument(...files)
   expect(readFileSync(path('performance.md'), 'utf8')).toBe(once)
+  const busy = { ...resultsOf('engines'), machine: { ...machine, load: 1.5 } }
+  writeFileSync(path('engines.json'), JSON.stringify(busy))
+  await writeDocument(path('engines.json'))
+  expect(readFileSync(path('performance.md'), 'utf8')).toContain('these figures are rough')
 })
 
 test('plots say what they show, in words too, and readers of SVG take them', async () => {

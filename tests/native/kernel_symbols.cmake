@@ -1,4 +1,4 @@
-# Fails when the object file of kernels for an instruction set defines a symbol that others could use, or code that runs when the program is
+# Fails when the object file of kernels for an instruction set defines a function that others could use, or code that runs when the program is
 # loaded. The linker keeps one definition of an inline function for all files: it could be one with instructions that this processor lacks.
 # Run with NM and LIBRARY, the archive with the object files.
 cmake_policy(SET CMP0057 NEW)  # if(IN_LIST)
@@ -22,12 +22,12 @@ foreach(line IN LISTS lines)
     endif()
   elseif(set AND NOT set IN_LIST sets_without_flags AND line MATCHES "^([^ ]+) ([^ ])( |$)")
     set(symbol ${CMAKE_MATCH_1})
-    set(kind ${CMAKE_MATCH_2})  # Upper case and u: for all files; among them U: defined elsewhere.
+    set(kind ${CMAKE_MATCH_2})  # T: a function. W: one that several files may define. Data needs no instructions.
     if(NOT own_${set})
       message(FATAL_ERROR "This check knows no set ${set}: say what its symbols have in their names.")
     elseif(symbol MATCHES "_GLOBAL__sub_I_")
       string(APPEND problems "\n  kernels_${set} runs code when the program is loaded: ${symbol}")
-    elseif(kind MATCHES "[A-TV-Zu]" AND NOT symbol MATCHES "${own_${set}}")
+    elseif(kind MATCHES "[TW]" AND NOT symbol MATCHES "${own_${set}}")
       string(APPEND problems "\n  kernels_${set} defines for all files: ${symbol}")
     endif()
   endif()
@@ -36,6 +36,6 @@ if(NOT found)
   message(FATAL_ERROR "Expected object files of kernels in ${LIBRARY} but found none.")
 endif()
 if(problems)
-  message(FATAL_ERROR "Symbols that other files could use, of code that needs an instruction set:${problems}")
+  message(FATAL_ERROR "Code of an instruction set that runs without being chosen:${problems}")
 endif()
 message(STATUS "Checked: ${found}")

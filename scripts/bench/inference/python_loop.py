@@ -1,6 +1,6 @@
 """
-The Python counterpart of addon-loop.mjs, with the tutorial's class: answers {"work": "evaluate", "batchSize": N} or {"work": "one", "calls": N}
-on stdin with a line of milliseconds. The argument is JSON: { threads, file }, the file of a model.
+The Python counterpart of addon-loop.mjs, with the tutorial's class: answers {"work": "evaluate", "batchSize": N} or
+{"work": "one", "calls": N} on stdin with a line of milliseconds. The argument is JSON: { threads, file }, the file of a model.
 """
 
 import json

@@ -31,10 +31,11 @@ struct PeakLoop {
 constexpr float kOne = 1.0f;
 constexpr float kStep = 0x1p-20f;
 
-#if defined(__x86_64__)
-
+// A line of assembly for each register of sums.
 #define SUMS_0_TO_11(DO) DO(0) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7) DO(8) DO(9) DO(10) DO(11)
 #define SUMS_12_TO_23(DO) DO(12) DO(13) DO(14) DO(15) DO(16) DO(17) DO(18) DO(19) DO(20) DO(21) DO(22) DO(23)
+
+#if defined(__x86_64__)
 
 __attribute__((target("avx512f"))) void RunAvx512(long iterations) {
 #define CLEAR(i) "vpxord %%zmm" #i ", %%zmm" #i ", %%zmm" #i "\n"
@@ -79,23 +80,18 @@ const std::vector<PeakLoop> kLoops = {
 #elif defined(__aarch64__)
 
 void RunNeon(long iterations) {
-#define SUMS(DO)                                                                                                                     \
-  DO(0)                                                                                                                              \
-  DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7) DO(8) DO(9) DO(10) DO(11) DO(12) DO(13) DO(14) DO(15) DO(16) DO(17) DO(18) DO(19) DO(20) \
-      DO(21) DO(22) DO(23)
 #define CLEAR(i) "movi v" #i ".4s, #0\n"
 #define MULTIPLY_ADD(i) "fmla v" #i ".4s, v30.4s, v31.4s\n"
   asm volatile(
       "ld1r {v30.4s}, [%[one]]\n"
       "ld1r {v31.4s}, [%[step]]\n"  //
-      SUMS(CLEAR) "1:\n" SUMS(MULTIPLY_ADD)
+      SUMS_0_TO_11(CLEAR) SUMS_12_TO_23(CLEAR) "1:\n" SUMS_0_TO_11(MULTIPLY_ADD) SUMS_12_TO_23(MULTIPLY_ADD)
       "subs %[iterations], %[iterations], #1\n"
       "b.ne 1b\n"
       : [iterations] "+r"(iterations)
       : [one] "r"(&kOne), [step] "r"(&kStep), "m"(kOne), "m"(kStep)
       : "cc", "v0", "v1", "v2", "v3", "v4", "v5", "v6", "v7", "v8", "v9", "v10", "v11", "v12", "v13", "v14", "v15", "v16", "v17", "v18",
         "v19", "v20", "v21", "v22", "v23", "v30", "v31");
-#undef SUMS
 #undef CLEAR
 #undef MULTIPLY_ADD
 }

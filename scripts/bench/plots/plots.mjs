@@ -30,7 +30,7 @@ const STYLE = `
 /** Makes a file of what Plot draws. The title is for tooltips, the description for those who do not see the picture. */
 function svgFile(options, title, description) {
   const { document } = parseHTML('<!doctype html><html><body></body></html>')
-  const svg = Plot.plot({ document, width: WIDTH, height: HEIGHT, ariaLabel: title, ariaDescription: description, ...options })
+  const svg = Plot.plot({ document, width: WIDTH, height: HEIGHT, ...options })
   svg.setAttribute('xmlns', 'http://www.w3.org/2000/svg')
   svg.setAttribute('role', 'img')
   svg.setAttribute('font-family', 'system-ui, sans-serif')

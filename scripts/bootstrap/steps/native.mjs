@@ -212,7 +212,7 @@ export const threadTests = nativeTestsStep('native-tests-thread', 'building the 
 export const arm64Tests = nativeTestsStep(
   'native-tests-arm64',
   'building the C++ tests for ARM64',
-  [`-DCMAKE_TOOLCHAIN_FILE=${join(ROOT, 'cmake', 'aarch64-linux-gnu.cmake')}`, '-DTORCH_RNN_MNIST_TORCH=OFF'],
+  [`-DCMAKE_TOOLCHAIN_FILE=${join(ROOT, 'tests', 'native', 'aarch64-linux-gnu.cmake')}`, '-DTORCH_RNN_MNIST_TORCH=OFF'],
   ['ARM64 compiler', 'ARM64 emulator'],
 )
 
