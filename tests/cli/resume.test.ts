@@ -2,6 +2,7 @@
 import { cpSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { readCheckpoint } from '../../lib/checkpoints/checkpoint-file'
+import { decodeSafetensors, encodeSafetensors } from '../../lib/formats/safetensors'
 import { eventsOf, eventsOfType, lastEvent, linesOf, TINY_DATA, TINY_RUN, useCommandLine } from '../support/command-line'
 import { testOnPosix } from '../support/needs'
 import { TINY_TRAIN_SAMPLES } from '../support/tiny-mnist'
@@ -129,6 +130,25 @@ describe('--resume', () => {
     const events = eventsOf(await succeed(['--resume', '--run', 'run', '--json'])).map(({ type }) => type)
     expect(events).toEqual(['start', 'model', 'evaluation', 'done'])
     await expectSameRuns('run', 'whole')
+  })
+
+  test('goes on with torch where auto took that, before there was another engine, unless the rest cannot be the same anyway', async () => {
+    await succeed([...THREE, '--engine', 'torch', '--run', 'whole'])
+    await succeed([...THREE, '--engine', 'torch', '--run', 'run', '--stop-after-epochs', '1'])
+    const file = path('run', 'checkpoints', 'epoch-00001.safetensors')
+    const { tensors, metadata } = decodeSafetensors(readFileSync(file), file)
+    const key = 'torch-rnn-mnist.training'
+    const training = JSON.parse(metadata[key] as string)
+    const asBefore = JSON.stringify({ ...training, model: { ...training.model, engine: 'auto' } })
+    writeFileSync(file, encodeSafetensors(tensors, { ...metadata, [key]: asBefore }))
+    cpSync(path('run'), path('other'), { recursive: true })
+    const stdout = await succeed(['--resume', '--run', 'run', '--json'])
+    expect(eventsOfType(stdout, 'start')[0]).toMatchObject({ engine: 'torch' })
+    expect(eventsOfType(stdout, 'warning')).toEqual([])
+    await expectSameRuns('run', 'whole')
+    const other = await succeed(['--resume', '--run', 'other', '--precision', 'tf32', '--json'])
+    expect(eventsOfType(other, 'start')[0]).toMatchObject({ engine: 'fused' })
+    expect(eventsOfType(other, 'warning')[0]?.message).toContain('the engine was torch and is fused')
   })
 
   test('may raise the epochs, also of a run that is complete', async () => {

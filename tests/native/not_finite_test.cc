@@ -170,9 +170,9 @@ ENGINE_TEST(DivergingTrainingEndsWithFiniteParameters) {
   REQUIRE(after.updates > 0);
 }
 
-// The gradient stays finite with nn::RNN, whose states are exactly 1 where they are saturated; but weight decay at this rate multiplies the
+// The gradient stays finite, because states are exactly 1 where they are saturated; but weight decay at this rate multiplies the
 // parameters by -9999 in every update.
-TEST(WeightDecayThatMakesParametersInfiniteIsNotApplied) {
+ENGINE_TEST(WeightDecayThatMakesParametersInfiniteIsNotApplied) {
   const auto data = sample::Data(40);
   for (const UpdateRule rule : {UpdateRule::kAdam, UpdateRule::kAdamW}) {
     for (const FiniteCheck check : {FiniteCheck::kBeforeUpdate, FiniteCheck::kWhenSettled}) {
