@@ -301,7 +301,8 @@ struct Passes {
         logits[k] = expf(logits[k] - highest);
         total += static_cast<double>(logits[k]);
       }
-      sums.loss += log(total) - (1 - smoothing) * of_label - smoothing * (mean - static_cast<double>(highest));
+      sums.loss += log(total) - own * of_label;
+      if (smoothing > 0) sums.loss -= smoothing * (mean - static_cast<double>(highest));  // A mean of -infinity times 0 would be NaN.
       sums.hits += best == label ? 1 : 0;
       // In double, because a probability near 1 and its target cancel.
       const double scale = 1 / total;
@@ -320,21 +321,35 @@ struct Passes {
     step.continues = terms == Terms::kState;
     step.is_linear = terms == Terms::kInput;
     step.h = piece.states.At(l, t);
-    step.bias_gradient = piece.gradient.layers[l].bias;
+    step.bias_gradient = piece.gradient.layers[l].recent_bias;
     step.out = out;
     step.out_row = piece.deltas.row;
     step.nonlinearity = piece.shape->nonlinearity;
     Compute(kBackward, step, piece.active[t], piece.shape->hidden_size);
   }
 
+  // Adds the rows from `first` to before `end`, in four sums: a shorter sum is rounded less.
   static void SumRows(const float* rows, ptrdiff_t row, int64_t first, int64_t end, float* sum) {
-    for (int64_t i = first; i < end; ++i) {
-      for (int64_t column = 0; column < row; ++column) sum[column] += rows[i * row + column];
+    for (ptrdiff_t column = 0; column < row; column += Simd::kLanes) {
+      Vector sums[4];
+      for (Vector& part : sums) part = Simd::Broadcast(0);
+      for (int64_t i = first; i < end; ++i) sums[i % 4] = Simd::Add(sums[i % 4], Simd::Load(rows + i * row + column));
+      const Vector total = Simd::Add(Simd::Add(sums[0], sums[1]), Simd::Add(sums[2], sums[3]));
+      Simd::Store(sum + column, Simd::Add(Simd::Load(sum + column), total));
     }
   }
 
-  // The part of the steps from `first` to before `end` in the gradients of the weights. deltas: those of layer 0 at `first`; they lie as
-  // piece.deltas does.
+  // Moves the gradients of biases that the steps have added up to those of the whole piece. Sums of sums are rounded less.
+  static void AddBiases(const Piece& piece) {
+    for (int64_t l = 0; l < piece.shape->num_layers; ++l) {
+      const LayerGradient& layer = piece.gradient.layers[l];
+      SumRows(layer.recent_bias, piece.deltas.row, 0, 1, layer.bias);
+      for (ptrdiff_t column = 0; column < piece.deltas.row; ++column) layer.recent_bias[column] = 0;
+    }
+  }
+
+  // The part of the steps from `first` to before `end` in the gradients of weights and biases. deltas: those of layer 0 at `first`; they
+  // lie as piece.deltas does.
   static void AddWeights(const Piece& piece, int64_t first, int64_t end, const float* deltas, bool adds) {
     const int64_t hidden = piece.shape->hidden_size;
     for (int64_t l = 0; l < piece.shape->num_layers; ++l) {
@@ -428,6 +443,7 @@ struct Passes {
         }
       }
       AddWeights(piece, window.first, window.end, deltas.At(0, 0), adds);
+      AddBiases(piece);
       adds = true;
       for (int64_t l = 0; l < layers; ++l) Copy(deltas.At(l, 0), piece.rows * deltas.row, deltas.At(l, piece.window));
     }
@@ -451,6 +467,7 @@ struct Passes {
       }
     }
     AddWeights(piece, 0, piece.steps, deltas.At(0, 0), piece.adds);
+    AddBiases(piece);
   }
 
   static void AddArrays(const float* const* arrays, int count, int64_t size, float* sum) {

@@ -28,9 +28,10 @@ struct PackedNetwork {
 
 // The gradient of a part of the batch: sums over its samples, with rows padded as activations are.
 struct LayerGradient {
-  float* input;  // [H, I]
-  float* state;  // [H, H]
-  float* bias;   // [H]: of both biases, which are added up.
+  float* input;        // [H, I]
+  float* state;        // [H, H]
+  float* bias;         // [H]: of both biases, which are added up.
+  float* recent_bias;  // [H]: the part of the latest steps, which is not in `bias` yet.
 };
 struct PartGradient {
   const LayerGradient* layers;

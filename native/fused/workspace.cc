@@ -53,7 +53,7 @@ Slot::Slot(const Shape& shape, int lanes, const PackedNetwork& network, Use use,
     memory_.Add(piece.entering.values, entering_size_);
   }
   if (use == Use::kTraining) {
-    biases_size_ = Size(layer_count_ * hidden + classes);
+    biases_size_ = Size(2 * layer_count_ * hidden + classes);
     memory_.Add(biases_, biases_size_);
     for (int64_t l = 0; l < layer_count_; ++l) {
       memory_.Add(layers_[Size(l)].input, Size(shape.hidden_size * padded(shape.InputsOf(l))));
@@ -63,8 +63,13 @@ Slot::Slot(const Shape& shape, int lanes, const PackedNetwork& network, Use use,
   }
   memory_.Allocate();
   if (use == Use::kTraining) {
-    for (int64_t l = 0; l < layer_count_; ++l) layers_[Size(l)].bias = biases_ + l * hidden;
-    piece.gradient.fc_bias = biases_ + layer_count_ * hidden;
+    float* bias = biases_;
+    for (LayerGradient& layer : layers_) {
+      layer.bias = bias;
+      layer.recent_bias = bias + hidden;
+      bias += 2 * hidden;
+    }
+    piece.gradient.fc_bias = bias;
     piece.gradient.layers = layers_.data();
   }
   piece.active = active_.data();
