@@ -126,10 +126,18 @@ async function download(tool, detail, { line }, wheels, scratch) {
   }
 }
 
+/** Of the files that are still there when they are looked at: pip moves and removes some meanwhile, and whole folders. */
 function folderSize(folder) {
-  let size = 0
-  for (const entry of readdirSync(folder, { withFileTypes: true, recursive: true })) {
-    if (entry.isFile()) size += statSync(join(entry.parentPath, entry.name), { throwIfNoEntry: false })?.size ?? 0 // pip may have moved it.
+  let entries
+  try {
+    entries = readdirSync(folder, { withFileTypes: true })
+  } catch (error) {
+    if (error.code === 'ENOENT') return 0
+    throw error
   }
-  return size
+  return entries.reduce((size, entry) => {
+    const path = join(folder, entry.name)
+    if (entry.isDirectory()) return size + folderSize(path)
+    return size + (entry.isFile() ? (statSync(path, { throwIfNoEntry: false })?.size ?? 0) : 0)
+  }, 0)
 }
