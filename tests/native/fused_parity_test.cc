@@ -97,6 +97,7 @@ class Expectation {
 
 void CheckCases(uint64_t first_seed, uint64_t count, Nonlinearity nonlinearity, const CaseRange& range,
                 const std::vector<fused::InstructionSet>& sets = fused::InstructionSets()) {
+  UseOneTorchThread();
   for (uint64_t seed = first_seed; seed < first_seed + std::max<uint64_t>(1, count / kShare); ++seed) {
     const Case one = DrawCase(seed, nonlinearity, range);
     const Expectation expected(one);
@@ -119,8 +120,8 @@ void CheckSizesAroundVectors(uint64_t first_seed, Nonlinearity nonlinearity) {
 
 TEST(TanhNetworksOfSizesAroundVectors) { CheckSizesAroundVectors(1000, Nonlinearity::kTanh); }
 TEST(ReluNetworksOfSizesAroundVectors) { CheckSizesAroundVectors(2000, Nonlinearity::kRelu); }
-TEST(TanhNetworksOfAnySize) { CheckCases(3000, 24, Nonlinearity::kTanh, {}); }
-TEST(ReluNetworksOfAnySize) { CheckCases(4000, 24, Nonlinearity::kRelu, {.work = 1'000'000}); }
+TEST(TanhNetworksOfAnySize) { CheckCases(3000, 40, Nonlinearity::kTanh, {}); }
+TEST(ReluNetworksOfAnySize) { CheckCases(4000, 40, Nonlinearity::kRelu, {.work = 1'000'000}); }
 
 const CaseRange kFullSize{.hidden_sizes = {150, 151}, .work = 100'000'000};
 TEST(TanhNetworksOfFullSize) { CheckCases(5000, 2, Nonlinearity::kTanh, kFullSize, SetsForLargeNetworks()); }

@@ -58,6 +58,7 @@ torch::Tensor StatesAfter(int64_t layers, int64_t steps, Nonlinearity nonlineari
 double Norm(const torch::Tensor& values) { return values.to(torch::kFloat64).norm().item<double>(); }
 
 TEST(FusedHiddenStatesEqualPyTorchs) {
+  parity::UseOneTorchThread();
   const reference::Numbers numbers(PYTORCH_NUMBERS);
   for (const fused::InstructionSet& set : parity::SetsForLargeNetworks()) {
     for (const auto& [network, nonlinearity, _] : kNetworks) {
@@ -79,6 +80,7 @@ TEST(FusedHiddenStatesEqualPyTorchs) {
 }
 
 TEST(FusedLossesAtALowRateEqualPyTorchs) {
+  parity::UseOneTorchThread();
   const reference::Numbers numbers(LOW_RATE_NUMBERS);
   for (const fused::InstructionSet& set : parity::SetsForLargeNetworks()) {
     const int64_t updates = std::string_view(set.name) == "portable" ? 5 : 50;  // It is several times as slow as the others.

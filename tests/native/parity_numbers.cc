@@ -1,5 +1,6 @@
 #include "tests/native/parity_numbers.h"
 
+#include <ATen/Parallel.h>
 #include <torch/nn/functional/loss.h>
 
 #include <string_view>
@@ -24,6 +25,8 @@ int64_t HitsOf(const torch::Tensor& logits, const Case& one) { return logits.arg
 }  // namespace
 
 using torch_rnn_mnist::ImageRnn;
+
+void UseOneTorchThread() { at::set_num_threads(1); }
 
 std::vector<torch_rnn_mnist::fused::InstructionSet> SetsForLargeNetworks() {
   std::vector<torch_rnn_mnist::fused::InstructionSet> sets = torch_rnn_mnist::fused::InstructionSets();

@@ -12,6 +12,10 @@
 // What engines compute for a case, and what is exact.
 namespace parity {
 
+// Makes libtorch compute on the calling thread alone. Otherwise its own threads spin after each small operation, on the cores that the
+// fused engine needs.
+void UseOneTorchThread();
+
 // The instruction sets but for portable16, which only tests use, and which is not compiled for speed.
 std::vector<torch_rnn_mnist::fused::InstructionSet> SetsForLargeNetworks();
 
