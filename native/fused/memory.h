@@ -1,16 +1,12 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
 #include <memory>
 #include <new>
 #include <utility>
 #include <vector>
 
 namespace torch_rnn_mnist::fused {
-
-// A number of features in whole vectors.
-inline int64_t PaddedSize(int64_t size, int lanes) { return (size + lanes - 1) / lanes * lanes; }
 
 // Arrays of float32 in one piece of memory, each on a cache line of its own. First all are asked for, then Allocate sets them. The values
 // begin at zero.

@@ -44,15 +44,12 @@ Cut CutBatch(int64_t samples, int64_t slots) {
 class Network::State {
  public:
   State(const Shape& shape, const InstructionSet& set, const NetworkOptions& options)
-      : shape_(shape), set_(set), kernels_(set.kernels()), options_(options), pool_(options.threads), packed_(shape, kernels_) {}
+      : shape_(shape), kernels_(set.kernels()), options_(options), pool_(options.threads), packed_(shape, kernels_) {}
 
   void SetParameters(const Parameters& parameters) { packed_.Pack(parameters, pool_); }
   void Logits(const Images& images, float* logits);
   Sums Accumulate(const Images& images, const Targets& targets, const Gradients& gradients);
   void Rest();
-
-  const InstructionSet& set() const { return set_; }
-  int threads() const { return options_.threads; }
 
  private:
   using Slots = std::vector<std::unique_ptr<Slot>>;
@@ -72,7 +69,6 @@ class Network::State {
   void AddGradients(int64_t slots, const Gradients& gradients);
 
   const Shape shape_;
-  const InstructionSet& set_;
   const Kernels& kernels_;
   const NetworkOptions options_;
   ThreadPool pool_;
@@ -212,7 +208,5 @@ Sums Network::Accumulate(const Images& images, const Targets& targets, const Gra
   return state_->Accumulate(images, targets, gradients);
 }
 void Network::Rest() { state_->Rest(); }
-const InstructionSet& Network::instruction_set() const { return state_->set(); }
-int Network::threads() const { return state_->threads(); }
 
 }  // namespace torch_rnn_mnist::fused

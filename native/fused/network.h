@@ -33,9 +33,6 @@ class Network {
   // Ends the threads and frees the memory that only work needs; the next call takes new ones.
   void Rest();
 
-  const InstructionSet& instruction_set() const;
-  int threads() const;
-
  private:
   class State;
   std::unique_ptr<State> state_;

@@ -4,8 +4,7 @@
 
 #include "native/fused/kernels.h"
 #include "native/fused/piece.h"
-#include "native/fused/tanh.h"
-#include "native/fused/tile.h"
+#include "native/fused/products.h"
 
 // The mathematics of the network, for one piece of a batch. With the loss E, d(y) for dE/dy and (.) for the product element by element:
 //
@@ -13,8 +12,8 @@
 //   logits      y = W_fc h[L-1,T-1] + b_fc
 //   backward    d(h[l,t]) = W_ih[l+1]^T d(z[l+1,t]) + W_hh[l]^T d(z[l,t+1]),  d(z) = f'(z) (.) d(h)
 //               where at the top layer's last step, W_fc^T d(y) takes the place of the first term
-//   gradients   d(W_ih[l]) = sum over t of d(z[l,t]) x[l,t]^T,  d(W_hh[l]) = sum over t of d(z[l,t]) h[l,t-1]^T,  d(b[l]) = sum over t of
-//   d(z[l,t])
+//   gradients   d(W_ih[l]) = sum over t of d(z[l,t]) x[l,t]^T,  d(W_hh[l]) = sum over t of d(z[l,t]) h[l,t-1]^T,
+//               d(b[l]) = sum over t of d(z[l,t])
 //
 // So forward and backward pass are the same product of two terms with another ending, and a gradient is a product whose depth is samples
 // and steps. f'(z) follows from h alone: 1 - h^2 for tanh; for ReLU 1 where h > 0, else 0.
@@ -28,149 +27,12 @@ template <typename Simd>
 struct Passes {
   using Vector = typename Simd::Vector;
 
-  static int64_t Padded(int64_t size) { return (size + Simd::kLanes - 1) / Simd::kLanes * Simd::kLanes; }
-  static int64_t VectorsOf(int64_t size) { return (size + Simd::kLanes - 1) / Simd::kLanes; }
+  using Product = Products<Simd>;
+  using Term = typename Product::Term;
+  using Step = typename Product::Step;
+  using Outer = typename Product::Outer;
 
-  // One term of a product: rows of activations times packed weights.
-  struct Term {
-    RowMajor rows{nullptr, 0};
-    const float* panels = nullptr;
-    int64_t depth = 0;  // 0: no term.
-
-    FUSED_INLINE RowMajor RowsFrom(int64_t row) const { return {rows.values + row * rows.row, rows.row}; }
-    FUSED_INLINE Vectors VectorsFrom(int64_t vector) const {
-      const ptrdiff_t panel = depth * Simd::kLanes;
-      return {panels + vector * panel, Simd::kLanes, panel};
-    }
-  };
-
-  // The sum of both terms, which begins with a bias (forward pass) or at zero (backward pass) and ends with f or f'.
-  struct Step {
-    Term input;
-    Term state;
-    bool continues;     // Begins with what is in `out` instead.
-    bool is_linear;     // Ends with the sum itself.
-    const float* bias;  // Forward pass.
-    const float* h;     // Backward pass: rows as those of `out`.
-    float* bias_gradient;
-    float* out;
-    ptrdiff_t out_row;
-    Nonlinearity nonlinearity;
-  };
-  using StepFunction = void (*)(const Step&, int64_t row, int64_t vector);
-
-  template <int kRows, int kVectors>
-  FUSED_INLINE static void AddTerms(Tile<Simd, kRows, kVectors>& tile, const Step& step, int64_t row, int64_t vector) {
-    tile.Add(step.input.RowsFrom(row), step.input.VectorsFrom(vector), step.input.depth);
-    tile.Add(step.state.RowsFrom(row), step.state.VectorsFrom(vector), step.state.depth);
-  }
-
-  template <int kRows, int kVectors>
-  struct ForwardTile {
-    static void Run(const Step& step, int64_t row, int64_t vector) {
-      Tile<Simd, kRows, kVectors> tile;
-      float* out = step.out + row * step.out_row + vector * Simd::kLanes;
-      if (step.continues) {
-        tile.Load(out, step.out_row);
-      } else {
-        tile.Load(step.bias + vector * Simd::kLanes, 0);
-      }
-      AddTerms(tile, step, row, vector);
-      const auto finish = [&](const auto& f) {
-        tile.ForEach([&](int r, int v) { Simd::Store(out + r * step.out_row + v * Simd::kLanes, f(tile.sums[r][v])); });
-      };
-      if (step.is_linear) {
-        finish([](Vector z) { return z; });
-      } else if (step.nonlinearity == Nonlinearity::kTanh) {
-        finish([](Vector z) { return Tanh<Simd>(z); });
-      } else {
-        finish([](Vector z) { return Simd::Max(z, Simd::Broadcast(0)); });
-      }
-    }
-  };
-
-  template <int kRows, int kVectors>
-  struct BackwardTile {
-    static void Run(const Step& step, int64_t row, int64_t vector) {
-      Tile<Simd, kRows, kVectors> tile;
-      const ptrdiff_t offset = row * step.out_row + vector * Simd::kLanes;
-      if (step.continues) {
-        tile.Load(step.out + offset, step.out_row);
-      } else {
-        tile.Clear();
-      }
-      AddTerms(tile, step, row, vector);
-      if (step.is_linear) return tile.Store(step.out + offset, step.out_row);
-      const auto finish = [&](const auto& derivative) {
-        FUSED_UNROLL
-        for (int v = 0; v < kVectors; ++v) {
-          Vector sum = Simd::Broadcast(0);
-          FUSED_UNROLL
-          for (int r = 0; r < kRows; ++r) {
-            const ptrdiff_t at = offset + r * step.out_row + v * Simd::kLanes;
-            const Vector delta = derivative(tile.sums[r][v], Simd::Load(step.h + at));
-            Simd::Store(step.out + at, delta);
-            sum = Simd::Add(sum, delta);
-          }
-          float* bias = step.bias_gradient + (vector + v) * Simd::kLanes;
-          Simd::Store(bias, Simd::Add(Simd::Load(bias), sum));
-        }
-      };
-      if (step.nonlinearity == Nonlinearity::kTanh) {
-        finish([](Vector dh, Vector h) { return Simd::SubtractProduct(dh, Simd::Multiply(dh, h), h); });
-      } else {
-        finish([](Vector dh, Vector h) { return Simd::WherePositive(h, dh); });
-      }
-    }
-  };
-
-  // The gradient of a matrix: a product whose rows are the features of `left`, and whose depth is the rows of both, over some steps.
-  struct Outer {
-    ColumnMajor left;
-    ptrdiff_t left_step;
-    Vectors right;
-    ptrdiff_t right_step;
-    const int64_t* active;  // Rows at each step.
-    int64_t steps;
-    float* out;
-    ptrdiff_t out_row;
-    bool adds;
-  };
-  using OuterFunction = void (*)(const Outer&, int64_t row, int64_t vector);
-
-  template <int kRows, int kVectors>
-  struct OuterTile {
-    static void Run(const Outer& outer, int64_t row, int64_t vector) {
-      Tile<Simd, kRows, kVectors> tile;
-      tile.Clear();
-      const float* left = outer.left.values + row;
-      const float* right = outer.right.values + vector * outer.right.vector;
-      for (int64_t step = 0; step < outer.steps; ++step) {
-        tile.Add(ColumnMajor{left, outer.left.depth}, Vectors{right, outer.right.depth, outer.right.vector}, outer.active[step]);
-        left += outer.left_step;
-        right += outer.right_step;
-      }
-      // Added at the end, not summed on from there: sums of fewer numbers are rounded less.
-      float* out = outer.out + row * outer.out_row + vector * Simd::kLanes;
-      if (outer.adds) tile.Add(out, outer.out_row);
-      tile.Store(out, outer.out_row);
-    }
-  };
-
-  static constexpr TileTable<Simd, StepFunction, ForwardTile> kForward{};
-  static constexpr TileTable<Simd, StepFunction, BackwardTile> kBackward{};
-  static constexpr TileTable<Simd, OuterFunction, OuterTile> kOuter{};
-
-  template <typename Table>
-  static void Compute(const Table& table, const Step& step, int64_t rows, int64_t columns) {
-    ForEachTile<Simd>(table, rows, VectorsOf(columns),
-                      [&](StepFunction function, int64_t row, int64_t vector) { function(step, row, vector); });
-  }
-
-  static void Compute(const Outer& outer, int64_t rows, int64_t columns) {
-    ForEachTile<Simd>(kOuter, rows, VectorsOf(columns),
-                      [&](OuterFunction function, int64_t row, int64_t vector) { function(outer, row, vector); });
-  }
+  static int64_t Padded(int64_t size) { return PaddedSize(size, Simd::kLanes); }
 
   static void Copy(const float* from, int64_t size, float* to) {
     for (int64_t i = 0; i < size; ++i) to[i] = from[i];
@@ -248,7 +110,7 @@ struct Passes {
     step.out = piece.states.At(l, t);
     step.out_row = piece.states.row;
     step.nonlinearity = piece.shape->nonlinearity;
-    Compute(kForward, step, piece.active[t], piece.shape->hidden_size);
+    Product::Forward(step, piece.active[t], piece.shape->hidden_size);
   }
 
   static void Forward(const Piece& piece) {
@@ -273,7 +135,7 @@ struct Passes {
     step.out = piece.logits;
     step.out_row = Padded(piece.shape->num_classes);
     step.is_linear = true;
-    Compute(kForward, step, piece.rows, piece.shape->num_classes);
+    Product::Forward(step, piece.rows, piece.shape->num_classes);
   }
 
   // The cross entropy of logits y and a label c with smoothing s, which is torch.nn.CrossEntropyLoss's:
@@ -325,7 +187,7 @@ struct Passes {
     step.out = out;
     step.out_row = piece.deltas.row;
     step.nonlinearity = piece.shape->nonlinearity;
-    Compute(kBackward, step, piece.active[t], piece.shape->hidden_size);
+    Product::Backward(step, piece.active[t], piece.shape->hidden_size);
   }
 
   // Adds the rows from `first` to before `end`, in four sums: a shorter sum is rounded less.
@@ -366,7 +228,7 @@ struct Passes {
         outer.right_step = l == 0 ? piece.inputs.step : piece.states.step;
         outer.out = piece.gradient.layers[l].input;
         outer.out_row = Padded(inputs);
-        Compute(outer, hidden, inputs);
+        Product::Gradient(outer, hidden, inputs);
       }
       if (first == 0) {  // There was no state before.
         outer.left.values += outer.left_step;
@@ -377,7 +239,7 @@ struct Passes {
       outer.right_step = piece.states.step;
       outer.out = piece.gradient.layers[l].state;
       outer.out_row = Padded(hidden);
-      Compute(outer, hidden, hidden);
+      Product::Gradient(outer, hidden, hidden);
     }
   }
 
@@ -392,7 +254,7 @@ struct Passes {
     outer.out = piece.gradient.fc;
     outer.out_row = Padded(piece.shape->hidden_size);
     outer.adds = piece.adds;
-    Compute(outer, classes, piece.shape->hidden_size);
+    Product::Gradient(outer, classes, piece.shape->hidden_size);
     SumRows(piece.logits, Padded(classes), 0, piece.rows, piece.gradient.fc_bias);
   }
 

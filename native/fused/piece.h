@@ -10,6 +10,9 @@
 // zeros to whole vectors.
 namespace torch_rnn_mnist::fused {
 
+// A number of features in whole vectors.
+FUSED_INLINE int64_t PaddedSize(int64_t size, int lanes) { return (size + lanes - 1) / lanes * lanes; }
+
 // The parameters of a layer as right matrices of products: in panels of one vector of columns, [columns / lanes][depth][lanes].
 struct PackedLayer {
   int64_t inputs;           // I: F in the first layer, H in the others.
