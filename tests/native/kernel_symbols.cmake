@@ -14,7 +14,8 @@ set(set "")
 set(found "")
 set(problems "")
 foreach(line IN LISTS lines)
-  if(line MATCHES "(\\[|\\()([^])]+)(\\]|\\)):$")  # "libfused.a[kernels_avx2.cc.o]:" begins an object file.
+  # "libfused.a[kernels_avx2.cc.o]:" begins an object file, or, from LLVM's nm, "kernels_avx2.cc.o:".
+  if(line MATCHES "(^|\\[|\\()([^][()]+)(\\]|\\))?:$")
     set(set "")
     if(CMAKE_MATCH_2 MATCHES "^kernels_([a-z0-9]+)\\.")
       set(set ${CMAKE_MATCH_1})
