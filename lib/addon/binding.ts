@@ -74,9 +74,11 @@ export interface NativeCall {
 
 /** How gradients become updates. */
 export interface NativeOptimizer {
-  optimizer: 'adam' | 'adamw'
+  optimizer: 'adam' | 'adamw' | 'muon'
   betas: readonly [number, number]
   weightDecay: number
+  /** Of Muon. */
+  momentum: number
   /** 0: gradients are not clipped. */
   clipGradNorm: number
   /** Undefined: there is no average. */

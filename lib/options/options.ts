@@ -57,14 +57,27 @@ export type ResolvedModelOptions = { readonly [Key in keyof ModelOptions]-?: Exc
 
 /** How the gradients become updates. The defaults are those of torch.optim.Adam. */
 export interface OptimizerOptions {
-  /** `'adam'`, or `'adamw'` with decoupled weight decay. Default `'adam'`. */
-  optimizer?: 'adam' | 'adamw' | undefined
+  /**
+   * - `'adam'`: torch.optim.Adam
+   * - `'adamw'`: torch.optim.AdamW, with decoupled weight decay
+   * - `'muon'`: torch.optim.Muon for the matrices between hidden states (every weight_hh, and weight_ih above the first layer), with Nesterov's
+   *   momentum, decoupled weight decay and `adjust_lr_fn="match_rms_adamw"`; AdamW for all other parameters, with the same rate and decay.
+   *   An update takes longer, and fewer are needed. Muon's matrices are made orthogonal in float32, where PyTorch uses bfloat16.
+   *
+   * Default `'adam'`.
+   */
+  optimizer?: 'adam' | 'adamw' | 'muon' | undefined
   /** Step size: the rate that the schedule starts from, or its highest one. Default 0.001. */
   learningRate?: number | undefined
   /** How slowly Adam's running means of the gradients and of their squares follow, each 0 to below 1. Default `[0.9, 0.999]`. */
   betas?: readonly [number, number] | undefined
-  /** Pull of the parameters towards zero: part of the gradient with `'adam'`, apart from it with `'adamw'`. Default 0.01 with `'adamw'`, else 0. */
+  /**
+   * Pull of the parameters towards zero: part of the gradient with `'adam'`, apart from it with the others. Default 0 with `'adam'`, 0.01 with
+   * `'adamw'`, 0.1 with `'muon'`, as in PyTorch.
+   */
   weightDecay?: number | undefined
+  /** How slowly Muon's running mean of the gradients follows, 0 to below 1. Default 0.95. */
+  momentum?: number | undefined
   /** Gradients whose norm over all parameters is larger are scaled down to it, as torch.nn.utils.clip_grad_norm_ does. Absent: never. */
   clipGradNorm?: number | undefined
   /** Share of the target that is spread evenly over all classes, 0 to 1, as in torch.nn.CrossEntropyLoss. Default 0. */
@@ -233,7 +246,12 @@ const training = {
 
 /** How the gradients become updates. */
 const optimizer = {
-  optimizer: { kind: 'choice', choices: ['adam', 'adamw'], default: 'adam', summary: 'adam, or adamw with decoupled weight decay' },
+  optimizer: {
+    kind: 'choice',
+    choices: ['adam', 'adamw', 'muon'],
+    default: 'adam',
+    summary: 'adam; adamw with decoupled weight decay; or muon, which turns the hidden matrices by orthogonal ones',
+  },
   learningRate: { kind: 'number', min: 0, max: 100, default: 1e-3, summary: "step size: the schedule's first or highest rate" },
   betas: { kind: 'pair', min: 0, below: 1, default: [0.9, 0.999], summary: "how slowly Adam's two running means follow" },
   weightDecay: {
@@ -242,8 +260,9 @@ const optimizer = {
     max: 100,
     optional: true,
     summary: 'pull of the parameters towards zero',
-    whenAbsent: '0.01 with adamw, else 0',
+    whenAbsent: '0 with adam, 0.01 with adamw, 0.1 with muon',
   },
+  momentum: { kind: 'number', min: 0, below: 1, default: 0.95, summary: "how slowly muon's running mean of the gradients follows" },
   clipGradNorm: { kind: 'number', above: 0, optional: true, summary: 'scale larger gradients down to this norm', whenAbsent: 'never' },
   labelSmoothing: { kind: 'number', min: 0, max: 1, default: 0, summary: 'share of the target that is spread over all classes' },
   accumulationSteps: { kind: 'integer', min: 1, max: 1_000_000, default: 1, summary: 'batches whose gradients make one update' },

@@ -16,8 +16,9 @@ const BY_SCHEDULE: Partial<Record<Name, readonly Hyperparameters['schedule'][]>>
 }
 
 /** Whether an option would have an effect beside the others. */
-export function hasEffect(name: string, { schedule, earlyStoppingPatience }: Partial<Hyperparameters>): boolean {
+export function hasEffect(name: string, { schedule, earlyStoppingPatience, optimizer }: Partial<Hyperparameters>): boolean {
   if (name === 'restoreBest') return earlyStoppingPatience !== undefined
+  if (name === 'momentum') return optimizer === 'muon'
   const schedules = BY_SCHEDULE[name as Name]
   return schedules === undefined || schedules.includes(schedule ?? HYPERPARAMETERS.schedule.default)
 }
@@ -46,11 +47,17 @@ function asItIs(name: string): string {
 }
 
 function withoutEffect(name: string, value: unknown, show: (name: string) => string): TorchRnnError {
-  const schedules = BY_SCHEDULE[name as Name]
-  const condition = schedules === undefined ? show('earlyStoppingPatience') : `the schedule ${schedules.join(' or ')}`
+  const condition = conditionOf(name, show)
   const actual = `${describe(value)} without it`
   const message = `${show(name)} has no effect without ${condition}. Leave it out, or choose that.`
   return new TorchRnnError('ERR_INVALID_OPTION', message, { expected: `${condition} together with ${show(name)}`, actual })
+}
+
+/** What an option needs beside it. */
+function conditionOf(name: string, show: (name: string) => string): string {
+  if (name === 'momentum') return `the ${show('optimizer')} muon`
+  const schedules = BY_SCHEDULE[name as Name]
+  return schedules === undefined ? show('earlyStoppingPatience') : `the schedule ${schedules.join(' or ')}`
 }
 
 function contradiction(expected: string, actual: string): TorchRnnError {

@@ -4,8 +4,8 @@ import { type Evaluation, toEvaluation } from '../model/evaluation'
 import { toAugmentation } from './augmentation'
 import type { Training } from './training'
 
-/** PyTorch's default of AdamW. With plain Adam there is none. */
-const ADAMW_WEIGHT_DECAY = 0.01
+/** PyTorch's defaults. */
+const WEIGHT_DECAY = { adam: 0, adamw: 0.01, muon: 0.1 } as const
 
 /** Some batches of an epoch, in the order in which they run. */
 export interface Range {
@@ -27,9 +27,8 @@ export class NativeTraining {
   /** Checks that the data fits the model, and starts the optimizer, or goes on with the one of the training before. */
   async start(): Promise<void> {
     const { session, data, hyperparameters, options, caller } = this.#training
-    const { optimizer, betas, weightDecay, clipGradNorm = 0, emaDecay, batchSize } = hyperparameters
-    const decay = weightDecay ?? (optimizer === 'adamw' ? ADAMW_WEIGHT_DECAY : 0)
-    const updates = { optimizer, betas, weightDecay: decay, clipGradNorm, emaDecay }
+    const { optimizer, betas, weightDecay = WEIGHT_DECAY[optimizer], momentum, clipGradNorm = 0, emaDecay, batchSize } = hyperparameters
+    const updates = { optimizer, betas, weightDecay, momentum, clipGradNorm, emaDecay }
     const keepState = options.optimizerState === 'keep'
     const start = (call: number) =>
       session.native.startTraining(data.train, data.validation ?? null, updates, { call, batchSize, keepState })

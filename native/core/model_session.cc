@@ -33,7 +33,7 @@ void UseEverythingOnce(EngineOption option, Precision precision) {
   BatchRange range;
   range.learning_rates = {1e-3};
   range.loss.label_smoothing = 0.1;
-  for (const UpdateRule rule : {UpdateRule::kAdam, UpdateRule::kAdamW}) {
+  for (const UpdateRule rule : {UpdateRule::kAdam, UpdateRule::kAdamW, UpdateRule::kMuon}) {
     optimizer.rule = rule;
     Trainer(model, engine, optimizer).Run(dataset, range, stop, {});
   }

@@ -21,6 +21,7 @@ const KINDS: [string, TrainOptions][] = [
   ['without shuffling', { ...PLAIN, shuffle: false }],
   ['with a schedule and validation', { ...PLAIN, schedule: 'one-cycle', validationSplit: 10 }],
   ['with an average of the parameters', { ...PLAIN, emaDecay: 0.9, optimizer: 'adamw', clipGradNorm: 0.5, labelSmoothing: 0.1 }],
+  ['with muon', { ...PLAIN, optimizer: 'muon', momentum: 0.9 }],
   ['with accumulation', { ...PLAIN, accumulationSteps: 2 }],
   ['with plateau', { ...PLAIN, schedule: 'plateau', plateauPatience: 0, gamma: 0.5, learningRate: 0.05, validationData: smallDataset(7) }],
 ]

@@ -175,6 +175,7 @@ TEST(ParametersAreThoseThatTheModelHasNow) {
       {"load", [&] { model.values().Load(other.values().Copy()); }},
       {"adam", [&] { update(UpdateRule::kAdam); }},
       {"adamw", [&] { update(UpdateRule::kAdamW); }},
+      {"muon", [&] { update(UpdateRule::kMuon); }},
       {"the average", [&] { average.ShowAverage(); }},
       {"the parameters again", [&] { average.ShowParameters(); }},
       {"a part in place", [&] { model.values().View(model.values().layout().entries[1]).add_(0.1); }},

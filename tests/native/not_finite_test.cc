@@ -174,7 +174,7 @@ ENGINE_TEST(DivergingTrainingEndsWithFiniteParameters) {
 // parameters by -9999 in every update.
 ENGINE_TEST(WeightDecayThatMakesParametersInfiniteIsNotApplied) {
   const auto data = sample::Data(40);
-  for (const UpdateRule rule : {UpdateRule::kAdam, UpdateRule::kAdamW}) {
+  for (const UpdateRule rule : {UpdateRule::kAdam, UpdateRule::kAdamW, UpdateRule::kMuon}) {
     for (const FiniteCheck check : {FiniteCheck::kBeforeUpdate, FiniteCheck::kWhenSettled}) {
       ImageRnn model(sample::Options());
       // Where the decay is part of the gradient, large parameters make the second moment overflow.

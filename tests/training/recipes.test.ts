@@ -61,6 +61,7 @@ test.each<[TrainOptions, string[]]>([
   [{ minLearningRate: 1e-5 }, ['minLearningRate']],
   [{ schedule: 'step', plateauPatience: 3 }, ['plateauPatience', 'plateau']],
   [{ restoreBest: false }, ['restoreBest', 'earlyStoppingPatience']],
+  [{ momentum: 0.9, optimizer: 'adamw' }, ['momentum', 'optimizer muon']],
   [{ schedule: 'cosine', minLearningRate: 0.01 }, ['minLearningRate', '0.001', '0.01 (number)']],
   [{ schedule: 'plateau', gamma: 1, validationSplit: 2 }, ['gamma', 'below 1']],
 ])('%j is refused', async (options, parts) => {
@@ -79,7 +80,7 @@ test.each<TrainOptions>([
   expect((await createModel().train(DATA, { ...options, epochs: 1 })).epochs).toHaveLength(1)
 })
 
-test('AdamW has a weight decay of 0.01 unless another is given, Adam has none', async () => {
+test('AdamW has a weight decay of 0.01 unless another is given, Muon of 0.1, Adam has none', async () => {
   const stateAfter = async (options: TrainOptions) => {
     const model = createModel()
     await model.train(DATA, { epochs: 2, batchSize: 4, learningRate: 0.1, ...options })
@@ -87,5 +88,7 @@ test('AdamW has a weight decay of 0.01 unless another is given, Adam has none', 
   }
   expect(await stateAfter({ optimizer: 'adamw' })).toEqual(await stateAfter({ optimizer: 'adamw', weightDecay: 0.01 }))
   expect(await stateAfter({ optimizer: 'adamw' })).not.toEqual(await stateAfter({ optimizer: 'adamw', weightDecay: 0 }))
+  expect(await stateAfter({ optimizer: 'muon' })).toEqual(await stateAfter({ optimizer: 'muon', weightDecay: 0.1 }))
+  expect(await stateAfter({ optimizer: 'muon' })).not.toEqual(await stateAfter({ optimizer: 'muon', weightDecay: 0 }))
   expect(await stateAfter({})).toEqual(await stateAfter({ weightDecay: 0 }))
 })

@@ -3,6 +3,10 @@
 #include <ATen/ops/_fused_adam.h>
 #include <ATen/ops/_fused_adamw.h>
 
+#include <vector>
+
+#include "native/core/training/muon.h"
+
 namespace torch_rnn_mnist {
 namespace {
 
@@ -26,10 +30,20 @@ void ApplyUpdate(FlatTensors& values, TrainingState& state, const OptimizerOptio
   const at::Tensor& gradients = state.gradients.flat();
   // By a tensor, so that a GPU is not waited for.
   if (options.clip_grad_norm > 0) gradients.mul_((options.clip_grad_norm / (norm + kClipEpsilon)).clamp_max(1));
+  if (options.rule == UpdateRule::kMuon) {
+    const MuonOptions muon{.momentum = options.momentum, .weight_decay = options.weight_decay};
+    ApplyMuon(SplitForMuon(values).hidden, SplitForMuon(state.gradients).hidden, SplitForMuon(state.first).hidden, muon, learning_rate,
+              found_inf);
+  }
+  const auto parts = [&](const FlatTensors& tensors) {
+    return options.rule == UpdateRule::kMuon ? SplitForMuon(tensors).others : std::vector{tensors.flat()};
+  };
+  const std::vector<at::Tensor> changed = parts(values);
   const at::Tensor step = at::full({}, static_cast<double>(state.updates + 1), gradients.options());
-  const FusedStep fused = options.rule == UpdateRule::kAdamW ? FusedStep{at::_fused_adamw_} : FusedStep{at::_fused_adam_};
-  fused({values.flat()}, {gradients}, {state.first.flat()}, {state.second.flat()}, /*max_exp_avg_sqs=*/{}, {step}, learning_rate,
-        options.beta1, options.beta2, options.weight_decay, kEpsilon, /*amsgrad=*/false, /*maximize=*/false, /*grad_scale=*/{}, found_inf);
+  const FusedStep fused = options.rule == UpdateRule::kAdam ? FusedStep{at::_fused_adam_} : FusedStep{at::_fused_adamw_};
+  fused(changed, parts(state.gradients), parts(state.first), parts(state.second), /*max_exp_avg_sqs=*/{},
+        std::vector<at::Tensor>(changed.size(), step), learning_rate, options.beta1, options.beta2, options.weight_decay, kEpsilon,
+        /*amsgrad=*/false, /*maximize=*/false, /*grad_scale=*/{}, found_inf);
   values.flat().unsafeGetTensorImpl()->bump_version();  // libtorch's fused functions do not count as changes by themselves.
   ++state.updates;
 }

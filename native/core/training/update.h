@@ -12,6 +12,7 @@ namespace torch_rnn_mnist {
 enum class UpdateRule {
   kAdam,   // torch.optim.Adam (Kingma and Ba, 2015): the weight decay is part of the gradient.
   kAdamW,  // torch.optim.AdamW (Loshchilov and Hutter, 2019): the weight decay is apart from it.
+  kMuon,   // Muon for the matrices between hidden states, AdamW for the rest: see muon.h.
 };
 
 // How gradients become updates. The defaults are those of torch.optim.Adam.
@@ -20,6 +21,7 @@ struct OptimizerOptions {
   double beta1 = 0.9;  // Both from 0 to below 1.
   double beta2 = 0.999;
   double weight_decay = 0;
+  double momentum = 0.95;                          // Muon's: from 0 to below 1.
   double clip_grad_norm = 0;                       // The largest norm of the gradient over all parameters; 0: any.
   std::optional<double> ema_decay = std::nullopt;  // From 0 to below 1; none: there is no average of the parameters.
 };
@@ -28,7 +30,7 @@ struct OptimizerOptions {
 // on the device). The next accumulation must start from zero.
 at::Tensor AverageGradients(TrainingState& state);
 
-// One step of Adam or AdamW with gradients of this norm, which are clipped before (torch.nn.utils.clip_grad_norm_). Counts the update, and
+// One step of the rule with gradients of this norm, which are clipped before (torch.nn.utils.clip_grad_norm_). Counts the update, and
 // raises libtorch's count of changes to the values.
 // `found_inf`: float32 on the device; nothing is changed there where it is 1. None is the same as 0.
 void ApplyUpdate(FlatTensors& values, TrainingState& state, const OptimizerOptions& options, double learning_rate, const at::Tensor& norm,

@@ -91,7 +91,7 @@ void Updater::EndBatch(const BatchSums& batch, int64_t index) {
 torch::Tensor Updater::Reach(const torch::Tensor& norm, double learning_rate) const {
   if (options_.weight_decay == 0) return norm;
   const torch::Tensor values = at::linalg_vector_norm(values_.flat());
-  if (options_.rule == UpdateRule::kAdamW) return norm + values * (1 + learning_rate * options_.weight_decay);
+  if (options_.rule != UpdateRule::kAdam) return norm + values * (1 + learning_rate * options_.weight_decay);
   return (norm + values * options_.weight_decay).square();  // The second moment takes the squares.
 }
 
