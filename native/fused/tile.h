@@ -97,8 +97,8 @@ struct Tile {
   }
 };
 
-// The sizes of tiles. A tile of few rows is wide, because each sum waits for the one before it: there must be enough of them to keep the
-// multipliers busy. All have at most Simd::kSums sums, and at most kMaxRows rows.
+// The sizes of tiles. All have at most Simd::kSums sums, and at most kMaxRows rows. The usual ones have Simd::kVectors vectors. A tile of
+// few rows is wider, because each sum waits for the one before it: there must be enough of them to keep the multipliers busy.
 inline constexpr int kMaxRows = 12;
 inline constexpr int kMaxVectors = 8;
 
@@ -108,32 +108,30 @@ constexpr int MaxRows(int vectors) {
   return rows < kMaxRows ? rows : kMaxRows;
 }
 
-// The width of the next tile: 8, 4, 2 or 1 vectors.
+// The width of the next tile: 8, 4, 3, 2 or 1 vectors.
 template <typename Simd>
 FUSED_INLINE int ChooseVectors(int64_t rows, int64_t vectors_left) {
-  int vectors = 2;
-  while (vectors < kMaxVectors && rows <= MaxRows<Simd>(2 * vectors)) vectors *= 2;
-  while (vectors > vectors_left) vectors /= 2;
-  return vectors;
+  int vectors = Simd::kVectors;
+  if (rows <= MaxRows<Simd>(4)) vectors = 4;
+  if (rows <= MaxRows<Simd>(8)) vectors = 8;
+  if (vectors > vectors_left) vectors = vectors_left < 4 ? static_cast<int>(vectors_left) : 4;
+  return vectors == 3 && vectors_left == 4 ? 2 : vectors;  // Two of two are quicker than one of three and one of one.
 }
 
 // A function for each size of a tile. Make<kRows, kVectors>::Run is the function of one size.
 template <typename Simd, typename Function, template <int kRows, int kVectors> class Make>
 struct TileTable {
-  Function functions[4][kMaxRows] = {};  // By the logarithm of the vectors, and by rows - 1.
+  Function functions[kMaxVectors][kMaxRows] = {};
 
-  constexpr TileTable() { FillVectors<1, 0>(), FillVectors<2, 1>(), FillVectors<4, 2>(), FillVectors<8, 3>(); }
+  constexpr TileTable() { FillVectors<1>(), FillVectors<2>(), FillVectors<3>(), FillVectors<4>(), FillVectors<8>(); }
 
-  Function Get(int64_t rows, int vectors) const {
-    const int index = vectors == 8 ? 3 : vectors / 2;  // 1, 2, 4, 8 -> 0, 1, 2, 3
-    return functions[index][rows - 1];
-  }
+  Function Get(int64_t rows, int vectors) const { return functions[vectors - 1][rows - 1]; }
 
  private:
-  template <int kVectors, int kIndex, int kRows = MaxRows<Simd>(kVectors)>
+  template <int kVectors, int kRows = MaxRows<Simd>(kVectors)>
   constexpr void FillVectors() {
-    functions[kIndex][kRows - 1] = &Make<kRows, kVectors>::Run;
-    if constexpr (kRows > 1) FillVectors<kVectors, kIndex, kRows - 1>();
+    functions[kVectors - 1][kRows - 1] = &Make<kRows, kVectors>::Run;
+    if constexpr (kRows > 1) FillVectors<kVectors, kRows - 1>();
   }
 };
 

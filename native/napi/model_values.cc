@@ -51,8 +51,8 @@ Placement ReadPlacement(const Napi::Object& object) {
 
 OptimizerOptions ReadOptimizer(const Napi::Object& object) {
   OptimizerOptions options;
-  options.rule = RequireChoice<UpdateRule>(
-      object, "optimizer", {{"adam", UpdateRule::kAdam}, {"adamw", UpdateRule::kAdamW}, {"muon", UpdateRule::kMuon}});
+  options.rule = RequireChoice<UpdateRule>(object, "optimizer",
+                                           {{"adam", UpdateRule::kAdam}, {"adamw", UpdateRule::kAdamW}, {"muon", UpdateRule::kMuon}});
   std::tie(options.beta1, options.beta2) = RequirePair(object, "betas", kDecays);
   options.weight_decay = RequireNumber(object, "weightDecay", {0, kMaxRate});
   options.momentum = RequireNumber(object, "momentum", kDecays);

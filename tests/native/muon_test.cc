@@ -72,7 +72,8 @@ TEST(MatricesBecomeNearlyOrthogonal) {
   const auto [u, s, vh] = torch::linalg_svd(numbers);
   const torch::Tensor singular = torch::linspace(0.02, 1, 40, torch::kFloat64);
   const torch::Tensor matrices = u.matmul(torch::diag(singular)).matmul(vh);
-  const torch::Tensor rotated = u.transpose(1, 2).matmul(Orthogonalize(matrices.to(torch::kFloat32)).to(torch::kFloat64)).matmul(vh.transpose(1, 2));
+  const torch::Tensor rotated =
+      u.transpose(1, 2).matmul(Orthogonalize(matrices.to(torch::kFloat32)).to(torch::kFloat64)).matmul(vh.transpose(1, 2));
   const torch::Tensor diagonal = torch::diagonal(rotated, 0, 1, 2);
   REQUIRE(diagonal.min().item<double>() > 0.6);
   REQUIRE(diagonal.max().item<double>() < 1.3);
@@ -118,8 +119,10 @@ TEST(OnlyMatricesBetweenHiddenStatesAreMuons) {
   int64_t hidden = 0;
   for (const auto& entry : values.layout().entries) {
     const bool is_hidden = entry.name.find("weight_hh") != std::string::npos || entry.name == "basic_rnn.weight_ih_l1";
-    if (is_hidden) values.View(entry).fill_(7), ++hidden;
-    else values.View(entry).fill_(1);
+    if (is_hidden)
+      values.View(entry).fill_(7), ++hidden;
+    else
+      values.View(entry).fill_(1);
   }
   const MuonParts parts = SplitForMuon(values);
   REQUIRE_EQ(parts.hidden.size(0), hidden);

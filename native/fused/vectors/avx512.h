@@ -14,7 +14,8 @@ namespace torch_rnn_mnist::fused {
 struct Avx512 {
   using Vector = __m512;
   static constexpr int kLanes = 16;
-  static constexpr int kSums = 24;  // Sums that a tile keeps in registers. There are 32; a tile also needs some for its operands.
+  static constexpr int kSums = 24;    // Sums that a tile keeps in registers. There are 32; a tile also needs some for its operands.
+  static constexpr int kVectors = 2;  // The usual width of a tile, in vectors.
 
   static FUSED_INLINE Vector Load(const float* from) { return _mm512_loadu_ps(from); }
   static FUSED_INLINE void Store(float* to, Vector x) { _mm512_storeu_ps(to, x); }

@@ -11,6 +11,7 @@ struct Neon {
   using Vector = float32x4_t;
   static constexpr int kLanes = 4;
   static constexpr int kSums = 24;  // Of 32 registers.
+  static constexpr int kVectors = 2;
 
   static FUSED_INLINE Vector Load(const float* from) { return vld1q_f32(from); }
   static FUSED_INLINE void Store(float* to, Vector x) { vst1q_f32(to, x); }

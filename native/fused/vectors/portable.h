@@ -17,6 +17,7 @@ struct ArrayVector {
   };
   static constexpr int kLanes = kWidth;
   static constexpr int kSums = kSumsInTile;
+  static constexpr int kVectors = 2;
 
   static FUSED_INLINE Vector Load(const float* from) {
     return Each([from](int i) { return from[i]; });
@@ -70,6 +71,7 @@ struct Portable {
   using Vector __attribute__((vector_size(16))) = float;
   static constexpr int kLanes = 4;
   static constexpr int kSums = 12;  // Of 16 registers, as x86-64 has them.
+  static constexpr int kVectors = 3;
 
   static FUSED_INLINE Vector Load(const float* from) {
     Vector x;
