@@ -14,35 +14,38 @@ export interface Recipe {
 export type RecipeName = 'tutorial' | 'accurate'
 
 /**
- * Recipes by name. `tutorial` is the defaults of all options. `accurate` takes longer and makes fewer mistakes: ReLU, AdamW with a warm-up and
- * half a cosine wave, clipped gradients, an average of the parameters, and images that are changed a little every time. The weight decay is the
- * default of the optimizer: 0.01 with AdamW, none with Adam.
+ * Recipes by name. `tutorial` is the defaults of all options. `accurate` makes a fifth of its mistakes in as many epochs, which take longer: ReLU,
+ * Muon with a warm-up and half a cosine wave, clipped gradients, small batches, and images that are changed a little every time. Its values
+ * were chosen on validation samples of MNIST's training set.
  *
  * @example
  * const model = new ImageRNN({ ...RECIPES.accurate.model, seed: 1 })
- * await model.train(train, { ...RECIPES.accurate.training, epochs: 10 })
+ * await model.train(train, { ...RECIPES.accurate.training, epochs: 5 })
  */
 export const RECIPES: Readonly<Record<RecipeName, Recipe>> = {
   tutorial: { model: {}, training: {} },
   accurate: {
     model: { nonlinearity: 'relu' },
     training: {
-      epochs: 30,
-      optimizer: 'adamw', // With its default weight decay of 0.01: that of another optimizer means something else, and is 0.
-      learningRate: 2e-3, // Stable with the seeds 1 to 3; after six epochs 98.96 % of MNIST's test images, against 98.74 % with 0.001.
-      clipGradNorm: 1,
-      emaDecay: 0.99,
+      epochs: 10,
+      batchSize: 64,
+      optimizer: 'muon',
+      learningRate: 1.5e-3,
+      betas: [0.9, 0.99],
+      weightDecay: 0.05,
+      clipGradNorm: 0.5,
       schedule: 'warmup-cosine',
-      augmentShift: 2,
-      augmentRotation: 10,
-      augmentScale: 0.1,
+      warmup: 0.1,
+      augmentShift: 1.5,
+      augmentRotation: 8,
+      augmentScale: 0.08,
     },
   },
 }
 
 /**
  * Options as a recipe completes them: its values take the place of the defaults. Those that would have no effect beside what the user chose,
- * such as another schedule, are left out.
+ * such as another schedule, are left out. So is the weight decay beside another optimizer, where it means something else.
  *
  * @param options - With defaults where the user gave nothing.
  * @param given - The names of those that the user gave.
@@ -50,7 +53,8 @@ export const RECIPES: Readonly<Record<RecipeName, Recipe>> = {
 export function withRecipe<Options extends object>(options: Options, name: RecipeName, given: ReadonlySet<string>): Options {
   const added = recipeOptions(name).filter(([key]) => !given.has(key))
   const completed = { ...options, ...Object.fromEntries(added) }
-  const idle = added.filter(([key]) => !hasEffect(key, completed))
+  const isOther = (completed as TrainHyperparameters).optimizer !== (RECIPES[name] as Recipe).training.optimizer
+  const idle = added.filter(([key]) => !hasEffect(key, completed) || (key === 'weightDecay' && isOther))
   return { ...completed, ...Object.fromEntries(idle.map(([key]) => [key, (options as Record<string, unknown>)[key]])) }
 }
 

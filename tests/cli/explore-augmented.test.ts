@@ -56,10 +56,10 @@ test('shows exactly what the first epoch of a training sees', async () => {
 })
 
 test('alone, it takes the changes of the recipe accurate; the picture follows from the seed', async () => {
-  const usual = { shift: 2, rotation: 10, scale: 0.1, shear: 0 }
+  const usual = { shift: 1.5, rotation: 8, scale: 0.08, shear: 0 }
   const { samples, augmentation } = onlyEvent(await succeed([...EXPLORE, '--augment', '--output', 'usual.png', '--json']), 'explore')
   expect(augmentation).toEqual(usual)
-  const flags = ['--augment-shift', '2', '--augment-rotation', '10', '--augment-scale', '0.1']
+  const flags = ['--augment-shift', '1.5', '--augment-rotation', '8', '--augment-scale', '0.08']
   await succeed([...EXPLORE, ...flags, '--output', 'same.png'])
   const stdout = await succeed([...EXPLORE, '--output', 'plain.png', '--json'])
   const plain = onlyEvent(stdout, 'explore')
@@ -73,7 +73,7 @@ test('alone, it takes the changes of the recipe accurate; the picture follows fr
 
 test('says what it changed', async () => {
   const stdout = await succeed([...EXPLORE, '--augment', '--augment-rotation', '45'])
-  expect(stdout).toMatch(/^20 images of 28 x 28 pixels: explore\.png\nChanged at random: shift 2, rotation 45, scale 0.1, shear 0$/m)
+  expect(stdout).toMatch(/^20 images of 28 x 28 pixels: explore\.png\nChanged at random: shift 1\.5, rotation 45, scale 0\.08, shear 0$/m)
   expect(await succeed([...EXPLORE, '--augment-rotation', '45'])).toContain('\nChanged at random: shift 0, rotation 45, scale 0, shear 0\n')
   expect(await succeed(EXPLORE)).not.toContain('Changed at random')
 })

@@ -75,7 +75,7 @@ test('options of zero are no augmentation', () => {
   const none = { augmentShift: 0, augmentRotation: 0, augmentScale: 0, augmentShear: 0 }
   expect(toAugmentation(none)).toBeNull()
   for (const name of Object.keys(none)) expect(toAugmentation({ ...none, [name]: 0.5 })).not.toBeNull()
-  expect(USUAL_AUGMENTATION).toEqual({ ...none, augmentShift: 2, augmentRotation: 10, augmentScale: 0.1 }) // As RECIPES.accurate.
+  expect(USUAL_AUGMENTATION).toEqual({ ...none, augmentShift: 1.5, augmentRotation: 8, augmentScale: 0.08 }) // As RECIPES.accurate.
 })
 
 /** Trains with a hook on the whole network. Returns the images that it saw, in training and in evaluation. */

@@ -41,9 +41,11 @@ test('what the user gives comes before the recipe', () => {
   expect(withRecipe(withDefaults(given), 'accurate', new Set(Object.keys(given)))).toEqual({ ...completed, ...given })
 })
 
-test("AdamW's weight decay is not given to another optimizer", () => {
+test('the weight decay is that of the optimizer of the recipe', () => {
   const completed = withRecipe(withDefaults({ optimizer: 'adam' }), 'accurate', new Set(['optimizer']))
   expect(completed.weightDecay).toBeUndefined()
+  const other = withRecipe(withDefaults({ optimizer: 'adam', weightDecay: 0.3 }), 'accurate', new Set(['optimizer', 'weightDecay']))
+  expect(other.weightDecay).toBe(0.3)
 })
 
 test('values of a recipe that have no effect beside those of the user are left out', () => {
