@@ -27,7 +27,7 @@ const SMOOTHING = 0.98
 /** A test is over where the smoothed loss exceeds its lowest value so many times: that of fastai's LRFinder (fastai/callback/schedule.py). */
 const DIVERGENCE = 4
 
-/** What lr_find leaves out: the first part of the steps that were asked for, where the mean is of few losses, and the last points. */
+/** What lr_find leaves out: a tenth of the steps that were asked for, where the mean is of few losses, and the last five. */
 const SKIPPED_SHARE = 10
 const SKIPPED_LAST = 5
 
@@ -53,19 +53,26 @@ export class LearningRateCurve {
 
   /** Whether the latest smoothed loss is so large that larger rates tell nothing more. */
   get hasDiverged(): boolean {
-    return (this.#points.at(-1)?.smoothedLoss ?? 0) > DIVERGENCE * this.#lowest
+    return isDiverged(this.#points.at(-1), this.#lowest)
   }
 }
 
+function isDiverged(last: LearningRatePoint | undefined, lowest: number): boolean {
+  return last !== undefined && last.smoothedLoss > DIVERGENCE * lowest
+}
+
 /**
- * What fastai's lr_find suggests for a test (fastai/callback/schedule.py): of the smoothed losses, without the first tenth of the steps that
- * were asked for, and without the last five points.
+ * What fastai's lr_find suggests for a test (fastai/callback/schedule.py), from the smoothed losses. It leaves out the first tenth of the steps
+ * that were asked for, and the last five points. Where a loss is not finite, or the user stops the test, these are not among the points here:
+ * lr_find goes on with losses that are not finite, until all steps are done.
  *
  * @param steps - The steps that were asked for.
  * @returns Undefined where fewer than two points are left: the test ended too early.
  */
 export function suggestLearningRates(points: readonly LearningRatePoint[], steps: number): LearningRateSuggestions | undefined {
-  const used = points.slice(Math.floor(steps / SKIPPED_SHARE), -SKIPPED_LAST)
+  const lowest = points.reduce((least, { smoothedLoss }) => Math.min(least, smoothedLoss), Number.POSITIVE_INFINITY)
+  const last = isDiverged(points.at(-1), lowest) ? points.length : steps
+  const used = points.slice(Math.floor(steps / SKIPPED_SHARE), Math.max(0, last - SKIPPED_LAST))
   if (used.length < 2) return undefined
   const [rates, losses] = [used.map(({ learningRate }) => learningRate), used.map(({ smoothedLoss }) => smoothedLoss)]
   return { valley: valley(rates, losses), steepest: steepest(rates, losses) }

@@ -41,7 +41,7 @@ export interface LearningRateTest extends Partial<LearningRateSuggestions> {
   readonly curve: readonly LearningRatePoint[]
   /**
    * The rate to train with: `valley`, as in fastai. For a schedule it is the highest rate. Absent, like `valley` and `steepest`, where the
-   * test ended after so few steps that nothing is left once the first tenth of all steps and the last five are taken off.
+   * test ended too early: the first tenth of all steps and the last five do not count.
    */
   readonly suggestion?: number
   /**

@@ -21,8 +21,8 @@ const DIGITS = 3
 
 /** The lines of a chart. @param columns - The most that each may take. */
 export function drawLineChart({ points, ceiling = Number.POSITIVE_INFINITY, marks }: LineChart, columns: number): string[] {
-  const [lowest, highest] = rangeOf(points.map(({ y }) => y))
-  const range = { lowest, highest: Math.min(highest, ceiling) }
+  const whole = rangeOf(points.map(({ y }) => y))
+  const range = { ...whole, highest: Math.min(whole.highest, ceiling) }
   const labels = drawLabels(range)
   const margin = (labels[0] as string).length
   const width = Math.max(MIN_PLOT_COLUMNS, Math.min(columns, MAX_COLUMNS) - margin)
@@ -44,7 +44,9 @@ export function drawLineChart({ points, ceiling = Number.POSITIVE_INFINITY, mark
   ].map((each) => each.trimEnd())
 }
 
-/** The values at the bottom and at the top. */
+/** A column, which may have a fraction, and the value there. */
+type Place = readonly [column: number, value: number]
+
 interface Range {
   readonly lowest: number
   readonly highest: number
@@ -61,36 +63,43 @@ function drawLabels({ lowest, highest }: Range): string[] {
 }
 
 /** Without Math.max(...values): the arguments of a call are limited. */
-function rangeOf(values: readonly number[]): [lowest: number, highest: number] {
-  return values.reduce<[number, number]>(
-    ([lowest, highest], value) => [Math.min(lowest, value), Math.max(highest, value)],
-    [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY],
-  )
+function rangeOf(values: readonly number[]): Range {
+  return values.reduce<Range>(({ lowest, highest }, value) => ({ lowest: Math.min(lowest, value), highest: Math.max(highest, value) }), {
+    lowest: Number.POSITIVE_INFINITY,
+    highest: Number.NEGATIVE_INFINITY,
+  })
 }
 
-/** The lines of the curve alone. @param points - Columns, which may have fractions, and values. */
-function drawCurve(points: readonly (readonly [column: number, value: number])[], { lowest, highest }: Range, width: number): string[] {
+/** The lines of the curve alone. */
+function drawCurve(points: readonly Place[], { lowest, highest }: Range, width: number): string[] {
   const height = 2 * LINES
   const toRow = (value: number) => (highest > lowest ? Math.round(((highest - value) / (highest - lowest)) * (height - 1)) : LINES)
   const picture: GreyPicture = { width, height, pixels: new Uint8Array(width * height) }
-  let before: number | undefined
-  for (const [column, value] of valuesByColumn(points, width).entries()) {
-    const row = toRow(value)
-    // A steep part is drawn through, so that the curve has no gaps.
-    const from = before === undefined || before === row ? row : before + Math.sign(row - before)
-    for (let each = Math.max(0, Math.min(from, row)); each <= Math.max(from, row); each += 1) picture.pixels[each * width + column] = 255
-    before = row
+  let before: Range | undefined
+  for (const [column, range] of rangesByColumn(points, width).entries()) {
+    // Columns that do not touch are drawn through, so that the curve has no gaps.
+    const [top, bottom] = [toRow(range.highest), toRow(range.lowest)]
+    const from = before === undefined ? top : Math.min(top, toRow(before.lowest) + 1)
+    const to = before === undefined ? bottom : Math.max(bottom, toRow(before.highest) - 1)
+    for (let row = Math.max(0, from); row <= to; row += 1) picture.pixels[row * width + column] = 255
+    before = range
   }
   return toHalfBlocks(picture, false)
 }
 
-/** The value in each column, on straight lines between the points. */
-function valuesByColumn(points: readonly (readonly [column: number, value: number])[], width: number): number[] {
+/** What each column shows: the value in its middle, on straight lines between the points, and the points nearest to it. */
+function rangesByColumn(points: readonly Place[], width: number): Range[] {
+  const columns = valuesByColumn(points, width).map((value) => [value])
+  for (const [column, value] of points) columns[Math.round(column)]?.push(value)
+  return columns.map(rangeOf)
+}
+
+function valuesByColumn(points: readonly Place[], width: number): number[] {
   let index = 0
   return Array.from({ length: width }, (_, column) => {
     while (index < points.length - 2 && (points[index + 1]?.[0] as number) < column) index += 1
-    const [left, low] = points[index] as readonly [number, number]
-    const [right, high] = points[Math.min(index + 1, points.length - 1)] as readonly [number, number]
+    const [left, low] = points[index] as Place
+    const [right, high] = points[Math.min(index + 1, points.length - 1)] as Place
     return right > left ? low + (high - low) * ((column - left) / (right - left)) : low
   })
 }

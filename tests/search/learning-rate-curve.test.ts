@@ -83,11 +83,15 @@ describe('by hand', () => {
   })
 
   test('the first tenth of the steps and the last five points are left out', () => {
-    const points = Array.from({ length: 20 }, (_, index) => ({ learningRate: 10 ** index, loss: 0, smoothedLoss: [9, 1, 8][index] ?? 7 }))
+    const points = Array.from({ length: 20 }, (_, index) => ({ learningRate: 10 ** index, loss: 0, smoothedLoss: [9, 6, 8][index] ?? 7 }))
     // Without the first two points: a fall from 8 to 7.
     expect(suggestLearningRates(points, 20)?.steepest).toBe(100)
-    expect(suggestLearningRates(points.slice(0, 9), 20)).toBeDefined()
-    expect(suggestLearningRates(points.slice(0, 8), 20)).toBeUndefined()
+    // The last five are those of the steps, where the test was stopped before them; and of the points, where the loss diverged.
+    expect(suggestLearningRates(points.slice(0, 4), 20)).toEqual({ valley: 1000, steepest: 100 })
+    expect(suggestLearningRates(points.slice(0, 3), 20)).toBeUndefined()
+    const diverged = { learningRate: 1e30, loss: 0, smoothedLoss: 50 }
+    expect(suggestLearningRates([...points.slice(0, 8), diverged], 20)).toBeDefined()
+    expect(suggestLearningRates([...points.slice(0, 7), diverged], 20)).toBeUndefined()
     expect(suggestLearningRates([], 20)).toBeUndefined()
   })
 })
