@@ -87,10 +87,13 @@ function drawCurve(points: readonly Place[], { lowest, highest }: Range, width: 
   return toHalfBlocks(picture, false)
 }
 
-/** What each column shows: the value in its middle, on straight lines between the points, and the points nearest to it. */
+/** What each column shows: the value in its middle, on straight lines between the points, and the peaks and dips nearest to it. */
 function rangesByColumn(points: readonly Place[], width: number): Range[] {
   const columns = valuesByColumn(points, width).map((value) => [value])
-  for (const [column, value] of points) columns[Math.round(column)]?.push(value)
+  for (const [index, [column, value]] of points.entries()) {
+    const [before, after] = [points[index - 1]?.[1] ?? value, points[index + 1]?.[1] ?? value]
+    if (Math.sign(value - before) === Math.sign(value - after)) columns[Math.round(column)]?.push(value)
+  }
   return columns.map(rangeOf)
 }
 

@@ -7,7 +7,7 @@ import { testOnPosix } from '../support/needs'
 const { path, run, start, succeed } = useCommandLine()
 
 const FIND = ['lr-find', ...TINY_RUN, '--steps', '40']
-/** The numbers of steps until the loss diverges or is not finite. */
+/** With these, the loss grows without bounds before the last step. */
 const DIVERGING = ['--nonlinearity', 'relu', '--num-layers', '8', '--end-learning-rate', '100']
 
 describe('what it reports', () => {

@@ -101,9 +101,9 @@ The learning-rate range test (Smith, 2017), as fastai's lr_find: it trains for s
 While the rate is too small, the loss stays; then it falls; where the rate is too large, it grows, and the test ends. Nothing of this
 training is kept. Two rates come out:
   valley      half-way down the longest fall of the loss. This is the suggestion, rounded to two digits
-  steepest    where the loss falls fastest. A single step decides on it, so chance moves it more
-Train with the suggestion by --learning-rate. For the schedules one-cycle, cosine and warmup-cosine it is their highest rate. It is a good
-start, not the best rate: try half and twice of it, too. A test with another --seed shows how much is chance.
+  steepest    where the loss falls fastest. A single step decides on it, so chance moves it more, and it may be far too high
+Train with the suggestion by --learning-rate. For the schedules one-cycle, cosine and warmup-cosine it is their highest rate. It is where to
+begin, not the best rate: try twice and half of it, too. A test with another --seed shows how much is chance.
 
 Of a recipe, what the test has no flag for (epochs, schedule, learning rate, average of the parameters) plays no part. Ctrl-C shows what was
 measured until then.`
@@ -193,7 +193,8 @@ function reportResult(curve: readonly LearningRatePoint[], outcome: Pick<Learnin
   const chart = !quiet && process.stdout.isTTY ? describeCurve : () => ''
   reporter.result(event, () => `${chart(event)}${describeResult(event)}`)
   if (suggestion === undefined && outcome.ended === 'diverged') {
-    reporter.warning(`The loss grew too soon for a suggestion, after ${curve.length} steps. Give a lower --start-learning-rate.`)
+    const after = `${curve.length} ${curve.length === 1 ? 'step' : 'steps'}`
+    reporter.warning(`The loss grew too soon for a suggestion, after ${after}. Give a lower --start-learning-rate.`)
   }
 }
 
