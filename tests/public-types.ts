@@ -5,6 +5,7 @@
 import {
   type EpochEvent,
   type Evaluation,
+  findLearningRate,
   type History,
   ImageDataset,
   ImageRNN,
@@ -40,6 +41,18 @@ export async function allowed(): Promise<void> {
     if (event.type === 'checkpoint') console.log(event.file, event.batch, ended, each.type)
     if (event.type === 'batch' && event.learningRate > 1) break
   }
+  const {
+    suggestion,
+    curve,
+    ended: end,
+  } = await findLearningRate(model, train, {
+    steps: 100,
+    optimizer: 'adamw',
+    onStep: ({ step, steps, smoothedLoss }) => console.log(step / steps, smoothedLoss),
+    signal: AbortSignal.timeout(1000),
+  })
+  const range: 'completed' | 'diverged' = end
+  await model.train(train, { learningRate: suggestion, epochs: curve.length + range.length })
   const evaluation: Evaluation = await model.evaluate(test)
   const f1: number | undefined = evaluation.perClass[first ?? 0]?.f1
   const logits: Tensor = await model.forward({ data: new Float32Array(28 * 28), shape: [28, 28] })
@@ -72,6 +85,7 @@ export async function unset(dataset: ImageDataset, nothing: undefined): Promise<
   await loadLibtorch({ signal: nothing })
   const model = new ImageRNN({ hiddenSize: nothing, device: nothing, precision: nothing })
   await model.train(dataset, { epochs: nothing, validationData: nothing, signal: nothing, onEpoch: nothing })
+  await findLearningRate(model, dataset, { steps: nothing, startLearningRate: nothing, signal: nothing, onStep: nothing })
   await model.evaluate(dataset, { batchSize: nothing, signal: nothing })
   await loadMnist({ dir: nothing })
   await loadLibtorch({ signal: nothing })
@@ -109,6 +123,8 @@ export async function refused(model: ImageRNN, dataset: ImageDataset): Promise<v
   await loadIdx({ images: 'a' })
   // @ts-expect-error Its events are yielded.
   model.trainEvents(dataset, { onEpoch: () => {} })
+  // @ts-expect-error The test has rates of its own.
+  await findLearningRate(model, dataset, { learningRate: 1 })
   // @ts-expect-error No such schedule.
   await model.train(dataset, { schedule: 'linear' })
   const history = await model.train(dataset)

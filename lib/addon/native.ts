@@ -2,6 +2,7 @@
 import { isMainThread } from 'node:worker_threads'
 import { TorchRnnError } from '../errors'
 import { describeRefusal } from '../host/permissions'
+import { unlessAborted } from '../unless-aborted'
 import { PACKAGE_ROOT } from '../version'
 import type { NativeBinding } from './binding'
 import type { LoadedAddon } from './load-addon'
@@ -64,14 +65,6 @@ function startLoading(): Loading {
 function abandon(given: Loading): void {
   given.abort.abort()
   if (loading === given) loading = undefined
-}
-
-function unlessAborted(work: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const abort = () => reject(signal?.reason)
-    signal?.addEventListener('abort', abort)
-    work.finally(() => signal?.removeEventListener('abort', abort)).then(resolve, reject)
-  })
 }
 
 function loadModule(): typeof import('./load-addon') {

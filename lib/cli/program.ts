@@ -11,6 +11,7 @@ import { exploreCommand } from './commands/explore'
 import { exportCommand } from './commands/export'
 import { forwardCommand } from './commands/forward'
 import { hookCommand } from './commands/hook'
+import { lrFindCommand } from './commands/lr-find'
 import { runsCommand } from './commands/runs'
 import { summaryCommand } from './commands/summary'
 import { trainCommand } from './commands/train'
@@ -25,6 +26,7 @@ const DEFAULT_COMMAND = 'train'
 /** All commands, in the order of `--help`. */
 const COMMANDS: readonly (() => Command)[] = [
   trainCommand,
+  lrFindCommand,
   evaluateCommand,
   exploreCommand,
   summaryCommand,

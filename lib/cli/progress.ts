@@ -1,12 +1,20 @@
-/** Shows how far an epoch is: as a bar in a terminal, else as a plain line now and then. On stderr, because stdout is for results. */
+/** Shows how far something is, such as an epoch: as a bar in a terminal, else as a plain line now and then. On stderr, because stdout is for results. */
 import { Format, type GenericFormatter, Presets, SingleBar } from 'cli-progress'
 import type { BatchEvent } from '../training/events'
 import { formatDuration } from './numbers'
 import { columnsOf } from './terminal'
 
+/** How far something is. */
+export interface ProgressState {
+  readonly done: number
+  readonly total: number
+  /** What is told beside the bar. */
+  readonly text: string
+}
+
 export interface Progress {
-  show(event: BatchEvent): void
-  /** Takes the progress off the screen, to make room for other output. The next event shows it again. */
+  show(state: ProgressState): void
+  /** Takes the progress off the screen, to make room for other output. The next call of show brings it back. */
   clear(): void
 }
 
@@ -22,9 +30,10 @@ export function createProgress(): Progress {
 class ProgressBar implements Progress {
   #bar: SingleBar | undefined
 
-  show(event: BatchEvent): void {
-    this.#bar ??= startBar(event)
-    this.#bar.update(event.batch, { text: describe(event) })
+  show(state: ProgressState): void {
+    const { done, text } = state
+    this.#bar ??= startBar(state)
+    this.#bar.update(done, { text })
   }
 
   clear(): void {
@@ -33,10 +42,10 @@ class ProgressBar implements Progress {
   }
 }
 
-function startBar(event: BatchEvent): SingleBar {
+function startBar({ total, text }: ProgressState): SingleBar {
   const options = { stream: process.stderr, format: formatBar, clearOnComplete: true, gracefulExit: false, fps: 10 }
   const bar = new SingleBar(options, Presets.shades_classic)
-  bar.start(event.batches, 0, { text: describe(event) })
+  bar.start(total, 0, { text })
   return bar
 }
 
@@ -51,9 +60,9 @@ const formatBar: GenericFormatter = (options, parameters, payload) => {
 class ProgressLines implements Progress {
   #lastLine = performance.now()
 
-  show(event: BatchEvent): void {
+  show({ text }: ProgressState): void {
     if (performance.now() - this.#lastLine < LINE_INTERVAL_MS) return
-    process.stderr.write(`${describe(event)}\n`)
+    process.stderr.write(`${text}\n`)
     this.#lastLine = performance.now()
   }
 
@@ -62,10 +71,13 @@ class ProgressLines implements Progress {
   }
 }
 
-function describe({ epoch, epochs, batch, batches, samples, trainLoss, trainAccuracy, samplesPerSecond }: BatchEvent): string {
+/** How far an epoch is. */
+export function progressOfEpoch(event: BatchEvent): ProgressState {
+  const { epoch, epochs, batch, batches, samples, trainLoss, trainAccuracy, samplesPerSecond } = event
   const share = batch / batches
   const samplesLeft = (samples / share) * (epochs - epoch + 1 - share)
   const accuracy = (trainAccuracy * 100).toFixed(1)
   const left = formatDuration(samplesLeft / samplesPerSecond)
-  return `${epoch}/${epochs} ${Math.floor(share * 100)}% loss ${trainLoss.toFixed(3)} acc ${accuracy}% ${Math.round(samplesPerSecond)}/s ${left} left`
+  const text = `${epoch}/${epochs} ${Math.floor(share * 100)}% loss ${trainLoss.toFixed(3)} acc ${accuracy}% ${Math.round(samplesPerSecond)}/s ${left} left`
+  return { done: batch, total: batches, text }
 }

@@ -1,22 +1,21 @@
 /** Tells the user what a command does, in one of three ways: as JSON lines, as text with progress, or as the result alone. */
 import { toJsonLine } from '../formats/json-lines'
-import type { BatchEvent } from '../training/events'
 import type { ErrorEvent, StartEvent, WarningEvent } from './events'
-import { createProgress, type Progress } from './progress'
+import { createProgress, type Progress, type ProgressState } from './progress'
 
 /** Something that happens in a command: a line of `--json`. */
 interface CommandEvent {
   readonly type: string
 }
 
-/** Where a command reports its events. It knows none of them but warnings, errors and progress: their texts come with them. */
+/** Where a command reports its events. It knows none of them but warnings and errors: their texts come with them. */
 export interface Reporter {
   /** Reports what the user asked for. Its text is printed with `--quiet`, too. */
   result<Event extends CommandEvent>(event: Event, describe: (event: Event) => string): void
   /** Reports a step on the way to the result. Its text, where it has one, is not printed with `--quiet`. */
   step<Event extends CommandEvent>(event: Event, describe?: (event: Event) => string): void
-  /** Reports how far an epoch is. */
-  progress(event: BatchEvent): void
+  /** Reports how far a step is. */
+  progress<Event extends CommandEvent>(event: Event, describe: (event: Event) => ProgressState): void
   /** Reports something to know that does not stop the command. */
   warning(message: string): void
   /** Reports why the command failed. */
@@ -56,7 +55,7 @@ class JsonReporter implements Reporter {
     this.result(event)
   }
 
-  progress(event: BatchEvent): void {
+  progress(event: CommandEvent): void {
     this.result(event)
   }
 
@@ -101,9 +100,11 @@ class TextReporter implements Reporter {
     if (this.#progress !== undefined) this.result(event, describe ?? (() => ''))
   }
 
-  progress(event: BatchEvent): void {
-    this.#progress?.show(event)
-    if (event.batch === event.batches) this.#progress?.clear()
+  progress<Event extends CommandEvent>(event: Event, describe: (event: Event) => ProgressState): void {
+    if (this.#progress === undefined) return
+    const state = describe(event)
+    this.#progress.show(state)
+    if (state.done === state.total) this.#progress.clear()
   }
 
   warning(message: string): void {

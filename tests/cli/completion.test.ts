@@ -8,7 +8,21 @@ import { runCommand } from '../support/run-program'
 
 const { path, run, succeed } = useCommandLine()
 
-const COMMANDS = ['train', 'evaluate', 'explore', 'summary', 'forward', 'hook', 'export', 'runs', 'doctor', 'build', 'completion', 'help']
+const COMMANDS = [
+  'train',
+  'lr-find',
+  'evaluate',
+  'explore',
+  'summary',
+  'forward',
+  'hook',
+  'export',
+  'runs',
+  'doctor',
+  'build',
+  'completion',
+  'help',
+]
 
 const isHere = (shell: string) => process.platform !== 'win32' && spawnSync(shell, ['-c', 'exit']).status === 0
 const inShell = (shell: string) => describeWhere(isHere(shell), shell)
@@ -50,6 +64,7 @@ const TYPED: readonly [string, string][] = [
   ['rnn-mnist-train --nonlinearity re\t', '<--nonlinearity> <relu>'],
   ['rnn-mnist-train train --epochs 3 --recurrent-init u\t', '<train> <--epochs> <3> <--recurrent-init> <uniform>'],
   ['rnn-mnist-train evaluate --verb\t', '<evaluate> <--verbose>'],
+  ['rnn-mnist-train lr-f\t--recipe acc\t', '<lr-find> <--recipe> <accurate>'],
   ['rnn-mnist-train evaluate --model mod\t', '<evaluate> <--model> <model file.safetensors>'],
   ['rnn-mnist-train train --data fold\t', '<train> <--data> <folder>'],
   ['rnn-mnist-train explore --device=cu\t', '<explore> <--device=cuda>'],

@@ -216,6 +216,11 @@ describe('without libtorch', () => {
     ...AUGMENT_FLAGS,
     ...['--checkpoint-every', '--keep-checkpoints', '--stop-after-epochs', '--resume'],
   ]
+  const LR_FIND_FLAGS = [
+    ...['--start-learning-rate', '--end-learning-rate', '--steps', '--csv', '--recipe', '--batch-size', '--no-shuffle', '--model'],
+    ...['--optimizer', '--betas', '--weight-decay', '--clip-grad-norm', '--label-smoothing', '--accumulation-steps'],
+    ...AUGMENT_FLAGS,
+  ]
   const NETWORK_FLAGS = ['--hidden-size', '--num-layers', '--nonlinearity', '--recurrent-init']
   const ARCHITECTURE_FLAGS = ['--input-size', '--hidden-size', '--num-layers', '--num-classes', '--nonlinearity']
 
@@ -227,6 +232,7 @@ describe('without libtorch', () => {
     const help = await succeed([argument], { env })
     expect(flagsOf(help)).toEqual(['--version', '--help'])
     expect(help).toMatch(/^ {2}train .*the default command/m)
+    expect(help).toMatch(/^ {2}lr-find .*learning rate/m)
     expect(help).toMatch(/^ {2}evaluate .*measure/m)
     expect(help).toMatch(/^ {2}explore .*data/m)
     expect(help).toMatch(/^ {2}summary .*layers/m)
@@ -237,6 +243,7 @@ describe('without libtorch', () => {
 
   test.each([
     ['train', [...TRAIN_FLAGS, ...NETWORK_FLAGS, ...SHARED_FLAGS]],
+    ['lr-find', [...LR_FIND_FLAGS, ...NETWORK_FLAGS, ...SHARED_FLAGS]],
     ['evaluate', ['--model', '--verbose', ...SHARED_FLAGS]],
     ['explore', ['--batch-size', '--columns', '--output', '--no-preview', '--augment', ...AUGMENT_FLAGS, ...SHARED_FLAGS]],
     ['summary', ['--model', ...ARCHITECTURE_FLAGS, ...SHARED_FLAGS]],
@@ -247,9 +254,12 @@ describe('without libtorch', () => {
     expect(flagsOf(help).sort()).toEqual([...flags].sort())
   })
 
-  test.each(['train', 'evaluate', 'explore', 'summary', 'forward', 'hook', 'completion'])('help %s is its --help', async (command) => {
-    expect(await succeed(['help', command], { env })).toBe(await succeed([command, '--help'], { env }))
-  })
+  test.each(['train', 'lr-find', 'evaluate', 'explore', 'summary', 'forward', 'hook', 'completion'])(
+    'help %s is its --help',
+    async (command) => {
+      expect(await succeed(['help', command], { env })).toBe(await succeed([command, '--help'], { env }))
+    },
+  )
 
   test('train --help gives the meaning, range and default of every option', async () => {
     const help = (await succeed(['train', '--help'], { env })).replaceAll(/\s+/g, ' ')

@@ -29,6 +29,7 @@ beforeAll(async () => {
 
 const COMMANDS: [string, () => string[]][] = [
   ['train', () => ['train', ...TINY_RUN, '--epochs', '1']],
+  ['lr-find', () => ['lr-find', ...TINY_RUN]],
   ['evaluate', () => ['evaluate', ...TINY_DATA, '--model', MODEL()]],
   ['explore', () => ['explore', ...TINY_DATA]],
 ]

@@ -19,6 +19,7 @@ const TRAIN = ['train', ...TINY_RUN, '--epochs', '1', '--run', 'run']
 /** Each command with arguments that work, in this order, and others that fail. A build that works takes minutes. */
 const COMMANDS: Readonly<Record<string, { readonly works?: readonly string[]; readonly fails: readonly string[] }>> = {
   train: { works: TRAIN, fails: [...TRAIN, '--data', 'nowhere'] },
+  'lr-find': { works: ['lr-find', ...TINY_RUN, '--steps', '20'], fails: ['lr-find', '--data', 'nowhere'] },
   evaluate: { works: ['evaluate', ...TINY_DATA, '--model', MODEL], fails: ['evaluate', ...TINY_DATA, '--model', 'nowhere'] },
   explore: { works: ['explore', ...TINY_DATA], fails: ['explore', '--data', 'nowhere'] },
   summary: { works: ['summary'], fails: ['summary', '--model', 'nowhere'] },
@@ -36,7 +37,7 @@ const COMMANDS: Readonly<Record<string, { readonly works?: readonly string[]; re
 /** What `--help` lists, without the commands that have no `--json`. */
 async function listedCommands(): Promise<string[]> {
   const [, list = ''] = (await succeed(['--help'])).split('Commands:\n')
-  const names = Array.from(list.matchAll(/^ {2}([a-z]+) /gm), (match) => match[1] as string)
+  const names = Array.from(list.matchAll(/^ {2}([a-z-]+) /gm), (match) => match[1] as string)
   return names.filter((name) => name !== 'completion' && name !== 'help')
 }
 

@@ -30,7 +30,7 @@ describeWithTerminal('in a terminal of 60 columns', () => {
     expect(stdout).toContain('│ Test accuracy')
   })
 
-  test.each(['train', 'evaluate', 'explore', 'summary', 'forward', 'hook', 'completion'])(
+  test.each(['train', 'lr-find', 'evaluate', 'explore', 'summary', 'forward', 'hook', 'completion'])(
     'the help of %s breaks its lines',
     async (name) => {
       const { code, stdout } = await inTerminal([name, '--help'])
@@ -40,6 +40,17 @@ describeWithTerminal('in a terminal of 60 columns', () => {
       expect(screenLines(options).filter((line) => line.length > COLUMNS)).toEqual([])
     },
   )
+
+  test('lr-find shows a bar, and draws the curve', async () => {
+    const { code, stdout } = await inTerminal(['lr-find', ...TINY_RUN, '--steps', '60'])
+    expect(code).toBe(0)
+    const lines = screenLines(stdout)
+    expect(lines.filter((line) => /^[█░]+ \d+\/60 rate/.test(line)).length).toBeGreaterThan(1)
+    expect(lines.filter((line) => line.length > COLUMNS && !line.startsWith('Go on with'))).toEqual([])
+    expect(lines.filter((line) => /^ *[\d.]+ ┤[▀▄█ ┊]*$/.test(line))).toHaveLength(3)
+    expect(stdout).toMatch(/1e-5 +1e-4 +0\.001 +0\.01 +0\.1/)
+    expect(stdout).toContain('▲ valley')
+  })
 
   test('Ctrl-C stops after the batch, saves the model, and ends with 130', async () => {
     const { code, stdout } = await inTerminal([...TINY_RUN, '--epochs', '1000000', '--run', 'run'], [['Epoch : 01', CTRL_C]])

@@ -14,7 +14,7 @@ const path = useTemporaryFolder()
 
 const PROGRAM = 'rnn-mnist-train'
 /** Those that read images. */
-const WITH_DATA = ['train', 'evaluate', 'explore', 'forward', 'hook', 'doctor']
+const WITH_DATA = ['train', 'lr-find', 'evaluate', 'explore', 'forward', 'hook', 'doctor']
 /**
  * Except completion, whose help has lines for the start-up files of shells (completion.test.ts tests its scripts), and build, which
  * compiles (the package tests cover it).

@@ -1,5 +1,6 @@
-import { ImageRNN } from '../../lib'
+import { findLearningRate, ImageRNN } from '../../lib'
 import { describeAllowed } from '../../lib/options/checks'
+import { LEARNING_RATE_TEST_OPTIONS } from '../../lib/options/learning-rate-test'
 import { HYPERPARAMETERS, MODEL_OPTIONS, NETWORK_CHOICES, OPTIONS } from '../../lib/options/options'
 import type { AnyOptionSpec, OptionTable } from '../../lib/options/specs'
 import { expectError } from '../support/expect-error'
@@ -141,6 +142,12 @@ describe('the options of a model', () => {
     await expectError(() => ImageRNN.load(wrong(5)), 'ERR_INVALID_ARGUMENT', 'path', '5 (number)')
     await expectError(() => ImageRNN.load(path('none')), 'ERR_FILE_SYSTEM', 'none')
   })
+})
+
+test.each(wrongOptions(LEARNING_RATE_TEST_OPTIONS))('of findLearningRate, %s: %p is refused', async (name, value, expected, actual) => {
+  const find = () => findLearningRate(createModel(), smallDataset(3), { [name]: value })
+  const error = await expectError(find, 'ERR_INVALID_OPTION', name, expected, actual)
+  expect(error).toMatchObject({ expected, actual })
 })
 
 describe('the options of train', () => {

@@ -7,6 +7,7 @@ import type { ExploreEvent } from '../../lib/cli/commands/explore'
 import type { ExportEvent } from '../../lib/cli/commands/export'
 import type { LogitsEvent } from '../../lib/cli/commands/forward'
 import type { FeaturesEvent } from '../../lib/cli/commands/hook'
+import type { LearningRateEvent, LearningRateStepEvent } from '../../lib/cli/commands/lr-find'
 import type { ComparisonEvent } from '../../lib/cli/commands/runs-compare'
 import type { RunExportEvent } from '../../lib/cli/commands/runs-export'
 import type { RunsEvent } from '../../lib/cli/commands/runs-list'
@@ -23,6 +24,7 @@ type RunEvent =
   | (StartEvent | CheckpointEvent | ModelEvent | EvaluationEvent | WarningEvent | ErrorEvent | DoneEvent)
   | (BatchEvent | EpochEvent)
   | (ComparisonEvent | RunExportEvent | RunsEvent | ShownRunEvent)
+  | (LearningRateEvent | LearningRateStepEvent)
   | (BuildEvent | CheckEvent | EvaluationBatchEvent | ExploreEvent | ExportEvent | FeaturesEvent | LogitsEvent | SummaryEvent)
 
 /** The file that the package installs as `rnn-mnist-train`. */

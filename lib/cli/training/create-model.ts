@@ -1,4 +1,4 @@
-/** Makes the model that a run trains. */
+/** Makes the model that a command trains. */
 
 import type { StoredCheckpoint } from '../../checkpoints/checkpoint-file'
 import type { ImageDataset } from '../../data/dataset'
@@ -10,11 +10,11 @@ import { NETWORK_CHOICES, OPTIONS } from '../../options/options'
 import { WrongUsage } from '../exit'
 import { checkFit } from '../open-model'
 import { waitForLibtorch } from '../wait-for-libtorch'
-import type { TrainFlags } from './train-flags'
+import type { NetworkFlags } from './train-flags'
 
 /** What decides which model it is. */
 interface ModelSources {
-  readonly flags: TrainFlags
+  readonly flags: NetworkFlags
   /** The names of the flags that the user wrote. */
   readonly given: ReadonlySet<string>
   readonly train: ImageDataset
@@ -39,7 +39,7 @@ export async function createModel({ flags, given, train, checkpoint }: ModelSour
 
 async function loadModel(
   file: string,
-  flags: TrainFlags,
+  flags: NetworkFlags,
   given: ReadonlySet<string>,
   train: ImageDataset,
   stop: AbortSignal,
@@ -57,7 +57,7 @@ async function loadModel(
 }
 
 /** Refuses flags that contradict the network of `--model`. Those that agree with it, as in a script, do no harm. */
-function checkAgrees({ options }: ImageRNN, flags: TrainFlags, given: ReadonlySet<string>): void {
+function checkAgrees({ options }: ImageRNN, flags: NetworkFlags, given: ReadonlySet<string>): void {
   for (const name of Object.keys(NETWORK_CHOICES) as (keyof typeof NETWORK_CHOICES)[]) {
     if (!given.has(name) || (name !== 'recurrentInit' && options[name] === flags[name])) continue
     const has = name === 'recurrentInit' ? 'is trained already' : `has ${options[name]}`

@@ -36,7 +36,7 @@ const { checkpointEvery, keepCheckpoints } = OPTIONS.checkpoints
 export const CONFIGURED = { ...HYPERPARAMETERS, checkpointEvery, keepCheckpoints }
 
 /** Loads the images. @throws TorchRnnError `ERR_INVALID_FILE`, `ERR_FILE_SYSTEM`. */
-export async function loadData({ data: dir }: TrainFlags): Promise<Mnist> {
+export async function loadData({ data: dir }: Pick<TrainFlags, 'data'>): Promise<Mnist> {
   const data = await loadMnist(dir === undefined ? undefined : { dir })
   if (dir !== undefined) await checkTestLabels(dir, data)
   return data

@@ -15,6 +15,7 @@ import { describeEvaluation } from '../events'
 import { CommandFailure } from '../exit'
 import { flushOutput } from '../interruption'
 import { toPercent } from '../numbers'
+import { progressOfEpoch } from '../progress'
 import { keepModel, type RunningTraining, type Saved, saveModel } from './keep-model'
 import type { ReopenedRun } from './reopen-run'
 import type { StartedRun } from './start-run'
@@ -86,7 +87,7 @@ async function train(training: ReadyTraining, saved: Saved): Promise<History> {
     signal: stop,
     onBatch: (event) => {
       saved.isTrained = true
-      reporter.progress(event)
+      reporter.progress(event, progressOfEpoch)
     },
     onEpoch,
     onCheckpoint,

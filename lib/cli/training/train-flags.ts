@@ -4,9 +4,9 @@ import { flagOf } from '../../options/flag-words'
 import { HYPERPARAMETERS, NETWORK_CHOICES, OPTIONS } from '../../options/options'
 import type { OptionTable, Resolved } from '../../options/specs'
 import { RECIPES, type RecipeName, recipeOptions } from '../../training/recipes'
-import { SHARED_OPTIONS } from '../define-command'
+import { SHARED_OPTIONS, type SharedFlags } from '../define-command'
 
-const RECIPE_OPTIONS = {
+export const RECIPE_OPTIONS = {
   recipe: {
     kind: 'choice',
     choices: Object.keys(RECIPES) as RecipeName[],
@@ -15,7 +15,7 @@ const RECIPE_OPTIONS = {
   },
 } as const satisfies OptionTable
 
-const MODEL_OPTION = {
+export const MODEL_OPTION = {
   model: { kind: 'path', of: 'file', optional: true, summary: 'go on from this trained model', whenAbsent: 'a new network' },
 } as const
 
@@ -45,6 +45,9 @@ export const HEADINGS = {
 
 /** The flags as given, or their defaults. Of a resumed run: as in its checkpoint, except for those that were given. */
 export type TrainFlags = Resolved<typeof TRAIN_OPTIONS>
+
+/** The flags by which a command that trains chooses its network. */
+export type NetworkFlags = Resolved<typeof NETWORK_CHOICES> & Resolved<typeof MODEL_OPTION> & SharedFlags
 
 /** The recipes, for `--help`. */
 export function describeRecipes(): string {
