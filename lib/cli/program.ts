@@ -12,6 +12,7 @@ import { exportCommand } from './commands/export'
 import { forwardCommand } from './commands/forward'
 import { hookCommand } from './commands/hook'
 import { runsCommand } from './commands/runs'
+import { searchCommand } from './commands/search'
 import { summaryCommand } from './commands/summary'
 import { trainCommand } from './commands/train'
 import type { ErrorEvent } from './events'
@@ -32,6 +33,7 @@ const COMMANDS: readonly (() => Command)[] = [
   hookCommand,
   exportCommand,
   runsCommand,
+  searchCommand,
   doctorCommand,
   buildCommand,
   () => completionCommand(DEFAULT_COMMAND),

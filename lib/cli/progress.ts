@@ -5,7 +5,8 @@ import { formatDuration } from './numbers'
 import { columnsOf } from './terminal'
 
 export interface Progress {
-  show(event: BatchEvent): void
+  /** @param text - What it says. Default: how far the training is. */
+  show(event: BatchEvent, text?: string): void
   /** Takes the progress off the screen, to make room for other output. The next event shows it again. */
   clear(): void
 }
@@ -22,9 +23,9 @@ export function createProgress(): Progress {
 class ProgressBar implements Progress {
   #bar: SingleBar | undefined
 
-  show(event: BatchEvent): void {
-    this.#bar ??= startBar(event)
-    this.#bar.update(event.batch, { text: describe(event) })
+  show(event: BatchEvent, text = describe(event)): void {
+    this.#bar ??= startBar(event, text)
+    this.#bar.update(event.batch, { text })
   }
 
   clear(): void {
@@ -33,10 +34,10 @@ class ProgressBar implements Progress {
   }
 }
 
-function startBar(event: BatchEvent): SingleBar {
+function startBar(event: BatchEvent, text: string): SingleBar {
   const options = { stream: process.stderr, format: formatBar, clearOnComplete: true, gracefulExit: false, fps: 10 }
   const bar = new SingleBar(options, Presets.shades_classic)
-  bar.start(event.batches, 0, { text: describe(event) })
+  bar.start(event.batches, 0, { text })
   return bar
 }
 
@@ -51,9 +52,9 @@ const formatBar: GenericFormatter = (options, parameters, payload) => {
 class ProgressLines implements Progress {
   #lastLine = performance.now()
 
-  show(event: BatchEvent): void {
+  show(event: BatchEvent, text = describe(event)): void {
     if (performance.now() - this.#lastLine < LINE_INTERVAL_MS) return
-    process.stderr.write(`${describe(event)}\n`)
+    process.stderr.write(`${text}\n`)
     this.#lastLine = performance.now()
   }
 

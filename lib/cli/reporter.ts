@@ -15,8 +15,8 @@ export interface Reporter {
   result<Event extends CommandEvent>(event: Event, describe: (event: Event) => string): void
   /** Reports a step on the way to the result. Its text, where it has one, is not printed with `--quiet`. */
   step<Event extends CommandEvent>(event: Event, describe?: (event: Event) => string): void
-  /** Reports how far an epoch is. */
-  progress(event: BatchEvent): void
+  /** Reports how far an epoch is. @param text - What the line of progress says. Default: how far the training is. */
+  progress(event: BatchEvent, text?: string): void
   /** Reports something to know that does not stop the command. */
   warning(message: string): void
   /** Reports why the command failed. */
@@ -101,8 +101,8 @@ class TextReporter implements Reporter {
     if (this.#progress !== undefined) this.result(event, describe ?? (() => ''))
   }
 
-  progress(event: BatchEvent): void {
-    this.#progress?.show(event)
+  progress(event: BatchEvent, text?: string): void {
+    this.#progress?.show(event, text)
     if (event.batch === event.batches) this.#progress?.clear()
   }
 

@@ -45,7 +45,8 @@ function asItIs(name: string): string {
   return name
 }
 
-function withoutEffect(name: string, value: unknown, show: (name: string) => string): TorchRnnError {
+/** The error for an option that would have no effect. */
+export function withoutEffect(name: string, value: unknown, show: (name: string) => string): TorchRnnError {
   const schedules = BY_SCHEDULE[name as Name]
   const condition = schedules === undefined ? show('earlyStoppingPatience') : `the schedule ${schedules.join(' or ')}`
   const actual = `${describe(value)} without it`

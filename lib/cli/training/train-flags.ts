@@ -6,7 +6,8 @@ import type { OptionTable, Resolved } from '../../options/specs'
 import { RECIPES, type RecipeName, recipeOptions } from '../../training/recipes'
 import { SHARED_OPTIONS } from '../define-command'
 
-const RECIPE_OPTIONS = {
+/** The recipe that completes the options. */
+export const RECIPE_OPTIONS = {
   recipe: {
     kind: 'choice',
     choices: Object.keys(RECIPES) as RecipeName[],
