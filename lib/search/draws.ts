@@ -27,7 +27,7 @@ export interface Trial extends SearchBase {
 const SPECS: Readonly<Record<string, AnyOptionSpec>> = HYPERPARAMETERS
 
 /** Draws of one trial after which it is given up: no other combination is left, or hardly any is valid. */
-const MAX_DRAWS = 10_000
+const MAX_DRAWS = 1000
 
 /** Digits of a number that is drawn: few enough to be read and typed, and the same on every machine, whose logarithms may differ in the last. */
 const DIGITS = 4

@@ -120,7 +120,7 @@ export function planSearch(data: ImageDataset, search: ResolvedSearch, show = as
   const { plan, space, base } = search
   const { validationSplit = USUAL_VALIDATION_SPLIT, epochs } = base.training
   countPart(validationSplit, data.length, show('validationSplit'))
-  const lastSeed = base.model.seed + plan.seeds - 1
+  const lastSeed = base.model.seed + (plan.seeds - 1)
   checkOption(`the last of the ${show('seeds')}`, MODEL_OPTIONS.seed, lastSeed)
   return { ...search, rungs: rungsOf(plan, epochs, show), trials: drawTrials(space, base, plan.trials, show) }
 }

@@ -1,6 +1,6 @@
 /** Which options a search varies, and within which limits. */
 import { describe, TorchRnnError, unexpected } from '../errors'
-import { checkOption, describeAllowed } from '../options/checks'
+import { checkOption } from '../options/checks'
 import { type ModelOptions, SEARCHABLE, type TrainHyperparameters } from '../options/options'
 import type { AnyOptionSpec, SearchRange, TriedValue } from '../options/specs'
 
@@ -125,12 +125,6 @@ function nothingToVary(show: (name: string) => string): TorchRnnError {
 export function describeRange(range: SearchRange): string {
   if (range.choices !== undefined) return range.choices.map(showTried).join(', ')
   return `${range.low} to ${range.high}${range.scale === 'log' ? ' (log)' : ''}`
-}
-
-/** The usual range of an option, and what it allows, in words. */
-export function describeUsual(name: SearchableOption): string {
-  const spec = SEARCHABLE_SPECS[name] as AnyOptionSpec & { search: SearchRange }
-  return `${describeRange(spec.search)}; allowed: ${describeAllowed(spec)}`
 }
 
 /** A value that is tried, as a command line has it. */
