@@ -8,7 +8,21 @@ import { runCommand } from '../support/run-program'
 
 const { path, run, succeed } = useCommandLine()
 
-const COMMANDS = ['train', 'evaluate', 'explore', 'summary', 'forward', 'hook', 'export', 'runs', 'doctor', 'build', 'completion', 'help']
+const COMMANDS = [
+  'train',
+  'evaluate',
+  'explore',
+  'summary',
+  'forward',
+  'hook',
+  'export',
+  'runs',
+  'search',
+  'doctor',
+  'build',
+  'completion',
+  'help',
+]
 
 const isHere = (shell: string) => process.platform !== 'win32' && spawnSync(shell, ['-c', 'exit']).status === 0
 const inShell = (shell: string) => describeWhere(isHere(shell), shell)
@@ -55,6 +69,7 @@ const TYPED: readonly [string, string][] = [
   ['rnn-mnist-train explore --device=cu\t', '<explore> <--device=cuda>'],
   ['rnn-mnist-train completion fi\t', '<completion> <fish>'],
   ['rnn-mnist-train help summ\t', '<help> <summary>'],
+  ['rnn-mnist-train search --vary learn\t --strategy ha\t', '<search> <--vary> <learning-rate> <--strategy> <halving>'],
   ['rnn-mnist-train runs comp\tsm\t', '<runs> <compare> <small>'],
 ]
 

@@ -208,6 +208,7 @@ describe('without libtorch', () => {
   const env = { LIBTORCH: join(__dirname, 'no-such-folder') }
   const SHARED_FLAGS = ['--data', '--seed', '--device', '--engine', '--threads', '--precision', '--json', '--quiet', '--help']
   const AUGMENT_FLAGS = ['--augment-shift', '--augment-rotation', '--augment-scale', '--augment-shear']
+  const NOT_FOR_TRIALS = ['--model', '--run', '--output', '--checkpoint-every', '--keep-checkpoints', '--stop-after-epochs', '--resume']
   const TRAIN_FLAGS = [
     ...['--recipe', '--epochs', '--batch-size', '--no-shuffle', '--log-interval', '--model', '--run', '--output'],
     ...['--optimizer', '--learning-rate', '--betas', '--weight-decay', '--clip-grad-norm', '--label-smoothing', '--accumulation-steps'],
@@ -215,6 +216,11 @@ describe('without libtorch', () => {
     ...['--validation-split', '--early-stopping-patience', '--no-restore-best'],
     ...AUGMENT_FLAGS,
     ...['--checkpoint-every', '--keep-checkpoints', '--stop-after-epochs', '--resume'],
+  ]
+  const SEARCH_FLAGS = [
+    ...['--vary', '--strategy', '--trials', '--eta', '--min-epochs', '--metric', '--seeds', '--search', '--resume'],
+    // What fixes the trials: all that train has for one training, from its beginning.
+    ...TRAIN_FLAGS.filter((flag) => !NOT_FOR_TRIALS.includes(flag)),
   ]
   const NETWORK_FLAGS = ['--hidden-size', '--num-layers', '--nonlinearity', '--recurrent-init']
   const ARCHITECTURE_FLAGS = ['--input-size', '--hidden-size', '--num-layers', '--num-classes', '--nonlinearity']
@@ -233,10 +239,12 @@ describe('without libtorch', () => {
     expect(help).toMatch(/^ {2}completion .*shell/m)
     expect(help).toMatch(/^ {2}forward .*images/m)
     expect(help).toMatch(/^ {2}hook .*hook/m)
+    expect(help).toMatch(/^ {2}search .*options/m)
   })
 
   test.each([
     ['train', [...TRAIN_FLAGS, ...NETWORK_FLAGS, ...SHARED_FLAGS]],
+    ['search', [...SEARCH_FLAGS, ...NETWORK_FLAGS, ...SHARED_FLAGS]],
     ['evaluate', ['--model', '--verbose', ...SHARED_FLAGS]],
     ['explore', ['--batch-size', '--columns', '--output', '--no-preview', '--augment', ...AUGMENT_FLAGS, ...SHARED_FLAGS]],
     ['summary', ['--model', ...ARCHITECTURE_FLAGS, ...SHARED_FLAGS]],
@@ -247,9 +255,12 @@ describe('without libtorch', () => {
     expect(flagsOf(help).sort()).toEqual([...flags].sort())
   })
 
-  test.each(['train', 'evaluate', 'explore', 'summary', 'forward', 'hook', 'completion'])('help %s is its --help', async (command) => {
-    expect(await succeed(['help', command], { env })).toBe(await succeed([command, '--help'], { env }))
-  })
+  test.each(['train', 'evaluate', 'explore', 'summary', 'forward', 'hook', 'search', 'completion'])(
+    'help %s is its --help',
+    async (command) => {
+      expect(await succeed(['help', command], { env })).toBe(await succeed([command, '--help'], { env }))
+    },
+  )
 
   test('train --help gives the meaning, range and default of every option', async () => {
     const help = (await succeed(['train', '--help'], { env })).replaceAll(/\s+/g, ' ')

@@ -5,7 +5,7 @@ import { loadMnist } from '../../data/mnist'
 import { TorchRnnError } from '../../errors'
 import { makeTimedFolder } from '../../files/folders'
 import { showPath } from '../../files/regular-file'
-import { quoteWord } from '../../options/flag-words'
+import { flagOf, quoteWord } from '../../options/flag-words'
 import { BUNDLED_DATA } from '../../runs/run-record'
 import { resumeSearch } from '../../search/resumed-search'
 import { runSearch } from '../../search/search'
@@ -104,6 +104,8 @@ async function prepare(flags: SearchFlags, given: ReadonlySet<string>): Promise<
   const settings = stored === undefined ? newSettings(flags, given) : resumedSettings(flags, given)
   const source = flags.data ?? sourceOf(stored)
   const { train } = await loadMnist(source === undefined ? undefined : { dir: source })
+  // Depends on the data, and so is no wrong usage, as in a training.
+  if (flags.validationSplit !== undefined) countPart(flags.validationSplit, train.length, flagOf('validationSplit'))
   let planned: PlannedSearch | undefined
   checkFlagsBy(() => {
     const resolved =
