@@ -13,9 +13,32 @@ export { ImageRNN, type InferenceOptions, type Prediction } from './model/image-
 export { type LoadOptions, loadLibtorch } from './model/load-libtorch'
 export { SaveFeatures } from './model/save-features'
 export type { LearningRateTestHyperparameters } from './options/learning-rate-test'
-export type { BatchingOptions, ModelOptions, PlacementOptions, ResolvedModelOptions, TrainHyperparameters } from './options/options'
+export type {
+  BatchingOptions,
+  ModelOptions,
+  PlacementOptions,
+  ResolvedModelOptions,
+  SearchPlanOptions,
+  TrainHyperparameters,
+} from './options/options'
+export type { TriedValue } from './options/specs'
 export type { LearningRatePoint, LearningRateSuggestions } from './search/learning-rate-curve'
 export { findLearningRate, type LearningRateStep, type LearningRateTest, type LearningRateTestOptions } from './search/learning-rate-test'
+export { searchHyperparameters } from './search/search'
+export type {
+  BestTrial,
+  RungEvent,
+  SearchEvent,
+  SearchResult,
+  SearchStartEvent,
+  SeedResult,
+  TrialEvent,
+  TrialPlace,
+  TrialResult,
+  TrialStartEvent,
+} from './search/search-events'
+export type { SearchOptions } from './search/search-options'
+export type { SearchableOption, TriedValues, VariedOptions, VariedRange } from './search/space'
 export type { Tensor } from './tensor'
 export type { BatchEvent, CheckpointEvent, EpochEvent, TrainingEvent } from './training/events'
 export { RECIPES, type Recipe, type RecipeName } from './training/recipes'

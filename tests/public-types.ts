@@ -14,6 +14,9 @@ import {
   loadMnist,
   RECIPES,
   SaveFeatures,
+  type SearchEvent,
+  type SearchResult,
+  searchHyperparameters,
   type Tensor,
   type TrainingEvent,
 } from '../lib'
@@ -78,6 +81,25 @@ export async function allowed(): Promise<void> {
   const handle = model.registerForwardHook('FC', async ({ outputs }) => console.log(outputs.length, logits, f1, bytes))
   handle.remove()
   console.log(features.features, parts, letters, model.parameterCount, model.summary())
+}
+
+export async function searched(train: ImageDataset): Promise<void> {
+  const search = searchHyperparameters(train, {
+    ...{ strategy: 'halving', trials: 9, eta: 3, minEpochs: 1, metric: 'loss', seeds: 2 },
+    vary: { learningRate: true, hiddenSize: { low: 64, high: 256, scale: 'linear' }, emaDecay: [null, 0.99], schedule: ['cosine'] },
+    ...RECIPES.accurate,
+    folder: new URL('file:///search/'),
+    signal: AbortSignal.timeout(1000),
+  })
+  const first: IteratorResult<SearchEvent, SearchResult> = await search.next()
+  if (first.done !== true && first.value.type === 'trial') console.log(first.value.best?.values['learningRate'] === null)
+  if (first.done !== true || first.value.best === undefined) return
+  await new ImageRNN(first.value.best.model).train(train, first.value.best.training)
+  for await (const event of searchHyperparameters(train, { vary: undefined, model: undefined })) if (event.type === 'rung') break
+  // @ts-expect-error No such activation.
+  searchHyperparameters(train, { vary: { nonlinearity: ['sigmoid'] } })
+  // @ts-expect-error It cannot vary.
+  searchHyperparameters(train, { vary: { epochs: [1, 2] } })
 }
 
 /** Whoever passes an option on need not leave it out where it is not set. */

@@ -189,26 +189,27 @@ function readOrigin(fields: JsonFields, file: string): TrainingOrigin {
   const validation = data.any('validation') === null ? null : readIdentity(data.object('validation'))
   const train = readIdentity(data.object('train'))
   data.end()
-  const place = fields.object('place')
-  const text = (name: string) => place.text(name, SHORT_TEXT, 'a short text')
-  const origin = {
-    model,
-    data: { train, validation },
-    place: {
-      ...{ device: text('device'), engine: text('engine'), threads: place.integer('threads'), precision: text('precision') },
-      ...(place.has('instructionSet') && { instructionSet: text('instructionSet') }),
-      ...{ cpuCapability: text('cpuCapability'), libtorch: text('libtorch') },
-    },
-    packageVersion: fields.text('packageVersion', SHORT_TEXT, 'a short text'),
+  const place = readPlace(fields.object('place'))
+  return { model, data: { train, validation }, place, packageVersion: fields.text('packageVersion', SHORT_TEXT, 'a short text') }
+}
+
+/** @throws TorchRnnError `ERR_INVALID_FILE`. */
+export function readPlace(fields: JsonFields): ComputingPlace {
+  const text = (name: string) => fields.text(name, SHORT_TEXT, 'a short text')
+  const place = {
+    ...{ device: text('device'), engine: text('engine'), threads: fields.integer('threads'), precision: text('precision') },
+    ...(fields.has('instructionSet') && { instructionSet: text('instructionSet') }),
+    ...{ cpuCapability: text('cpuCapability'), libtorch: text('libtorch') },
   }
-  place.end()
-  return origin
+  fields.end()
+  return place
 }
 
 /** One line: it is shown in warnings. */
 const SHORT_TEXT = /^[\x20-\x7e]{1,60}$/
 
-function readIdentity(fields: JsonFields): DataIdentity {
+/** @throws TorchRnnError `ERR_INVALID_FILE`. */
+export function readIdentity(fields: JsonFields): DataIdentity {
   const samples = fields.integer('samples', { min: 1 })
   const sha256 = fields.text('sha256', /^[0-9a-f]{64}$/, 'a SHA-256')
   fields.end()

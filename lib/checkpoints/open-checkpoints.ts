@@ -8,7 +8,7 @@ import type { ResolvedModelOptions } from '../options/options'
 import type { Training } from '../training/training'
 import type { TrainingData } from '../training/training-data'
 import { PACKAGE_VERSION } from '../version'
-import { readCheckpoint, type TrainingOrigin } from './checkpoint-file'
+import { type ComputingPlace, readCheckpoint, type TrainingOrigin } from './checkpoint-file'
 import { CheckpointFolder, findCheckpoint, type KeepingRules } from './checkpoint-folder'
 import { checkResumedData, checkResumedModel, type ResumedCheckpoint, warnOfOtherPlace } from './resume'
 
@@ -67,21 +67,23 @@ export async function openCheckpoints(
   return { keeper, start: resumed?.checkpoint, close: () => keeper.close() }
 }
 
-async function originOf(
-  { session, options, device, engine, instructionSet }: Trainee,
-  data: TrainingData,
-  caller: Caller,
-): Promise<TrainingOrigin> {
+async function originOf(trainee: Trainee, data: TrainingData, caller: Caller): Promise<TrainingOrigin> {
+  const { session, options } = trainee
   const { train, validation } = data.datasets
   const threads = await session.run(() => session.native.threadCount(), caller)
   return {
     model: options,
     data: { train: await identifyDataset(train), validation: validation === undefined ? null : await identifyDataset(validation) },
-    place: {
-      ...{ device, engine, threads, precision: options.precision },
-      ...(engine === 'fused' && { instructionSet }),
-      ...{ cpuCapability: native().cpuBackend().capability, libtorch: native().torchVersion },
-    },
+    place: placeOf(trainee, threads),
     packageVersion: PACKAGE_VERSION,
+  }
+}
+
+/** Where a model computes. @param threads - Of this model, on the CPU. */
+export function placeOf({ options, device, engine, instructionSet }: Omit<Trainee, 'session'>, threads: number): ComputingPlace {
+  return {
+    ...{ device, engine, threads, precision: options.precision },
+    ...(engine === 'fused' && { instructionSet }),
+    ...{ cpuCapability: native().cpuBackend().capability, libtorch: native().torchVersion },
   }
 }

@@ -118,12 +118,16 @@ const PLACE: Readonly<Record<keyof ComputingPlace, string>> = {
 
 /** Warns when the training will not compute what it would have computed without the pause. */
 export function warnOfOtherPlace(place: ComputingPlace, { checkpoint, file }: ResumedCheckpoint): void {
-  const stored = checkpoint.origin.place
-  const names = Object.keys(PLACE) as (keyof ComputingPlace)[]
-  const changes = names
-    .filter((name) => place[name] !== stored[name] && (name !== 'instructionSet' || place.engine === stored.engine))
-    .map((name) => `${PLACE[name]} was ${stored[name]} and is ${place[name]}`)
+  const changes = changesOfPlace(place, checkpoint.origin.place)
   if (changes.length === 0) return
   const consequence = 'The training goes on, but not bit for bit as it would have without the pause.'
   warn('TORCH_RNN_MNIST_NOT_BIT_EXACT', `Resuming from ${showPath(file)}: ${changes.join(', ')}. ${consequence}`)
+}
+
+/** What differs between a place and the one before, in words: "the device was cpu and is cuda:0". */
+export function changesOfPlace(place: ComputingPlace, stored: ComputingPlace): string[] {
+  const names = Object.keys(PLACE) as (keyof ComputingPlace)[]
+  return names
+    .filter((name) => place[name] !== stored[name] && (name !== 'instructionSet' || place.engine === stored.engine))
+    .map((name) => `${PLACE[name]} was ${stored[name]} and is ${place[name]}`)
 }

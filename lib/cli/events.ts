@@ -42,6 +42,10 @@ export interface StartEvent {
   options: Readonly<Record<string, unknown>>
   /** The folder of the run; only when training. */
   run?: string
+  /** The folder of the search; only when searching. */
+  search?: string
+  /** Trials that there will be, and those that were finished before; only when searching. */
+  trials?: { total: number; finished: number }
   /** The checkpoint that a run goes on from; only with `--resume`. */
   resumed?: string
   /** The file of the model; only when one was read. */
@@ -98,6 +102,8 @@ export interface DoneEvent {
   seconds: number
   /** The folder of the run; only when training. */
   run?: string
+  /** The folder of the search; only when searching. */
+  search?: string
 }
 
 /** Makes the event that a command begins with. */

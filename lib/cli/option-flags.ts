@@ -24,11 +24,11 @@ function toFlag(name: string, spec: AnyOptionSpec): Option {
   if (spec.kind === 'boolean') return toSwitch(flag, spec.default, spec.summary)
   const preset = spec.kind === 'text' ? spec.preset : undefined
   const value = preset === undefined ? `<${placeholder(spec)}>` : `[${placeholder(spec)}]`
-  const option = new Option(`${flag} ${value}`, describeFlag(spec)).argParser((text) => parse(flag, spec, text))
+  const option = new Option(`${flag} ${value}`, describeFlag(spec)).argParser((text, before: unknown) => parse(flag, spec, text, before))
   if (preset !== undefined) option.preset(preset)
   if (spec.required === true) option.makeOptionMandatory()
   if (spec.default !== undefined) option.default(spec.default, spec.kind === 'pair' ? spec.default.join() : undefined)
-  const completions = spec.kind === 'choice' ? spec.choices : spec.kind === 'text' ? spec.completions : undefined
+  const completions = spec.kind === 'choice' ? spec.choices : 'completions' in spec ? spec.completions : undefined
   if (completions !== undefined) completionsOf.set(option, completions)
   return option
 }
@@ -46,6 +46,8 @@ function placeholder(spec: AnyOptionSpec): string {
       return 'name'
     case 'text':
       return spec.placeholder ?? 'text'
+    case 'texts':
+      return spec.placeholder
     case 'path':
       return spec.of
     case 'pair':
@@ -58,13 +60,15 @@ function placeholder(spec: AnyOptionSpec): string {
 }
 
 function describeFlag(spec: AnyOptionSpec): string {
-  const allowed = spec.kind === 'text' || spec.kind === 'path' ? '' : ` (${describeAllowed(spec)})`
+  const allowed = ['text', 'texts', 'path'].includes(spec.kind) ? '' : ` (${describeAllowed(spec)})`
   return `${spec.summary}${allowed}${spec.whenAbsent === undefined ? '' : ` (default: ${spec.whenAbsent})`}`
 }
 
-function parse(flag: string, spec: AnyOptionSpec, text: string): unknown {
+/** @param before - What the same flag had before on this command line, or its default. */
+function parse(flag: string, spec: AnyOptionSpec, text: string, before: unknown): unknown {
   try {
-    return checkOption(flag, spec, toValue(spec, text))
+    const value = checkOption(flag, spec, toValue(spec, text))
+    return spec.kind === 'texts' && Array.isArray(before) ? [...before, ...(value as string[])] : value
   } catch (error) {
     if (!(error instanceof TorchRnnError)) throw error
     throw new InvalidArgumentError(`Expected ${error.expected}${spec.kind === 'pair' ? ' with a comma between them' : ''}.`)
@@ -80,12 +84,14 @@ function toValue(spec: AnyOptionSpec, text: string): unknown {
       return toNumber(text)
     case 'pair':
       return text.split(',').map(toNumber)
+    case 'texts':
+      return [text]
     default:
       return text
   }
 }
 
 /** Stricter than Number(), which takes '' for 0 and also accepts spaces and hexadecimal digits. */
-function toNumber(text: string): number | string {
+export function toNumber(text: string): number | string {
   return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Number(text) : text
 }

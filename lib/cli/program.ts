@@ -13,6 +13,7 @@ import { forwardCommand } from './commands/forward'
 import { hookCommand } from './commands/hook'
 import { lrFindCommand } from './commands/lr-find'
 import { runsCommand } from './commands/runs'
+import { searchCommand } from './commands/search'
 import { summaryCommand } from './commands/summary'
 import { trainCommand } from './commands/train'
 import type { ErrorEvent } from './events'
@@ -34,6 +35,7 @@ const COMMANDS: readonly (() => Command)[] = [
   hookCommand,
   exportCommand,
   runsCommand,
+  searchCommand,
   doctorCommand,
   buildCommand,
   () => completionCommand(DEFAULT_COMMAND),

@@ -8,7 +8,7 @@
  * What random numbers are for. No two purposes share them. The values are part of every reproducible result. `augment` is drawn by the addon
  * alone (native/core/data/augmentation.h).
  */
-const PURPOSES = { shuffle: 1, split: 2, picture: 3, augment: 4 } as const
+const PURPOSES = { shuffle: 1, split: 2, picture: 3, augment: 4, search: 5 } as const
 export type RandomPurpose = keyof typeof PURPOSES
 
 type Counter = readonly [number, number, number, number]
@@ -40,6 +40,17 @@ export function randomOrder(seed: number, purpose: RandomPurpose, epoch: number,
   const samples = Uint32Array.from({ length: count }, (_, sample) => sample)
   // Equal keys fall back to the number of the sample.
   return samples.sort((a, b) => difference(upper, a, b) || difference(lower, a, b) || a - b)
+}
+
+/**
+ * A number from 0 to below 1, in steps of 2^-53, that depends on nothing but its arguments.
+ *
+ * @param seed - An integer, 0 to 2^53 - 1.
+ * @param place - Three integers, 0 to 2^32 - 1, that tell one number of the purpose from the others.
+ */
+export function randomUniform(seed: number, purpose: RandomPurpose, place: readonly [number, number, number]): number {
+  const [high, low] = philox4x32([...place, (PURPOSES[purpose] << 16) >>> 0], [lowWord(seed), highWord(seed)])
+  return ((high >>> 5) * 2 ** 26 + (low >>> 6)) / 2 ** 53
 }
 
 /** Four random words for a counter and a key. All words have 32 bits; the lowest word comes first. */

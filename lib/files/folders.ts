@@ -1,7 +1,7 @@
 /** Makes and looks for folders. */
 import type { Stats } from 'node:fs'
 import { mkdir, stat } from 'node:fs/promises'
-import { dirname, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { describeRefusal } from '../host/permissions'
 import { flushFolder } from './durable-file'
 import { toFileSystemError } from './regular-file'
@@ -18,6 +18,16 @@ export async function makeFolder(path: string): Promise<boolean> {
     return await makeWithParents(path)
   } catch (error) {
     throw toFileSystemError('write', path, error)
+  }
+}
+
+/** Makes a new folder in this one, named by the time (UTC). @returns Its path. @throws TorchRnnError `ERR_FILE_SYSTEM`. */
+export async function makeTimedFolder(parent: string): Promise<string> {
+  await makeFolder(parent)
+  const time = new Date().toISOString().slice(0, 19).replaceAll(':', '-') // No colons: Windows forbids them.
+  for (let attempts = 1; ; attempts += 1) {
+    const path = join(parent, `${time}Z${attempts === 1 ? '' : `-${attempts}`}`)
+    if (await makeFolder(path)) return path // Otherwise another process made one in the same second.
   }
 }
 

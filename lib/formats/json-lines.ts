@@ -1,4 +1,7 @@
 /** JSON lines: one record a line, as `--json` and the files of a run have them. */
+import { parseJsonObject } from './strict-json'
+
+const LINE_FEED = 0x0a
 
 /**
  * Writes a record as one line of JSON. JSON has neither NaN nor infinities: such a number becomes `null`, and the object that holds it gets
@@ -20,4 +23,16 @@ function markNonFinite(value: unknown): unknown {
 /** Objects inside are left out: they have a field `nonFinite` of their own. */
 function holdsNonFinite(value: unknown): boolean {
   return Array.isArray(value) ? value.some(holdsNonFinite) : typeof value === 'number' && !Number.isFinite(value)
+}
+
+/**
+ * The records of a file of such lines. What follows the last line feed was torn off when the process was killed, and is left out.
+ *
+ * @param file - The file that errors name.
+ * @throws TorchRnnError `ERR_INVALID_FILE`.
+ */
+export function* parseJsonLines(bytes: Uint8Array, file: string): Generator<Readonly<Record<string, unknown>>, void, void> {
+  for (let start = 0, end = bytes.indexOf(LINE_FEED); end !== -1; start = end + 1, end = bytes.indexOf(LINE_FEED, start)) {
+    yield parseJsonObject(bytes.subarray(start, end), file, 'record')
+  }
 }

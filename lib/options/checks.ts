@@ -64,6 +64,7 @@ export function describeAllowed(spec: AnyOptionSpec): string {
     case 'choice':
       return `one of ${spec.choices.join(', ')}`
     case 'text':
+    case 'texts':
       return spec.expected
     case 'path':
       return `the path of a ${spec.of}`
@@ -93,6 +94,8 @@ function isAllowed(spec: AnyOptionSpec, value: unknown): boolean {
       return (spec.choices as readonly unknown[]).includes(value)
     case 'text':
       return typeof value === 'string' && spec.pattern.test(value)
+    case 'texts':
+      return Array.isArray(value) && value.every((text) => typeof text === 'string' && spec.pattern.test(text))
     case 'path':
       // An empty path is a mistake, such as an unset variable of a script. It never means the current folder.
       return typeof value === 'string' && value !== ''

@@ -177,6 +177,34 @@ export interface TrainHyperparameters
   logInterval?: number | undefined
 }
 
+/** How a search tries options: how many trials there are, how long each is, and what is the best. */
+export interface SearchPlanOptions {
+  /**
+   * - `'random'`: every trial has as many epochs as the training options say
+   * - `'halving'`: all trials begin with few epochs; the best of them, one in `eta`, are trained anew with `eta` times the epochs, and so on,
+   *   until the training options' epochs are reached (successive halving: Jamieson and Talwalkar, "Non-stochastic best arm identification
+   *   and hyperparameter optimization", 2016; the inner loop of Hyperband, Li et al., 2018)
+   *
+   * Default `'random'`.
+   */
+  strategy?: 'random' | 'halving' | undefined
+  /** How many sets of options are tried, 1 to 10000. Default 20. */
+  trials?: number | undefined
+  /** One in so many trials goes on to the next rung of `'halving'`, 2 to 100. Default 3. */
+  eta?: number | undefined
+  /** The fewest epochs that a trial of `'halving'` begins with. Default 1. */
+  minEpochs?: number | undefined
+  /**
+   * What ranks the trials, on the validation samples: `'accuracy'` (the higher; of equal ones, the lower loss), or `'loss'` (the lower).
+   * Default `'accuracy'`.
+   */
+  metric?: 'accuracy' | 'loss' | undefined
+  /**
+   * Trainings of each trial, with the seed of the model and those that follow it, 1 to 100. The trials are ranked by the mean. Default 1.
+   */
+  seeds?: number | undefined
+}
+
 /** How to compute many images. */
 export interface BatchingOptions {
   /** Samples that are computed at once, 1 to 65536. Default 1000; but where there are hooks, forward and predict compute all at once. */
@@ -186,10 +214,30 @@ export interface BatchingOptions {
 /** What decides which parameters a network has and what it computes with them. A model file holds these. */
 const architecture = {
   inputSize: { kind: 'integer', min: 1, max: 65536, default: 28, summary: 'features per time step: pixels of a row', fromData: true },
-  hiddenSize: { kind: 'integer', min: 1, max: 16384, default: 150, summary: 'neurons in each recurrent layer' },
-  numLayers: { kind: 'integer', min: 1, max: 64, default: 3, summary: 'recurrent layers on top of each other' },
+  hiddenSize: {
+    kind: 'integer',
+    min: 1,
+    max: 16384,
+    default: 150,
+    summary: 'neurons in each recurrent layer',
+    search: { scale: 'log', low: 32, high: 256 },
+  },
+  numLayers: {
+    kind: 'integer',
+    min: 1,
+    max: 64,
+    default: 3,
+    summary: 'recurrent layers on top of each other',
+    search: { scale: 'linear', low: 1, high: 4 },
+  },
   numClasses: { kind: 'integer', min: 1, max: 256, default: 10, summary: 'classes to tell apart', fromData: true },
-  nonlinearity: { kind: 'choice', choices: ['tanh', 'relu'], default: 'tanh', summary: 'activation of the recurrent layers' },
+  nonlinearity: {
+    kind: 'choice',
+    choices: ['tanh', 'relu'],
+    default: 'tanh',
+    summary: 'activation of the recurrent layers',
+    search: { choices: ['tanh', 'relu'] },
+  },
 } as const satisfies Partial<TableFor<ModelOptions>>
 
 /** The values that the parameters of a new network start from. */
@@ -199,6 +247,7 @@ const initialisation = {
     choices: ['identity', 'uniform'],
     default: 'identity',
     summary: "start of the recurrent matrices: the tutorial's identity or PyTorch's uniform",
+    search: { choices: ['identity', 'uniform'] },
   },
 } as const satisfies Partial<TableFor<ModelOptions>>
 
@@ -239,7 +288,7 @@ const batchSizes = { kind: 'integer', min: 1, max: 65536 } as const
 /** How to train. */
 const training = {
   epochs: { kind: 'integer', min: 1, max: 1_000_000, default: 10, summary: 'passes over the training set' },
-  batchSize: { ...batchSizes, default: 128, summary: 'samples that are computed together' },
+  batchSize: { ...batchSizes, default: 128, summary: 'samples that are computed together', search: { choices: [32, 64, 128, 256] } },
   shuffle: { kind: 'boolean', default: true, summary: 'visit the samples in a new random order every epoch' },
   logInterval: { kind: 'integer', min: 1, max: 1_000_000, default: 10, summary: 'batches between two progress events' },
 } as const satisfies Partial<TableFor<TrainHyperparameters>>
@@ -251,8 +300,16 @@ const optimizer = {
     choices: ['adam', 'adamw', 'muon'],
     default: 'adam',
     summary: 'adam; adamw with decoupled weight decay; or muon, which turns the hidden matrices by orthogonal ones',
+    search: { choices: ['adam', 'adamw', 'muon'] },
   },
-  learningRate: { kind: 'number', min: 0, max: 100, default: 1e-3, summary: "step size: the schedule's first or highest rate" },
+  learningRate: {
+    kind: 'number',
+    min: 0,
+    max: 100,
+    default: 1e-3,
+    summary: "step size: the schedule's first or highest rate",
+    search: { scale: 'log', low: 1e-4, high: 1e-2 },
+  },
   betas: { kind: 'pair', min: 0, below: 1, default: [0.9, 0.999], summary: "how slowly Adam's two running means follow" },
   weightDecay: {
     kind: 'number',
@@ -261,11 +318,33 @@ const optimizer = {
     optional: true,
     summary: 'pull of the parameters towards zero',
     whenAbsent: '0 with adam, 0.01 with adamw, 0.1 with muon',
+    search: { scale: 'log', low: 1e-5, high: 1e-1 },
   },
   momentum: { kind: 'number', min: 0, below: 1, default: 0.95, summary: "how slowly muon's running mean of the gradients follows" },
-  clipGradNorm: { kind: 'number', above: 0, optional: true, summary: 'scale larger gradients down to this norm', whenAbsent: 'never' },
-  labelSmoothing: { kind: 'number', min: 0, max: 1, default: 0, summary: 'share of the target that is spread over all classes' },
-  accumulationSteps: { kind: 'integer', min: 1, max: 1_000_000, default: 1, summary: 'batches whose gradients make one update' },
+  clipGradNorm: {
+    kind: 'number',
+    above: 0,
+    optional: true,
+    summary: 'scale larger gradients down to this norm',
+    whenAbsent: 'never',
+    search: { scale: 'log', low: 0.1, high: 10 },
+  },
+  labelSmoothing: {
+    kind: 'number',
+    min: 0,
+    max: 1,
+    default: 0,
+    summary: 'share of the target that is spread over all classes',
+    search: { scale: 'linear', low: 0, high: 0.2 },
+  },
+  accumulationSteps: {
+    kind: 'integer',
+    min: 1,
+    max: 1_000_000,
+    default: 1,
+    summary: 'batches whose gradients make one update',
+    search: { choices: [1, 2, 4] },
+  },
   emaDecay: {
     kind: 'number',
     min: 0,
@@ -273,6 +352,7 @@ const optimizer = {
     optional: true,
     summary: 'decay of a moving average of the parameters, which the model then holds',
     whenAbsent: 'no average',
+    search: { choices: [null, 0.9, 0.99, 0.999] },
   },
 } as const satisfies TableFor<OptimizerOptions>
 
@@ -283,9 +363,24 @@ const schedule = {
     choices: ['constant', 'step', 'cosine', 'one-cycle', 'warmup-cosine', 'plateau'],
     default: 'constant',
     summary: 'how the learning rate changes',
+    search: { choices: ['constant', 'cosine', 'one-cycle', 'warmup-cosine'] },
   },
-  stepSize: { kind: 'integer', min: 1, max: 1_000_000, default: 5, summary: 'epochs between two steps of the schedule step' },
-  gamma: { kind: 'number', above: 0, max: 1, default: 0.1, summary: 'what step and plateau multiply the rate by' },
+  stepSize: {
+    kind: 'integer',
+    min: 1,
+    max: 1_000_000,
+    default: 5,
+    summary: 'epochs between two steps of the schedule step',
+    search: { scale: 'linear', low: 1, high: 10 },
+  },
+  gamma: {
+    kind: 'number',
+    above: 0,
+    max: 1,
+    default: 0.1,
+    summary: 'what step and plateau multiply the rate by',
+    search: { scale: 'linear', low: 0.1, high: 0.9 },
+  },
   warmup: {
     kind: 'number',
     min: 0,
@@ -293,6 +388,7 @@ const schedule = {
     optional: true,
     summary: 'share of all updates in which the rate rises',
     whenAbsent: '0.3 with one-cycle, 0.05 with warmup-cosine',
+    search: { scale: 'linear', low: 0.02, high: 0.4 },
   },
   minLearningRate: {
     kind: 'number',
@@ -300,6 +396,7 @@ const schedule = {
     max: 100,
     default: 0,
     summary: 'last rate of cosine and warmup-cosine, lowest one of plateau',
+    search: { scale: 'log', low: 1e-6, high: 1e-4 },
   },
   plateauPatience: {
     kind: 'integer',
@@ -307,6 +404,7 @@ const schedule = {
     max: 1_000_000,
     default: 10,
     summary: 'epochs without a lower validation loss before plateau lowers the rate',
+    search: { scale: 'linear', low: 0, high: 5 },
   },
 } as const satisfies TableFor<ScheduleOptions>
 
@@ -335,11 +433,59 @@ const earlyStopping = {
 
 /** Random changes of the training images. */
 const augmentation = {
-  augmentShift: { kind: 'number', min: 0, max: 1000, default: 0, summary: 'largest random shift of a training image, in pixels' },
-  augmentRotation: { kind: 'number', min: 0, max: 180, default: 0, summary: 'largest random rotation, in degrees' },
-  augmentScale: { kind: 'number', min: 0, max: 0.9, default: 0, summary: 'largest random change of size: 0.1 gives 0.9 to 1.1' },
-  augmentShear: { kind: 'number', min: 0, max: 80, default: 0, summary: 'largest random shear, in degrees: how far upright lines lean' },
+  augmentShift: {
+    kind: 'number',
+    min: 0,
+    max: 1000,
+    default: 0,
+    summary: 'largest random shift of a training image, in pixels',
+    search: { scale: 'linear', low: 0, high: 3 },
+  },
+  augmentRotation: {
+    kind: 'number',
+    min: 0,
+    max: 180,
+    default: 0,
+    summary: 'largest random rotation, in degrees',
+    search: { scale: 'linear', low: 0, high: 15 },
+  },
+  augmentScale: {
+    kind: 'number',
+    min: 0,
+    max: 0.9,
+    default: 0,
+    summary: 'largest random change of size: 0.1 gives 0.9 to 1.1',
+    search: { scale: 'linear', low: 0, high: 0.2 },
+  },
+  augmentShear: {
+    kind: 'number',
+    min: 0,
+    max: 80,
+    default: 0,
+    summary: 'largest random shear, in degrees: how far upright lines lean',
+    search: { scale: 'linear', low: 0, high: 10 },
+  },
 } as const satisfies TableFor<AugmentationOptions>
+
+/** How a search tries options. */
+const search = {
+  strategy: {
+    kind: 'choice',
+    choices: ['random', 'halving'],
+    default: 'random',
+    summary: 'how to search: random, or halving, which gives most epochs to the best trials',
+  },
+  trials: { kind: 'integer', min: 1, max: 10_000, default: 20, summary: 'sets of options to try' },
+  eta: { kind: 'integer', min: 2, max: 100, default: 3, summary: 'halving: one in so many trials goes on, with so many times the epochs' },
+  minEpochs: { kind: 'integer', min: 1, max: 1_000_000, default: 1, summary: 'halving: the fewest epochs that a trial begins with' },
+  metric: {
+    kind: 'choice',
+    choices: ['accuracy', 'loss'],
+    default: 'accuracy',
+    summary: 'what ranks the trials, on the validation samples',
+  },
+  seeds: { kind: 'integer', min: 1, max: 100, default: 1, summary: 'trainings of each trial, each with another seed; their mean counts' },
+} as const satisfies TableFor<SearchPlanOptions>
 
 /** The files of a training run. On the command line only. */
 const run = {
@@ -413,6 +559,7 @@ export const OPTIONS = {
   validation,
   earlyStopping,
   augmentation,
+  search,
   run,
   checkpoints,
   data,
@@ -439,6 +586,15 @@ export const NETWORK_CHOICES = withoutFromData({ ...architecture, ...initialisat
 
 function withoutFromData<Table extends object>(table: Table): Chosen<Table> {
   return Object.fromEntries(Object.entries(table).filter(([, spec]) => !('fromData' in spec))) as unknown as Chosen<Table>
+}
+
+/** The options that a search can vary. */
+export const SEARCHABLE = withSearchRange({ ...NETWORK_CHOICES, ...HYPERPARAMETERS })
+
+type Searchable<Table> = { readonly [Key in keyof Table as Table[Key] extends { readonly search: object } ? Key : never]: Table[Key] }
+
+function withSearchRange<Table extends object>(table: Table): Searchable<Table> {
+  return Object.fromEntries(Object.entries(table).filter(([, spec]) => 'search' in spec)) as unknown as Searchable<Table>
 }
 
 /** How to compute many images without training: in the API only, and not in the table, since training has a batch size of its own. */

@@ -41,6 +41,19 @@ interface PathKind {
   readonly of: 'file' | 'folder'
 }
 
+/** A flag that can be given several times: the texts of all of them. On the command line only. */
+interface TextsKind {
+  readonly kind: 'texts'
+  /** Of each text. */
+  readonly pattern: RegExp
+  /** The pattern in words, for errors. */
+  readonly expected: string
+  /** What stands for the value in `--help`. */
+  readonly placeholder: string
+  /** The values that a shell can complete. */
+  readonly completions?: readonly string[]
+}
+
 type Kind<T> = [T] extends [number]
   ? NumberKind | PartKind
   : [T] extends [boolean]
@@ -49,7 +62,9 @@ type Kind<T> = [T] extends [number]
       ? ChoiceKind<T> | TextKind | PathKind
       : [T] extends [readonly [number, number]]
         ? PairKind
-        : never
+        : [T] extends [readonly string[]]
+          ? TextsKind
+          : never
 
 /** What applies when an option is not given: a default; or nothing, and then it stays absent; or it must be given. */
 type Presence<T> =
@@ -63,18 +78,36 @@ type Presence<T> =
       readonly whenAbsent?: string
     }
 
+/** A value that a search may try. Null leaves the option out, where it is an optional one. */
+export type TriedValue = number | string | boolean | null
+
+/**
+ * Where a search looks for good values: anywhere between two numbers, which are allowed values themselves, evenly by their difference
+ * (`linear`) or by their ratio (`log`); or among some values.
+ */
+export type SearchRange =
+  | { readonly scale: 'linear' | 'log'; readonly low: number; readonly high: number; readonly choices?: never }
+  | { readonly choices: readonly TriedValue[]; readonly scale?: never; readonly low?: never; readonly high?: never }
+
 interface Meaning {
   /** What the option means, in one line. */
   readonly summary: string
   /** Set for an option of a network whose value follows from the training data. A command that trains has no flag for it. */
   readonly fromData?: true
+  /** Where a search looks for its values, unless the user says where. Absent: it cannot be searched. */
+  readonly search?: SearchRange
 }
 
 /** How one option is checked, shown and stored. */
 export type OptionSpec<T> = Meaning & Presence<T> & Kind<T>
 
 /** The spec of any option, when its type is not known. */
-export type AnyOptionSpec = OptionSpec<number> | OptionSpec<boolean> | OptionSpec<string> | OptionSpec<readonly [number, number]>
+export type AnyOptionSpec =
+  | OptionSpec<number>
+  | OptionSpec<boolean>
+  | OptionSpec<string>
+  | OptionSpec<readonly [number, number]>
+  | OptionSpec<readonly string[]>
 
 /** Specs by the names of their options. */
 export type OptionTable = Readonly<Record<string, AnyOptionSpec>>
@@ -89,9 +122,11 @@ export type OptionValue<Spec> = Spec extends { readonly kind: 'integer' | 'numbe
     ? readonly [number, number]
     : Spec extends { readonly kind: 'boolean' }
       ? boolean
-      : Spec extends { readonly kind: 'choice'; readonly choices: readonly (infer Choice)[] }
-        ? Choice
-        : string
+      : Spec extends { readonly kind: 'texts' }
+        ? readonly string[]
+        : Spec extends { readonly kind: 'choice'; readonly choices: readonly (infer Choice)[] }
+          ? Choice
+          : string
 
 /** The options of a table as checked: those with a default are always there, optional ones may be absent. */
 export type Resolved<Table> = {

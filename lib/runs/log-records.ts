@@ -1,13 +1,12 @@
 /** Reads the logs of a run back. They are files like others: whatever they hold is checked. */
 import { invalidFile, readFileChecked } from '../files/regular-file'
-import { parseJsonObject } from '../formats/strict-json'
+import { parseJsonLines } from '../formats/json-lines'
 import { type Evaluation, evaluationOf } from '../model/evaluation'
 import { OPTIONS } from '../options/options'
 
 /** Enough for the million epochs that a training can have. */
 const MAX_LOG_BYTES = 512 * 1024 ** 2
 const MAX_EPOCHS = OPTIONS.training.epochs.max
-const LINE_FEED = 0x0a
 /** A label is one byte. */
 const MAX_CLASSES = 256
 
@@ -48,7 +47,7 @@ type Line = Readonly<Record<string, unknown>>
 export async function readMetrics(file: string): Promise<Metrics> {
   const epochs: EpochRecord[] = []
   let evaluation: Evaluation | undefined
-  for (const line of linesOf(await readFileChecked(file, MAX_LOG_BYTES), file)) {
+  for (const line of parseJsonLines(await readFileChecked(file, MAX_LOG_BYTES), file)) {
     if (line['type'] === 'epoch') epochs.push(toEpoch(line, file))
     if (epochs.length > MAX_EPOCHS) throw invalidFile(file, `at most ${MAX_EPOCHS} epochs`, 'more')
     if (line['type'] === 'evaluation') evaluation = toEvaluation(line, file)
@@ -60,18 +59,11 @@ export async function readMetrics(file: string): Promise<Metrics> {
 export async function readTiming(file: string): Promise<Timing> {
   let seconds = 0
   let end: Timing['end']
-  for (const line of linesOf(await readFileChecked(file, MAX_LOG_BYTES), file)) {
+  for (const line of parseJsonLines(await readFileChecked(file, MAX_LOG_BYTES), file)) {
     if (line['type'] === 'end') end = toEnd(line, file)
     else seconds += numberOf(line, 'seconds', file)
   }
   return { seconds, ...(end === undefined ? {} : { end }) }
-}
-
-/** The records of a log. What follows the last line feed was torn off when the process was killed, and is left out. */
-function* linesOf(bytes: Uint8Array, file: string): Generator<Line, void, void> {
-  for (let start = 0, end = bytes.indexOf(LINE_FEED); end !== -1; start = end + 1, end = bytes.indexOf(LINE_FEED, start)) {
-    yield parseJsonObject(bytes.subarray(start, end), file, 'record')
-  }
 }
 
 function toEpoch(line: Line, file: string): EpochRecord {

@@ -4,7 +4,7 @@ import { CHECKPOINTS_FOLDER, newestCheckpointTime } from '../checkpoints/checkpo
 import { RunLock } from '../checkpoints/run-lock'
 import { TorchRnnError } from '../errors'
 import { writeFileDurably } from '../files/durable-file'
-import { exists, makeFolder, modificationTime } from '../files/folders'
+import { exists, makeFolder, makeTimedFolder, modificationTime } from '../files/folders'
 import { type FileAction, showPath, toFileSystemError } from '../files/regular-file'
 import type { Evaluation } from '../model/evaluation'
 import type { EpochEvent } from '../training/events'
@@ -41,7 +41,7 @@ export class RunFolder {
    */
   static async create(config: Readonly<Record<string, unknown>>, path?: string): Promise<RunFolder> {
     const isNew = path === undefined || !(await exists(path))
-    const folder = path ?? (await makeNewFolder())
+    const folder = path ?? (await makeTimedFolder(RUNS_FOLDER))
     let lock: RunLock | undefined
     try {
       await makeFolder(folder)
@@ -138,15 +138,6 @@ export async function requireNewestModel(): Promise<string> {
   if (newest !== undefined) return newest
   const message = `There is no trained model in ${RUNS_FOLDER}. Train one first, or name a file with --model.`
   throw new TorchRnnError('ERR_FILE_SYSTEM', message, { expected: `${RUNS_FOLDER}/<run>/${MODEL_FILE}`, actual: 'none' })
-}
-
-async function makeNewFolder(): Promise<string> {
-  await makeFolder(RUNS_FOLDER)
-  const time = new Date().toISOString().slice(0, 19).replaceAll(':', '-') // No colons: Windows forbids them.
-  for (let attempts = 1; ; attempts += 1) {
-    const path = join(RUNS_FOLDER, `${time}Z${attempts === 1 ? '' : `-${attempts}`}`)
-    if (await makeFolder(path)) return path // Otherwise another run began in the same second.
-  }
 }
 
 /**

@@ -15,7 +15,7 @@ import { CONFIG_FILE, LOG_FILES, MODEL_FILE } from './run-files'
 
 const MAX_CONFIG_BYTES = 1024 ** 2
 
-const { run: _files, data: _data, reporting: _reporting, ...groups } = OPTIONS
+const { run: _files, data: _data, reporting: _reporting, search: _search, ...groups } = OPTIONS
 
 /** Every option that a configuration may hold. One of a newer version is not known, and left out. */
 export const KNOWN_OPTIONS: OptionTable = Object.assign({}, ...Object.values(groups))

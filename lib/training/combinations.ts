@@ -46,7 +46,8 @@ function asItIs(name: string): string {
   return name
 }
 
-function withoutEffect(name: string, value: unknown, show: (name: string) => string): TorchRnnError {
+/** The error for an option that would have no effect. */
+export function withoutEffect(name: string, value: unknown, show: (name: string) => string): TorchRnnError {
   const condition = conditionOf(name, show)
   const actual = `${describe(value)} without it`
   const message = `${show(name)} has no effect without ${condition}. Leave it out, or choose that.`

@@ -23,6 +23,7 @@ const MAIN_FILES = [
   'CMakeLists.txt',
   'docs/errors.md',
   'docs/runs.md',
+  'docs/search.md',
   'binding.gyp.md',
   'README.md',
   'CHANGELOG.md',

@@ -87,8 +87,8 @@ export function platformSteps({ maxGlibc }) {
  * @param {Record<string, import('./manifests.mjs').AddonManifest>} addons - The addon packages that exist, by name.
  */
 export function mainSteps(addons) {
-  const texts = ['README.md', 'CHANGELOG.md', 'binding.gyp.md', 'CMakeLists.txt', 'docs/errors.md', 'docs/runs.md'].map((file) =>
-    join(ROOT, file),
+  const texts = ['README.md', 'CHANGELOG.md', 'binding.gyp.md', 'CMakeLists.txt', 'docs/errors.md', 'docs/runs.md', 'docs/search.md'].map(
+    (file) => join(ROOT, file),
   )
   return [
     packageStep('main-package', MAIN, 'main', {

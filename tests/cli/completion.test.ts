@@ -18,6 +18,7 @@ const COMMANDS = [
   'hook',
   'export',
   'runs',
+  'search',
   'doctor',
   'build',
   'completion',
@@ -70,6 +71,7 @@ const TYPED: readonly [string, string][] = [
   ['rnn-mnist-train explore --device=cu\t', '<explore> <--device=cuda>'],
   ['rnn-mnist-train completion fi\t', '<completion> <fish>'],
   ['rnn-mnist-train help summ\t', '<help> <summary>'],
+  ['rnn-mnist-train search --vary learn\t --strategy ha\t', '<search> <--vary> <learning-rate> <--strategy> <halving>'],
   ['rnn-mnist-train runs comp\tsm\t', '<runs> <compare> <small>'],
 ]
 

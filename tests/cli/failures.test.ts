@@ -208,6 +208,7 @@ describe('without libtorch', () => {
   const env = { LIBTORCH: join(__dirname, 'no-such-folder') }
   const SHARED_FLAGS = ['--data', '--seed', '--device', '--engine', '--threads', '--precision', '--json', '--quiet', '--help']
   const AUGMENT_FLAGS = ['--augment-shift', '--augment-rotation', '--augment-scale', '--augment-shear']
+  const NOT_FOR_TRIALS = ['--model', '--run', '--output', '--checkpoint-every', '--keep-checkpoints', '--stop-after-epochs', '--resume']
   const TRAIN_FLAGS = [
     ...['--recipe', '--epochs', '--batch-size', '--no-shuffle', '--log-interval', '--model', '--run', '--output'],
     ...['--optimizer', '--learning-rate', '--betas', '--weight-decay', '--clip-grad-norm', '--label-smoothing', '--accumulation-steps'],
@@ -220,6 +221,11 @@ describe('without libtorch', () => {
     ...['--start-learning-rate', '--end-learning-rate', '--steps', '--csv', '--recipe', '--batch-size', '--no-shuffle', '--model'],
     ...['--optimizer', '--betas', '--weight-decay', '--clip-grad-norm', '--label-smoothing', '--accumulation-steps'],
     ...AUGMENT_FLAGS,
+  ]
+  const SEARCH_FLAGS = [
+    ...['--vary', '--strategy', '--trials', '--eta', '--min-epochs', '--metric', '--seeds', '--search', '--resume'],
+    // What fixes the trials: all that train has for one training, from its beginning.
+    ...TRAIN_FLAGS.filter((flag) => !NOT_FOR_TRIALS.includes(flag)),
   ]
   const NETWORK_FLAGS = ['--hidden-size', '--num-layers', '--nonlinearity', '--recurrent-init']
   const ARCHITECTURE_FLAGS = ['--input-size', '--hidden-size', '--num-layers', '--num-classes', '--nonlinearity']
@@ -239,11 +245,13 @@ describe('without libtorch', () => {
     expect(help).toMatch(/^ {2}completion .*shell/m)
     expect(help).toMatch(/^ {2}forward .*images/m)
     expect(help).toMatch(/^ {2}hook .*hook/m)
+    expect(help).toMatch(/^ {2}search .*options/m)
   })
 
   test.each([
     ['train', [...TRAIN_FLAGS, ...NETWORK_FLAGS, ...SHARED_FLAGS]],
     ['lr-find', [...LR_FIND_FLAGS, ...NETWORK_FLAGS, ...SHARED_FLAGS]],
+    ['search', [...SEARCH_FLAGS, ...NETWORK_FLAGS, ...SHARED_FLAGS]],
     ['evaluate', ['--model', '--verbose', ...SHARED_FLAGS]],
     ['explore', ['--batch-size', '--columns', '--output', '--no-preview', '--augment', ...AUGMENT_FLAGS, ...SHARED_FLAGS]],
     ['summary', ['--model', ...ARCHITECTURE_FLAGS, ...SHARED_FLAGS]],
@@ -254,7 +262,7 @@ describe('without libtorch', () => {
     expect(flagsOf(help).sort()).toEqual([...flags].sort())
   })
 
-  test.each(['train', 'lr-find', 'evaluate', 'explore', 'summary', 'forward', 'hook', 'completion'])(
+  test.each(['train', 'lr-find', 'evaluate', 'explore', 'summary', 'forward', 'hook', 'search', 'completion'])(
     'help %s is its --help',
     async (command) => {
       expect(await succeed(['help', command], { env })).toBe(await succeed([command, '--help'], { env }))

@@ -30,6 +30,10 @@ const COMMANDS: Readonly<Record<string, { readonly works?: readonly string[]; re
   'runs show': { works: ['runs', 'show', 'run'], fails: ['runs', 'show', 'nowhere'] },
   'runs compare': { works: ['runs', 'compare', 'run', './run'], fails: ['runs', 'compare', 'run'] },
   'runs export': { works: ['runs', 'export', 'run'], fails: ['runs', 'export', 'nowhere'] },
+  search: {
+    works: ['search', ...TINY_RUN, '--vary', 'learning-rate', '--epochs', '1', '--trials', '1'],
+    fails: ['search', '--data', 'nowhere'],
+  },
   doctor: { works: ['doctor', ...TINY_DATA], fails: ['doctor', '--data', 'nowhere'] },
   build: { fails: ['build'] },
 }

@@ -73,6 +73,7 @@ test('links in the documents lead to files', async () => {
     'docs/errors.md',
     'docs/performance.md',
     'docs/runs.md',
+    'docs/search.md',
     'examples/browser/README.md',
   ]) {
     const text = await readFile(join(REPOSITORY, document), 'utf8')

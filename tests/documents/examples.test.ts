@@ -14,7 +14,7 @@ const path = useTemporaryFolder()
 
 const PROGRAM = 'rnn-mnist-train'
 /** Those that read images. */
-const WITH_DATA = ['train', 'lr-find', 'evaluate', 'explore', 'forward', 'hook', 'doctor']
+const WITH_DATA = ['train', 'lr-find', 'evaluate', 'explore', 'forward', 'hook', 'search', 'doctor']
 /**
  * Except completion, whose help has lines for the start-up files of shells (completion.test.ts tests its scripts), and build, which
  * compiles (the package tests cover it).
@@ -42,7 +42,8 @@ function small(example: string): string {
   const [call = '', ...pipe] = example.split(' | ')
   const command = COMMANDS.find((name) => call.startsWith(`${PROGRAM} ${name}`)) ?? 'train'
   const data = WITH_DATA.includes(command) && !call.includes('--data') ? ` ${TINY_DATA.join(' ')}` : ''
-  const epochs = command === 'train' ? ' --epochs 1 --device cpu' : ''
+  const lengths: Readonly<Record<string, string>> = { train: ' --epochs 1 --device cpu', search: ' --trials 3 --epochs 3 --device cpu' }
+  const epochs = lengths[command] ?? ''
   return [`${call}${data}${epochs}`, ...pipe].join(' | ')
 }
 

@@ -122,6 +122,7 @@ describe('the files of a package', () => {
       'CMakeLists.txt',
       'docs/errors.md',
       'docs/runs.md',
+      'docs/search.md',
       'CHANGELOG.md',
       'binding.gyp.md',
       'README.md',

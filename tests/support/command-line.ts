@@ -14,6 +14,8 @@ import type { RunsEvent } from '../../lib/cli/commands/runs-list'
 import type { RunEvent as ShownRunEvent } from '../../lib/cli/commands/runs-show'
 import type { SummaryEvent } from '../../lib/cli/commands/summary'
 import type { DoneEvent, ErrorEvent, EvaluationEvent, ModelEvent, StartEvent, WarningEvent } from '../../lib/cli/events'
+import type { RankingEvent } from '../../lib/cli/search/search-texts'
+import type { SearchEvent } from '../../lib/search/search-events'
 import type { BatchEvent, CheckpointEvent, EpochEvent } from '../../lib/training/events'
 import { type Outcome, type ProgramSettings, REPOSITORY, type RunningProgram, startNode } from './run-program'
 import { useTemporaryFolder } from './temporary-folder'
@@ -23,6 +25,7 @@ import { TINY_NETWORK, writeTinyMnist } from './tiny-mnist'
 type RunEvent =
   | (StartEvent | CheckpointEvent | ModelEvent | EvaluationEvent | WarningEvent | ErrorEvent | DoneEvent)
   | (BatchEvent | EpochEvent)
+  | (Exclude<SearchEvent, { type: 'searchStart' }> | RankingEvent)
   | (ComparisonEvent | RunExportEvent | RunsEvent | ShownRunEvent)
   | (LearningRateEvent | LearningRateStepEvent)
   | (BuildEvent | CheckEvent | EvaluationBatchEvent | ExploreEvent | ExportEvent | FeaturesEvent | LogitsEvent | SummaryEvent)

@@ -6,6 +6,7 @@ import type { OptionTable, Resolved } from '../../options/specs'
 import { RECIPES, type RecipeName, recipeOptions } from '../../training/recipes'
 import { SHARED_OPTIONS, type SharedFlags } from '../define-command'
 
+/** The recipe that completes the options. */
 export const RECIPE_OPTIONS = {
   recipe: {
     kind: 'choice',
