@@ -211,7 +211,16 @@ describe('without libtorch', () => {
   const NOT_FOR_TRIALS = ['--model', '--run', '--output', '--checkpoint-every', '--keep-checkpoints', '--stop-after-epochs', '--resume']
   const TRAIN_FLAGS = [
     ...['--recipe', '--epochs', '--batch-size', '--no-shuffle', '--log-interval', '--model', '--run', '--output'],
-    ...['--optimizer', '--learning-rate', '--betas', '--weight-decay', '--clip-grad-norm', '--label-smoothing', '--accumulation-steps'],
+    ...[
+      '--optimizer',
+      '--learning-rate',
+      '--betas',
+      '--weight-decay',
+      '--momentum',
+      '--clip-grad-norm',
+      '--label-smoothing',
+      '--accumulation-steps',
+    ],
     ...['--ema-decay', '--schedule', '--step-size', '--gamma', '--warmup', '--min-learning-rate', '--plateau-patience'],
     ...['--validation-split', '--early-stopping-patience', '--no-restore-best'],
     ...AUGMENT_FLAGS,
@@ -219,7 +228,7 @@ describe('without libtorch', () => {
   ]
   const LR_FIND_FLAGS = [
     ...['--start-learning-rate', '--end-learning-rate', '--steps', '--csv', '--recipe', '--batch-size', '--no-shuffle', '--model'],
-    ...['--optimizer', '--betas', '--weight-decay', '--clip-grad-norm', '--label-smoothing', '--accumulation-steps'],
+    ...['--optimizer', '--betas', '--weight-decay', '--momentum', '--clip-grad-norm', '--label-smoothing', '--accumulation-steps'],
     ...AUGMENT_FLAGS,
   ]
   const SEARCH_FLAGS = [
