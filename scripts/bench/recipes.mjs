@@ -1,0 +1,112 @@
+/**
+ * The accuracy of recipes: each is trained with several seeds by the real command, and measured on the test set once, after its last epoch.
+ * Recipes, and changes of the first one, take turns within each seed, and are compared with the first one in pairs of one seed.
+ */
+import { Argument, Command } from 'commander'
+import { RECIPES } from '../../dist/index.mjs'
+import { describeMachine } from './machine.mjs'
+import { inTurns } from './measure.mjs'
+import { changeOption, dataOption, flagsArgument, jsonOption, namesOption, seedsOption } from './options.mjs'
+import { table } from './report.mjs'
+import { deviation, mean, pairedDifference } from './statistics.mjs'
+import { KeptTrainings, NAMES, trainByCommand } from './trainings.mjs'
+
+const BENCHMARK = 'recipes'
+const DEFAULT_RECIPES = ['accurate']
+
+/** Recipes, and changes of the first one, with the flags of their command. */
+function contestantsOf({ recipes, change }, flags) {
+  const named = recipes.map((recipe) => ({ name: recipe, recipe, words: ['--recipe', recipe, ...flags] }))
+  const [{ recipe, words }] = named
+  return [...named, ...change.map(({ name, flags: changed }) => ({ name, recipe, words: [...words, ...changed] }))]
+}
+
+/** What the tables show of some contestants, whose results are in the order of the seeds. */
+export function summarize(names, results) {
+  const accuracies = results.map((runs) => runs.map(({ testAccuracy }) => testAccuracy))
+  return names.map((name, index) => ({
+    name,
+    accuracies: accuracies[index],
+    mean: mean(accuracies[index]),
+    deviation: deviation(accuracies[index]),
+    trainLoss: mean(results[index].map(({ epochs }) => epochs.at(-1).trainLoss)),
+    seconds: mean(results[index].map(({ seconds }) => seconds)),
+    ...(index === 0 ? {} : { difference: pairedDifference(accuracies[index], accuracies[0]) }),
+  }))
+}
+
+/** A share in percent; with a sign where it is a difference. Nothing where it is not known. */
+export function percent(share, { signed = false, digits = 2 } = {}) {
+  if (share === undefined) return ''
+  const text = (100 * share).toFixed(digits)
+  return signed && share >= 0 ? `+${text}` : text
+}
+
+/** Tables of what {@link summarize} found: the first row of each is its head. */
+export function tablesOf(summary, seeds) {
+  const [first, ...others] = summary
+  const overview = summary.map((one) => [
+    ...[one.name, percent(one.mean), percent(one.deviation)],
+    ...[one.trainLoss.toFixed(4), one.seconds.toFixed(1)],
+  ])
+  const bySeed = seeds.map((seed, index) => [String(seed), ...summary.map(({ accuracies }) => percent(accuracies[index]))])
+  const interval = ({ low, high }) => (low === undefined ? '' : `${percent(low, { signed: true })} to ${percent(high, { signed: true })}`)
+  const compared = others.map(({ name, mean: middle, difference }) => [
+    ...[name, percent(middle), percent(difference.mean, { signed: true })],
+    ...[percent(difference.standardError, { digits: 3 }), interval(difference)],
+  ])
+  const against = `difference from ${first.name} in pairs of one seed`
+  return [
+    [['test accuracy after the last epoch, %', 'mean', 'standard deviation', 'training loss', 'seconds, start to exit'], ...overview],
+    ...(others.length === 0 ? [] : [[['change', 'mean, %', against, 'its standard error', 'its 95 % interval (t)'], ...compared]]),
+    [['seed', ...summary.map(({ name }) => name)], ...bySeed],
+  ]
+}
+
+/** "1 to 5", or the seeds themselves where some are left out. */
+export function nameSeeds(seeds) {
+  const isRange = seeds.length > 1 && seeds.every((seed, index) => seed === seeds[0] + index)
+  return isRange ? `${seeds[0]} to ${seeds.at(-1)}` : seeds.join(', ')
+}
+
+async function run(flags, options) {
+  const { seeds, data, json } = options
+  const machine = await describeMachine()
+  const contestants = contestantsOf(options, flags)
+  const trainings = new KeptTrainings(json, { benchmark: BENCHMARK, machine, options: { ...options, flags } })
+  const dataWords = data === undefined ? [] : ['--data', data]
+  const train = ({ recipe, words }, seed, detail) => {
+    const command = [...words, ...dataWords, '--seed', String(seed)]
+    const wanted = { program: NAMES[0], command, recipe: RECIPES[recipe] }
+    return trainings.once(wanted, () => trainByCommand(command, detail))
+  }
+  const measured = contestants.map((contestant) => ({
+    name: contestant.name,
+    measure: (detail, round) => train(contestant, seeds[round - 1], detail),
+  }))
+  const names = contestants.map(({ name }) => name)
+  const results = await inTurns(seeds.length, measured, (round, runs) => {
+    const each = runs.map(({ testAccuracy, seconds }, index) => `${names[index]} ${percent(testAccuracy)} % (${seconds.toFixed(0)} s)`)
+    console.log(`seed ${seeds[round - 1]}: ${each.join('; ')}`)
+  })
+  const summary = summarize(names, results)
+  const tables = tablesOf(summary, seeds)
+  const given = flags.length === 0 ? '' : ` Flags of all trainings: ${flags.join(' ')}.`
+  const changes = options.change.map(({ name, flags: changed }) => ` ${name}: ${changed.join(' ')}.`).join('')
+  const method = `Data: ${data ?? 'MNIST'}. Seeds: ${nameSeeds(seeds)}.${given}${changes}`
+  console.log(`\n${method}\n`)
+  console.log(tables.map(table).join('\n\n'))
+  trainings.finish({ summary, method, tables })
+}
+
+export function recipesCommand() {
+  return new Command(BENCHMARK)
+    .summary('the test accuracy of recipes over several seeds, each trained by rnn-mnist-train; flags after -- are for all of them')
+    .addArgument(flagsArgument(new Argument('[flags...]', 'further flags of rnn-mnist-train, for all trainings: -- --nonlinearity tanh')))
+    .addOption(namesOption('recipes', 'the first one is what others are compared with', Object.keys(RECIPES), DEFAULT_RECIPES))
+    .addOption(changeOption())
+    .addOption(seedsOption())
+    .addOption(dataOption())
+    .addOption(jsonOption())
+    .action(run)
+}
