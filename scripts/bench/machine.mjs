@@ -60,7 +60,12 @@ export function findPythonIfAny(asked) {
   }
 }
 
-/** Says so where PyTorch brings more than the CPU needs. @param {string} device - Where it computes. */
+/**
+ * Says so where PyTorch brings more than the CPU needs.
+ *
+ * @param {{ torch: string }} python - As found by {@link findPython}.
+ * @param {string} device - Where it computes.
+ */
 export function warnOfCudaBuild({ torch }, device) {
   if (device !== 'cpu' || !torch.includes('+cu')) return
   console.log(

@@ -5,8 +5,8 @@ last epoch, and prints JSON as its last line. The argument is JSON:
     options: all options of the training, by the names and with the values that `rnn-mnist-train --json` prints in its first event
     seed, device, threads (0: as PyTorch chooses), data (a folder with IDX files; absent: the bundled MNIST)
 
-It is written for speed, as far as PyTorch's own functions go: the data set stays in memory as bytes, a batch is picked by index and augmented
-as a whole, the optimizer is the fused one, and nothing waits for a device within an epoch. The random numbers are PyTorch's own.
+It is written for speed, as far as PyTorch's own functions go: the data set stays in memory as bytes, a batch is picked by index and
+augmented as a whole, the optimizer is the fused one, and nothing waits for a device within an epoch. The random numbers are PyTorch's own.
 """
 
 from __future__ import annotations

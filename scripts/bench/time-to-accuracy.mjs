@@ -52,7 +52,7 @@ class Setting {
     return this.#trainings.once({ ...this.#identity(command), program: NAMES[0], purpose }, () => trainByCommand(command, detail))
   }
 
-  /** @param {object} options - As the command resolved them. */
+  /** @param {any} options - As the command resolved them. */
   theirs(epochs, seed, options, device, detail) {
     const { data, threads } = this.#options
     const wanted = { ...this.#identity(this.#command(epochs, seed)), program: `${NAMES[1]} ${this.#python.torch}`, purpose: 'turns' }
@@ -118,10 +118,10 @@ async function takeTurns(setting, epochs, { seeds }, hasPython) {
   return { epochs, ...summarizeTurns(results) }
 }
 
-/** Throws unless both did the same amount of work. @param {object[]} runs - One, or those of both sides. */
+/** Throws unless both did the same amount of work. @param {import('./trainings.mjs').TrainingResult[]} runs - One, or those of both sides. */
 function checkSameWork(runs) {
   const [ours, theirs] = runs
-  const work = ({ trainSamples, testSamples, epochs }) => `${epochs.length} epochs of ${trainSamples} and ${testSamples} test images`
+  const work = ({ trainSamples, testSamples, epochs }) => `${epochs.length} x ${trainSamples} training and ${testSamples} test images`
   if (theirs === undefined || work(ours) === work(theirs)) return
   throw new BenchError(`Expected the same work but ${NAMES[0]} did ${work(ours)}, and ${NAMES[1]} did ${work(theirs)}.`)
 }

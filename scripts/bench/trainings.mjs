@@ -10,6 +10,22 @@ import { keep, readKept } from './kept-results.mjs'
 import { PROGRAM } from './machine.mjs'
 import { start } from './processes.mjs'
 
+/**
+ * What a training did. Accuracies are shares from 0 to 1, losses mean cross entropies; `seconds` from the start of the process to its exit,
+ * those of an epoch without anything around it; `options` as the command resolved them.
+ *
+ * @typedef {object} TrainingResult
+ * @property {number} seconds
+ * @property {string} device
+ * @property {number} threads
+ * @property {number} trainSamples
+ * @property {number} testSamples
+ * @property {{ seconds: number, trainLoss: number, trainAccuracy: number }[]} epochs
+ * @property {number} testLoss
+ * @property {number} testAccuracy
+ * @property {any} [options]
+ */
+
 export const NAMES = /** @type {const} */ (['torch-rnn-mnist', 'PyTorch'])
 
 /** What `rnn-mnist-train train --json` prints, as far as it matters here. */
@@ -34,7 +50,7 @@ export class TrainingEvents {
     return this.#find('error')?.message
   }
 
-  /** What a finished training did. Accuracies are shares from 0 to 1. */
+  /** What a finished training did, without the time of its process. */
   get result() {
     const { device, engine, instructionSet, threads, trainSamples, testSamples, options } = this.#find('start')
     const { testLoss, testAccuracy } = this.#find('done')
@@ -70,6 +86,7 @@ async function runTimed(command, args, onLine) {
  * Trains by the command.
  *
  * @param {string[]} words - Its flags, without those for the files of the run, which are removed afterwards.
+ * @returns {Promise<TrainingResult>}
  */
 export async function trainByCommand(words, detail) {
   const folder = mkdtempSync(join(tmpdir(), 'rnn-mnist-bench-'))
@@ -89,6 +106,7 @@ export async function trainByCommand(words, detail) {
  *
  * @param {string} python - The interpreter.
  * @param {{ options: { epochs: number }, seed: number, device: string, threads: number, data?: string }} setting - What recipe.py takes.
+ * @returns {Promise<TrainingResult>}
  */
 export async function trainInPython(python, setting, detail) {
   const lines = []
@@ -129,7 +147,8 @@ export class KeptTrainings {
    * A training, unless the file has it.
    *
    * @param {{ program: string, command: string[], recipe: object, purpose?: string }} wanted - Holds what {@link IDENTITY} names.
-   * @param {() => Promise<object>} train
+   * @param {() => Promise<TrainingResult>} train
+   * @returns {Promise<TrainingResult>}
    */
   async once(wanted, train) {
     const isWanted = (run) => IDENTITY.every((key) => isDeepStrictEqual(run[key], wanted[key]))
