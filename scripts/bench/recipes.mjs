@@ -1,6 +1,9 @@
 /**
  * The accuracy of recipes: each is trained with several seeds by the real command, and measured on the test set once, after its last epoch.
  * Recipes, and changes of the first one, take turns within each seed, and are compared with the first one in pairs of one seed.
+ *
+ * With `-- --validation-split 10000` the tables show the accuracy on these images instead, and not that on the test set: a recipe must not be
+ * chosen by what it reaches there.
  */
 import { Argument, Command } from 'commander'
 import { RECIPES } from '../../dist/index.mjs'
@@ -21,9 +24,14 @@ function contestantsOf({ recipes, change }, flags) {
   return [...named, ...change.map(({ name, flags: changed }) => ({ name, recipe, words: [...words, ...changed] }))]
 }
 
+/** The accuracy of a training after its last epoch: on the validation images, if there are some, else on the test set. */
+function accuracyOf({ epochs, testAccuracy }) {
+  return epochs.at(-1).validationAccuracy ?? testAccuracy
+}
+
 /** What the tables show of some contestants, whose results are in the order of the seeds. */
 export function summarize(names, results) {
-  const accuracies = results.map((runs) => runs.map(({ testAccuracy }) => testAccuracy))
+  const accuracies = results.map((runs) => runs.map(accuracyOf))
   return names.map((name, index) => ({
     name,
     accuracies: accuracies[index],
@@ -42,8 +50,12 @@ export function percent(share, { signed = false, digits = 2 } = {}) {
   return signed && share >= 0 ? `+${text}` : text
 }
 
-/** Tables of what {@link summarize} found: the first row of each is its head. */
-export function tablesOf(summary, seeds) {
+/**
+ * Tables of what {@link summarize} found: the first row of each is its head.
+ *
+ * @param {'test' | 'validation'} part - What the accuracies were measured on.
+ */
+export function tablesOf(summary, seeds, part) {
   const [first, ...others] = summary
   const overview = summary.map((one) => [
     ...[one.name, percent(one.mean), percent(one.deviation)],
@@ -57,7 +69,7 @@ export function tablesOf(summary, seeds) {
   ])
   const against = `difference from ${first.name} in pairs of one seed`
   return [
-    [['test accuracy after the last epoch, %', 'mean', 'standard deviation', 'training loss', 'seconds, start to exit'], ...overview],
+    [[`${part} accuracy after the last epoch, %`, 'mean', 'standard deviation', 'training loss', 'seconds, start to exit'], ...overview],
     ...(others.length === 0 ? [] : [[['change', 'mean, %', against, 'its standard error', 'its 95 % interval (t)'], ...compared]]),
     [['seed', ...summary.map(({ name }) => name)], ...bySeed],
   ]
@@ -86,11 +98,12 @@ async function run(flags, options) {
   }))
   const names = contestants.map(({ name }) => name)
   const results = await inTurns(seeds.length, measured, (round, runs) => {
-    const each = runs.map(({ testAccuracy, seconds }, index) => `${names[index]} ${percent(testAccuracy)} % (${seconds.toFixed(0)} s)`)
+    const each = runs.map((one, index) => `${names[index]} ${percent(accuracyOf(one))} % (${one.seconds.toFixed(0)} s)`)
     console.log(`seed ${seeds[round - 1]}: ${each.join('; ')}`)
   })
   const summary = summarize(names, results)
-  const tables = tablesOf(summary, seeds)
+  const isValidated = results[0][0].epochs[0].validationAccuracy !== undefined
+  const tables = tablesOf(summary, seeds, isValidated ? 'validation' : 'test')
   const given = flags.length === 0 ? '' : ` Flags of all trainings: ${flags.join(' ')}.`
   const changes = options.change.map(({ name, flags: changed }) => ` ${name}: ${changed.join(' ')}.`).join('')
   const method = `Data: ${data ?? 'MNIST'}. Seeds: ${nameSeeds(seeds)}.${given}${changes}`

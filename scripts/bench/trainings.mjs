@@ -20,7 +20,7 @@ import { start } from './processes.mjs'
  * @property {number} threads
  * @property {number} trainSamples
  * @property {number} testSamples
- * @property {{ seconds: number, trainLoss: number, trainAccuracy: number }[]} epochs
+ * @property {{ seconds: number, trainLoss: number, trainAccuracy: number, validationAccuracy?: number }[]} epochs
  * @property {number} testLoss
  * @property {number} testAccuracy
  * @property {any} [options]
@@ -55,7 +55,9 @@ export class TrainingEvents {
     const { device, engine, instructionSet, threads, trainSamples, testSamples, options } = this.#find('start')
     const { testLoss, testAccuracy } = this.#find('done')
     const learned = this.#events.filter(({ type }) => type === 'epoch')
-    const epochs = learned.map(({ seconds, trainLoss, trainAccuracy }) => ({ seconds, trainLoss, trainAccuracy }))
+    const epochs = learned.map(({ seconds, trainLoss, trainAccuracy, validationAccuracy }) => {
+      return { seconds, trainLoss, trainAccuracy, ...(validationAccuracy === undefined ? {} : { validationAccuracy }) }
+    })
     return { device, engine, instructionSet, threads, trainSamples, testSamples, options, epochs, testLoss, testAccuracy }
   }
 

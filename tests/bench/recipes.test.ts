@@ -72,12 +72,21 @@ test('what was trained before Ctrl-C is kept', async () => {
   expect(tables).toBeUndefined()
 })
 
+test('with validation images, these count and not the test set', async () => {
+  expect(await runNode([...tiny('1'), '--validation-split', '40'])).toMatchObject({ code: 0 })
+  const { runs, summary, tables } = readResults()
+  const [{ validationAccuracy }] = runs[0].epochs.slice(-1)
+  expect(validationAccuracy * 40).toBeCloseTo(Math.round(validationAccuracy * 40), 9)
+  expect(summary[0].accuracies).toEqual([validationAccuracy])
+  expect(tables[0][0][0]).toBe('validation accuracy after the last epoch, %')
+})
+
 test('a single seed has no error, and a single recipe no comparison', async () => {
   const text = `
     const run = (testAccuracy) => ({ testAccuracy, seconds: 2, epochs: [{ trainLoss: 9 }, { trainLoss: 0.5 }] })
     const one = summarize(['a'], [[run(0.98), run(0.99)]])
     const two = summarize(['a', 'b'], [[run(0.98)], [run(0.975)]])
-    console.log(JSON.stringify([tablesOf(one, [1, 2]), tablesOf(two, [4])]))
+    console.log(JSON.stringify([tablesOf(one, [1, 2], 'test'), tablesOf(two, [4], 'test')]))
   `
   const head = ['test accuracy after the last epoch, %', 'mean', 'standard deviation', 'training loss', 'seconds, start to exit']
   const compared = ['change', 'mean, %', 'difference from a in pairs of one seed', 'its standard error', 'its 95 % interval (t)']
