@@ -17,30 +17,44 @@ import { KeptTrainings, NAMES, trainByCommand } from './trainings.mjs'
 const BENCHMARK = 'recipes'
 const DEFAULT_RECIPES = ['accurate']
 
-/** Recipes, and changes of the first one, with the flags of their command. */
+/** Recipes, and changes of the first one. `own` is the flags by which they differ, `words` those that all have too. */
 function contestantsOf({ recipes, change }, flags) {
-  const named = recipes.map((recipe) => ({ name: recipe, recipe, words: ['--recipe', recipe, ...flags] }))
-  const [{ recipe, words }] = named
-  return [...named, ...change.map(({ name, flags: changed }) => ({ name, recipe, words: [...words, ...changed] }))]
+  const named = recipes.map((recipe) => ({ name: recipe, recipe, own: ['--recipe', recipe] }))
+  const [{ recipe, own }] = named
+  const changes = change.map(({ name, flags: changed }) => ({ name, recipe, own: changed, words: [...own, ...flags, ...changed] }))
+  return [...named.map((one) => ({ ...one, words: [...one.own, ...flags] })), ...changes]
 }
 
-/** The accuracy of a training after its last epoch: on the validation images, if there are some, else on the test set. */
-function accuracyOf({ epochs, testAccuracy }) {
-  return epochs.at(-1).validationAccuracy ?? testAccuracy
+/** @param {import('./trainings.mjs').TrainingResult} run - That did not diverge. */
+function lastEpochOf({ epochs }) {
+  return epochs[epochs.length - 1]
 }
 
-/** What the tables show of some contestants, whose results are in the order of the seeds. */
-export function summarize(names, results) {
+/** After the last epoch, on the validation images, if there are some, else on the test set. Undefined for a training that diverged. */
+function accuracyOf(run) {
+  return run.diverged ? undefined : (lastEpochOf(run).validationAccuracy ?? run.testAccuracy)
+}
+
+/**
+ * What the tables show of some contestants. Where trainings diverged, there is no mean: that of the others would flatter.
+ *
+ * @param {{ name: string, own: string[] }[]} contestants
+ * @param {import('./trainings.mjs').TrainingResult[][]} results - Of each contestant, in the order of the seeds.
+ */
+export function summarize(contestants, results) {
   const accuracies = results.map((runs) => runs.map(accuracyOf))
-  return names.map((name, index) => ({
-    name,
-    accuracies: accuracies[index],
-    mean: mean(accuracies[index]),
-    deviation: deviation(accuracies[index]),
-    trainLoss: mean(results[index].map(({ epochs }) => epochs.at(-1).trainLoss)),
-    seconds: mean(results[index].map(({ seconds }) => seconds)),
-    ...(index === 0 ? {} : { difference: pairedDifference(accuracies[index], accuracies[0]) }),
-  }))
+  const diverged = results.map((runs) => runs.filter((run) => run.diverged).length)
+  return contestants.map(({ name, own }, index) => {
+    const known = { name, flags: own.join(' '), accuracies: accuracies[index], diverged: diverged[index] }
+    const seconds = mean(results[index].map((run) => run.seconds))
+    if (diverged[index] > 0) return { ...known, seconds }
+    const trainLoss = mean(results[index].map((run) => lastEpochOf(run).trainLoss))
+    const isCompared = index > 0 && diverged[0] === 0
+    return {
+      ...{ ...known, seconds, trainLoss, mean: mean(accuracies[index]), deviation: deviation(accuracies[index]) },
+      ...(isCompared ? { difference: pairedDifference(accuracies[index], accuracies[0]) } : {}),
+    }
+  })
 }
 
 /** A share in percent; with a sign where it is a difference. Nothing where it is not known. */
@@ -57,21 +71,22 @@ export function percent(share, { signed = false, digits = 2 } = {}) {
  */
 export function tablesOf(summary, seeds, part) {
   const [first, ...others] = summary
+  const meanOf = (one) => (one.diverged > 0 ? `${one.diverged} of ${seeds.length} diverged` : percent(one.mean))
   const overview = summary.map((one) => [
-    ...[one.name, percent(one.mean), percent(one.deviation)],
-    ...[one.trainLoss.toFixed(4), one.seconds.toFixed(1)],
+    ...[one.name, meanOf(one), percent(one.deviation)],
+    ...[one.trainLoss?.toFixed(4) ?? '', one.seconds.toFixed(1)],
   ])
-  const bySeed = seeds.map((seed, index) => [String(seed), ...summary.map(({ accuracies }) => percent(accuracies[index]))])
+  const bySeed = summary.map(({ name, accuracies }) => [name, ...accuracies.map((accuracy) => percent(accuracy))])
   const interval = ({ low, high }) => (low === undefined ? '' : `${percent(low, { signed: true })} to ${percent(high, { signed: true })}`)
-  const compared = others.map(({ name, mean: middle, difference }) => [
-    ...[name, percent(middle), percent(difference.mean, { signed: true })],
-    ...[percent(difference.standardError, { digits: 3 }), interval(difference)],
+  const compared = others.map((one) => [
+    ...[one.name, one.flags, meanOf(one), percent(one.difference?.mean, { signed: true })],
+    ...[percent(one.difference?.standardError, { digits: 3 }), one.difference === undefined ? '' : interval(one.difference)],
   ])
   const against = `difference from ${first.name} in pairs of one seed`
   return [
     [[`${part} accuracy after the last epoch, %`, 'mean', 'standard deviation', 'training loss', 'seconds, start to exit'], ...overview],
-    ...(others.length === 0 ? [] : [[['change', 'mean, %', against, 'its standard error', 'its 95 % interval (t)'], ...compared]]),
-    [['seed', ...summary.map(({ name }) => name)], ...bySeed],
+    ...(others.length === 0 ? [] : [[['change', 'flags', 'mean, %', against, 'its standard error', 'its 95 % interval (t)'], ...compared]]),
+    [['by seed, %', ...seeds.map(String)], ...bySeed],
   ]
 }
 
@@ -90,23 +105,22 @@ async function run(flags, options) {
   const train = ({ recipe, words }, seed, detail) => {
     const command = [...words, ...dataWords, '--seed', String(seed)]
     const wanted = { program: NAMES[0], command, recipe: RECIPES[recipe] }
-    return trainings.once(wanted, () => trainByCommand(command, detail))
+    return trainings.once(wanted, () => trainByCommand(command, detail, { mayDiverge: true }))
   }
   const measured = contestants.map((contestant) => ({
     name: contestant.name,
     measure: (detail, round) => train(contestant, seeds[round - 1], detail),
   }))
-  const names = contestants.map(({ name }) => name)
   const results = await inTurns(seeds.length, measured, (round, runs) => {
-    const each = runs.map((one, index) => `${names[index]} ${percent(accuracyOf(one))} % (${one.seconds.toFixed(0)} s)`)
+    const outcome = (one) => (one.diverged ? 'diverged' : `${percent(accuracyOf(one))} %`)
+    const each = runs.map((one, index) => `${contestants[index].name} ${outcome(one)} (${one.seconds.toFixed(0)} s)`)
     console.log(`seed ${seeds[round - 1]}: ${each.join('; ')}`)
   })
-  const summary = summarize(names, results)
-  const isValidated = results[0][0].epochs[0].validationAccuracy !== undefined
+  const summary = summarize(contestants, results)
+  const isValidated = results.flat().some(({ epochs }) => epochs[0]?.validationAccuracy !== undefined)
   const tables = tablesOf(summary, seeds, isValidated ? 'validation' : 'test')
   const given = flags.length === 0 ? '' : ` Flags of all trainings: ${flags.join(' ')}.`
-  const changes = options.change.map(({ name, flags: changed }) => ` ${name}: ${changed.join(' ')}.`).join('')
-  const method = `Data: ${data ?? 'MNIST'}. Seeds: ${nameSeeds(seeds)}.${given}${changes}`
+  const method = `Data: ${data ?? 'MNIST'}. Seeds: ${nameSeeds(seeds)}.${given}`
   console.log(`\n${method}\n`)
   console.log(tables.map(table).join('\n\n'))
   trainings.finish({ summary, method, tables })

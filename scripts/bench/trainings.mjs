@@ -24,6 +24,7 @@ import { start } from './processes.mjs'
  * @property {number} testLoss
  * @property {number} testAccuracy
  * @property {any} [options]
+ * @property {boolean} [diverged] - True where losses or gradients were no longer finite; then there are no test loss and accuracy.
  */
 
 export const NAMES = /** @type {const} */ (['torch-rnn-mnist', 'PyTorch'])
@@ -45,15 +46,15 @@ export class TrainingEvents {
     else this.#events.push(event)
   }
 
-  /** The reason why the command failed, if it gave one. */
+  /** Why the command failed: its `code` and `message`, if it gave one. */
   get failure() {
-    return this.#find('error')?.message
+    return this.#find('error')
   }
 
   /** What a finished training did, without the time of its process. */
   get result() {
     const { device, engine, instructionSet, threads, trainSamples, testSamples, options } = this.#find('start')
-    const { testLoss, testAccuracy } = this.#find('done')
+    const { testLoss, testAccuracy } = this.#find('done') ?? {}
     const learned = this.#events.filter(({ type }) => type === 'epoch')
     const epochs = learned.map(({ seconds, trainLoss, trainAccuracy, validationAccuracy }) => {
       return { seconds, trainLoss, trainAccuracy, ...(validationAccuracy === undefined ? {} : { validationAccuracy }) }
@@ -88,16 +89,20 @@ async function runTimed(command, args, onLine) {
  * Trains by the command.
  *
  * @param {string[]} words - Its flags, without those for the files of the run, which are removed afterwards.
+ * @param {(text: string) => void} detail - Is told the running epoch.
+ * @param {{ mayDiverge?: boolean }} [tolerance] - Whether a training that diverges is a result, too, and no error.
  * @returns {Promise<TrainingResult>}
  */
-export async function trainByCommand(words, detail) {
+export async function trainByCommand(words, detail, { mayDiverge = false } = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'rnn-mnist-bench-'))
   try {
     const events = new TrainingEvents(detail)
     const args = [PROGRAM, 'train', '--json', '--run', join(folder, 'run'), ...words]
     const { code, seconds } = await runTimed(process.execPath, args, (line) => events.read(line))
+    const { failure } = events
     if (code === 0) return { ...events.result, seconds }
-    throw new BenchError(`rnn-mnist-train ${words.join(' ')} ended with ${code}: ${events.failure ?? 'its own message is above'}`)
+    if (mayDiverge && failure?.code === 'ERR_NOT_FINITE') return { ...events.result, seconds, diverged: true }
+    throw new BenchError(`rnn-mnist-train ${words.join(' ')} ended with ${code}: ${failure?.message ?? 'its own message is above'}`)
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }

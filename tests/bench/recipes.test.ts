@@ -51,9 +51,9 @@ test('it trains by the command, compares in pairs, and repeats nothing that its 
   expectClose([smooth.difference.mean], [(differences[0] + differences[1]) / 2], { atol: 1e-12 })
   expectClose([smooth.difference.standardError], [Math.abs(differences[0] - differences[1]) / 2], { atol: 1e-12 })
   expect(tables[1][0]).toContain('difference from accurate in pairs of one seed')
-  expect(tables[2]).toHaveLength(3)
+  expect(tables[1][1].slice(0, 2)).toEqual(['smooth', '--nonlinearity tanh --label-smoothing 0.1'])
+  expect(tables[2][0]).toEqual(['by seed, %', '1', '3'])
   expect(method).toContain('Seeds: 1, 3. Flags of all trainings: --hidden-size 16')
-  expect(method).toContain('smooth: --nonlinearity tanh --label-smoothing 0.1.')
 
   expect(await runNode(tiny('1-2', ...change))).toMatchObject({ code: 0 })
   const more = readResults()
@@ -81,30 +81,44 @@ test('with validation images, these count and not the test set', async () => {
   expect(tables[0][0][0]).toBe('validation accuracy after the last epoch, %')
 })
 
+test('a training that diverges is a result, but has no accuracy', async () => {
+  const change = ['--change', 'wild=--learning-rate 100 --clip-grad-norm 1e9']
+  const outcome = await runNode(tiny('1', ...change))
+  expect(outcome).toMatchObject({ code: 0 })
+  expect(outcome.stdout).toMatch(/^seed 1: accurate \d+\.\d\d % \(\d+ s\); wild diverged \(\d+ s\)$/m)
+  const { runs, tables } = readResults()
+  expect(runs[1]).toMatchObject({ diverged: true, options: { learningRate: 100 } })
+  expect(runs[1]).not.toHaveProperty('testAccuracy')
+  expect(tables[0][2].slice(0, 4)).toEqual(['wild', '1 of 1 diverged', '', ''])
+  expect(tables[1][1].slice(2)).toEqual(['1 of 1 diverged', '', '', ''])
+  expect(tables[2][2]).toEqual(['wild', ''])
+})
+
 test('a single seed has no error, and a single recipe no comparison', async () => {
   const text = `
     const run = (testAccuracy) => ({ testAccuracy, seconds: 2, epochs: [{ trainLoss: 9 }, { trainLoss: 0.5 }] })
-    const one = summarize(['a'], [[run(0.98), run(0.99)]])
-    const two = summarize(['a', 'b'], [[run(0.98)], [run(0.975)]])
+    const [a, b] = [{ name: 'a', own: ['--recipe', 'a'] }, { name: 'b', own: ['--x', '1'] }]
+    const one = summarize([a], [[run(0.98), run(0.99)]])
+    const two = summarize([a, b], [[run(0.98)], [run(0.975)]])
     console.log(JSON.stringify([tablesOf(one, [1, 2], 'test'), tablesOf(two, [4], 'test')]))
   `
   const head = ['test accuracy after the last epoch, %', 'mean', 'standard deviation', 'training loss', 'seconds, start to exit']
-  const compared = ['change', 'mean, %', 'difference from a in pairs of one seed', 'its standard error', 'its 95 % interval (t)']
+  const compared = ['change', 'flags', 'mean, %', 'difference from a in pairs of one seed', 'its standard error', 'its 95 % interval (t)']
   expect(await runModule(['../bench/recipes.mjs'], text)).toEqual([
     [
       [head, ['a', '98.50', '0.71', '0.5000', '2.0']],
       [
-        ['seed', 'a'],
-        ['1', '98.00'],
-        ['2', '99.00'],
+        ['by seed, %', '1', '2'],
+        ['a', '98.00', '99.00'],
       ],
     ],
     [
       [head, ['a', '98.00', '', '0.5000', '2.0'], ['b', '97.50', '', '0.5000', '2.0']],
-      [compared, ['b', '97.50', '-0.50', '', '']],
+      [compared, ['b', '--x 1', '97.50', '-0.50', '', '']],
       [
-        ['seed', 'a', 'b'],
-        ['4', '98.00', '97.50'],
+        ['by seed, %', '4'],
+        ['a', '98.00'],
+        ['b', '97.50'],
       ],
     ],
   ])
