@@ -6,29 +6,19 @@
  * This takes long: with 10 epochs some two minutes a training on two cores. With --json, the file keeps each finished training, and another
  * run goes on where this one was ended.
  */
-import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { ImageRNN, loadMnist } from '../../dist/index.mjs'
 import { BenchError } from './bench-error.mjs'
+import { keep, readKept } from './kept-results.mjs'
 import { describeMachine } from './machine.mjs'
 import { integerOption, jsonOption, threadsOption } from './options.mjs'
 import { Progress, table } from './report.mjs'
+import { deviation, mean } from './statistics.mjs'
 
 const BENCHMARK = 'accuracy'
 const ENGINES = ['torch', 'fused']
 /** All choices of signs are tried, of which there are 2 to this power. */
 const MOST_SEEDS = 20
-
-function mean(values) {
-  return values.reduce((sum, value) => sum + value, 0) / values.length
-}
-
-/** The standard deviation, with n - 1; undefined for a single value. */
-function deviation(values) {
-  if (values.length < 2) return undefined
-  const middle = mean(values)
-  return Math.sqrt(values.reduce((sum, value) => sum + (value - middle) ** 2, 0) / (values.length - 1))
-}
 
 /**
  * The p-value of the exact paired permutation test, two-sided. If it did not matter which engine trained, every difference could as well have
@@ -49,41 +39,13 @@ export function permutationTest(differences) {
 
 /** The finished trainings that a file has of an earlier run with the same epochs. */
 function readRuns(file, epochs) {
-  if (file === undefined) return []
-  let text = ''
-  try {
-    text = readFileSync(file, 'utf8')
-  } catch (error) {
-    if (error.code !== 'ENOENT') throw new BenchError(`Expected a file that can be read for --json but ${file} gave: ${error.message}.`)
-  }
-  if (text.trim() === '') return []
-  let found
-  try {
-    found = JSON.parse(text)
-  } catch {
-    // Reported below.
-  }
-  if (found?.benchmark !== BENCHMARK || !Array.isArray(found.runs)) {
-    throw new BenchError(`Expected the results of an earlier run in ${file}, but it holds something else. Give another file, or remove it.`)
-  }
-  if (found.options.epochs !== epochs) {
+  const found = readKept(file, BENCHMARK)
+  if (found !== undefined && found.options.epochs !== epochs) {
     throw new BenchError(
       `${file} is of trainings with --epochs ${found.options.epochs} but this run has --epochs ${epochs}: pass the same number, or another file.`,
     )
   }
-  return found.runs
-}
-
-/** Replaces the file as a whole, so that an end at any time leaves the trainings that were finished. */
-function saveResults(file, results) {
-  if (file === undefined) return
-  const partial = `${file}.partial`
-  try {
-    writeFileSync(partial, `${JSON.stringify(results, undefined, 2)}\n`)
-    renameSync(partial, file)
-  } catch (error) {
-    throw new BenchError(`Expected a file that can be written for --json but ${file} gave: ${error.message}.`)
-  }
+  return found?.runs ?? []
 }
 
 /** One training with the tutorial's recipe, which is the package's default, and its evaluation. */
@@ -172,14 +134,14 @@ async function run(options) {
   const runs = readRuns(options.json, options.epochs)
   const machine = await describeMachine()
   const results = { benchmark: BENCHMARK, machine, options, runs }
-  saveResults(options.json, results)
+  keep(options.json, results)
   await trainMissing([...runs], options, (one) => {
     runs.push(one)
-    saveResults(options.json, results)
+    keep(options.json, results)
   })
   const summary = summarize(runs, options)
   show(summary, options.epochs)
-  saveResults(options.json, { ...results, summary })
+  keep(options.json, { ...results, summary })
   if (options.json !== undefined) console.error(`The results are in ${options.json}.`)
 }
 

@@ -1,6 +1,7 @@
 /**
- * Writes results that `--json` has kept into docs/performance.md, and draws their plots: `npm run bench -- document results/*.json`. The text
- * around them is written by hand; each benchmark has its place between two comments.
+ * Writes results that `--json` has kept into docs/performance.md and docs/accuracy.md, and draws their plots: `npm run bench -- document
+ * results/*.json`. The text around them is written by hand; each benchmark has its place between two comments. Where a document shows a
+ * benchmark several times, `--section` names the place.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
@@ -12,11 +13,18 @@ import { BenchError } from './bench-error.mjs'
 import { BUSY_LOAD } from './machine.mjs'
 import { markdownTable } from './report.mjs'
 
-const DOCUMENT = join(ROOT, 'docs', 'performance.md')
+const DOCS = join(ROOT, 'docs')
+/** Those whose results are not about speed alone. */
+const OF_ACCURACY = ['recipes', 'time-to-accuracy', 'saturation-and-memory']
 
-/** The comment before and after the results of a benchmark. */
-function marks(benchmark) {
-  return [`<!-- results of ${benchmark} -->`, `<!-- end of ${benchmark} -->`]
+/** Where the results of a benchmark belong. */
+function documentOf(benchmark) {
+  return join(DOCS, OF_ACCURACY.includes(benchmark) ? 'accuracy.md' : 'performance.md')
+}
+
+/** The comment before and after the results of a section. */
+function marks(section) {
+  return [`<!-- results of ${section} -->`, `<!-- end of ${section} -->`]
 }
 
 function readResults(file) {
@@ -26,18 +34,21 @@ function readResults(file) {
   } catch (error) {
     throw new BenchError(`Expected a file that a benchmark wrote for --json but ${file} gave: ${error.message}.`)
   }
-  if (typeof results?.benchmark === 'string' && Array.isArray(results.tables) && results.machine !== undefined) return results
+  const isSettingKnown = results?.machine !== undefined || results?.method !== undefined
+  if (typeof results?.benchmark === 'string' && Array.isArray(results.tables) && isSettingKnown) return results
   throw new BenchError(`Expected a file that a benchmark wrote for --json, with its tables, but ${file} is none.`)
 }
 
-/** Where and with what it was measured. */
-function settingOf({ machine, python, options }) {
+/** Where and with what it was measured. Results without a machine do not depend on one. */
+function settingOf({ machine, python, options, method }) {
+  if (machine === undefined) return method
   const { cpu, cores, memoryBytes, system, node, addon } = machine
   const [platform] = system.split(' ')
   const parts = [cpu, `${cores} cores`, `${(memoryBytes / 2 ** 30).toFixed(0)} GiB`, platform, `Node ${node}`, addon]
   const inPython = python === undefined ? '' : `; PyTorch ${python.torch} (${python.cpu}) in Python ${python.version}`
-  const busy = machine.load > BUSY_LOAD ? ' **Other programs were running meanwhile, so these figures are rough.**' : ''
-  return `${parts.join(', ')}${inPython}. Rounds: ${options.rounds}; median (smallest to largest).${busy}`
+  const affected = method === undefined ? 'these figures' : 'the times'
+  const busy = machine.load > BUSY_LOAD ? ` **Other programs were running meanwhile, so ${affected} are rough.**` : ''
+  return `${parts.join(', ')}${inPython}. ${method ?? `Rounds: ${options.rounds}; median (smallest to largest).`}${busy}`
 }
 
 /**
@@ -85,31 +96,33 @@ function sectionOf(results, plots, folder) {
   return [settingOf(results), ...results.tables.map(markdownTable), ...pictures].join('\n\n')
 }
 
-/** The document with other results of this benchmark. */
-function replaceSection(text, benchmark, section, name) {
-  const [begin, end] = marks(benchmark)
+/** The document with other results in this section. */
+function replaceSection(text, section, content, name) {
+  const [begin, end] = marks(section)
   const [from, to] = [text.indexOf(begin), text.indexOf(end)]
   if (from === -1 || to < from) throw new BenchError(`Expected the comments "${begin}" and "${end}" in ${name}.`)
-  return `${text.slice(0, from + begin.length)}\n\n${section}\n\n${text.slice(to)}`
+  return `${text.slice(0, from + begin.length)}\n\n${content}\n\n${text.slice(to)}`
 }
 
-async function run(files, { output }) {
-  const all = files.map(readResults)
-  const folder = output.replace(/\.md$/, '')
-  let text = readFileSync(output, 'utf8')
-  for (const results of all) {
+async function run(files, { output, section }) {
+  if (section !== undefined && files.length > 1)
+    throw new BenchError(`Expected one file for --section ${section} but received ${files.length}.`)
+  for (const results of files.map(readResults)) {
+    const document = output ?? documentOf(results.benchmark)
+    const folder = document.replace(/\.md$/, '')
     const plots = await plotsOf(results)
     if (plots.length > 0) mkdirSync(folder, { recursive: true })
     for (const { file, svg } of plots) writeFileSync(join(folder, file), svg)
-    text = replaceSection(text, results.benchmark, sectionOf(results, plots, basename(folder)), output)
+    const content = sectionOf(results, plots, basename(folder))
+    writeFileSync(document, replaceSection(readFileSync(document, 'utf8'), section ?? results.benchmark, content, document))
   }
-  writeFileSync(output, text)
 }
 
 export function documentCommand() {
   return new Command('document')
-    .summary('no benchmark: writes results, kept by --json, into docs/performance.md, and draws their plots')
+    .summary('no benchmark: writes results, kept by --json, into docs/performance.md or docs/accuracy.md, and draws their plots')
     .addArgument(new Argument('<results...>', 'files that benchmarks wrote'))
-    .addOption(new Option('--output <file>', 'a document with places for results').default(DOCUMENT, 'docs/performance.md'))
+    .addOption(new Option('--output <file>', 'a document with places for results (default: the one in docs that has this benchmark)'))
+    .addOption(new Option('--section <name>', "the place in the document (default: that of the benchmark's name)"))
     .action(run)
 }

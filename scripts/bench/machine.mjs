@@ -61,6 +61,19 @@ export function findPythonIfAny(asked) {
 }
 
 /**
+ * Says so where PyTorch brings more than the CPU needs.
+ *
+ * @param {{ torch: string }} python - As found by {@link findPython}.
+ * @param {string} device - Where it computes.
+ */
+export function warnOfCudaBuild({ torch }, device) {
+  if (device !== 'cpu' || !torch.includes('+cu')) return
+  console.log(
+    'This PyTorch is built for CUDA and loads the CUDA libraries even on the CPU. One built for the CPU starts faster and takes less memory.',
+  )
+}
+
+/**
  * Finds a Python with torch and numpy, and prints what it is.
  *
  * @param {string} asked - A program, by name or path.

@@ -32,8 +32,8 @@ export function ratios(values, others) {
  *
  * @template Result
  * @param {number} rounds
- * @param {{ name: string, warmUp?: () => Promise<unknown>, measure: (detail: (text: string) => void) => Promise<Result> }[]} contestants -
- *   `warmUp` runs once, before the first round. `detail` shows the progress of a measurement on stderr.
+ * @param {{ name: string, warmUp?: () => Promise<unknown>, measure: (detail: (text: string) => void, round: number) => Promise<Result> }[]}
+ *   contestants - `warmUp` runs once, before the first round. `detail` shows the progress of a measurement on stderr. Rounds count from 1.
  * @param {(round: number, results: Result[]) => void} [onRound] - Called after each round, from 1, with one result for each contestant.
  * @returns {Promise<Result[][]>} One list for each contestant, with its result of each round.
  */
@@ -51,7 +51,7 @@ export async function inTurns(rounds, contestants, onRound = () => {}) {
       for (const [index, { name, measure }] of contestants.entries()) {
         const text = `round ${round} of ${rounds}: ${name}`
         progress.show(text)
-        results[index].push(await measure((detail) => progress.show(`${text}, ${detail}`)))
+        results[index].push(await measure((detail) => progress.show(`${text}, ${detail}`), round))
       }
       progress.clear()
       onRound(

@@ -2,6 +2,7 @@
 import { InvalidArgumentError, Option } from 'commander'
 
 const LARGEST = 1_000_000
+const MOST_SEEDS = 1000
 
 function parseInteger(min, max) {
   return (text) => {
@@ -30,7 +31,7 @@ export function nameOption(name, summary, names) {
 }
 
 /** `--name <name,...>`: some of these names. */
-export function namesOption(name, summary, names) {
+export function namesOption(name, summary, names, fallback = names) {
   return new Option(`--${name} <name,...>`, summary)
     .argParser((text) => {
       const chosen = text.split(',')
@@ -38,7 +39,7 @@ export function namesOption(name, summary, names) {
       if (unknown !== undefined) throw new InvalidArgumentError(`Expected some of ${names.join(', ')} but received ${unknown}.`)
       return chosen
     })
-    .default(names, 'all')
+    .default(fallback, fallback === names ? 'all' : fallback.join(','))
 }
 
 function textOption(flags, summary) {
@@ -62,6 +63,49 @@ export function peerOption() {
   })
 }
 
+/** `--seeds 1-5,8`: ranges and single ones, in this order. */
+export const seedsOption = () =>
+  new Option('--seeds <range,...>', 'seeds of the trainings').default([1, 2, 3, 4, 5], '1-5').argParser((text) => {
+    const seeds = text.split(',').flatMap((part) => {
+      const [, from, to = from] = /^(\d{1,9})(?:-(\d{1,9}))?$/.exec(part) ?? []
+      const count = Number(to) - Number(from) + 1
+      if (!(count >= 1 && count <= MOST_SEEDS)) throw new InvalidArgumentError('Expected seeds and ranges of them, such as 1-5,8.')
+      return Array.from({ length: count }, (_, index) => Number(from) + index)
+    })
+    if (new Set(seeds).size === seeds.length && seeds.length <= MOST_SEEDS) return seeds
+    throw new InvalidArgumentError(`Expected each seed once, and at most ${MOST_SEEDS}.`)
+  })
+
+/** Flags of rnn-mnist-train that a benchmark itself gives, or that would change what it reads. */
+const OWN_FLAGS = ['--recipe', '--seed', '--data', '--json', '--quiet', '--run', '--output', '--model', '--resume', '--stop-after-epochs']
+
+function checkFlag(word, own) {
+  const [name] = word.split('=')
+  if (own.includes(name)) throw new InvalidArgumentError(`Expected flags of rnn-mnist-train without ${name}, which the benchmark decides.`)
+}
+
+/** Makes an argument take flags of rnn-mnist-train, after `--`. @param {string[]} [alsoOwn] - More flags that the benchmark itself gives. */
+export function flagsArgument(argument, alsoOwn = []) {
+  return argument.default([], 'none').argParser((word, previous) => {
+    checkFlag(word, [...OWN_FLAGS, ...alsoOwn])
+    return [...previous, word]
+  })
+}
+
+/** `--change <name=flags>`: may be given several times. */
+export function changeOption() {
+  const summary = "the first recipe with these flags of rnn-mnist-train: --change 'tanh=--nonlinearity tanh' (repeatable)"
+  return new Option('--change <name=flags>', summary).default([], 'none').argParser((text, changes) => {
+    const [, name, words] = /^([^=]+)=\s*(-.*\S)\s*$/.exec(text) ?? []
+    if (words === undefined) throw new InvalidArgumentError('Expected a name, = and flags.')
+    const flags = words.split(/\s+/)
+    for (const flag of flags) checkFlag(flag, OWN_FLAGS)
+    return [...changes, { name, flags }]
+  })
+}
+
+export const dataOption = () =>
+  textOption('--data <folder>', 'IDX files named as those of MNIST, as the option of rnn-mnist-train (default: the bundled MNIST)')
 export const enginesOption = () => namesOption('engines', 'what trains in this package', ['torch', 'fused'])
 export const engineOption = () => textOption('--engine <name>', 'what trains in this package, as its option of this name').default('auto')
 export const pythonOption = (summary) => textOption('--python <program>', summary)

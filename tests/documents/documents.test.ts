@@ -70,6 +70,7 @@ test('links in the documents lead to files', async () => {
     'CONTRIBUTING.md',
     'CHANGELOG.md',
     'binding.gyp.md',
+    'docs/accuracy.md',
     'docs/errors.md',
     'docs/performance.md',
     'docs/runs.md',
