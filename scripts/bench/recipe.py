@@ -29,7 +29,8 @@ WARMUP_START, WARMUP_SHARE = 0.1, 0.05  # As lib/training/schedules.ts.
 FIXED = {"accumulationSteps": 1, "precision": "float32"}
 COMPUTED = {
     *("inputSize", "hiddenSize", "numLayers", "numClasses", "nonlinearity", "recurrentInit"),
-    *("epochs", "batchSize", "shuffle", "optimizer", "learningRate", "betas", "weightDecay", "clipGradNorm", "labelSmoothing", "emaDecay"),
+    *("epochs", "batchSize", "shuffle", "optimizer", "learningRate", "betas", "weightDecay", "momentum"),
+    *("clipGradNorm", "labelSmoothing", "emaDecay"),
     *("schedule", "warmup", "minLearningRate", "augmentShift", "augmentRotation", "augmentScale", "augmentShear"),
 }
 # These change nothing of what is learned, or only together with others that are refused.
@@ -65,10 +66,27 @@ class ImageRNN(torch.nn.Module):
         return self.FC(states[-1])
 
 
-def make_optimizer(model, options):
-    kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[options["optimizer"]]
-    given = {} if options.get("weightDecay") is None else {"weight_decay": options["weightDecay"]}  # Else PyTorch's default, as here.
-    return kind(model.parameters(), lr=options["learningRate"], betas=tuple(options["betas"]), fused=True, **given)
+MUON_WEIGHT_DECAY = 0.1  # The default of torch.optim.Muon, which AdamW gets here, too.
+
+
+def is_hidden_matrix(name):
+    """Whether Muon changes a parameter: those between hidden states."""
+    return name.startswith("basic_rnn.weight_") and name != "basic_rnn.weight_ih_l0"
+
+
+def make_optimizers(model, options):
+    given = {"lr": options["learningRate"]}
+    if options.get("weightDecay") is not None:
+        given["weight_decay"] = options["weightDecay"]  # Else PyTorch's default, as here.
+    adam = {"betas": tuple(options["betas"]), "fused": True}
+    if options["optimizer"] != "muon":
+        kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[options["optimizer"]]
+        return [kind(model.parameters(), **given, **adam)]
+    given.setdefault("weight_decay", MUON_WEIGHT_DECAY)
+    hidden = [p for name, p in model.named_parameters() if is_hidden_matrix(name)]
+    others = [p for name, p in model.named_parameters() if not is_hidden_matrix(name)]
+    muon = torch.optim.Muon(hidden, momentum=options["momentum"], adjust_lr_fn="match_rms_adamw", **given)
+    return [muon, torch.optim.AdamW(others, **given, **adam)]
 
 
 def make_schedule(optimizer, options, updates):
@@ -138,22 +156,24 @@ class Training:
         self.model = model
         self.options = options
         self.criterion = torch.nn.CrossEntropyLoss(label_smoothing=options["labelSmoothing"])
-        self.optimizer = make_optimizer(model, options)
-        self.schedule = make_schedule(self.optimizer, options, options["epochs"] * math.ceil(samples / options["batchSize"]))
+        self.optimizers = make_optimizers(model, options)
+        updates = options["epochs"] * math.ceil(samples / options["batchSize"])
+        self.schedules = [make_schedule(optimizer, options, updates) for optimizer in self.optimizers]
         self.average = make_average(model, options)
         self.augmentation = augmentation_of(options)
 
     def step(self, images, labels):
         """An update. Returns the mean loss before it, and the number of hits, both on the device."""
-        self.optimizer.zero_grad()
+        self.model.zero_grad()
         logits = self.model(images)
         loss = self.criterion(logits, labels)
         loss.backward()
         if self.options.get("clipGradNorm") is not None:
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.options["clipGradNorm"])
-        self.optimizer.step()
-        if self.schedule is not None:
-            self.schedule.step()
+        for optimizer, schedule in zip(self.optimizers, self.schedules):
+            optimizer.step()
+            if schedule is not None:
+                schedule.step()
         if self.average is not None:
             self.average.update_parameters(self.model)
         return loss.detach(), (logits.argmax(1) == labels).sum()
