@@ -11,12 +11,23 @@ export interface Recipe {
 }
 
 /** The names of {@link RECIPES}. */
-export type RecipeName = 'tutorial' | 'accurate'
+export type RecipeName = 'tutorial' | 'quick' | 'accurate'
+
+/** What `quick` and `accurate` have in common. */
+const MUON = {
+  batchSize: 64,
+  optimizer: 'muon',
+  betas: [0.9, 0.99],
+  weightDecay: 0.05,
+  clipGradNorm: 0.5,
+  schedule: 'warmup-cosine',
+  warmup: 0.1,
+} as const satisfies TrainHyperparameters
 
 /**
  * Recipes by name. `tutorial` is the defaults of all options. `accurate` makes a fifth of its mistakes in as many epochs, which take longer: ReLU,
- * Muon with a warm-up and half a cosine wave, clipped gradients, small batches, and images that are changed a little every time. Its values
- * were chosen on validation samples of MNIST's training set.
+ * Muon with a warm-up and half a cosine wave, clipped gradients, small batches, and images that are changed a little every time. `quick` is the same in
+ * two epochs, with smaller changes: the shortest way to 98.5 %. Their values were chosen on validation samples of MNIST's training set.
  *
  * @example
  * const model = new ImageRNN({ ...RECIPES.accurate.model, seed: 1 })
@@ -24,22 +35,13 @@ export type RecipeName = 'tutorial' | 'accurate'
  */
 export const RECIPES: Readonly<Record<RecipeName, Recipe>> = {
   tutorial: { model: {}, training: {} },
+  quick: {
+    model: { nonlinearity: 'relu' },
+    training: { ...MUON, epochs: 2, learningRate: 2e-3, augmentShift: 0.7, augmentRotation: 4, augmentScale: 0.04 },
+  },
   accurate: {
     model: { nonlinearity: 'relu' },
-    training: {
-      epochs: 10,
-      batchSize: 64,
-      optimizer: 'muon',
-      learningRate: 1.5e-3,
-      betas: [0.9, 0.99],
-      weightDecay: 0.05,
-      clipGradNorm: 0.5,
-      schedule: 'warmup-cosine',
-      warmup: 0.1,
-      augmentShift: 1.5,
-      augmentRotation: 8,
-      augmentScale: 0.08,
-    },
+    training: { ...MUON, epochs: 10, learningRate: 1.5e-3, augmentShift: 1.5, augmentRotation: 8, augmentScale: 0.08 },
   },
 }
 

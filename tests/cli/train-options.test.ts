@@ -101,7 +101,7 @@ describe('--recipe', () => {
   })
 
   test('an unknown one is refused, and so are options without effect', async () => {
-    expect(await run([...RUN, '--recipe', 'fast'])).toMatchObject({ code: 2, stderr: expect.stringContaining('tutorial, accurate') })
+    expect(await run([...RUN, '--recipe', 'fast'])).toMatchObject({ code: 2, stderr: expect.stringContaining('tutorial, quick, accurate') })
     expect(await run([...RUN, '--step-size', '3'])).toMatchObject({
       code: 2,
       stderr: 'Error: --step-size has no effect without the schedule step. Leave it out, or choose that.\n',
