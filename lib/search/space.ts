@@ -4,10 +4,11 @@ import { checkOption } from '../options/checks'
 import { type ModelOptions, SEARCHABLE, type TrainHyperparameters } from '../options/options'
 import type { AnyOptionSpec, SearchRange, TriedValue } from '../options/specs'
 
-/** The name of an option that a search can vary. */
-export type SearchableOption = keyof typeof SEARCHABLE
-
-type Values = ModelOptions & TrainHyperparameters
+/** The name of an option that a search can vary: those of the table of options that have a usual range. */
+export type SearchableOption =
+  | ('hiddenSize' | 'numLayers' | 'nonlinearity' | 'recurrentInit' | 'batchSize' | 'optimizer' | 'learningRate' | 'weightDecay')
+  | ('clipGradNorm' | 'labelSmoothing' | 'accumulationSteps' | 'emaDecay' | 'schedule' | 'stepSize' | 'gamma' | 'warmup')
+  | ('minLearningRate' | 'plateauPatience' | 'augmentShift' | 'augmentRotation' | 'augmentScale' | 'augmentShear')
 
 /** Where a search looks for values of an option: both limits are allowed values themselves. */
 export interface VariedRange {
@@ -27,7 +28,11 @@ export interface VariedRange {
  * const vary: VariedOptions = { learningRate: true, hiddenSize: { low: 64, high: 256 }, emaDecay: [null, 0.99] }
  */
 export type VariedOptions = {
-  readonly [Name in SearchableOption]?: true | VariedRange | readonly (Exclude<Values[Name], undefined> | null)[] | undefined
+  readonly [Name in SearchableOption]?:
+    | true
+    | VariedRange
+    | readonly (Exclude<(ModelOptions & TrainHyperparameters)[Name], undefined> | null)[]
+    | undefined
 }
 
 /** The options that a search varies, each with its range as resolved, in the order of the table of options. */
@@ -40,7 +45,12 @@ export type TriedValues = Readonly<Record<string, TriedValue>>
 export const USUALLY_VARIED: readonly SearchableOption[] = ['learningRate', 'batchSize']
 
 /** The specs of all options that a search can vary. */
-export const SEARCHABLE_SPECS: Readonly<Record<string, AnyOptionSpec & { readonly search: SearchRange }>> = SEARCHABLE
+export const SEARCHABLE_SPECS: Readonly<Record<string, AnyOptionSpec & { readonly search: SearchRange }>> = SEARCHABLE satisfies Readonly<
+  Record<SearchableOption, object>
+>
+
+/** Their names, in the order of the table. */
+const SEARCHABLE_NAMES: readonly SearchableOption[] = Object.keys(SEARCHABLE) as (keyof typeof SEARCHABLE)[]
 
 /**
  * Checks what a search varies, and fills in the usual ranges.
@@ -59,8 +69,8 @@ export function resolveSpace(vary: unknown, fixed: ReadonlySet<string> = new Set
   const entries = Object.entries(given).filter(([, value]) => value !== undefined)
   for (const [name] of entries) if (!Object.hasOwn(SEARCHABLE_SPECS, name)) throw cannotVary(name, show)
   if (entries.length === 0) throw nothingToVary(show)
-  const order = Object.keys(SEARCHABLE_SPECS)
-  entries.sort(([one], [other]) => order.indexOf(one) - order.indexOf(other))
+  const order = (name: string) => SEARCHABLE_NAMES.indexOf(name as SearchableOption)
+  entries.sort(([one], [other]) => order(one) - order(other))
   return Object.fromEntries(entries.map(([name, value]) => [name, resolveRange(name, value, show)]))
 }
 
@@ -111,7 +121,7 @@ function refusedRange(what: string, expected: string, { low, high }: VariedRange
 }
 
 function cannotVary(name: string, show: (name: string) => string): TorchRnnError {
-  const expected = `one of ${Object.keys(SEARCHABLE_SPECS).map(show).join(', ')}`
+  const expected = `one of ${SEARCHABLE_NAMES.map(show).join(', ')}`
   const message = `A search cannot vary ${show(name)}. Expected ${expected}.`
   return new TorchRnnError('ERR_INVALID_OPTION', message, { expected, actual: describe(name) })
 }
