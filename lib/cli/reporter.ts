@@ -14,7 +14,7 @@ export interface Reporter {
   result<Event extends CommandEvent>(event: Event, describe: (event: Event) => string): void
   /** Reports a step on the way to the result. Its text, where it has one, is not printed with `--quiet`. */
   step<Event extends CommandEvent>(event: Event, describe?: (event: Event) => string): void
-  /** Reports how far a step is. */
+  /** Reports how far the work is. */
   progress<Event extends CommandEvent>(event: Event, describe: (event: Event) => ProgressState): void
   /** Reports something to know that does not stop the command. */
   warning(message: string): void

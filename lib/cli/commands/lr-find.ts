@@ -93,7 +93,7 @@ Examples:
   rnn-mnist-train lr-find                             a rate for the tutorial's network, in seconds
   rnn-mnist-train lr-find --recipe accurate           for a recipe: with its network, optimizer, clipping and changed images
   rnn-mnist-train lr-find --hidden-size 64 --batch-size 32 --csv curve.csv
-  rnn-mnist-train lr-find --model digits.safetensors  to go on with a trained model
+  rnn-mnist-train lr-find --model digits.safetensors    to go on with a trained model
   rnn-mnist-train lr-find --start-learning-rate 1e-4 --end-learning-rate 0.1 --steps 400    a closer look
   rnn-mnist-train lr-find --json | tail -n 2 | head -n 1    curve and suggestion for another program
 
