@@ -40,7 +40,7 @@ Examples:
   rnn-mnist-train search                              20 trials of learning rate and batch size, each of 10 epochs
   rnn-mnist-train search --vary learning-rate=1e-3..1e-2 --vary schedule --vary warmup --trials 30
   rnn-mnist-train search --vary hidden-size=64,150,256 --vary num-layers --strategy halving --epochs 9
-  rnn-mnist-train search --recipe accurate --vary ema-decay=none,0.99 --seeds 3 --epochs 5
+  rnn-mnist-train search --recipe accurate --vary learning-rate --vary ema-decay=none,0.99 --seeds 3
   rnn-mnist-train search --resume                     go on with the newest search
   rnn-mnist-train search --json | tail -n 2 | head -n 1    the ranking for another program
 
