@@ -230,6 +230,7 @@ describe('trials that diverge', () => {
     const { code, stdout } = await run([...DIVERGING, '--trials', '2', '--vary', 'learning-rate=100,90', '--json'])
     expect(code).toBe(1)
     expect(onlyEvent(stdout, 'ranking')).not.toHaveProperty('command')
+    expect(eventsOfType(stdout, 'warning')).toEqual([]) // There is nothing to go on with.
     expect(lastEvent(stdout, 'error')).toMatchObject({
       code: 'ERR_NOT_FINITE',
       message: expect.stringContaining('Every trial has diverged'),

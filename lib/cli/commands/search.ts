@@ -40,7 +40,7 @@ Examples:
   rnn-mnist-train search                              20 trials of learning rate and batch size, each of 10 epochs
   rnn-mnist-train search --vary learning-rate=1e-3..1e-2 --vary schedule --vary warmup --trials 30
   rnn-mnist-train search --vary hidden-size=64,150,256 --vary num-layers --strategy halving --epochs 9
-  rnn-mnist-train search --recipe accurate --vary ema-decay=none,0.99 --seeds 3 --epochs 5
+  rnn-mnist-train search --recipe accurate --vary learning-rate --vary ema-decay=none,0.99 --seeds 3
   rnn-mnist-train search --resume                     go on with the newest search
   rnn-mnist-train search --json | tail -n 2 | head -n 1    the ranking for another program
 
@@ -85,16 +85,13 @@ async function search(flags: SearchFlags, reporter: Reporter, stop: AbortSignal,
   await waitForLibtorch(flags, stop)
   const path = ready.path ?? (await makeTimedFolder(SEARCHES_FOLDER))
   const teller = new Teller(ready, reporter, flags.threads)
-  try {
-    const { path: _path, ...rest } = ready
-    const events = runSearch(rest.train, rest.planned, { path, resume: flags.resume, signal: stop, source: rest.source ?? BUNDLED_DATA })
-    const result = await teller.tell(events)
-    reportEnd(result, ready, reporter, { ...doneSince(started), search: path })
-  } catch (error) {
+  const { train, planned, source = BUNDLED_DATA } = ready
+  const result = await teller.tell(runSearch(train, planned, { path, resume: flags.resume, signal: stop, source })).catch(async (error) => {
     if (teller.isStarted) teller.sayHowToResume(path)
-    else if (ready.path === undefined) await rmdir(path).catch(() => undefined) // The error is the one to report.
+    else if (ready.path === undefined) await rmdir(path).catch(() => undefined) // The first error is the one to report.
     throw error
-  }
+  })
+  reportEnd(result, ready, reporter, { ...doneSince(started), search: path })
 }
 
 /** Checks the flags, and plans the search, before anything is written. */

@@ -14,7 +14,7 @@ export const VARY_OPTION = {
     kind: 'texts',
     pattern: WORD,
     expected: 'an option with its values: learning-rate, learning-rate=1e-4..1e-2 or batch-size=32,64',
-    placeholder: 'option[=values]',
+    placeholder: 'option',
     completions: Object.keys(SEARCHABLE_SPECS).map(wordOf),
     optional: true,
     summary: 'an option to vary, in its usual range, within limits or among choices; repeatable',
