@@ -42,7 +42,11 @@ function small(example: string): string {
   const [call = '', ...pipe] = example.split(' | ')
   const command = COMMANDS.find((name) => call.startsWith(`${PROGRAM} ${name}`)) ?? 'train'
   const data = WITH_DATA.includes(command) && !call.includes('--data') ? ` ${TINY_DATA.join(' ')}` : ''
-  const lengths: Readonly<Record<string, string>> = { train: ' --epochs 1 --device cpu', search: ' --trials 3 --epochs 3 --device cpu' }
+  const lengths: Readonly<Record<string, string>> = {
+    train: ' --epochs 1 --device cpu',
+    'lr-find': ' --steps 20 --device cpu',
+    search: ' --trials 3 --epochs 3 --device cpu',
+  }
   const epochs = lengths[command] ?? ''
   return [`${call}${data}${epochs}`, ...pipe].join(' | ')
 }
