@@ -133,6 +133,8 @@ describe('how it ends', () => {
     const other = await run([...FIND, '--model', 'run/model.safetensors', '--hidden-size', '17'])
     expect(other.code).toBe(2)
     expect(other.stderr).toContain('--hidden-size 17 contradicts --model')
+    const same = await run([...FIND, '--model', 'run/model.safetensors', '--csv', './run/model.safetensors'])
+    expect(same).toMatchObject({ code: 1, stderr: expect.stringContaining('it is the file of the model') })
   })
 
   test('and leaves no run', async () => {

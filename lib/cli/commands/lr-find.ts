@@ -1,6 +1,9 @@
+import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import type { ImageDataset } from '../../data/dataset'
+import { TorchRnnError } from '../../errors'
 import { checkWritable, writeFileDurably } from '../../files/durable-file'
+import { showPath } from '../../files/regular-file'
 import { parameterCount } from '../../model/architecture'
 import type { ImageRNN } from '../../model/image-rnn'
 import { pickOptions } from '../../options/checks'
@@ -130,11 +133,20 @@ interface Request {
   readonly stop: AbortSignal
 }
 
+/** @throws TorchRnnError `ERR_FILE_SYSTEM` where the table could not be written, or would take the place of the model. */
+async function checkTable(csv: string, model: string | undefined): Promise<void> {
+  if (model !== undefined && resolve(csv) === resolve(model)) {
+    const actual = 'it is the file of the model'
+    throw new TorchRnnError('ERR_FILE_SYSTEM', `Cannot write ${showPath(csv)}: ${actual}. Choose another name.`, { actual })
+  }
+  await checkWritable(csv)
+}
+
 async function lrFind(asked: LrFindFlags, reporter: Reporter, stop: AbortSignal, given: ReadonlySet<string>): Promise<void> {
   const started = performance.now()
   const flags = withRecipe(asked, asked.recipe, given)
   checkFlagsBy(() => checkLearningRates(flags, flagOf))
-  if (flags.csv !== undefined) await checkWritable(flags.csv)
+  if (flags.csv !== undefined) await checkTable(flags.csv, flags.model)
   const { train } = await loadData(flags)
   stop.throwIfAborted()
   const model = await createModel({ flags, given, train, checkpoint: undefined }, stop)
