@@ -144,7 +144,7 @@ test('without a folder, the results go to searches/, and --resume takes the newe
 test('--recipe completes what is neither given nor varied', async () => {
   const flags = ['--recipe', 'accurate', '--vary', 'learning-rate', '--ema-decay', '0.5', '--trials', '1']
   const { options } = onlyEvent(await succeed([...SEARCH, ...flags, '--json']), 'start')
-  expect(options).toMatchObject({ nonlinearity: 'relu', optimizer: 'adamw', schedule: 'warmup-cosine', emaDecay: 0.5, epochs: 2 })
+  expect(options).toMatchObject({ nonlinearity: 'relu', optimizer: 'muon', schedule: 'warmup-cosine', emaDecay: 0.5, epochs: 2 })
 })
 
 /** Long enough that a signal comes before the end, whatever machine it is. */
@@ -244,7 +244,7 @@ describe('a wrong command line ends with 2, and makes no folder', () => {
     ['an unknown option', ['--vary', 'size'], 'A search cannot vary --size. Expected one of --hidden-size, '],
     ['no option', ['--vary', '=3'], 'Expected an option with its values: learning-rate, '],
     ['no number', ['--vary', 'learning-rate=1..x'], 'for the range of --learning-rate but received "x" (string)'],
-    ['a choice that there is not', ['--vary', 'optimizer=adam,sgd'], 'one of adam, adamw for --optimizer but received "sgd"'],
+    ['a choice that there is not', ['--vary', 'optimizer=adam,sgd'], 'one of adam, adamw, muon for --optimizer but received "sgd"'],
     ['none for what must be there', ['--vary', 'batch-size=none'], 'for --batch-size but received null'],
     ['an option twice', ['--vary', 'warmup', '--vary', 'warmup=0.1'], 'each option once for --vary but received warmup twice'],
     ['an option both varied and given', ['--vary', 'hidden-size'], 'Expected --hidden-size or --vary hidden-size but received both.'],
