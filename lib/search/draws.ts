@@ -1,5 +1,5 @@
 /** The options of each trial. They follow from the seed and the number of the trial alone, whatever was trained or interrupted before. */
-import { str as crc32 } from 'crc-32'
+import { crc32 } from 'node:zlib'
 import { randomUniform } from '../data/philox'
 import { TorchRnnError } from '../errors'
 import type { Architecture } from '../model/architecture'
@@ -76,7 +76,7 @@ function outOfCombinations(found: number, refusal: unknown, show: (name: string)
 
 /** A value for each option of the space. The draw of one does not depend on which others there are. */
 function drawValues(space: SearchSpace, seed: number, trial: number, attempt: number): TriedValues {
-  const draw = (name: string) => randomUniform(seed, 'search', [trial, attempt, crc32(name) >>> 0])
+  const draw = (name: string) => randomUniform(seed, 'search', [trial, attempt, crc32(name)])
   return Object.fromEntries(Object.entries(space).map(([name, range]) => [name, valueAt(name, range, draw(name))]))
 }
 

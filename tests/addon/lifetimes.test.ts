@@ -29,7 +29,7 @@ const NATIVE = `${COLLECT}
     const storage = new ImageStorage({ data: images, shape: [6, 4, 5] }, { data: labels, shape: [6] })
     return new Dataset(storage, { first: 0, count: 6 })
   }
-  const plainAdam = { optimizer: 'adam', betas: [0.9, 0.999], weightDecay: 0, clipGradNorm: 0 }
+  const plainAdam = { optimizer: 'adam', betas: [0.9, 0.999], weightDecay: 0, momentum: 0.95, clipGradNorm: 0 }
   const newModel = () => {
     const others = { nonlinearity: 'tanh', recurrentInit: 'identity', precision: 'float32', engine: 'auto', seed: 1, cores: 1, cudaDevices: 0 }
     return new ImageRnn({ ...options, ...others }, allocateResult)

@@ -6,7 +6,7 @@ import { MODEL_OPTIONS, type ResolvedModelOptions } from '../../lib/options/opti
 import { smallOptions } from './sample-models'
 
 /** The tutorial's optimizer. */
-export const PLAIN_ADAM: NativeOptimizer = { optimizer: 'adam', betas: [0.9, 0.999], weightDecay: 0, clipGradNorm: 0 }
+export const PLAIN_ADAM: NativeOptimizer = { optimizer: 'adam', betas: [0.9, 0.999], weightDecay: 0, momentum: 0.95, clipGradNorm: 0 }
 
 /** A small model of the addon itself, without the class around it: for tests of the addon's interface. */
 export function createNativeModel(changes: Partial<ResolvedModelOptions> = {}, allocate: NativeAllocator = allocateResult): NativeImageRnn {

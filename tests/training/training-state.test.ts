@@ -9,7 +9,7 @@ const BATCHES = 7
 const DATA = smallDataset(50)
 
 /** Every option that an update can have. */
-const ALL: NativeOptimizer = { optimizer: 'adamw', betas: [0.8, 0.99], weightDecay: 0.1, clipGradNorm: 0.1, emaDecay: 0.9 }
+const ALL: NativeOptimizer = { optimizer: 'adamw', betas: [0.8, 0.99], weightDecay: 0.1, momentum: 0.95, clipGradNorm: 0.1, emaDecay: 0.9 }
 const GROUPS: Partial<NativeBatchRange> = { accumulationSteps: 2, labelSmoothing: 0.1 }
 
 async function start(model: NativeImageRnn, optimizer = PLAIN_ADAM, keepState = false): Promise<void> {
@@ -176,6 +176,7 @@ describe('the addon itself refuses', () => {
       betas,
     })),
     ...[...NUMBERS, undefined, 100.5].map((weightDecay) => ({ weightDecay })),
+    ...[...NUMBERS, undefined, 1].map((momentum) => ({ momentum })),
     ...[...NUMBERS, undefined].map((clipGradNorm) => ({ clipGradNorm })),
     ...[...NUMBERS, 1].map((emaDecay) => ({ emaDecay })),
   ]
