@@ -128,7 +128,14 @@ const optimizer = {
     whenAbsent: '0 with adam, 0.01 with adamw, 0.1 with muon',
     search: { scale: 'log', low: 1e-5, high: 1e-1 },
   },
-  momentum: { kind: 'number', min: 0, below: 1, default: 0.95, summary: "how slowly muon's running mean of the gradients follows" },
+  momentum: {
+    kind: 'number',
+    min: 0,
+    below: 1,
+    default: 0.95,
+    summary: "how slowly muon's running mean of the gradients follows",
+    search: { scale: 'linear', low: 0.8, high: 0.98 },
+  },
   clipGradNorm: {
     kind: 'number',
     above: 0,
