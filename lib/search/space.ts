@@ -7,7 +7,7 @@ import type { AnyOptionSpec, SearchRange, TriedValue } from '../options/specs'
 /** The name of an option that a search can vary: those of the table of options that have a usual range. */
 export type SearchableOption =
   | ('hiddenSize' | 'numLayers' | 'nonlinearity' | 'recurrentInit' | 'batchSize' | 'optimizer' | 'learningRate' | 'weightDecay')
-  | ('clipGradNorm' | 'labelSmoothing' | 'accumulationSteps' | 'emaDecay' | 'schedule' | 'stepSize' | 'gamma' | 'warmup')
+  | ('momentum' | 'clipGradNorm' | 'labelSmoothing' | 'accumulationSteps' | 'emaDecay' | 'schedule' | 'stepSize' | 'gamma' | 'warmup')
   | ('minLearningRate' | 'plateauPatience' | 'augmentShift' | 'augmentRotation' | 'augmentScale' | 'augmentShear')
 
 /** Where a search looks for values of an option: both limits are allowed values themselves. */
