@@ -118,10 +118,12 @@ export function completeTrial(trial: number, drawn: TriedValues, base: SearchBas
 /** Refuses an option, varied or not, that has an effect in no trial. */
 function checkEffects(space: SearchSpace, { training }: SearchBase, show: (name: string) => string): void {
   const schedules = (space['schedule']?.choices ?? [training.schedule]) as readonly Hyperparameters['schedule'][]
+  const optimizers = (space['optimizer']?.choices ?? [training.optimizer]) as readonly Hyperparameters['optimizer'][]
+  const settings = schedules.flatMap((schedule) => optimizers.map((optimizer) => ({ ...training, schedule, optimizer })))
   for (const [name, spec] of Object.entries(SPECS)) {
     const value = training[name as keyof Hyperparameters]
     if (value === spec.default && space[name] === undefined) continue
-    if (schedules.some((schedule) => hasEffect(name, { ...training, schedule }))) continue
+    if (settings.some((setting) => hasEffect(name, setting))) continue
     throw withoutEffect(name, space[name] === undefined ? value : 'a range', show)
   }
 }

@@ -132,6 +132,13 @@ describe('trials', () => {
     }
   })
 
+  test('have the momentum of Muon where that is drawn, and only there', () => {
+    const trials = draw({ optimizer: ['adam', 'muon'], momentum: true, learningRate: true }, 40)
+    for (const { training, values } of trials) expect('momentum' in values).toBe(training.optimizer === 'muon')
+    expect(new Set(trials.map(({ training }) => training.optimizer)).size).toBe(2)
+    expect(() => draw({ momentum: true }, 1)).toThrow('momentum has no effect without the optimizer muon')
+  })
+
   test('leave out what has no effect beside the others, in place of drawing them again', () => {
     const trials = draw({ schedule: ['constant', 'one-cycle'], warmup: true }, 40)
     const constant = trials.filter(({ training }) => training.schedule === 'constant')
