@@ -96,6 +96,12 @@ function sectionOf(results, plots, folder) {
   return [settingOf(results), ...results.tables.map(markdownTable), ...pictures].join('\n\n')
 }
 
+/** Plots with names of their own for a section that is not the usual one of their benchmark: its plots are there, too. */
+function namedFor(section, benchmark, plots) {
+  if (section === undefined || section === benchmark) return plots
+  return plots.map((plot) => ({ ...plot, file: plot.file === `${benchmark}.svg` ? `${section}.svg` : `${section}-${plot.file}` }))
+}
+
 /** The document with other results in this section. */
 function replaceSection(text, section, content, name) {
   const [begin, end] = marks(section)
@@ -110,7 +116,7 @@ async function run(files, { output, section }) {
   for (const results of files.map(readResults)) {
     const document = output ?? documentOf(results.benchmark)
     const folder = document.replace(/\.md$/, '')
-    const plots = await plotsOf(results)
+    const plots = namedFor(section, results.benchmark, await plotsOf(results))
     if (plots.length > 0) mkdirSync(folder, { recursive: true })
     for (const { file, svg } of plots) writeFileSync(join(folder, file), svg)
     const content = sectionOf(results, plots, basename(folder))

@@ -1,5 +1,5 @@
 /** What benchmarks kept becomes tables and plots in a document. */
-import { copyFileSync, readFileSync, writeFileSync } from 'node:fs'
+import { copyFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import sharp from 'sharp'
 import { REPOSITORY, runNode } from '../support/run-program'
@@ -53,13 +53,23 @@ test('docs/performance.md has a place for the results of each benchmark, and the
   const once = readFileSync(path('performance.md'), 'utf8')
   for (const benchmark of BENCHMARKS) expect(once).toContain(`| a title of ${benchmark} | ms |\n|---|---:|\n| \\|engine\\| | 1.00 |`)
   expect(once).toContain('A processor, 2 cores, 8 GiB, linux-x64, Node 20.19.0, libtorch. Rounds: 3; median (smallest to largest).')
-  expect(once).not.toContain('these figures are rough')
+  const ofAnotherProcessor = /<!-- results of engines-avx2 -->[^]*<!-- end of engines-avx2 -->/
+  expect(once.replace(ofAnotherProcessor, '')).not.toContain('these figures are rough')
   await writeDocument(...files)
   expect(readFileSync(path('performance.md'), 'utf8')).toBe(once)
   const busy = { ...resultsOf('engines'), machine: { ...machine, load: 1.5 } }
   writeFileSync(path('engines.json'), JSON.stringify(busy))
   await writeDocument(path('engines.json'))
-  expect(readFileSync(path('performance.md'), 'utf8')).toContain('these figures are rough')
+  expect(readFileSync(path('performance.md'), 'utf8').replace(ofAnotherProcessor, '')).toContain('these figures are rough')
+})
+
+test('the plots of a further place have names of their own', async () => {
+  const file = writeResults('engines')
+  expect(await runNode([BENCH, 'document', file, '--output', path('performance.md'), '--section', 'engines-avx2'])).toMatchObject({
+    code: 0,
+  })
+  expect(readdirSync(path('performance'))).toEqual(['engines-avx2.svg'])
+  expect(readFileSync(path('performance.md'), 'utf8')).toContain('(performance/engines-avx2.svg)\n\n<!-- end of engines-avx2 -->')
 })
 
 test('docs/accuracy.md has a place for the results of each benchmark, and further ones by name', async () => {
