@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { DataIdentity } from '../data/identity'
 import { describe, TorchRnnError } from '../errors'
 import { showPath } from '../files/regular-file'
+import { asItIs } from '../options/flag-words'
 import { HYPERPARAMETERS, OPTIONS, type ResolvedModelOptions } from '../options/options'
 import type { Hyperparameters } from '../training/checkpoint'
 import { warn } from '../warnings'
@@ -69,10 +70,6 @@ export function checkResumedChoices(model: object, names: readonly string[], { c
   const other = names.find((name) => given[name] !== undefined && given[name] !== stored[name])
   if (other === undefined) return
   throw contradiction(show(other), stored[other], given[other], file, 'The model must have the same architecture and seed.')
-}
-
-function asItIs(name: string): string {
-  return name
 }
 
 function contradiction(name: string, stored: unknown, given: unknown, file: string, advice: string): TorchRnnError {

@@ -32,3 +32,8 @@ export function wordsOf(name: string, spec: AnyOptionSpec, value: unknown): stri
 export function quoteWord(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
 }
+
+/** How the API shows the name of an option, where the command line shows {@link flagOf} it. */
+export function asItIs(name: string): string {
+  return name
+}

@@ -7,6 +7,7 @@ import { checkSignal } from '../model/abort'
 import { ImageRNN } from '../model/image-rnn'
 import { ModelSession } from '../model/session'
 import { resolveOptions } from '../options/checks'
+import { asItIs } from '../options/flag-words'
 import { LEARNING_RATE_TEST_OPTIONS, type LearningRateTestHyperparameters } from '../options/learning-rate-test'
 import { HYPERPARAMETERS } from '../options/options'
 import type { Resolved } from '../options/specs'
@@ -115,7 +116,7 @@ function resolveTestOptions(options: LearningRateTestOptions): TestHyperparamete
  */
 export function checkLearningRates(
   { startLearningRate: start, endLearningRate: end }: Pick<TestHyperparameters, 'startLearningRate' | 'endLearningRate'>,
-  show = (name: string) => name,
+  show = asItIs,
 ): void {
   if (start < end) return
   const [expected, actual] = [`an ${show('endLearningRate')} above the ${show('startLearningRate')}, ${start},`, describe(end)]

@@ -4,10 +4,11 @@ import type { DataIdentity } from '../data/identity'
 import { describe, TorchRnnError } from '../errors'
 import { showPath } from '../files/regular-file'
 import { resolveOptions } from '../options/checks'
+import { asItIs } from '../options/flag-words'
 import { HYPERPARAMETERS, MODEL_OPTIONS, OPTIONS } from '../options/options'
 import type { StoredSearch } from './search-folder'
 import type { ResolvedSearch, SearchSettings } from './search-options'
-import { asItIs, describeRange, resolveSpace, type SearchSpace } from './space'
+import { describeRange, resolveSpace, type SearchSpace } from './space'
 
 /** Options that say where and how a trial computes and reports, not what. */
 const FREE: ReadonlySet<string> = new Set(['device', 'engine', 'threads', 'precision', 'logInterval'])

@@ -4,6 +4,7 @@ import { viewOf } from '../data/dataset'
 import { unexpected } from '../errors'
 import { checkSignal } from '../model/abort'
 import { checkOption, resolveOptions } from '../options/checks'
+import { asItIs } from '../options/flag-words'
 import {
   HYPERPARAMETERS,
   MODEL_OPTIONS,
@@ -15,7 +16,7 @@ import {
 import { countPart } from '../training/training-data'
 import { drawTrials, type SearchBase, type Trial } from './draws'
 import { type Rung, rungsOf, type SearchPlan } from './halving'
-import { asItIs, resolveSpace, type SearchSpace, type VariedOptions } from './space'
+import { resolveSpace, type SearchSpace, type VariedOptions } from './space'
 
 /** What a search varies, how it searches, and what all trials share. */
 export interface SearchOptions extends SearchPlanOptions {

@@ -1,6 +1,7 @@
 /** Which options a search varies, and within which limits. */
 import { describe, TorchRnnError, unexpected } from '../errors'
 import { checkOption } from '../options/checks'
+import { asItIs } from '../options/flag-words'
 import { type ModelOptions, SEARCHABLE, type TrainHyperparameters } from '../options/options'
 import type { AnyOptionSpec, SearchRange, TriedValue } from '../options/specs'
 
@@ -145,8 +146,3 @@ export function showTried(value: TriedValue | undefined): string {
 
 /** What stands for an option that is left out. */
 export const NO_VALUE = 'none'
-
-/** The name of an option in the API. */
-export function asItIs(name: string): string {
-  return name
-}

@@ -1,30 +1,34 @@
 /** Hyperparameters that contradict each other. Each was checked by itself before. */
 import { describe, TorchRnnError } from '../errors'
+import { asItIs } from '../options/flag-words'
 import { HYPERPARAMETERS } from '../options/options'
 import type { AnyOptionSpec } from '../options/specs'
 import type { Hyperparameters } from './checkpoint'
 
 type Name = keyof Hyperparameters
+type Schedule = Hyperparameters['schedule']
+type Optimizer = Hyperparameters['optimizer']
 
-/** Options that mean something only with certain schedules. */
-const BY_SCHEDULE: Partial<Record<Name, readonly Hyperparameters['schedule'][]>> = {
-  stepSize: ['step'],
-  gamma: ['step', 'plateau'],
-  warmup: ['one-cycle', 'warmup-cosine'],
-  minLearningRate: ['cosine', 'warmup-cosine', 'plateau'],
-  plateauPatience: ['plateau'],
+/** Options that mean something only with certain values of another one. */
+const NEEDS: Partial<Record<Name, { readonly schedule: readonly Schedule[] } | { readonly optimizer: readonly Optimizer[] }>> = {
+  stepSize: { schedule: ['step'] },
+  gamma: { schedule: ['step', 'plateau'] },
+  warmup: { schedule: ['one-cycle', 'warmup-cosine'] },
+  minLearningRate: { schedule: ['cosine', 'warmup-cosine', 'plateau'] },
+  plateauPatience: { schedule: ['plateau'] },
+  momentum: { optimizer: ['muon'] },
 }
 
 /** Whether an option would have an effect beside the others. */
-export function hasEffect(name: string, { schedule, earlyStoppingPatience, optimizer }: Partial<Hyperparameters>): boolean {
-  if (name === 'restoreBest') return earlyStoppingPatience !== undefined
-  if (name === 'momentum') return optimizer === 'muon'
-  const schedules = BY_SCHEDULE[name as Name]
-  return schedules === undefined || schedules.includes(schedule ?? HYPERPARAMETERS.schedule.default)
+export function hasEffect(name: string, others: Partial<Hyperparameters>): boolean {
+  if (name === 'restoreBest') return others.earlyStoppingPatience !== undefined
+  const needs = Object.entries(NEEDS[name as Name] ?? {}) as ['schedule' | 'optimizer', readonly string[]][]
+  return needs.every(([option, values]) => values.includes(others[option] ?? HYPERPARAMETERS[option].default))
 }
 
 /**
- * Refuses a set of options of which one would have no effect, because it belongs to a schedule that was not chosen: most likely a mistake. A
+ * Refuses a set of options of which one would have no effect, because it belongs to a schedule or an optimizer that was not
+ * chosen: most likely a mistake. A
  * default does no harm.
  *
  * @param show - The name of an option as the user knows it.
@@ -42,10 +46,6 @@ export function checkCombinations(hyperparameters: Hyperparameters, show = asItI
   if (schedule === 'plateau' && gamma === 1) throw contradiction(`a ${show('gamma')} below 1 for the schedule plateau`, describe(gamma))
 }
 
-function asItIs(name: string): string {
-  return name
-}
-
 /** The error for an option that would have no effect. */
 export function withoutEffect(name: string, value: unknown, show: (name: string) => string): TorchRnnError {
   const condition = conditionOf(name, show)
@@ -56,9 +56,8 @@ export function withoutEffect(name: string, value: unknown, show: (name: string)
 
 /** What an option needs beside it. */
 function conditionOf(name: string, show: (name: string) => string): string {
-  if (name === 'momentum') return `the ${show('optimizer')} muon`
-  const schedules = BY_SCHEDULE[name as Name]
-  return schedules === undefined ? show('earlyStoppingPatience') : `the schedule ${schedules.join(' or ')}`
+  const [need] = Object.entries(NEEDS[name as Name] ?? {})
+  return need === undefined ? show('earlyStoppingPatience') : `the ${need[0]} ${need[1].join(' or ')}`
 }
 
 function contradiction(expected: string, actual: string): TorchRnnError {

@@ -27,8 +27,8 @@ const MUON = {
 /**
  * Recipes by name. `tutorial` is the defaults of all options. `accurate` makes a sixth of its mistakes in as many epochs, which take longer:
  * ReLU, Muon with a warm-up and half a cosine wave, clipped gradients, small batches, and images that are changed a little every time. `quick`
- * is the same in two epochs, with smaller changes: the shortest way to 98.5 % and a little more. Their values were chosen on validation samples of MNIST's
- * training set.
+ * is the same in two epochs, with smaller changes: the shortest way to 98.5 % and a little more. Their values were chosen on validation samples
+ * of MNIST's training set.
  *
  * @example
  * const model = new ImageRNN({ ...RECIPES.accurate.model, seed: 1 })

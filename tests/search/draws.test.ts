@@ -2,10 +2,11 @@
 import fc from 'fast-check'
 import { philox4x32, randomUniform } from '../../lib/data/philox'
 import { checkOption, resolveOptions } from '../../lib/options/checks'
+import { asItIs } from '../../lib/options/flag-words'
 import { HYPERPARAMETERS, MODEL_OPTIONS, type ModelOptions, type TrainHyperparameters } from '../../lib/options/options'
 import type { SearchRange } from '../../lib/options/specs'
 import { drawTrials, type SearchBase, valueAt } from '../../lib/search/draws'
-import { asItIs, resolveSpace, SEARCHABLE_SPECS, type VariedOptions } from '../../lib/search/space'
+import { resolveSpace, SEARCHABLE_SPECS, type VariedOptions } from '../../lib/search/space'
 import { checkCombinations } from '../../lib/training/combinations'
 import { expectError } from '../support/expect-error'
 

@@ -27,8 +27,8 @@ struct MuonParts {
 MuonParts SplitForMuon(const FlatTensors& tensors);
 
 // An orthogonal matrix near to each one of [N, H, H]: five steps of a Newton-Schulz iteration with the coefficients and the epsilon of
-// torch.optim.Muon. They bring every singular value to between 0.7 and 1.2, not to 1 exactly, which is quicker and as good. PyTorch
-// computes it in bfloat16, this in float32.
+// torch.optim.Muon. They bring the singular values that are not tiny to about 1 (some 0.7 to 1.2), not to 1 exactly, which is quicker and
+// as good. PyTorch computes it in bfloat16, this in float32.
 at::Tensor Orthogonalize(const at::Tensor& matrices);
 
 // One step, with Nesterov's momentum. The rate is scaled as by adjust_lr_fn="match_rms_adamw" (Liu et al., 2025, "Muon is scalable for LLM

@@ -32,8 +32,8 @@ struct TrainingState {
   explicit TrainingState(const FlatTensors& values);
 
   FlatTensors gradients;      // Sums over `accumulated` samples.
-  FlatTensors first;          // Adam's first moment, the running mean of the gradients.
-  FlatTensors second;         // Adam's second moment, the running mean of their squares.
+  FlatTensors first;          // Adam's first moment, the running mean of the gradients; Muon's momentum is one, too.
+  FlatTensors second;         // Adam's second moment, the running mean of their squares. Zero where Muon changes the parameters.
   int64_t updates = 0;        // Number done since the start.
   int64_t accumulated = 0;    // Samples whose gradients are in `gradients`.
   int64_t epoch_batches = 0;  // Batches of the current epoch that are in updates.

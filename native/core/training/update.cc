@@ -30,20 +30,26 @@ void ApplyUpdate(FlatTensors& values, TrainingState& state, const OptimizerOptio
   const at::Tensor& gradients = state.gradients.flat();
   // By a tensor, so that a GPU is not waited for.
   if (options.clip_grad_norm > 0) gradients.mul_((options.clip_grad_norm / (norm + kClipEpsilon)).clamp_max(1));
+  // What Adam changes, in parts: everything, unless it is Muon's.
+  std::vector<at::Tensor> parameters{values.flat()};
+  std::vector<at::Tensor> their_gradients{gradients};
+  std::vector<at::Tensor> first{state.first.flat()};
+  std::vector<at::Tensor> second{state.second.flat()};
   if (options.rule == UpdateRule::kMuon) {
-    const MuonOptions muon{.momentum = options.momentum, .weight_decay = options.weight_decay};
-    ApplyMuon(SplitForMuon(values).hidden, SplitForMuon(state.gradients).hidden, SplitForMuon(state.first).hidden, muon, learning_rate,
-              found_inf);
+    const MuonParts parts = SplitForMuon(values);
+    const MuonParts gradient_parts = SplitForMuon(state.gradients);
+    const MuonParts first_parts = SplitForMuon(state.first);
+    ApplyMuon(parts.hidden, gradient_parts.hidden, first_parts.hidden, {.momentum = options.momentum, .weight_decay = options.weight_decay},
+              learning_rate, found_inf);
+    parameters = parts.others;
+    their_gradients = gradient_parts.others;
+    first = first_parts.others;
+    second = SplitForMuon(state.second).others;
   }
-  const auto parts = [&](const FlatTensors& tensors) {
-    return options.rule == UpdateRule::kMuon ? SplitForMuon(tensors).others : std::vector{tensors.flat()};
-  };
-  const std::vector<at::Tensor> changed = parts(values);
   const at::Tensor step = at::full({}, static_cast<double>(state.updates + 1), gradients.options());
   const FusedStep fused = options.rule == UpdateRule::kAdam ? FusedStep{at::_fused_adam_} : FusedStep{at::_fused_adamw_};
-  fused(changed, parts(state.gradients), parts(state.first), parts(state.second), /*max_exp_avg_sqs=*/{},
-        std::vector<at::Tensor>(changed.size(), step), learning_rate, options.beta1, options.beta2, options.weight_decay, kEpsilon,
-        /*amsgrad=*/false, /*maximize=*/false, /*grad_scale=*/{}, found_inf);
+  fused(parameters, their_gradients, first, second, /*max_exp_avg_sqs=*/{}, std::vector<at::Tensor>(parameters.size(), step), learning_rate,
+        options.beta1, options.beta2, options.weight_decay, kEpsilon, /*amsgrad=*/false, /*maximize=*/false, /*grad_scale=*/{}, found_inf);
   values.flat().unsafeGetTensorImpl()->bump_version();  // libtorch's fused functions do not count as changes by themselves.
   ++state.updates;
 }
