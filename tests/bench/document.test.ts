@@ -53,7 +53,8 @@ test('docs/performance.md has a place for the results of each benchmark, and the
   const once = readFileSync(path('performance.md'), 'utf8')
   for (const benchmark of BENCHMARKS) expect(once).toContain(`| a title of ${benchmark} | ms |\n|---|---:|\n| \\|engine\\| | 1.00 |`)
   expect(once).toContain('A processor, 2 cores, 8 GiB, linux-x64, Node 20.19.0, libtorch. Rounds: 3; median (smallest to largest).')
-  const ofAnotherProcessor = /<!-- results of engines-avx2 -->.*<!-- end of engines-avx2 -->/s
+  // What was measured on another processor stays: no benchmark writes these places unless it is told to.
+  const ofAnotherProcessor = /<!-- results of ([a-z-]+-avx2) -->.*?<!-- end of \1 -->/gs
   expect(once.replace(ofAnotherProcessor, '')).not.toContain('these figures are rough')
   await writeDocument(...files)
   expect(readFileSync(path('performance.md'), 'utf8')).toBe(once)
