@@ -80,7 +80,7 @@ describe('the flag is named', () => {
     const { code, message } = await failure([READ_ALL, WRITE_HERE()], ['explore', ...TINY_DATA, '--output', 'digits.png'])
     expect(code).toBe('ERR_LIBRARY_LOAD')
     expect(message).toBe(
-      "Cannot draw pictures: the npm package sharp does not load: Node's permission model does not allow addons. Start Node with --allow-addons.",
+      "Cannot draw or read pictures: the npm package sharp does not load: Node's permission model does not allow addons. Start Node with --allow-addons.",
     )
   })
 

@@ -1,0 +1,16 @@
+import { TorchRnnError } from '../errors'
+import { describeRefusal } from '../host/permissions'
+
+const INSTALL = 'Run npm install --include=optional sharp.'
+
+/** Loads sharp when a picture is drawn or read, not before: other commands start faster, and work where sharp has no binary. */
+export async function loadSharp() {
+  try {
+    return (await import('sharp')).default
+  } catch (cause) {
+    const refusal = describeRefusal(cause)
+    const reason = refusal === undefined ? '' : `: ${refusal.problem}`
+    const message = `Cannot draw or read pictures: the npm package sharp does not load${reason}. ${refusal?.advice ?? INSTALL}`
+    throw new TorchRnnError('ERR_LIBRARY_LOAD', message, { cause })
+  }
+}
