@@ -17,6 +17,7 @@ export type { LearningRateTestHyperparameters } from './options/learning-rate-te
 export type {
   BatchingOptions,
   ModelOptions,
+  OnnxOptions,
   PlacementOptions,
   ResolvedModelOptions,
   SearchPlanOptions,

@@ -13,6 +13,8 @@ import {
   INFERENCE_OPTIONS,
   MODEL_OPTIONS,
   type ModelOptions,
+  ONNX_OPTIONS,
+  type OnnxOptions,
   OPTIONS,
   type PlacementOptions,
   type ResolvedModelOptions,
@@ -272,7 +274,8 @@ export class ImageRNN {
 
   /**
    * Writes the model in the format ONNX, with which other programs and browsers compute: input `images`, float32 `[N, T, F]`, numbers from 0
-   * to 1; output `logits`, float32 `[N, C]`; for any N and T. Completely or not at all, as {@link ImageRNN.save}, which makes the file that
+   * to 1; output `logits`, float32 `[N, C]`; for any N and T. With `{ lengths: true }` there is a second input `lengths`, int32 `[N]`, for sequences
+   * of different length. Completely or not at all, as {@link ImageRNN.save}, which makes the file that
    * can be loaded again. During training this waits for the end of the epoch.
    *
    * @param path - A path or a `file:` URL.
@@ -280,12 +283,13 @@ export class ImageRNN {
    *   `ERR_INVALID_OPTION` for a network of 2 GiB or more, which does not fit into such a file, `ERR_BUSY` from inside a hook of this model,
    *   `ERR_DISPOSED`, `ERR_OUT_OF_MEMORY`.
    */
-  async exportOnnx(path: string | URL): Promise<void> {
+  async exportOnnx(path: string | URL, options: OnnxOptions = {}): Promise<void> {
+    const { lengths } = resolveOptions(ONNX_OPTIONS, options, 'exportOnnx')
     const file = toPath(path, 'path', 'the path of a file', 'ERR_INVALID_ARGUMENT')
     this.#session.checkUsable('exportOnnx')
     checkExportable(this.options)
     const state = await this.#session.run(() => this.#session.native.stateDict(), callerOf(this.exportOnnx))
-    await writeOnnxFile(file, this.options, new Map(Object.entries(state)))
+    await writeOnnxFile(file, this.options, new Map(Object.entries(state)), lengths)
   }
 
   /**

@@ -141,7 +141,7 @@ Napi::Value ImageRnnWrap::Queue(const Napi::CallbackInfo& info, Work work, uint6
 
 Napi::Value ImageRnnWrap::Forward(const Napi::CallbackInfo& info) {
   return Guarded(info.Env(), [&] {
-    const torch::Tensor images = ReadImages(info[0], input_size_);
+    const Sequences images = ReadImages(info[0], input_size_);
     const auto [call, batch_size] = ReadCallOptions(info[1]);
     const auto work = [images, batch_size = batch_size](ModelSession& session, const std::shared_ptr<StopSignal>& stop) {
       return Infer(session.model(), session.engine(), images, batch_size, stop);
@@ -153,7 +153,7 @@ Napi::Value ImageRnnWrap::Forward(const Napi::CallbackInfo& info) {
 
 Napi::Value ImageRnnWrap::Predict(const Napi::CallbackInfo& info) {
   return Guarded(info.Env(), [&] {
-    const torch::Tensor images = ReadImages(info[0], input_size_);
+    const Sequences images = ReadImages(info[0], input_size_);
     const auto [call, batch_size] = ReadCallOptions(info[1]);
     const auto work = [images, batch_size = batch_size](ModelSession& session, const std::shared_ptr<StopSignal>& stop) {
       return torch_rnn_mnist::Predict(session.model(), session.engine(), images, batch_size, stop);
@@ -164,7 +164,7 @@ Napi::Value ImageRnnWrap::Predict(const Napi::CallbackInfo& info) {
 
 Napi::Value ImageRnnWrap::Inspect(const Napi::CallbackInfo& info) {
   return Guarded(info.Env(), [&] {
-    const torch::Tensor images = ReadImages(info[0], input_size_);
+    const Sequences images = ReadImages(info[0], input_size_);
     const torch::Tensor labels = info[1].IsNull() ? torch::Tensor() : TensorFromJavaScript(info[1], "labels");
     const uint64_t call = ReadCallOptions(info[2]).call;
     const auto work = [images, labels](ModelSession& session, const std::shared_ptr<StopSignal>& stop) {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+#include "native/core/data/sequences.h"
 #include "native/core/inference/evaluation.h"
 #include "native/core/inference/inspection.h"
 #include "native/core/inference/prediction.h"
@@ -24,7 +25,7 @@ ModelOptions ReadModelOptions(const Napi::Object& object);
 Placement ReadPlacement(const Napi::Object& object);
 OptimizerOptions ReadOptimizer(const Napi::Object& object);
 BatchRange ReadBatchRange(const Napi::Object& object);
-torch::Tensor ReadImages(const Napi::Value& value, int64_t input_size);
+Sequences ReadImages(const Napi::Value& value, int64_t input_size);
 HookedModule ReadModule(const Napi::Value& value);
 StateDict ReadState(const Napi::Object& object);
 TrainingSnapshot ReadTraining(const Napi::Object& object);

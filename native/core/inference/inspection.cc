@@ -77,7 +77,10 @@ class Inspector {
   }
 
   // The samples from `first` on. images: float32 [n, T, F] on the model's device; labels: int64 [n] there, or undefined.
-  void Add(int64_t first, const torch::Tensor& images, const torch::Tensor& labels) {
+  void Add(int64_t first, const Sequences& batch, const torch::Tensor& labels) {
+    const torch::Tensor& images = batch.values;
+    const torch::Tensor last = LastSteps(batch);
+    const torch::Tensor is_padding = torch::arange(images.size(1), last.options()).unsqueeze(1).gt(last).unsqueeze(2);  // [T, n, 1]
     const at::AutoGradMode with_gradients(labels.defined());
     const ModelOptions& options = model_.options();
     const int64_t count = images.size(0);
@@ -90,16 +93,25 @@ class Inspector {
       const std::vector<torch::Tensor> of_layer = RunLayer(sequence, initial, parameters, options.nonlinearity);
       states.insert(states.end(), of_layer.begin(), of_layer.end());
       sequence = at::stack(of_layer);
-      inspection_.hidden_states[layer].narrow(/*dim=*/1, first, count).copy_(sequence.detach());
+      inspection_.hidden_states[layer].narrow(/*dim=*/1, first, count).copy_(sequence.detach().masked_fill(is_padding, 0));
     }
     const torch::Tensor logits = at::linear(sequence, parameters_[parameters_.size() - 2], parameters_.back()).to(torch::kFloat32);
-    inspection_.probabilities.narrow(/*dim=*/1, first, count).copy_(logits.detach().softmax(/*dim=*/2));
-    if (labels.defined()) AddGradients(first, states, logits[-1], labels);
+    inspection_.probabilities.narrow(/*dim=*/1, first, count).copy_(logits.detach().softmax(/*dim=*/2).masked_fill(is_padding, 0));
+    if (!labels.defined()) return;
+    const torch::Tensor at_end = last.view({1, count, 1}).expand({1, count, options.num_classes});
+    AddGradients(first, states, logits.gather(0, at_end)[0], labels);
   }
 
   Inspection Result() const { return inspection_; }
 
  private:
+  // The index of the last real step: int64 [n], where the images are.
+  static torch::Tensor LastSteps(const Sequences& batch) {
+    const int64_t steps = batch.values.size(1);
+    const torch::Tensor lengths = batch.lengths.defined() ? batch.lengths : torch::full({batch.values.size(0)}, steps, torch::kInt64);
+    return (lengths - 1).to(batch.values.device());
+  }
+
   // No state of one sample acts on the loss of another. So the gradients of the sum are those of each sample's loss.
   void AddGradients(int64_t first, const std::vector<torch::Tensor>& states, const torch::Tensor& logits, const torch::Tensor& labels) {
     const auto sum = torch::nn::functional::CrossEntropyFuncOptions().reduction(torch::kSum);
@@ -118,11 +130,13 @@ class Inspector {
 
 }  // namespace
 
-Inspection Inspect(ImageRnn& model, const torch::Tensor& images, const torch::Tensor& labels, const std::shared_ptr<StopSignal>& stop) {
+Inspection Inspect(ImageRnn& model, const Sequences& sequences, const torch::Tensor& labels, const std::shared_ptr<StopSignal>& stop) {
   const EvalMode eval_mode(model);
+  const torch::Tensor& images = sequences.values;
   const int64_t count = images.size(0);
   const int64_t batch_size = std::clamp(kBatchStates / StatesOfOne(model.options(), images), int64_t{1}, kDefaultBatch);
   CheckFinite(images);
+  CheckLengths(sequences.lengths, count, images.size(1));
   if (labels.defined()) CheckLabels(labels, count, model.options().num_classes);
   Inspector inspector(model, images.size(1), count, labels.defined());
   for (int64_t first = 0; first < count; first += batch_size) {
@@ -130,7 +144,8 @@ Inspection Inspect(ImageRnn& model, const torch::Tensor& images, const torch::Te
     const int64_t size = std::min(batch_size, count - first);
     torch::Tensor batch_labels;
     if (labels.defined()) batch_labels = labels.narrow(0, first, size).to(model.device(), torch::kInt64);
-    inspector.Add(first, ScaleImages(images.narrow(0, first, size).to(model.device())), batch_labels);
+    const Sequences batch = sequences.Part(first, size);
+    inspector.Add(first, {ScaleImages(batch.values.to(model.device())), batch.lengths}, batch_labels);
   }
   return inspector.Result();
 }

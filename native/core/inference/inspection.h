@@ -14,7 +14,7 @@ struct Inspection {
   torch::Tensor hidden_states;   // [L, T, N, H]: the state of every layer after every row.
   torch::Tensor probabilities;   // [T, N, C]: the softmax of the linear layer applied to the top layer's state after each row.
   torch::Tensor gradient_norms;  // [L, T, N]: the 2-norm of the derivative of the sample's loss by each state. Undefined without labels.
-};
+};  // All are 0 where a sequence has ended.
 
 // images: as for Infer. labels: uint8 [N] on the CPU; an undefined tensor for none, and then no gradient is computed.
 //
@@ -23,6 +23,6 @@ struct Inspection {
 //
 // Throws as Infer, ERR_INVALID_DATA for a label without a class, and ERR_INVALID_SHAPE where the hidden states would take more than 1 GiB.
 // Checks `stop` before each batch, whose size is chosen so that the states of one take at most some 64 MiB.
-Inspection Inspect(ImageRnn& model, const torch::Tensor& images, const torch::Tensor& labels, const std::shared_ptr<StopSignal>& stop);
+Inspection Inspect(ImageRnn& model, const Sequences& images, const torch::Tensor& labels, const std::shared_ptr<StopSignal>& stop);
 
 }  // namespace torch_rnn_mnist

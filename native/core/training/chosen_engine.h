@@ -28,7 +28,7 @@ class ChosenEngine : public Engine {
   // computes. Throws as ResolveEngine does.
   ChosenEngine(ImageRnn& model, EngineOption option, const FusedOptions& fused, int threads, torch::Device device);
 
-  torch::Tensor Logits(const torch::Tensor& images, const std::shared_ptr<StopSignal>& stop) override;
+  torch::Tensor Logits(const Sequences& images, const std::shared_ptr<StopSignal>& stop) override;
   // Throws as CheckTraining does.
   BatchSums Accumulate(const Batch& batch, const LossOptions& options, const std::shared_ptr<StopSignal>& stop) override;
   void UseGradients(const FlatTensors& gradients) override;
