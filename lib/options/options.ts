@@ -8,6 +8,7 @@ import type {
   BatchingOptions,
   EarlyStoppingOptions,
   ModelOptions,
+  OnnxOptions,
   OptimizerOptions,
   PlacementOptions,
   ScheduleOptions,
@@ -416,3 +417,8 @@ function withSearchRange<Table extends object>(table: Table): Searchable<Table> 
 export const INFERENCE_OPTIONS = {
   batchSize: { ...batchSizes, optional: true, summary: 'samples that are computed at once' },
 } as const satisfies TableFor<BatchingOptions>
+
+/** What a model in the format ONNX reads. */
+export const ONNX_OPTIONS = {
+  lengths: { kind: 'boolean', default: false, summary: 'let it also read lengths, int32 [N]: how many rows of each image are real' },
+} as const satisfies TableFor<OnnxOptions>
