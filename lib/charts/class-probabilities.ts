@@ -13,6 +13,7 @@ export interface ClassPictureOptions extends SamplePictureOptions {
 }
 
 const LEFT = MARGIN + 44
+const TOP = 20
 /** Of a row of the image. */
 const ROW = 11
 /** From so many classes on, only their numbers are shown, where there is room. */
@@ -36,7 +37,7 @@ export async function plotClassProbabilities(probabilities: Readonly<Tensor>, op
   const height = Math.min(560, Math.max(120, ROW * steps))
   const imageWidth = image === undefined ? 0 : Math.min(320, (height * image.columns) / steps)
   const left = LEFT + (image === undefined ? 0 : imageWidth + 20)
-  const box = { x: left, y: 8, width: PICTURE_WIDTH - MARGIN - 96 - left, height }
+  const box = { x: left, y: TOP, width: PICTURE_WIDTH - MARGIN - 96 - left, height }
   const isFew = classes <= MANY_CLASSES
   const axes = {
     xLabel: 'class',
@@ -44,8 +45,8 @@ export async function plotClassProbabilities(probabilities: Readonly<Tensor>, op
     xNames: isFew ? names.map((name) => shorten(name, Math.max(1, Math.floor(box.width / classes / 6)))) : undefined,
   }
   const parts = [drawHeatMap(await encodeHeatMap(grid, amountScale(1)), grid, box, axes)]
-  if (image !== undefined) parts.unshift(await drawDigit(image, { x: LEFT, y: 8, width: imageWidth, height }, true))
-  parts.push(...drawGuesses(guesses, names, { x: box.x + box.width + 12, y: 8, height }))
+  if (image !== undefined) parts.unshift(await drawDigit(image, { x: LEFT, y: TOP, width: imageWidth, height }, true))
+  parts.push(...drawGuesses(guesses, names, { x: box.x + box.width + 12, y: TOP, height }))
   parts.push(drawColourBar({ x: PICTURE_WIDTH - MARGIN - 120, y: -40 }, ['0 %', '50 %', '100 %'], false))
   const last = guesses.at(-1) as Guess
   const answer = shorten(names[last.label] ?? '', 20)
@@ -53,9 +54,12 @@ export async function plotClassProbabilities(probabilities: Readonly<Tensor>, op
   return drawPicture(
     {
       width: PICTURE_WIDTH,
-      height: height + 52,
+      height: height + TOP + 48,
       title: options.title ?? `What the network thinks so far${right}, the answer is ${answer}`,
-      hints: ['How likely each class is after each row of the image, as the linear layer sees it then.', 'At the right: the likeliest class, where it changes.'],
+      hints: [
+        'How likely each class is after each row of the image, as the linear layer sees it then.',
+        'At the right: the likeliest class, where it changes.',
+      ],
       description: `After each of ${steps} rows, the likeliest of ${classes} classes. ${describeGuesses(guesses, names)}.`,
       body: parts.join(''),
     },
@@ -113,7 +117,7 @@ function drawGuesses(guesses: readonly Guess[], names: readonly string[], place:
   return kept.map((step) => {
     const { label, probability } = guesses[step] as Guess
     const weight = step === guesses.length - 1 ? { weight: 700 } : { className: 'muted' }
-    const text = `${shorten(names[label] ?? '', 8)}  ${showShare(probability)}`
+    const text = `${shorten(names[label] ?? '', 8)}\u2002${showShare(probability)}`
     return drawText(text, { x: place.x, y: place.y + (step + 0.5) * rowHeight + 4, size: 11, ...weight })
   })
 }
@@ -133,5 +137,5 @@ export function showShare(share: number): string {
   if (!Number.isFinite(share)) return '?'
   const percent = 100 * share
   if (percent > 99.95 && percent < 100) return '> 99.9 %'
-  return `${percent >= 99 && percent < 100 ? percent.toFixed(1) : percent.toFixed(0)} %`
+  return `${percent >= 90 && percent < 100 ? percent.toFixed(1) : percent.toFixed(0)} %`
 }

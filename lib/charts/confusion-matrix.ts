@@ -40,7 +40,10 @@ export async function plotConfusionMatrix(
       height,
       title: options.title ?? `What is taken for what: ${wrong} ${wrong === 1 ? 'mistake' : 'mistakes'} in ${total} images`,
       hints: isCounted
-        ? ['Blue: right answers. Orange: mistakes, the stronger the more there are.', 'Recall: of the images of a class, the share that is recognised. Precision: of an answer, the share that is right.']
+        ? [
+            'Blue: right answers. Orange: mistakes, the stronger the more there are.',
+            'Recall: of the images of a class, the share that is recognised. Precision: of an answer, the share that is right.',
+          ]
         : ['Each line is a class, each column an answer: the stronger, the more of the class were given this answer.'],
       description: describeMatrix(confusionMatrix, names, right, total),
       body,
@@ -82,7 +85,9 @@ function drawCounts(matrix: readonly (readonly number[])[], names: readonly stri
       // The few mistakes beside the many right answers would be invisible on the same scale; the root shows single ones, too.
       const opacity = isRight ? 0.15 + (0.55 * count) / support : 0.15 + 0.75 * Math.sqrt(count / most)
       const x = left + column * cell
-      parts.push(`<rect class="${isRight ? 'cold' : 'warm'}" x="${x + 1}" y="${y + 1}" width="${cell - 2}" height="${row - 2}" rx="2" fill-opacity="${round(opacity)}"/>`)
+      parts.push(
+        `<rect class="${isRight ? 'cold' : 'warm'}" x="${x + 1}" y="${y + 1}" width="${cell - 2}" height="${row - 2}" rx="2" fill-opacity="${round(opacity)}"/>`,
+      )
       parts.push(drawText(String(count), { x: x + cell / 2, y: baseline, anchor: 'middle', size }))
     }
     const recall = support === 0 ? '' : showShare((counts[label] as number) / support)
@@ -93,7 +98,14 @@ function drawCounts(matrix: readonly (readonly number[])[], names: readonly stri
   parts.push(drawText('precision', { x: left - 10, y: bottom + 20, anchor: 'end', className: 'muted' }))
   for (const [column, count] of columnSums.entries()) {
     const precision = count === 0 ? '' : showShare((matrix[column]?.[column] as number) / count)
-    parts.push(drawText(classes > 12 ? precision.replace(' %', '') : precision, { x: left + (column + 0.5) * cell, y: bottom + 20, anchor: 'middle', size }))
+    parts.push(
+      drawText(classes > 12 ? precision.replace(' %', '') : precision, {
+        x: left + (column + 0.5) * cell,
+        y: bottom + 20,
+        anchor: 'middle',
+        size,
+      }),
+    )
   }
   parts.push(drawFrame({ x: left, y: top, width: classes * cell, height: classes * row }))
   return { body: parts.join(''), height: bottom + 40 }
@@ -110,9 +122,13 @@ async function drawMap(matrix: readonly (readonly number[])[]): Promise<{ body: 
 }
 
 function describeMatrix(matrix: readonly (readonly number[])[], names: readonly string[], right: number, total: number): string {
-  const mistakes = matrix.flatMap((counts, label) => counts.flatMap((count, answer) => (count > 0 && answer !== label ? [{ label, answer, count }] : [])))
+  const mistakes = matrix.flatMap((counts, label) =>
+    counts.flatMap((count, answer) => (count > 0 && answer !== label ? [{ label, answer, count }] : [])),
+  )
   const worst = mistakes.sort((one, other) => other.count - one.count).slice(0, 5)
-  const shown = worst.map(({ label, answer, count }) => `${shorten(names[label] ?? '', 20)} taken for ${shorten(names[answer] ?? '', 20)} ${count} times`)
+  const shown = worst.map(
+    ({ label, answer, count }) => `${shorten(names[label] ?? '', 20)} taken for ${shorten(names[answer] ?? '', 20)} ${count} times`,
+  )
   const most = shown.length === 0 ? 'There are no mistakes' : `Most often: ${shown.join(', ')}`
   return `${right} of ${total} images are recognised. ${most}.`
 }

@@ -35,7 +35,8 @@ export async function findMistakes(
     const width = probabilities.shape[1] as number
     classes.forEach((answer, index) => {
       const label = labels[index] as number
-      if (answer !== label) surest.push({ sample: start + index, label, answer, probability: probabilities.data[index * width + answer] as number })
+      if (answer !== label)
+        surest.push({ sample: start + index, label, answer, probability: probabilities.data[index * width + answer] as number })
     })
     surest = surest.sort((one, other) => other.probability - one.probability || one.sample - other.sample).slice(0, count)
   }

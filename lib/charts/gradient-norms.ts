@@ -7,13 +7,13 @@ import { checkTensor, themeOf } from './sample-input'
 import { SERIES } from './theme'
 
 const HEIGHT = 300
-const LEFT = 66
-const RIGHT = 74
+const LEFT = 52
+const RIGHT = 66
 
-/** A layer after a row: the mean over the samples, and where most of them lie. */
+/** A layer after a row: the median of the samples, and where half of them lie. */
 interface Point {
   readonly step: number
-  readonly mean: number
+  readonly median: number
   readonly low: number
   readonly high: number
 }
@@ -22,8 +22,8 @@ interface Point {
  * Draws who learns from how far back: how strongly the loss depends on the state of each layer after each row.
  *
  * @param gradientNorms - `[L, T, N]`: the 2-norm of the gradient of each sample's loss with respect to the state of each of L layers after each
- *   of T rows, for N samples, as {@link ImageRNN.inspect} gives it with labels. The picture has the mean over the samples, and a band in which
- *   eight in ten of them lie. A gradient of 0 has no place on the logarithmic axis and is left out.
+ *   of T rows, for N samples, as {@link ImageRNN.inspect} gives it with labels. The picture has the median of the samples, and a band in which
+ *   the half of them in the middle lies. A gradient of 0 has no place on the logarithmic axis and is left out.
  * @returns An SVG document of its own.
  * @throws TorchRnnError `ERR_INVALID_ARGUMENT`, `ERR_INVALID_SHAPE`, `ERR_INVALID_OPTION`.
  */
@@ -36,17 +36,17 @@ export async function plotGradientNorms(gradientNorms: Readonly<Tensor>, options
       return pointOf(step + 1, gradientNorms.data.subarray(from, from + samples))
     }),
   )
-  const positive = lines.flat().filter(({ mean }) => mean > 0)
+  const positive = lines.flat().filter(({ median }) => median > 0)
   const body = positive.length === 0 ? drawText('All gradients are 0.', { x: MARGIN, y: 30 }) : drawLines(lines, steps, samples > 1)
-  const over = samples === 1 ? 'one image' : `${samples} images, and where eight in ten of them lie`
+  const over = samples === 1 ? 'one image' : `${samples} images, and the half of them in the middle`
   return drawPicture(
     {
       width: PICTURE_WIDTH,
-      height: positive.length === 0 ? 60 : HEIGHT,
+      height: positive.length === 0 ? 60 : HEIGHT + 10,
       title: options.title ?? 'Who learns from how far back',
       hints: [
         'The gradient of the loss with respect to the state after each row: how much that step matters for the answer,',
-        `and so for what is learned. ${samples === 1 ? 'Of' : 'The mean over'} ${over}.`,
+        `and so for what is learned. ${samples === 1 ? 'Of' : 'The median of'} ${over}.`,
       ],
       description: `Norms of the gradient after each of ${steps} rows. ${lines.map(describeLine).join('; ')}.`,
       body,
@@ -58,13 +58,12 @@ export async function plotGradientNorms(gradientNorms: Readonly<Tensor>, options
 function pointOf(step: number, norms: Float32Array): Point {
   const sorted = norms.filter((norm) => Number.isFinite(norm)).sort()
   const at = (share: number) => sorted[Math.round(share * (sorted.length - 1))] ?? 0
-  const mean = sorted.reduce((sum, norm) => sum + norm, 0) / Math.max(1, sorted.length)
-  return { step, mean, low: at(0.1), high: at(0.9) }
+  return { step, median: at(0.5), low: at(0.25), high: at(0.75) }
 }
 
 function drawLines(lines: readonly (readonly Point[])[], steps: number, hasBand: boolean): string {
   const plot = loadPlot()
-  const all = lines.flat().flatMap(({ mean, low, high }) => (hasBand ? [mean, low, high] : [mean]))
+  const all = lines.flat().flatMap(({ median, low, high }) => (hasBand ? [median, low, high] : [median]))
   const sizes = all.filter((norm) => norm > 0)
   // A single vanished gradient must not squeeze all others.
   const [highest, lowest] = [Math.max(...sizes), Math.max(Math.min(...sizes), Math.max(...sizes) * 1e-9)]
@@ -73,19 +72,30 @@ function drawLines(lines: readonly (readonly Point[])[], steps: number, hasBand:
   const inRange = (norm: number) => Math.min(last, Math.max(first, norm))
   const marks = lines.flatMap((line, layer) => {
     const color = layer % SERIES
-    const shown = line.filter(({ mean }) => mean >= first)
+    const shown = line.filter(({ median }) => median >= first)
     return [
       ...(hasBand
-        ? [plot.areaY(shown, { x: 'step', y1: ({ low }: Point) => inRange(low), y2: ({ high }: Point) => inRange(high), className: `f${color}`, fill: null, fillOpacity: 0.14 })]
+        ? [
+            plot.areaY(shown, {
+              x: 'step',
+              y1: ({ low }: Point) => inRange(low),
+              y2: ({ high }: Point) => inRange(high),
+              className: `f${color}`,
+              fill: null,
+              fillOpacity: 0.1,
+            }),
+          ]
         : []),
-      plot.lineY(shown, { x: 'step', y: 'mean', className: `s${color}`, stroke: null, strokeWidth: 2, strokeDasharray: dashOf(layer) }),
-      ...(shown.length === 1 ? [plot.dot(shown, { x: 'step', y: 'mean', r: 3, className: `f${color}`, fill: null, stroke: 'none' })] : []),
+      plot.lineY(shown, { x: 'step', y: 'median', className: `s${color}`, stroke: null, strokeWidth: 2, strokeDasharray: dashOf(layer) }),
+      ...(shown.length === 1
+        ? [plot.dot(shown, { x: 'step', y: 'median', r: 3, className: `f${color}`, fill: null, stroke: 'none' })]
+        : []),
     ]
   })
   const chart = drawPanel(
-    { x: 0, y: 0 },
+    { x: MARGIN - 3, y: 0 },
     {
-      ...{ width: PICTURE_WIDTH, height: HEIGHT, marginLeft: LEFT, marginRight: RIGHT, marginTop: 24, marginBottom: 40 },
+      ...{ width: PICTURE_WIDTH - MARGIN, height: HEIGHT, marginLeft: LEFT, marginRight: RIGHT, marginTop: 24, marginBottom: 40 },
       x: { domain: [1, Math.max(2, steps)], axis: null },
       y: { type: 'log', domain: [first, last], axis: null },
       marks: [
@@ -103,7 +113,7 @@ function drawLines(lines: readonly (readonly Point[])[], steps: number, hasBand:
 function drawNames(lines: readonly (readonly Point[])[], first: number, last: number): string {
   const inner = HEIGHT - 24 - 40
   const wanted = lines.map((line, layer) => {
-    const end = Math.min(last, Math.max(first, line.at(-1)?.mean ?? first))
+    const end = Math.min(last, Math.max(first, line.at(-1)?.median ?? first))
     return { layer, y: 24 + inner * (1 - Math.log(end / first) / Math.log(last / first)) }
   })
   const rows = [...wanted].sort((one, other) => one.y - other.y)
@@ -116,7 +126,7 @@ function drawNames(lines: readonly (readonly Point[])[], first: number, last: nu
   return placed
     .filter(({ y }) => y - over >= 20)
     .map(({ layer, y }) => {
-      const name = drawText(`layer ${layer + 1}`, { x: PICTURE_WIDTH - RIGHT + 8, y: y - over + 4, weight: 600 })
+      const name = drawText(`layer ${layer + 1}`, { x: PICTURE_WIDTH - RIGHT + 6, y: y - over + 4, weight: 600 })
       return `<g class="f${layer % SERIES}">${name}</g>`
     })
     .join('')
@@ -145,5 +155,5 @@ function showPower(value: number): string {
 function describeLine(line: readonly Point[], layer: number, { length }: readonly unknown[]): string {
   const [first, last] = [line[0], line.at(-1)]
   const name = layerName(layer, length)
-  return `${name}: ${first?.mean.toPrecision(3)} after the first row, ${last?.mean.toPrecision(3)} after the last`
+  return `${name}: ${first?.median.toPrecision(3)} after the first row, ${last?.median.toPrecision(3)} after the last`
 }

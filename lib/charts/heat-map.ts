@@ -33,6 +33,17 @@ function opacityOf(amount: number, limit: number): number {
   return Math.round(255 * Math.min(1, Math.max(0, amount / limit)))
 }
 
+/** The absolute value that a share of the finite values of each list stays below; 1 where all are 0. The largest list decides. */
+export function sizeBelowWhich(share: number, lists: readonly ArrayLike<number>[]): number {
+  const sizes = lists.map((values) => {
+    const sorted = Float32Array.from(values, Math.abs)
+      .filter((size) => Number.isFinite(size))
+      .sort()
+    return sorted[Math.floor(share * (sorted.length - 1))] ?? 0
+  })
+  return Math.max(...sizes) || 1
+}
+
 /** A matrix of values, row by row. */
 export interface Grid {
   readonly rows: number
@@ -67,6 +78,9 @@ export interface MapAxes {
   readonly xNames?: readonly string[] | undefined
 }
 
+/** Larger pixels of a map have edges; smaller ones would be of uneven size, and are smoothed. */
+const SHARP_PIXEL = 1.5
+
 /** Room for the axes. */
 const AXIS_LEFT = 44
 const AXIS_BOTTOM = 36
@@ -90,11 +104,18 @@ export function drawHeatMap(url: string, { rows, columns }: Grid, box: Box, axes
         ...(xLabel === undefined ? [] : [axisX(xTicks, { label: xLabel, labelAnchor: 'center', labelArrow: 'none', tickSize: 3, text })]),
         ...(yLabel === undefined
           ? []
-          : [axisY(countTicks(rows, Math.max(2, Math.floor(box.height / 24))), { label: yLabel, labelArrow: 'none', tickSize: 3, text: String })]),
+          : [
+              axisY(countTicks(rows, Math.max(2, Math.floor(box.height / 24))), {
+                label: yLabel,
+                labelArrow: 'none',
+                tickSize: 3,
+                text: String,
+              }),
+            ]),
       ],
     },
   )
-  return drawImage(url, box, Math.min(box.width / columns, box.height / rows) >= 3, className) + drawFrame(box) + chart
+  return drawImage(url, box, Math.min(box.width / columns, box.height / rows) >= SHARP_PIXEL, className) + drawFrame(box) + chart
 }
 
 /** Draws an image into a box. @param isSharp - Whether its pixels are large enough to be seen. */

@@ -1,11 +1,25 @@
 import type { Tensor } from '../tensor'
-import { amountScale, type Box, drawColourBar, drawFrame, drawHeatMap, drawImage, encodeHeatMap, type Grid, inkScale, signedScale } from './heat-map'
+import {
+  amountScale,
+  type Box,
+  drawColourBar,
+  drawFrame,
+  drawHeatMap,
+  drawImage,
+  encodeHeatMap,
+  type Grid,
+  inkScale,
+  signedScale,
+  sizeBelowWhich,
+} from './heat-map'
 import { drawPicture, drawText, MARGIN, PICTURE_WIDTH } from './picture'
 import { checkTensor, imageOf, type SamplePictureOptions, sampleOf, themeOf } from './sample-input'
 
 /** Of a layer's map, with its axis. */
 const GAP = 52
 const LEFT = MARGIN + 44
+/** So large a share of the states of a layer without bounds is within the colours. */
+const SHOWN_SHARE = 0.99
 
 /**
  * Draws the states of the network while it reads one image: for each layer a heat map, one row of it a row of the image, one column a neuron.
@@ -22,28 +36,33 @@ export async function plotHiddenStates(hiddenStates: Readonly<Tensor>, options: 
   const maps = Array.from({ length: layers }, (_, layer) => stateMap(hiddenStates.data, { layer, steps, samples, sample, neurons }))
   const extremes = maps.map(({ values }) => extremesOf(values))
   const isSigned = extremes.some(({ low }) => low < 0)
-  const limit = isSigned && extremes.every(({ high, low }) => high <= 1 && low >= -1) ? 1 : Math.max(...extremes.map(({ high, low }) => Math.max(high, -low)))
-  const scale = isSigned ? signedScale(limit) : amountScale(limit)
+  const isTanh = isSigned && extremes.every(({ high, low }) => high <= 1 && low >= -1)
+  const limits = maps.map(({ values }) => (isTanh ? 1 : sizeBelowWhich(SHOWN_SHARE, [values])))
+  const gap = isTanh ? GAP : GAP + 22
   const height = Math.min(280, Math.max(140, 6 * steps))
   const imageWidth = image === undefined ? 0 : Math.min(200, (height * image.columns) / steps)
   const left = LEFT + (image === undefined ? 0 : imageWidth + 24)
   const parts: string[] = []
   for (const [layer, map] of maps.entries()) {
-    const top = 20 + layer * (height + GAP)
+    const top = gap - 32 + layer * (height + gap)
     const box = { x: left, y: top, width: PICTURE_WIDTH - MARGIN - left, height }
     parts.push(drawText(layerName(layer, layers), { x: left, y: top - 6, weight: 600 }))
     if (image !== undefined) parts.push(await drawDigit(image, { x: LEFT, y: top, width: imageWidth, height }, true))
     const yLabel = image === undefined ? 'row of the image (step)' : undefined
+    const limit = limits[layer] as number
+    const scale = isSigned ? signedScale(limit) : amountScale(limit)
     parts.push(drawHeatMap(await encodeHeatMap(map, scale), map, box, { xLabel: 'neuron', yLabel }))
+    // Layers without bounds have scales of their own: one of large states would make all others pale.
+    const place = { x: PICTURE_WIDTH - MARGIN - 120, y: isTanh ? -26 : top - 28 }
+    if (!isTanh || layer === 0) parts.push(drawColourBar(place, labelsOf(limit, isSigned, isTanh), isSigned))
   }
-  const end = formatState(limit)
-  const labels = isSigned ? [`−${end}`, '0', end] : ['0', end]
-  parts.push(drawColourBar({ x: PICTURE_WIDTH - MARGIN - 120, y: -26 }, labels, isSigned))
-  const summaries = extremes.map(({ low, high, mean }, layer) => `layer ${layer + 1}: ${low.toFixed(2)} to ${high.toFixed(2)}, mean ${mean.toFixed(2)}`)
+  const summaries = extremes.map(
+    ({ low, high, mean }, layer) => `layer ${layer + 1}: ${low.toFixed(2)} to ${high.toFixed(2)}, mean ${mean.toFixed(2)}`,
+  )
   return drawPicture(
     {
       width: PICTURE_WIDTH,
-      height: 20 + layers * (height + GAP),
+      height: gap - 32 + layers * (height + gap),
       title: options.title ?? 'Hidden states, row by row',
       hints: ['Each line of a map is the state after a row of the image, from top to bottom.'],
       description: `The states of ${neurons} neurons in each of ${layers} layers after each of ${steps} rows. ${summaries.join('; ')}.`,
@@ -98,6 +117,9 @@ function extremesOf(values: ArrayLike<number>): { low: number; high: number; mea
   return count === 0 ? { low: 0, high: 0, mean: 0 } : { low, high, mean: sum / count }
 }
 
-function formatState(limit: number): string {
-  return Number.isInteger(limit) ? String(limit) : limit.toPrecision(3)
+/** What the ends of a colour bar mean. */
+function labelsOf(limit: number, isSigned: boolean, isTanh: boolean): string[] {
+  if (isTanh) return ['−1', '0', '1']
+  const end = Number(limit.toPrecision(2))
+  return isSigned ? [`≤ −${end}`, '0', `≥ ${end}`] : ['0', `≥ ${end}`]
 }

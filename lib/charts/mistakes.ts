@@ -69,7 +69,11 @@ export async function plotMistakes(mistakes: readonly Mistake[], options: Mistak
   )
 }
 
-async function drawTile(mistake: Mistake, box: { x: number; y: number; width: number; height: number }, options: MistakesOptions): Promise<string> {
+async function drawTile(
+  mistake: Mistake,
+  box: { x: number; y: number; width: number; height: number },
+  options: MistakesOptions,
+): Promise<string> {
   const { image, label, answer, probability, sample } = mistake
   const columns = Number(image?.shape?.at(-1) ?? 0)
   const { data, shape } = toBatch(image, columns)
@@ -84,7 +88,8 @@ async function drawTile(mistake: Mistake, box: { x: number; y: number; width: nu
   const inner = { x: box.x + (box.width - width) / 2, y: box.y + (box.height - height) / 2, width, height }
   const [from, to] = [label, answer].map((each) => shorten(nameOf(options.classNames, each), 9))
   const baseline = box.y + box.height + 16
-  const number = sample === undefined ? '' : drawText(String(sample), { x: box.x + box.width, y: baseline, size: 10, anchor: 'end', className: 'muted' })
+  const number =
+    sample === undefined ? '' : drawText(String(sample), { x: box.x + box.width, y: baseline, size: 10, anchor: 'end', className: 'muted' })
   return [
     drawImage(url, inner, scale >= 3, 'ink'),
     drawFrame(box),

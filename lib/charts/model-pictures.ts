@@ -1,6 +1,7 @@
 /** The pictures of a trained model on a data set, by their names. */
 import type { ImageDataset } from '../data/dataset'
 import type { ImageRNN } from '../model/image-rnn'
+import type { Tensor } from '../tensor'
 import { plotClassProbabilities } from './class-probabilities'
 import { plotConfusionMatrix } from './confusion-matrix'
 import { findMistakes } from './find-mistakes'
@@ -8,7 +9,6 @@ import { plotGradientNorms } from './gradient-norms'
 import { plotHiddenStates } from './hidden-states'
 import { plotMistakes } from './mistakes'
 import { plotEigenvalues, plotRecurrentWeights } from './recurrent-weights'
-import type { Tensor } from '../tensor'
 import type { Theme } from './theme'
 
 /** What the pictures are drawn of. */
@@ -24,7 +24,10 @@ export interface Subject {
 }
 
 interface Inspector {
-  inspect(images: object, options: { labels?: ArrayLike<number>; signal?: AbortSignal }): Promise<{ hiddenStates: Tensor; probabilities: Tensor; gradientNorms?: Tensor }>
+  inspect(
+    images: object,
+    options: { labels?: ArrayLike<number>; signal?: AbortSignal },
+  ): Promise<{ hiddenStates: Tensor; probabilities: Tensor; gradientNorms?: Tensor }>
 }
 const inspectorOf = (model: ImageRNN) => model as unknown as Inspector
 
@@ -46,7 +49,11 @@ export const MODEL_PICTURES = {
     const images = test.images(sample, sample + 1)
     const { hiddenStates } = await inspectorOf(model).inspect(images, { signal })
     const label = test.labelsOf(sample, sample + 1)[0]
-    return await plotHiddenStates(hiddenStates, { theme, images, title: `Hidden states while it reads test image ${sample}, of class ${label}` })
+    return await plotHiddenStates(hiddenStates, {
+      theme,
+      images,
+      title: `Hidden states while it reads test image ${sample}, of class ${label}`,
+    })
   },
   thinking: async ({ model, test, theme, sample = 0, signal }: Subject) => {
     const images = test.images(sample, sample + 1)

@@ -36,7 +36,7 @@ const HINT_HEIGHT = 16
 /** The SVG document of a picture. */
 export function drawPicture({ width, height, title, hints, description, body }: Picture, theme: Theme): string {
   const top = HINT_BASELINE + HINT_HEIGHT * (hints.length - 1) + 14
-  const total = top + height
+  const total = Math.ceil(top + height)
   const lines = hints.map((hint, index) =>
     drawText(hint, { x: MARGIN, y: HINT_BASELINE + HINT_HEIGHT * index, className: 'muted', size: 12 }),
   )
@@ -73,7 +73,13 @@ export function drawPanel(place: { readonly x: number; readonly y: number }, opt
   const { document } = parseHTML('<!doctype html><html><body></body></html>')
   const svg = plot({ document, ...options })
   for (const own of svg.querySelectorAll('style')) own.remove() // Meant for a page.
-  for (const [name, value] of Object.entries({ x: round(place.x), y: round(place.y), overflow: 'visible', 'font-size': 11 })) {
+  for (const [name, value] of Object.entries({
+    x: round(place.x),
+    y: round(place.y),
+    overflow: 'visible',
+    'font-family': 'inherit',
+    'font-size': 11,
+  })) {
     svg.setAttribute(name, String(value))
   }
   return svg.outerHTML
@@ -82,7 +88,12 @@ export function drawPanel(place: { readonly x: number; readonly y: number }, opt
 /** A text in SVG or HTML, also between double quotes. XML has no control characters at all, and half a character is none. */
 export function escapeXml(text: string): string {
   const printable = escapeUnprintable(text).replaceAll(/[\ufffe\uffff]|\p{Surrogate}/gu, '\ufffd')
-  return printable.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;').replaceAll("'", '&#39;')
+  return printable
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;')
+    .replaceAll('"', '&quot;')
+    .replaceAll("'", '&#39;')
 }
 
 /** A name from elsewhere, short enough to stand beside others. */

@@ -1,7 +1,7 @@
 import { types } from 'node:util'
 import { describeShape, TorchRnnError, unexpected } from '../errors'
 import type { Tensor } from '../tensor'
-import { drawColourBar, drawHeatMap, encodeHeatMap, type Grid, signedScale } from './heat-map'
+import { drawColourBar, drawHeatMap, encodeHeatMap, type Grid, signedScale, sizeBelowWhich } from './heat-map'
 import { loadPlot } from './load-plot'
 import { drawPanel, drawPicture, drawText, MARGIN, PICTURE_WIDTH, type PictureOptions } from './picture'
 import { checkTensor, themeOf } from './sample-input'
@@ -32,15 +32,19 @@ interface Recurrence {
 export async function plotRecurrentWeights(state: ReadonlyMap<string, Tensor>, options: PictureOptions = {}): Promise<string> {
   const theme = themeOf(options)
   const matrices = recurrencesOf(state)
-  const limit = limitOf(matrices)
+  // A few large weights, such as those of the diagonal, must not make all others pale.
+  const limit = sizeBelowWhich(
+    SHOWN_SHARE,
+    matrices.map(({ grid }) => grid.values),
+  )
   const scale = signedScale(limit)
   const parts: string[] = []
   for (const { layer, grid } of matrices) {
     const { x, y } = placeOf(layer)
     parts.push(drawText(`Layer ${layer + 1}`, { x, y: y - 6, weight: 600 }))
-    const axes = { xLabel: 'from neuron', yLabel: 'to neuron' }
-    // The axis' own label would lie on the layer's name.
-    parts.push(drawHeatMap(await encodeHeatMap(grid, scale), grid, { x, y, width: SIDE, height: SIDE }, { xLabel: `${axes.xLabel} (vertical: ${axes.yLabel})`, yLabel: '' }))
+    // A label at the vertical axis would lie on the layer's name.
+    const axes = { xLabel: 'from neuron (vertical: to neuron)', yLabel: '' }
+    parts.push(drawHeatMap(await encodeHeatMap(grid, scale), grid, { x, y, width: SIDE, height: SIDE }, axes))
   }
   const end = limit.toPrecision(2)
   parts.push(drawColourBar({ x: PICTURE_WIDTH - MARGIN - 120, y: -26 }, [`≤ −${end}`, '0', `≥ ${end}`], true))
@@ -101,7 +105,10 @@ interface Complex {
 
 function drawSpectrum(values: readonly Complex[], reach: number, place: { x: number; y: number }): string {
   const plot = loadPlot()
-  const circle = Array.from({ length: 181 }, (_, degree) => ({ re: Math.cos((2 * degree * Math.PI) / 180), im: Math.sin((2 * degree * Math.PI) / 180) }))
+  const circle = Array.from({ length: 181 }, (_, degree) => ({
+    re: Math.cos((2 * degree * Math.PI) / 180),
+    im: Math.sin((2 * degree * Math.PI) / 180),
+  }))
   const [top, right, bottom] = [6, 8, 40]
   const axis = { labelArrow: 'none' as const, ticks: 5, tickSize: 3 }
   return drawPanel(
@@ -151,17 +158,6 @@ function sizeOf(layers: number): { width: number; height: number } {
   return { width: PICTURE_WIDTH, height: 8 + Math.ceil(layers / PER_ROW) * CELL_HEIGHT }
 }
 
-/** The absolute value that all but a few weights stay below, so that a few large ones do not make all others pale. */
-function limitOf(matrices: readonly Recurrence[]): number {
-  const sizes = matrices.flatMap(({ grid }) => {
-    const sorted = Float32Array.from(grid.values, Math.abs)
-      .filter((size) => Number.isFinite(size))
-      .sort()
-    return [sorted[Math.floor(SHOWN_SHARE * (sorted.length - 1))] ?? 0]
-  })
-  return Math.max(...sizes) || 1
-}
-
 function spreadOf({ rows, values }: Grid): { diagonal: number; rest: number } {
   let [diagonal, sum, squares] = [0, 0, 0]
   for (let index = 0; index < rows * rows; index += 1) {
@@ -178,7 +174,9 @@ function spreadOf({ rows, values }: Grid): { diagonal: number; rest: number } {
 
 /** @throws TorchRnnError `ERR_NOT_FINITE` */
 function eigenvaluesOf({ rows, columns, values }: Grid, layer: number): Complex[] {
-  const matrix = Array.from({ length: rows }, (_, row) => Array.from({ length: columns }, (_, column) => values[row * columns + column] as number))
+  const matrix = Array.from({ length: rows }, (_, row) =>
+    Array.from({ length: columns }, (_, column) => values[row * columns + column] as number),
+  )
   if (!matrix.flat().every(Number.isFinite)) {
     throw new TorchRnnError('ERR_NOT_FINITE', `The recurrent weights of layer ${layer + 1} are not finite, so they have no eigenvalues.`)
   }

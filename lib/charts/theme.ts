@@ -35,7 +35,7 @@ const DARK: Colours = {
 export const SERIES = LIGHT.series.length
 
 /** The ends of the colours of heat maps, which are as opaque as a value is large. Both are seen on white and on black, the second is lighter. */
-export const COLD = [0x25, 0x63, 0xeb] as const
+export const COLD = [0x2f, 0x74, 0xf0] as const
 export const WARM = [0xf9, 0x73, 0x16] as const
 /** Of values that are not finite. */
 export const UNKNOWN = [0x80, 0x80, 0x80] as const
@@ -47,7 +47,9 @@ function hex(colour: readonly number[]): string {
 const FIXED = `.picture .cold{fill:${hex(COLD)}}.picture .warm{fill:${hex(WARM)}}`
 
 function rulesOf({ ink, muted, paper, series, inkFilter }: Colours): string {
-  const lines = series.map((colour, index) => `.picture .s${index}{stroke:${colour}}.picture .f${index},.picture .f${index} text{fill:${colour}}`)
+  const lines = series.map(
+    (colour, index) => `.picture .s${index}{stroke:${colour}}.picture .f${index},.picture .f${index} text{fill:${colour}}`,
+  )
   const parts = [
     `.picture{color:${ink}}`,
     `.picture .paper{fill:${paper}}`,

@@ -101,14 +101,16 @@ export async function plotTrainingCurves(runs: readonly TrainingCurve[], options
   const last = Math.max(1, ...runs.flatMap(({ epochs }) => epochs.map(({ epoch }) => epoch)))
   const place = { last, y: top, height: PANEL_HEIGHT, width }
   const panels = [
-    drawMeasure(runs, LOSS, { ...place, x: MARGIN - 8 }),
+    drawMeasure(runs, LOSS, { ...place, x: MARGIN - 3 }),
     drawMeasure(runs, ACCURACY, { ...place, x: MARGIN + width }),
-    ...(hasRate ? [drawMeasure(runs, RATE, { ...place, x: MARGIN - 8, y: top + PANEL_HEIGHT, height: RATE_HEIGHT, width: 2 * width + 8 })] : []),
+    ...(hasRate
+      ? [drawMeasure(runs, RATE, { ...place, x: MARGIN - 3, y: top + PANEL_HEIGHT, height: RATE_HEIGHT, width: 2 * width + 3 })]
+      : []),
   ]
   return drawPicture(
     {
       width: PICTURE_WIDTH,
-      height: top + PANEL_HEIGHT + (hasRate ? RATE_HEIGHT : 0),
+      height: top + PANEL_HEIGHT + (hasRate ? RATE_HEIGHT : 0) + 10,
       title: options.title ?? (runs.length === 1 ? `Training of ${shorten(runs[0]?.name ?? '', 50)}` : `${runs.length} trainings`),
       hints: ['Loss and accuracy by epoch. In training, each sample is measured before the update that it is a part of.'],
       description: runs.map(describeRun).join(' '),
@@ -163,9 +165,13 @@ function drawMeasure(runs: readonly TrainingCurve[], measure: Measure, { x, y, w
   const lines = linesOf(runs, measure).filter(({ points }) => points.length > 0)
   const marks = lines.flatMap(({ series, points, dash, kind }) => {
     const color = series % SERIES
-    if (kind === 'mark') return [plot.dot(points, { x: 'x', y: 'y', r: 5, symbol: 'diamond', className: `f${color}`, fill: null, stroke: 'none' })]
+    if (kind === 'mark')
+      return [plot.dot(points, { x: 'x', y: 'y', r: 5, symbol: 'diamond', className: `f${color}`, fill: null, stroke: 'none' })]
     const style = { x: 'x', y: 'y', className: `s${color}`, stroke: null, strokeWidth: 2, strokeDasharray: dash, curve: 'linear' as const }
-    const dots = points.length > DOTTED_EPOCHS ? [] : [plot.dot(points, { x: 'x', y: 'y', r: 2.5, className: `f${color}`, fill: null, stroke: 'none' })]
+    const dots =
+      points.length > DOTTED_EPOCHS
+        ? []
+        : [plot.dot(points, { x: 'x', y: 'y', r: 2.5, className: `f${color}`, fill: null, stroke: 'none' })]
     return [plot.lineY(points, style), ...dots]
   })
   const isRate = measure === RATE
@@ -181,7 +187,12 @@ function drawMeasure(runs: readonly TrainingCurve[], measure: Measure, { x, y, w
       marks: [
         plot.gridY({ className: 'grid', stroke: null, strokeOpacity: null, ticks: height > 200 ? 6 : 3 }),
         plot.axisX(countTicks(last, 10), { label: 'epoch', labelAnchor: 'center', labelArrow: 'none', text: String }),
-        plot.axisY({ label: measure.label, labelArrow: 'none', ticks: height > 200 ? 6 : 3, ...(isRate ? { tickFormat: '~e' } : {}) }),
+        plot.axisY({
+          label: measure.label,
+          labelArrow: 'none',
+          ticks: height > 200 ? 6 : 3,
+          ...(isRate ? { tickFormat: (rate: number) => String(Number(rate.toPrecision(3))) } : {}),
+        }),
         ...marks,
       ],
     },
@@ -191,7 +202,10 @@ function drawMeasure(runs: readonly TrainingCurve[], measure: Measure, { x, y, w
 /** @param fromZero - Whether 0 is a part of the axis. */
 function domainOf(values: readonly number[], fromZero: boolean): [number, number] {
   if (values.length === 0) return [0, 1]
-  const [low, high] = values.reduce(([least, most], value) => [Math.min(least, value), Math.max(most, value)], [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY])
+  const [low, high] = values.reduce(
+    ([least, most], value) => [Math.min(least, value), Math.max(most, value)],
+    [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY],
+  )
   const first = fromZero ? Math.min(0, low) : low
   return high > first ? [first, high] : [first - 1, first + 1]
 }

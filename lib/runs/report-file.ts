@@ -1,16 +1,16 @@
 /** Writes the report of a run: one page with everything that can be shown of it. */
 import { join } from 'node:path'
 import { plotConfusionMatrix } from '../charts/confusion-matrix'
-import { MODEL_PICTURES, type ModelPicture, type Subject } from '../charts/model-pictures'
 import { findMistakes } from '../charts/find-mistakes'
 import { plotMistakes } from '../charts/mistakes'
+import { MODEL_PICTURES, type ModelPicture, type Subject } from '../charts/model-pictures'
 import { drawCode, drawFigure, drawParagraph, drawReportPage, drawTable, type ReportSection } from '../charts/report-page'
 import { plotTrainingCurves } from '../charts/training-curves'
 import type { ImageDataset } from '../data/dataset'
 import { TorchRnnError } from '../errors'
 import { writeFileDurably } from '../files/durable-file'
-import type { ImageRNN } from '../model/image-rnn'
 import { parameterCount } from '../model/architecture'
+import type { ImageRNN } from '../model/image-rnn'
 import { changedOptions } from '../options/flag-words'
 import { commandLineOf, nameOfPath } from './command-line'
 import { curveOf } from './run-curve'
@@ -46,7 +46,11 @@ export async function writeReport(run: RunRecord, source: ReportSource | undefin
 }
 
 async function drawReport(run: RunRecord, source: ReportSource | undefined): Promise<string> {
-  const sections = [await curvesSection(run), await confusionSection(run), ...(source === undefined ? [] : await modelSections(run, source))]
+  const sections = [
+    await curvesSection(run),
+    await confusionSection(run),
+    ...(source === undefined ? [] : await modelSections(run, source)),
+  ]
   const { inputSize, hiddenSize, numLayers, numClasses, nonlinearity } = run.network
   const network = `${numLayers} × ${hiddenSize} ${nonlinearity} neurons, rows of ${inputSize} pixels, ${numClasses} classes`
   return drawReportPage({
@@ -56,7 +60,10 @@ async function drawReport(run: RunRecord, source: ReportSource | undefined): Pro
     sections: [...sections.filter((section) => section !== undefined), settingsSection(run)],
     footer: [
       drawParagraph('Written by torch-rnn-mnist. It needs no other file, and may be sent as it is.'),
-      drawParagraph(`Begun ${run.created.slice(0, 19).replace('T', ' ')} UTC, ${Math.round(run.seconds)} seconds of training and measuring.`, 'time'),
+      drawParagraph(
+        `Begun ${run.created.slice(0, 19).replace('T', ' ')} UTC, ${Math.round(run.seconds)} seconds of training and measuring.`,
+        'time',
+      ),
     ].join('\n'),
   })
 }
@@ -73,7 +80,9 @@ function figuresOf(run: RunRecord): [string, string][] {
           ['test loss (nats)', showLoss(evaluation.loss)],
         ]
   const validation: [string, string][] =
-    bestEpoch === undefined || validationAccuracy === undefined ? [] : [[`validation accuracy, epoch ${bestEpoch}`, toPercent(validationAccuracy)]]
+    bestEpoch === undefined || validationAccuracy === undefined
+      ? []
+      : [[`validation accuracy, epoch ${bestEpoch}`, toPercent(validationAccuracy)]]
   const training: [string, string][] = last === undefined ? [] : [['training loss (nats)', showLoss(last.trainLoss)]]
   const counts: [string, string][] = [
     ['epochs', String(epochs.length)],
@@ -85,16 +94,23 @@ function figuresOf(run: RunRecord): [string, string][] {
 async function curvesSection(run: RunRecord): Promise<ReportSection | undefined> {
   if (run.epochs.length === 0) return undefined
   const isValidated = run.epochs.some(({ validationLoss }) => validationLoss !== undefined)
-  const rows = run.epochs.slice(-SHOWN_EPOCHS).map((record) => [
-    String(record.epoch),
-    record.learningRate.toPrecision(3),
-    showLoss(record.trainLoss),
-    toPercent(record.trainAccuracy),
-    ...(isValidated ? [showLoss(record.validationLoss), toPercent(record.validationAccuracy)] : []),
-  ])
+  const rows = run.epochs
+    .slice(-SHOWN_EPOCHS)
+    .map((record) => [
+      String(record.epoch),
+      record.learningRate.toPrecision(3),
+      showLoss(record.trainLoss),
+      toPercent(record.trainAccuracy),
+      ...(isValidated ? [showLoss(record.validationLoss), toPercent(record.validationAccuracy)] : []),
+    ])
   const headings = ['Epoch', 'Learning rate', 'Loss', 'Accuracy', ...(isValidated ? ['Validation loss', 'Validation accuracy'] : [])]
-  const more = run.epochs.length > SHOWN_EPOCHS ? [drawParagraph(`The latest ${SHOWN_EPOCHS} epochs; ${LOG_FILES.table} has all.`, 'note')] : []
-  const content = [drawFigure(await plotTrainingCurves([curveOf(run)], { title: 'Loss and accuracy' })), ...more, drawTable([headings, ...rows], 'numbers')]
+  const more =
+    run.epochs.length > SHOWN_EPOCHS ? [drawParagraph(`The latest ${SHOWN_EPOCHS} epochs; ${LOG_FILES.table} has all.`, 'note')] : []
+  const content = [
+    drawFigure(await plotTrainingCurves([curveOf(run)], { title: 'Loss and accuracy' })),
+    ...more,
+    drawTable([headings, ...rows], 'numbers'),
+  ]
   return { id: 'curves', heading: 'Training', content: content.join('\n') }
 }
 
@@ -120,7 +136,10 @@ async function modelSections(run: RunRecord, { model, test, signal }: ReportSour
   const hasEigenvalues = model.options.hiddenSize <= MAX_EIGENVALUES
   const eigenvalues = hasEigenvalues
     ? draw('eigenvalues')
-    : drawParagraph('There are too many neurons for their eigenvalues here: rnn-mnist-train plot eigenvalues draws them, in its time.', 'note')
+    : drawParagraph(
+        'There are too many neurons for their eigenvalues here: rnn-mnist-train plot eigenvalues draws them, in its time.',
+        'note',
+      )
   const mistakes = isMeasured ? await findMistakes(model, test, { count: MISTAKES, signal }) : []
   const worst = mistakes[0]?.sample
   return [
@@ -149,7 +168,12 @@ async function drawOrExplain(name: ModelPicture, subject: Subject): Promise<stri
 
 function settingsSection(run: RunRecord): ReportSection {
   const { options, data, model, trainSamples, testSamples, device, engine, instructionSet, threads, versions } = run
-  const place = [device, engine, ...(instructionSet === undefined ? [] : [instructionSet]), ...(threads === undefined ? [] : [`${threads} threads`])]
+  const place = [
+    device,
+    engine,
+    ...(instructionSet === undefined ? [] : [instructionSet]),
+    ...(threads === undefined ? [] : [`${threads} threads`]),
+  ]
   const changed = new Set(changedOptions(KNOWN_OPTIONS, options).map(([name]) => name))
   const facts = [
     ['data', data === undefined ? BUNDLED_DATA : nameOfPath(data)],

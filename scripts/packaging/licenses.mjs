@@ -101,7 +101,8 @@ export async function writeAddonLicenses(stage) {
 
 /** Writes THIRD-PARTY-LICENSES of the main package. */
 export async function writeMainLicenses(stage) {
-  const intro = 'dist/formats/onnx/onnx-proto.js is generated from the first of the following, and dist/charts/plot-bundle.js holds the others.'
+  const intro =
+    'dist/formats/onnx/onnx-proto.js is generated from the first of the following, and dist/charts/plot-bundle.js holds the others.'
   const onnx = ["ONNX's onnx.proto, Copyright (c) ONNX Project Contributors", join(ADDED, 'onnx', 'LICENSE.txt')]
   await writeThirdParty(stage, intro, [onnx, ...(await bundledLicenses(CHARTS_PACKAGES))])
 }
@@ -110,7 +111,9 @@ export async function writeMainLicenses(stage) {
 async function bundledLicenses(list) {
   const bundled = JSON.parse(await readFile(list, 'utf8'))
   return bundled.map(({ name, version, folder }) => {
-    const file = ['LICENSE', 'LICENSE.md', 'LICENSE.txt', 'LICENCE'].map((each) => join(ROOT, folder, each)).find((path) => existsSync(path))
+    const file = ['LICENSE', 'LICENSE.md', 'LICENSE.txt', 'LICENCE']
+      .map((each) => join(ROOT, folder, each))
+      .find((path) => existsSync(path))
     if (file === undefined) throw new Error(`Expected a licence in ${folder}, which is a part of a bundle, but there is none.`)
     return [`${name} ${version}`, file]
   })

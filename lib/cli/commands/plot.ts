@@ -165,7 +165,8 @@ async function openNamed(flags: PlotFlags, pictures: readonly Picture[]): Promis
 function sourceOf(flags: PlotFlags, runs: readonly RunRecord[]): PlotFlags {
   const [run] = flags.run === undefined || flags.model !== undefined ? [] : runs
   if (run === undefined) return flags
-  if (!run.hasModel) throw new TorchRnnError('ERR_FILE_SYSTEM', `${showPath(run.path)} has no ${MODEL_FILE} yet, so there is nothing to look into.`)
+  if (!run.hasModel)
+    throw new TorchRnnError('ERR_FILE_SYSTEM', `${showPath(run.path)} has no ${MODEL_FILE} yet, so there is nothing to look into.`)
   const data = flags.data ?? run.data
   return { ...flags, model: join(run.path, MODEL_FILE), ...(data === undefined ? {} : { data }) }
 }

@@ -1,21 +1,15 @@
-import type { Command } from 'commander'
 import { join } from 'node:path'
+import type { Command } from 'commander'
 import { showPath } from '../../files/regular-file'
 import type { Resolved } from '../../options/specs'
 import { openRun } from '../../runs/find-runs'
 import { writeReport } from '../../runs/report-file'
 import { MODEL_FILE } from '../../runs/run-files'
 import { defineCommand, SHARED_OPTIONS } from '../define-command'
-import { doneSince, startOf } from '../events'
+import { doneSince, type ReportEvent, startOf } from '../events'
 import { withModel } from '../open-model'
 import { RUN_ARGUMENT, RUNS_OPTIONS } from '../open-runs'
 import type { Reporter } from '../reporter'
-
-/** The report of a run was written. */
-export interface ReportEvent {
-  type: 'report'
-  file: string
-}
 
 const REPORT_OPTIONS = { runs: RUNS_OPTIONS.runs, ...SHARED_OPTIONS } as const
 

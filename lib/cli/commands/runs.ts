@@ -19,6 +19,7 @@ Only report needs libtorch. Each explains itself: rnn-mnist-train runs list --he
 export function runsCommand(): Command {
   const command = new Command('runs').summary('list, show, compare, export and report what was trained')
   command.description('Lists, shows, compares, exports and reports the training runs of a folder.').addHelpText('after', EXAMPLES)
-  for (const create of [runsListCommand, runsShowCommand, runsCompareCommand, runsExportCommand, runsReportCommand]) command.addCommand(create())
+  for (const create of [runsListCommand, runsShowCommand, runsCompareCommand, runsExportCommand, runsReportCommand])
+    command.addCommand(create())
   return command
 }
