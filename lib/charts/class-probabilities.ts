@@ -137,5 +137,5 @@ export function showShare(share: number): string {
   if (!Number.isFinite(share)) return '?'
   const percent = 100 * share
   if (percent > 99.95 && percent < 100) return '> 99.9 %'
-  return `${percent >= 90 && percent < 100 ? percent.toFixed(1) : percent.toFixed(0)} %`
+  return `${Number.isInteger(percent) ? percent : percent.toFixed(1)} %`
 }

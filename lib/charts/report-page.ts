@@ -41,7 +41,7 @@ dl.figures dt{font-size:13px;color:var(--muted)}
 dl.figures dd{margin:0;font-size:26px;font-weight:600;letter-spacing:-.01em;font-variant-numeric:tabular-nums}
 figure{margin:12px -20px 24px}
 figure .picture{display:block;max-width:100%;height:auto}
-.table{overflow-x:auto}
+.table{overflow-x:auto;margin:0 0 20px}
 table{border-collapse:collapse;font-size:14px;font-variant-numeric:tabular-nums}
 th,td{text-align:left;padding:5px 22px 5px 0;border-bottom:1px solid var(--line);vertical-align:top;overflow-wrap:anywhere}
 th{font-weight:600}
