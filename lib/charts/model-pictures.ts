@@ -1,13 +1,13 @@
 /** The pictures of a trained model on a data set, by their names. */
 import type { ImageDataset } from '../data/dataset'
 import type { ImageRNN } from '../model/image-rnn'
-import type { Tensor } from '../tensor'
-import { plotClassProbabilities } from './class-probabilities'
+import { nameOf, plotClassProbabilities } from './class-probabilities'
 import { plotConfusionMatrix } from './confusion-matrix'
 import { findMistakes } from './find-mistakes'
 import { plotGradientNorms } from './gradient-norms'
 import { plotHiddenStates } from './hidden-states'
 import { plotMistakes } from './mistakes'
+import { shorten } from './picture'
 import { plotEigenvalues, plotRecurrentWeights } from './recurrent-weights'
 import type { Theme } from './theme'
 
@@ -23,14 +23,6 @@ export interface Subject {
   readonly signal: AbortSignal
 }
 
-interface Inspector {
-  inspect(
-    images: object,
-    options: { labels?: ArrayLike<number>; signal?: AbortSignal },
-  ): Promise<{ hiddenStates: Tensor; probabilities: Tensor; gradientNorms?: Tensor }>
-}
-const inspectorOf = (model: ImageRNN) => model as unknown as Inspector
-
 /** Images whose gradients make the mean. */
 const GRADIENT_SAMPLES = 200
 /** States that are held at once, as float32. */
@@ -40,29 +32,34 @@ const MAX_STATES = 2 ** 25
 export const MODEL_PICTURES = {
   confusion: async ({ model, test, theme, signal }: Subject) => {
     const { confusionMatrix } = await model.evaluate(test, { signal })
-    return await plotConfusionMatrix(confusionMatrix, { theme })
+    return await plotConfusionMatrix(confusionMatrix, { theme, classNames: classNamesOf(test) })
   },
   mistakes: async ({ model, test, theme, count, signal }: Subject) => {
-    return await plotMistakes(await findMistakes(model, test, { count, signal }), { theme })
+    return await plotMistakes(await findMistakes(model, test, { count, signal }), { theme, classNames: classNamesOf(test) })
   },
   states: async ({ model, test, theme, sample = 0, signal }: Subject) => {
     const images = test.images(sample, sample + 1)
-    const { hiddenStates } = await inspectorOf(model).inspect(images, { signal })
-    const label = test.labelsOf(sample, sample + 1)[0]
+    const { hiddenStates } = await model.inspect(images, { signal })
+    const label = nameOf(classNamesOf(test), test.labelsOf(sample, sample + 1)[0] as number)
     return await plotHiddenStates(hiddenStates, {
       theme,
       images,
-      title: `Hidden states while it reads test image ${sample}, of class ${label}`,
+      title: `Hidden states while it reads test image ${sample}, of class ${shorten(label, 20)}`,
     })
   },
   thinking: async ({ model, test, theme, sample = 0, signal }: Subject) => {
     const images = test.images(sample, sample + 1)
-    const { probabilities } = await inspectorOf(model).inspect(images, { signal })
-    return await plotClassProbabilities(probabilities, { theme, images, label: test.labelsOf(sample, sample + 1)[0] })
+    const { probabilities } = await model.inspect(images, { signal })
+    return await plotClassProbabilities(probabilities, {
+      theme,
+      images,
+      label: test.labelsOf(sample, sample + 1)[0],
+      classNames: classNamesOf(test),
+    })
   },
   gradients: async ({ model, test, theme, sample, signal }: Subject) => {
     const [start, end] = sample === undefined ? [0, gradientSamples(model, test)] : [sample, sample + 1]
-    const { gradientNorms } = await inspectorOf(model).inspect(test.images(start, end), { labels: test.labelsOf(start, end), signal })
+    const { gradientNorms } = await model.inspect(test.images(start, end), { labels: test.labelsOf(start, end), signal })
     if (gradientNorms === undefined) throw new Error('Expected norms of gradients, as labels were given.')
     return await plotGradientNorms(gradientNorms, { theme })
   },
@@ -77,4 +74,9 @@ export type ModelPicture = keyof typeof MODEL_PICTURES
 function gradientSamples({ options }: ImageRNN, test: ImageDataset): number {
   const states = options.numLayers * test.rows * options.hiddenSize
   return Math.max(1, Math.min(GRADIENT_SAMPLES, test.length, Math.floor(MAX_STATES / states)))
+}
+
+/** The names of the classes, where the data set has some. */
+export function classNamesOf(dataset: ImageDataset): readonly string[] | undefined {
+  return (dataset as { classNames?: readonly string[] | undefined }).classNames
 }

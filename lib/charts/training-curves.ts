@@ -76,6 +76,8 @@ const RATE_HEIGHT = 150
 const LEGEND_ROW = 18
 /** Runs in a picture; more could not be told apart. */
 const MAX_RUNS = 24
+/** Points of a line. */
+const MAX_POINTS = 1000
 /** Up to so many epochs, each has a dot. */
 const DOTTED_EPOCHS = 40
 
@@ -134,7 +136,8 @@ function toPercent(share: number | undefined): number | undefined {
 function linesOf(runs: readonly TrainingCurve[], { train, validation, test }: Measure): Line[] {
   const isOne = runs.length === 1
   return runs.flatMap((run, index): Line[] => {
-    const points = (value: (epoch: EpochOfCurve) => number | undefined) => run.epochs.flatMap((epoch) => toPoint(epoch.epoch, value(epoch)))
+    const shown = thin(run.epochs)
+    const points = (value: (epoch: EpochOfCurve) => number | undefined) => shown.flatMap((epoch) => toPoint(epoch.epoch, value(epoch)))
     const checked = points(validation)
     const measured = toPoint(Math.max(1, ...run.epochs.map(({ epoch }) => epoch)), test(run))
     const series = isOne ? 0 : index
@@ -145,6 +148,12 @@ function linesOf(runs: readonly TrainingCurve[], { train, validation, test }: Me
       { series: isOne ? 2 : index, points: measured, dash: 'none', kind: 'mark' },
     ]
   })
+}
+
+/** Of very many epochs, some, evenly spaced, and the last one: a picture has no room for more. */
+function thin(epochs: readonly EpochOfCurve[]): readonly EpochOfCurve[] {
+  const step = Math.ceil(epochs.length / MAX_POINTS)
+  return epochs.filter((_, index) => index % step === 0 || index === epochs.length - 1)
 }
 
 function toPoint(x: number, y: number | undefined): Point[] {

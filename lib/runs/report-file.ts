@@ -1,9 +1,10 @@
 /** Writes the report of a run: one page with everything that can be shown of it. */
 import { join } from 'node:path'
+import { nameOf } from '../charts/class-probabilities'
 import { plotConfusionMatrix } from '../charts/confusion-matrix'
 import { findMistakes } from '../charts/find-mistakes'
 import { plotMistakes } from '../charts/mistakes'
-import { MODEL_PICTURES, type ModelPicture, type Subject } from '../charts/model-pictures'
+import { classNamesOf, MODEL_PICTURES, type ModelPicture, type Subject } from '../charts/model-pictures'
 import { drawCode, drawFigure, drawParagraph, drawReportPage, drawTable, type ReportSection } from '../charts/report-page'
 import { plotTrainingCurves } from '../charts/training-curves'
 import type { ImageDataset } from '../data/dataset'
@@ -48,7 +49,7 @@ export async function writeReport(run: RunRecord, source: ReportSource | undefin
 async function drawReport(run: RunRecord, source: ReportSource | undefined): Promise<string> {
   const sections = [
     await curvesSection(run),
-    await confusionSection(run),
+    await confusionSection(run, source),
     ...(source === undefined ? [] : await modelSections(run, source)),
   ]
   const { inputSize, hiddenSize, numLayers, numClasses, nonlinearity } = run.network
@@ -114,15 +115,16 @@ async function curvesSection(run: RunRecord): Promise<ReportSection | undefined>
   return { id: 'curves', heading: 'Training', content: content.join('\n') }
 }
 
-async function confusionSection({ evaluation }: RunRecord): Promise<ReportSection | undefined> {
+async function confusionSection({ evaluation }: RunRecord, source: ReportSource | undefined): Promise<ReportSection | undefined> {
   if (evaluation === undefined) return undefined
+  const classNames = source === undefined ? undefined : classNamesOf(source.test)
   const classes = evaluation.perClass.map(({ label, precision, recall, f1, support }) => [
-    String(label),
+    nameOf(classNames, label),
     ...[precision, recall, f1].map((share) => share.toFixed(4)),
     String(support),
   ])
   const content = [
-    drawFigure(await plotConfusionMatrix(evaluation.confusionMatrix)),
+    drawFigure(await plotConfusionMatrix(evaluation.confusionMatrix, { classNames })),
     drawTable([['Class', 'Precision', 'Recall', 'F1', 'Images'], ...classes], 'numbers'),
   ]
   return { id: 'confusion', heading: 'Confusion matrix', content: content.join('\n') }
@@ -143,7 +145,9 @@ async function modelSections(run: RunRecord, { model, test, signal }: ReportSour
   const mistakes = isMeasured ? await findMistakes(model, test, { count: MISTAKES, signal }) : []
   const worst = mistakes[0]?.sample
   return [
-    ...(isMeasured ? [{ id: 'mistakes', heading: 'Mistakes', content: drawFigure(await plotMistakes(mistakes)) }] : []),
+    ...(isMeasured
+      ? [{ id: 'mistakes', heading: 'Mistakes', content: drawFigure(await plotMistakes(mistakes, { classNames: classNamesOf(test) })) }]
+      : []),
     {
       id: 'thinking',
       heading: 'What it thinks so far',

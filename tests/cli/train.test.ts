@@ -15,7 +15,7 @@ const RUN_FILES = [
   'checkpoints',
   'config.json',
   expect.stringMatching(/^events\.out\.tfevents\.\d{10}\./),
-  ...['metrics.csv', 'metrics.jsonl', 'model.safetensors', 'timing.jsonl'],
+  ...['metrics.csv', 'metrics.jsonl', 'model.safetensors', 'report.html', 'timing.jsonl'],
 ]
 
 function text(...names: string[]): string {
@@ -176,6 +176,7 @@ describe('text on stdout', () => {
       expect.stringMatching(/^│ Test accuracy {3}\d+\.\d\d % +│$/),
       expect.stringMatching(/^│ Time {12}\d+s +│$/),
       '│ Model, metrics  run                      │',
+      expect.stringMatching(/^│ Pictures {8}run.report\.html {10}│$/),
       '│ Try next        rnn-mnist-train evaluate │',
       '│                 rnn-mnist-train hook     │',
       '│                 rnn-mnist-train --help   │',
