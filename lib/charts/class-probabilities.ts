@@ -23,7 +23,7 @@ const MANY_CLASSES = 20
  * Draws what the network thinks so far: the probability of each class after each row of the image.
  *
  * @param probabilities - `[T, N, C]`: after each of T rows, for N samples, the softmax over C classes of what the linear layer makes of the top
- *   layer's state, as {@link ImageRNN.inspect} gives it.
+ *   layer's state, as `model.inspect` gives it.
  * @returns An SVG document of its own.
  * @throws TorchRnnError `ERR_INVALID_ARGUMENT`, `ERR_INVALID_SHAPE`, `ERR_INVALID_OPTION`; `ERR_LIBRARY_LOAD` when sharp does not load.
  */

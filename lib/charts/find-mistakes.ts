@@ -17,7 +17,7 @@ const PART = 4096
  * @param options.count - The most that are returned, 1 to 120. Default 24.
  * @param options.signal - Stops the call, which then rejects with the signal's reason.
  * @returns The surest first; of equally sure ones, the first of the data set.
- * @throws TorchRnnError As {@link ImageRNN.predict}.
+ * @throws TorchRnnError As `model.predict`.
  */
 export async function findMistakes(
   model: ImageRNN,

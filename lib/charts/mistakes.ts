@@ -35,7 +35,7 @@ const MAX_MISTAKES = 120
 /**
  * Draws images that were not recognised, each with its class, the answer, and how sure the network was.
  *
- * @param mistakes - At most 120, in the order in which they are shown; {@link findMistakes} finds them.
+ * @param mistakes - At most 120, in the order in which they are shown; `findMistakes` finds them.
  * @returns An SVG document of its own.
  * @throws TorchRnnError `ERR_INVALID_ARGUMENT`, `ERR_INVALID_SHAPE`, `ERR_INVALID_OPTION`; `ERR_LIBRARY_LOAD` when sharp does not load.
  */

@@ -1,7 +1,7 @@
 import { loadSharp } from '../images/load-sharp'
 
-/** Dots per inch: twice as many pixels in each direction as the picture's own size, for dense screens and for print. */
-const DENSITY = 192
+/** Twice as many pixels in each direction as the picture's own size, which sharp draws at 72: for dense screens and for print. */
+const DENSITY = 144
 
 /**
  * A picture of this package as PNG. It must be a light or a dark one: whatever draws it here asks nobody what they prefer.

@@ -14,17 +14,23 @@ export interface EpochOfCurve {
   readonly trainLoss: number
   /** From 0 to 1. */
   readonly trainAccuracy: number
+  /** Mean cross entropy, in nats. */
   readonly validationLoss?: number | undefined
+  /** From 0 to 1. */
   readonly validationAccuracy?: number | undefined
+  /** Drawn only where it changes. */
   readonly learningRate?: number | undefined
 }
 
 /** A training. `name` and `epochs` suffice: the history of `model.train` is one, with a name. */
 export interface TrainingCurve {
+  /** Any text. A long one is cut. */
   readonly name: string
+  /** In their order. Of more than 1000, some are left out. */
   readonly epochs: readonly EpochOfCurve[]
-  /** Of the test set, measured at the end; shown as a mark there. */
+  /** Mean cross entropy on the test set, measured at the end; shown as a mark there. */
   readonly testLoss?: number | undefined
+  /** From 0 to 1, as `testLoss`. */
   readonly testAccuracy?: number | undefined
 }
 

@@ -26,6 +26,8 @@ export interface ReportSource {
   readonly signal: AbortSignal
 }
 
+/** Test images that are looked at for mistakes: a training should not wait long for its report. */
+const MAX_SEARCHED = 20_000
 /** Mistakes on the page. */
 const MISTAKES = 24
 /** Epochs in the table; the logs have all of them. */
@@ -142,11 +144,19 @@ async function modelSections(run: RunRecord, { model, test, signal }: ReportSour
         'There are too many neurons for their eigenvalues here: rnn-mnist-train plot eigenvalues draws them, in its time.',
         'note',
       )
-  const mistakes = isMeasured ? await findMistakes(model, test, { count: MISTAKES, signal }) : []
+  const searched = test.length > MAX_SEARCHED ? test.slice(0, MAX_SEARCHED) : test
+  const mistakes = isMeasured ? await findMistakes(model, searched, { count: MISTAKES, signal }) : []
+  const among = searched === test ? {} : { title: `Most confident mistakes among the first ${MAX_SEARCHED} test images` }
   const worst = mistakes[0]?.sample
   return [
     ...(isMeasured
-      ? [{ id: 'mistakes', heading: 'Mistakes', content: drawFigure(await plotMistakes(mistakes, { classNames: classNamesOf(test) })) }]
+      ? [
+          {
+            id: 'mistakes',
+            heading: 'Mistakes',
+            content: drawFigure(await plotMistakes(mistakes, { classNames: classNamesOf(test), ...among })),
+          },
+        ]
       : []),
     {
       id: 'thinking',

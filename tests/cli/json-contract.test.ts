@@ -25,7 +25,7 @@ const COMMANDS: Readonly<Record<string, { readonly works?: readonly string[]; re
   summary: { works: ['summary'], fails: ['summary', '--model', 'nowhere'] },
   forward: { works: ['forward', ...TINY_DATA], fails: ['forward', '--data', 'nowhere'] },
   hook: { works: ['hook', ...TINY_DATA], fails: ['hook', '--data', 'nowhere'] },
-  plot: { works: ['plot', 'curves', '--run', 'run'], fails: ['plot', 'states', '--model', 'nowhere'] },
+  plot: { works: ['plot', 'curves', '--run', 'run'], fails: ['plot', 'states', ...TINY_DATA, '--model', 'nowhere'] },
   export: { works: ['export', '--onnx', 'model.onnx', '--model', MODEL], fails: ['export', '--onnx', 'model.onnx', '--model', 'nowhere'] },
   'runs list': { works: ['runs', 'list', '--runs', '.'], fails: ['runs', 'list', '--runs', 'run/config.json'] },
   'runs show': { works: ['runs', 'show', 'run'], fails: ['runs', 'show', 'nowhere'] },

@@ -203,7 +203,7 @@ describe('--json', () => {
     const stdout = await succeed([...TINY_RUN, '--epochs', '2', '--log-interval', '4', '--run', 'run', '--output', 'copy', '--json'])
     const batches = ['batch', 'batch', 'batch'] // After batches 4, 8 and 10, the last.
     const epoch = [...batches, 'epoch', 'model', 'checkpoint']
-    expect(eventsOf(stdout).map(({ type }) => type)).toEqual(['start', ...epoch, ...epoch, 'model', 'evaluation', 'done'])
+    expect(eventsOf(stdout).map(({ type }) => type)).toEqual(['start', ...epoch, ...epoch, 'model', 'evaluation', 'report', 'done'])
     for (const key of eventsOf(stdout).flatMap(keysOf)) expect(key).toMatch(/^[a-z][a-zA-Z0-9]*$/)
     expect(eventsOfType(stdout, 'batch').map(({ epoch, batch }) => [epoch, batch])).toEqual([
       [1, 4],
@@ -253,7 +253,9 @@ describe('--json', () => {
 
   test('is the same with --quiet', async () => {
     const stdout = await succeed([...TINY_RUN, '--epochs', '1', '--run', 'run', '--json', '--quiet'])
-    expect(eventsOf(stdout).map(({ type }) => type)).toEqual(['start', 'batch', 'epoch', 'model', 'checkpoint', 'evaluation', 'done'])
+    expect(eventsOf(stdout).map(({ type }) => type)).toEqual([
+      ...['start', 'batch', 'epoch', 'model', 'checkpoint', 'evaluation', 'report', 'done'],
+    ])
   })
 })
 

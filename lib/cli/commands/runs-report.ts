@@ -16,7 +16,7 @@ const REPORT_OPTIONS = { runs: RUNS_OPTIONS.runs, ...SHARED_OPTIONS } as const
 const EXAMPLES = `
 Examples:
   rnn-mnist-train runs report                         report.html in the folder of the newest run, written anew
-  rnn-mnist-train runs report small --data fashion/   where the images of the run have moved
+  rnn-mnist-train runs report long --data fashion/    where the images of the run have moved
 
 The page has the curves, the confusion matrix, the worst mistakes, what goes on inside of the network, and all settings. It needs no other file
 and no network. A training writes it at its end (not with --no-report).`
