@@ -76,11 +76,11 @@ export async function plotEigenvalues(state: ReadonlyMap<string, Tensor>, option
   const theme = themeOf(options)
   const spectra = recurrencesOf(state).map(({ layer, grid }) => ({ layer, values: eigenvaluesOf(grid, layer) }))
   const radii = spectra.map(({ values }) => Math.max(...values.map(({ re, im }) => Math.hypot(re, im))))
-  const reach = Math.max(1.1, ...radii.map((radius) => radius * 1.06))
+  const window = windowOf(spectra.flatMap(({ values }) => values))
   const parts = spectra.flatMap(({ layer, values }, index) => {
     const { x, y } = placeOf(layer)
     const name = `Layer ${layer + 1}, largest |λ| ${(radii[index] as number).toFixed(2)}`
-    return [drawText(name, { x, y: y - 6, weight: 600 }), drawSpectrum(values, reach, { x, y })]
+    return [drawText(name, { x, y: y - 6, weight: 600 }), drawSpectrum(values, window, { x, y })]
   })
   const described = spectra.map(({ layer, values }, index) => {
     const outside = values.filter(({ re, im }) => Math.hypot(re, im) > 1).length
@@ -103,7 +103,26 @@ interface Complex {
   readonly im: number
 }
 
-function drawSpectrum(values: readonly Complex[], reach: number, place: { x: number; y: number }): string {
+/** A square part of the complex plane. */
+interface PlaneWindow {
+  /** The middle, on the real axis. */
+  readonly middle: number
+  /** From there to the edges. */
+  readonly reach: number
+}
+
+/** With the unit circle and all these values in it. */
+function windowOf(values: readonly Complex[]): PlaneWindow {
+  let [low, high, top] = [-1, 1, 1]
+  for (const { re, im } of values) {
+    low = Math.min(low, re)
+    high = Math.max(high, re)
+    top = Math.max(top, Math.abs(im))
+  }
+  return { middle: (low + high) / 2, reach: 1.08 * Math.max((high - low) / 2, top) }
+}
+
+function drawSpectrum(values: readonly Complex[], { middle, reach }: PlaneWindow, place: { x: number; y: number }): string {
   const plot = loadPlot()
   const circle = Array.from({ length: 181 }, (_, degree) => ({
     re: Math.cos((2 * degree * Math.PI) / 180),
@@ -116,7 +135,7 @@ function drawSpectrum(values: readonly Complex[], reach: number, place: { x: num
     {
       ...{ width: SIDE + LEFT + right, height: SIDE + top + bottom },
       ...{ marginLeft: LEFT, marginRight: right, marginTop: top, marginBottom: bottom },
-      x: { domain: [-reach, reach], axis: null },
+      x: { domain: [middle - reach, middle + reach], axis: null },
       y: { domain: [-reach, reach], axis: null },
       marks: [
         plot.ruleX([0], { className: 'grid', stroke: null, strokeOpacity: null }),

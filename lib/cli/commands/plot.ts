@@ -89,7 +89,7 @@ export function plotCommand(): Command {
     details: EXAMPLES,
     work: (flags, reporter, stop) => plot(flags, [...new Set(command.args as Picture[])], reporter, stop),
   })
-  return command.addArgument(new Argument('<pictures...>', 'what to draw').choices(PICTURES))
+  return command.addArgument(new Argument('<what...>', 'the pictures').choices(PICTURES))
 }
 
 type PlotFlags = Resolved<typeof PLOT_OPTIONS>
