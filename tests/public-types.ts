@@ -6,6 +6,7 @@ import {
   type EpochEvent,
   type Evaluation,
   findLearningRate,
+  findMistakes,
   type History,
   ImageDataset,
   ImageRNN,
@@ -13,6 +14,14 @@ import {
   loadIdx,
   loadLibtorch,
   loadMnist,
+  plotClassProbabilities,
+  plotConfusionMatrix,
+  plotEigenvalues,
+  plotGradientNorms,
+  plotHiddenStates,
+  plotMistakes,
+  plotRecurrentWeights,
+  plotTrainingCurves,
   RECIPES,
   SaveFeatures,
   type SearchEvent,
@@ -21,6 +30,23 @@ import {
   type Tensor,
   type TrainingEvent,
 } from '../lib'
+
+export async function pictures(model: ImageRNN, history: History, evaluation: Evaluation): Promise<string[]> {
+  const { test } = await loadMnist()
+  const images = test.images(0, 4)
+  const { hiddenStates, probabilities, gradientNorms } = await model.inspect(images, { labels: test.labelsOf(0, 4) })
+  const state = await model.stateDict()
+  return [
+    await plotTrainingCurves([{ name: 'mine', ...history, testAccuracy: evaluation.accuracy }], { theme: 'dark' }),
+    await plotConfusionMatrix(evaluation.confusionMatrix, { classNames: ['none'], title: 'Digits' }),
+    await plotMistakes(await findMistakes(model, test, { count: 12, signal: AbortSignal.timeout(1000) })),
+    await plotHiddenStates(hiddenStates, { images, sample: 2 }),
+    await plotClassProbabilities(probabilities, { images, sample: 2, label: 1 }),
+    gradientNorms === undefined ? '' : await plotGradientNorms(gradientNorms, { theme: 'auto' }),
+    await plotRecurrentWeights(state),
+    await plotEigenvalues(state, { title: 'Spectrum' }),
+  ]
+}
 
 export async function allowed(): Promise<void> {
   await loadLibtorch()

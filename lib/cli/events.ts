@@ -66,6 +66,12 @@ export interface ModelEvent {
   file: string
 }
 
+/** The page of pictures of a run was written. */
+export interface ReportEvent {
+  type: 'report'
+  file: string
+}
+
 /** Something to know that does not stop the command. */
 export interface WarningEvent {
   type: 'warning'

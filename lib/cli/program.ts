@@ -12,6 +12,7 @@ import { exportCommand } from './commands/export'
 import { forwardCommand } from './commands/forward'
 import { hookCommand } from './commands/hook'
 import { lrFindCommand } from './commands/lr-find'
+import { plotCommand } from './commands/plot'
 import { runsCommand } from './commands/runs'
 import { searchCommand } from './commands/search'
 import { summaryCommand } from './commands/summary'
@@ -33,6 +34,7 @@ const COMMANDS: readonly (() => Command)[] = [
   summaryCommand,
   forwardCommand,
   hookCommand,
+  plotCommand,
   exportCommand,
   runsCommand,
   searchCommand,

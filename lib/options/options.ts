@@ -313,6 +313,7 @@ const run = {
     whenAbsent: 'a new folder runs/<UTC time>',
   },
   output: { kind: 'path', of: 'file', optional: true, summary: 'also save the trained model to this safetensors file' },
+  report: { kind: 'boolean', default: true, summary: 'write report.html, a page of pictures, into the folder of the run at its end' },
 } as const
 
 /** The checkpoints of a training run, and how it goes on from one. On the command line only; `train` has `checkpoints` and `resume`. */

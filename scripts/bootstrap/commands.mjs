@@ -10,6 +10,7 @@ import { DIST, FETCHED_LIBTORCH, ROOT } from './places.mjs'
 import { setUp } from './set-up.mjs'
 import { SetUpError } from './set-up-error.mjs'
 import { buildEnvironment, buildToolSteps } from './steps/build-tools.mjs'
+import { charts } from './steps/charts.mjs'
 import { checkTool, checkTools, HAS_SHELLCHECK } from './steps/check-tools.mjs'
 import { libtorch, libtorchFolder } from './steps/libtorch.mjs'
 import { lief } from './steps/lief.mjs'
@@ -23,7 +24,6 @@ import {
   onnxGenerator,
   packages,
   packageTestTools,
-  plotPackages,
 } from './steps/packages.mjs'
 import { pythonSafetensors } from './steps/python-safetensors.mjs'
 import { tensorboard } from './steps/tensorboard.mjs'
@@ -80,7 +80,7 @@ const COMMANDS = {
     await runAll([['C++ tests', ctest(nativeTests, args)]])
   },
   async 'test:sanitize'(args) {
-    await setUp([packages, ...buildSteps(), addressBuild, threadTests, typescript])
+    await setUp([packages, ...buildSteps(), addressBuild, threadTests, typescript, charts])
     const runs = [
       ['C++ tests under AddressSanitizer and UBSan', ctest(addressBuild, args)],
       ['C++ tests under ThreadSanitizer', ctest(threadTests, args)],
@@ -134,7 +134,7 @@ const COMMANDS = {
     testInstall()
   },
   async lint() {
-    await setUp([packages, docsPackages, plotPackages, checkTools])
+    await setUp([packages, docsPackages, checkTools])
     await runAll(LINT)
   },
   async format() {
@@ -166,12 +166,12 @@ function buildSteps() {
 }
 
 function productSteps() {
-  return [packages, ...buildSteps(), addon, typescript]
+  return [packages, ...buildSteps(), addon, typescript, charts]
 }
 
 /** What the jest tests of `npm test` need besides the product. */
 function jestSteps() {
-  return [faultsAddon, lief, onnx, pythonSafetensors, tensorboard, neighbourPackages, plotPackages, fmaPeak]
+  return [faultsAddon, lief, onnx, pythonSafetensors, tensorboard, neighbourPackages, fmaPeak]
 }
 
 function node(script, ...args) {

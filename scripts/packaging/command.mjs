@@ -6,6 +6,7 @@ import { FETCHED_LIBTORCH, PLATFORM, ROOT } from '../bootstrap/places.mjs'
 import { setUp } from '../bootstrap/set-up.mjs'
 import { SetUpError } from '../bootstrap/set-up-error.mjs'
 import { buildToolSteps } from '../bootstrap/steps/build-tools.mjs'
+import { charts } from '../bootstrap/steps/charts.mjs'
 import { libtorch, libtorchFolder } from '../bootstrap/steps/libtorch.mjs'
 import { lief } from '../bootstrap/steps/lief.mjs'
 import { addon } from '../bootstrap/steps/native.mjs'
@@ -61,7 +62,7 @@ export async function makePackages({ maxGlibc, platformOnly, addons }) {
     await setUp([packages, ...buildToolSteps(), libtorch, addon, lief, ...platformSteps({ maxGlibc })])
   }
   // Last, because the main package names the addons that exist by now.
-  if (!platformOnly) await setUp([packages, typescript, ...mainSteps(await existingAddons(addons))])
+  if (!platformOnly) await setUp([packages, typescript, charts, ...mainSteps(await existingAddons(addons))])
   await report(made)
 }
 

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs'
 import { cp, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { FETCHED_LIBTORCH, LIBTORCH_CONTENTS, ROOT } from '../bootstrap/places.mjs'
+import { CHARTS_PACKAGES, FETCHED_LIBTORCH, LIBTORCH_CONTENTS, ROOT } from '../bootstrap/places.mjs'
 import { PACKAGING } from './places.mjs'
 
 const WHEELS = join(FETCHED_LIBTORCH, 'licenses')
@@ -101,8 +101,22 @@ export async function writeAddonLicenses(stage) {
 
 /** Writes THIRD-PARTY-LICENSES of the main package. */
 export async function writeMainLicenses(stage) {
-  const intro = 'dist/formats/onnx/onnx-proto.js is generated from the following.'
-  await writeThirdParty(stage, intro, [["ONNX's onnx.proto, Copyright (c) ONNX Project Contributors", join(ADDED, 'onnx', 'LICENSE.txt')]])
+  const intro =
+    'dist/formats/onnx/onnx-proto.js is generated from the first of the following, and dist/charts/plot-bundle.js holds the others.'
+  const onnx = ["ONNX's onnx.proto, Copyright (c) ONNX Project Contributors", join(ADDED, 'onnx', 'LICENSE.txt')]
+  await writeThirdParty(stage, intro, [onnx, ...(await bundledLicenses(CHARTS_PACKAGES))])
+}
+
+/** Titles and files of the licences of the packages in a bundle. @param {string} list - What the step of the bundle wrote. */
+async function bundledLicenses(list) {
+  const bundled = JSON.parse(await readFile(list, 'utf8'))
+  return bundled.map(({ name, version, folder }) => {
+    const file = ['LICENSE', 'LICENSE.md', 'LICENSE.txt', 'LICENCE']
+      .map((each) => join(ROOT, folder, each))
+      .find((path) => existsSync(path))
+    if (file === undefined) throw new Error(`Expected a licence in ${folder}, which is a part of a bundle, but there is none.`)
+    return [`${name} ${version}`, file]
+  })
 }
 
 /** @param {string[][]} texts - Pairs of a title and a file. */

@@ -22,6 +22,8 @@ const MAIN_FILES = [
   'cmake',
   'CMakeLists.txt',
   'docs/errors.md',
+  'docs/pictures.md',
+  'docs/pictures',
   'docs/runs.md',
   'docs/search.md',
   'binding.gyp.md',

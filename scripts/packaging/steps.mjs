@@ -1,7 +1,7 @@
 /** The packages as steps of the set-up: a package whose inputs have not changed is not packed again. */
 import { rmSync, statSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import { ADDON_FILES, DIST, FETCHED_LIBTORCH, LIBTORCH_SCRIPTS, PLATFORM, ROOT } from '../bootstrap/places.mjs'
+import { ADDON_FILES, CHARTS_PACKAGES, DIST, FETCHED_LIBTORCH, LIBTORCH_SCRIPTS, PLATFORM, ROOT } from '../bootstrap/places.mjs'
 import { filesBelow, hashFiles } from '../bootstrap/stamps.mjs'
 import { binaryProblems, buildFolderProblems, readBinaries } from './binaries.mjs'
 import { CONTENT_RULES } from './contents.mjs'
@@ -87,12 +87,21 @@ export function platformSteps({ maxGlibc }) {
  * @param {Record<string, import('./manifests.mjs').AddonManifest>} addons - The addon packages that exist, by name.
  */
 export function mainSteps(addons) {
-  const texts = ['README.md', 'CHANGELOG.md', 'binding.gyp.md', 'CMakeLists.txt', 'docs/errors.md', 'docs/runs.md', 'docs/search.md'].map(
-    (file) => join(ROOT, file),
-  )
+  const texts = [
+    'README.md',
+    'CHANGELOG.md',
+    'binding.gyp.md',
+    'CMakeLists.txt',
+    'docs/errors.md',
+    'docs/pictures.md',
+    'docs/pictures',
+    'docs/runs.md',
+    'docs/search.md',
+  ].map((file) => join(ROOT, file))
   return [
     packageStep('main-package', MAIN, 'main', {
-      fingerprint: () => `${JSON.stringify(addons)} ${fingerprint(DIST, join(ROOT, 'native'), join(ROOT, 'cmake'), ...texts)}`,
+      fingerprint: () =>
+        `${JSON.stringify(addons)} ${fingerprint(DIST, CHARTS_PACKAGES, join(ROOT, 'native'), join(ROOT, 'cmake'), ...texts)}`,
       stage: () => stageMain(addons),
     }),
     packageStep('command-package', COMMAND, 'command', { fingerprint: () => fingerprint(), stage: stageCommand }),

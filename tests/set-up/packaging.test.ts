@@ -121,6 +121,8 @@ describe('the files of a package', () => {
       'cmake',
       'CMakeLists.txt',
       'docs/errors.md',
+      'docs/pictures.md',
+      'docs/pictures',
       'docs/runs.md',
       'docs/search.md',
       'CHANGELOG.md',
@@ -136,6 +138,14 @@ describe('the files of a package', () => {
       .map((entry) => relative(REPOSITORY, join(entry.parentPath, entry.name)).split(sep).join('/'))
     const files = [...tracked, ...built, 'package.json', 'SHA256SUMS', 'THIRD-PARTY-LICENSES']
     expect(await call('contents', 'contentProblems(CONTENT_RULES.main, JSON.parse(args[0]), 1000)', files)).toEqual([])
+  })
+
+  test('of the main package include the licences of what is bundled into it', async () => {
+    await call('licenses', 'writeMainLicenses(JSON.parse(args[0]))', path())
+    const text = readFileSync(path('THIRD-PARTY-LICENSES'), 'utf8')
+    const bundled = ['@observablehq/plot', 'linkedom', 'ml-matrix', 'd3-scale', 'htmlparser2']
+    for (const name of bundled) expect(text).toMatch(new RegExp(`^${name} \\d+\\.\\d+\\.\\d+$`, 'm'))
+    expect(text).toContain('Permission to use, copy, modify, and/or distribute this software for any purpose')
   })
 
   const GOOD = ['package.json', 'README.md', 'LICENSE', 'SHA256SUMS', 'THIRD-PARTY-LICENSES', 'torch_rnn_mnist.node', 'loader.node']

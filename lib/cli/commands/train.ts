@@ -125,7 +125,7 @@ function checkMeasured({ evaluation }: Outcome): void {
   throw new TorchRnnError('ERR_NOT_FINITE', message, { expected: 'a finite loss', actual: String(evaluation.loss) })
 }
 
-function reportDone({ history, evaluation }: Outcome, { flags, started }: Request, run: RunFolder, reporter: Reporter): void {
+function reportDone({ history, evaluation, report }: Outcome, { flags, started }: Request, run: RunFolder, reporter: Reporter): void {
   const { bestEpoch, epochs } = history
   const facts = { ended: toEnded(history), ...(bestEpoch === undefined ? {} : { bestEpoch }), run: run.path }
   if (evaluation === undefined) {
@@ -133,7 +133,7 @@ function reportDone({ history, evaluation }: Outcome, { flags, started }: Reques
     return
   }
   const { accuracy, loss } = evaluation
-  reporter.step({ ...doneSince(started, { testAccuracy: accuracy, testLoss: loss }), ...facts }, describeDone)
+  reporter.step({ ...doneSince(started, { testAccuracy: accuracy, testLoss: loss }), ...facts }, (event) => describeDone(event, report))
 }
 
 /** Of a run, only `--stop-after-epochs` ends the training after an epoch. */
@@ -141,13 +141,14 @@ function toEnded({ ended }: Outcome['history']): NonNullable<DoneEvent['ended']>
   return ended === 'callback' ? 'stopped' : ended
 }
 
-function describeDone({ seconds, run = '', testAccuracy = 0, ended, bestEpoch }: DoneEvent): string {
+function describeDone({ seconds, run = '', testAccuracy = 0, ended, bestEpoch }: DoneEvent, report: string | undefined): string {
   const best = bestEpoch === undefined ? [] : [['Best epoch', describeBest(bestEpoch, ended)] as const]
   return drawLines([
     ['Test accuracy', `${toPercent(testAccuracy)} %`],
     ...best,
     ['Time', formatDuration(seconds)],
     ['Model, metrics', run],
+    ...(report === undefined ? [] : [['Pictures', report] as const]),
     ['Try next', 'rnn-mnist-train evaluate'],
     ['', 'rnn-mnist-train hook'],
     ['', 'rnn-mnist-train --help'],

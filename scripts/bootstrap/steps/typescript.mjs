@@ -1,7 +1,7 @@
 /** Compiles lib/ into dist/. */
 import { chmodSync, rmSync } from 'node:fs'
 import { join, relative } from 'node:path'
-import { DIST, ROOT } from '../places.mjs'
+import { CHARTS_BUNDLE, DIST, ROOT } from '../places.mjs'
 import { filesBelow, hashFiles } from '../stamps.mjs'
 
 const LIB = join(ROOT, 'lib')
@@ -22,7 +22,7 @@ export const typescript = {
   async run({ tool }) {
     // With errors nothing is written: the previous build keeps working.
     await tool({ command: process.execPath, args: [join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc'), '--noEmitOnError'] })
-    const expected = new Set(this.outputs())
+    const expected = new Set([...this.outputs(), CHARTS_BUNDLE])
     for (const file of filesBelow(DIST)) if (!expected.has(file)) rmSync(file) // Its source is gone.
     chmodSync(PROGRAM, 0o755)
   },
