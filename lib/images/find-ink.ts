@@ -32,8 +32,10 @@ const DEVIATIONS_PER_MAD = 1.4826
 export async function findInk(picture: GreyPicture): Promise<InkMap | undefined> {
   const { width, height, pixels } = picture
   const paper = await estimatePaper(picture)
-  const ink = isDarkOnLight(pixels, paper) ? inkOn(pixels, paper) : inkOn(pixels.map(invert), paper.map(invert))
-  const threshold = findThreshold(ink)
+  const isDark = isDarkOnLight(pixels, paper)
+  const [greys, light] = isDark ? [pixels, paper] : [pixels.map(invert), paper.map(invert)]
+  const ink = inkOn(greys, light)
+  const threshold = findThreshold(ink, noiseOf(greys, light))
   return threshold === undefined ? undefined : { width, height, ink, threshold }
 }
 
@@ -68,9 +70,9 @@ function isDarkOnLight(pixels: Uint8Array, paper: Uint8Array): boolean {
 }
 
 /** Otsu's threshold among the pixels that stand out from the noise, and as many of paper; undefined when none does. */
-function findThreshold(ink: Uint8Array): number | undefined {
+function findThreshold(ink: Uint8Array, noise: number): number | undefined {
   const counts = histogram(ink)
-  const least = Math.max(LEAST_CONTRAST, NOISE_FACTOR * noiseOf(counts, ink.length))
+  const least = Math.max(LEAST_CONTRAST, NOISE_FACTOR * noise)
   const inked = counts.reduce((sum, count, value) => (value >= least ? sum + count : sum), 0)
   if (inked === 0) return undefined
   // Without this, a thin line on a large sheet weighs too little, and the noise of the paper is divided in its place.
@@ -86,15 +88,15 @@ function histogram(values: Uint8Array): number[] {
   return counts
 }
 
-/** The standard deviation of paper, where most pixels are paper. Half of its noise is cut off at 0: the median of the rest is taken. */
-function noiseOf(counts: readonly number[], pixels: number): number {
-  const above = pixels - (counts[0] as number)
-  let [seen, value] = [0, 0]
-  while (value < 255 && seen < above / 2) {
-    value += 1
-    seen += counts[value] as number
+/** The standard deviation of paper, in units of ink, by the pixels that are at least as light as the paper around them: none of them is ink. */
+function noiseOf(greys: Uint8Array, paper: Uint8Array): number {
+  const above: number[] = []
+  for (const [index, grey] of greys.entries()) {
+    const light = Math.max(1, paper[index] as number)
+    if (grey >= light) above.push(255 * (grey / light - 1))
   }
-  return DEVIATIONS_PER_MAD * value
+  const median = above.sort((a, b) => a - b)[above.length >> 1] ?? 0
+  return DEVIATIONS_PER_MAD * median
 }
 
 /** The value that divides a histogram into two classes that differ most: the first of the upper class. */
