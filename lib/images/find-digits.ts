@@ -10,10 +10,14 @@ const SPECK_SHARE = 0.3
 const LEAST_SIDE_SHARE = 0.02
 const LEAST_SIDE = 5
 
-/** A part of a digit is at most this high and wide, as a share of the largest component. Larger ones are digits of their own. */
-const PART_SHARE = 0.62
-/** A gap in a stroke is at most this long, as a share of the largest component. */
-const GAP_SHARE = 0.12
+/** A part of a digit is at most this high, as a share of the highest component. Higher ones are digits of their own. */
+const PART_SHARE = 0.55
+/** A gap in a stroke is at most this long, as a share of the highest component. */
+const GAP_SHARE = 0.15
+/** So far above its digit may the bar of a 5 float. */
+const BAR_GAP_SHARE = 0.35
+/** A bar is so many times as wide as high. */
+const BAR_ASPECT = 2
 /** How many digits a picture may have. More are a texture. */
 const MOST_DIGITS = 1000
 
@@ -24,7 +28,7 @@ export function findDigits(map: InkMap): Component[] {
   const largest = Math.max(0, ...components.map(({ box }) => longest(box)))
   const least = Math.max(LEAST_SIDE, LEAST_SIDE_SHARE * Math.max(map.width, map.height))
   if (largest < least || components.length > MOST_DIGITS) return []
-  const whole = mergeParts(components, largest)
+  const whole = mergeParts(components)
   return inReadingOrder(whole.filter(({ box }) => longest(box) >= SPECK_SHARE * largest))
 }
 
@@ -44,18 +48,28 @@ function touchesBorder({ left, top, width, height }: Box, columns: number, rows:
   return left === 0 || top === 0 || left + width === columns || top + height === rows
 }
 
-/** Joins the parts of broken digits: the bar of a 5, a stroke where the pen failed. A part goes to what is next to it, the large ones first. */
-function mergeParts(components: readonly Component[], largest: number): Component[] {
+/** Joins the parts of broken digits: the bar of a 5, a stroke where the pen failed. A part goes to what is next to it, the high ones first. */
+function mergeParts(components: readonly Component[]): Component[] {
+  const highest = Math.max(...components.map(({ box }) => box.height))
   const merged: Component[] = []
-  for (const component of [...components].sort((a, b) => longest(b.box) - longest(a.box))) {
+  for (const component of [...components].sort((a, b) => b.box.height - a.box.height)) {
     const gaps = merged.map(({ box }) => gapBetween(box, component.box))
     const least = Math.min(...gaps)
-    const isPart = longest(component.box) <= PART_SHARE * largest && least <= GAP_SHARE * largest
-    const nearest = gaps.indexOf(least)
-    if (isPart) merged[nearest] = join(merged[nearest] as Component, component)
-    else merged.push(component)
+    const nearest = merged[gaps.indexOf(least)]
+    const isPart = component.box.height <= PART_SHARE * highest
+    if (isPart && nearest !== undefined && least <= gapLimit(component.box, nearest.box) * highest) {
+      merged[gaps.indexOf(least)] = join(nearest, component)
+    } else {
+      merged.push(component)
+    }
   }
   return merged
+}
+
+function gapLimit(part: Box, digit: Box): number {
+  const isAbove = part.top + part.height / 2 < digit.top + digit.height / 2
+  const isOver = overlap(part.left, part.width, digit.left, digit.width) >= Math.min(part.width, digit.width) / 2
+  return isAbove && isOver && part.width >= BAR_ASPECT * part.height ? BAR_GAP_SHARE : GAP_SHARE
 }
 
 /** The distance of two boxes; 0 when they overlap. */
