@@ -73,6 +73,7 @@ test('links in the documents lead to files', async () => {
     'docs/accuracy.md',
     'docs/errors.md',
     'docs/performance.md',
+    'docs/predict.md',
     'docs/runs.md',
     'docs/search.md',
     'examples/browser/README.md',

@@ -103,7 +103,8 @@ describe('an SVG', () => {
   })
 
   test('of a huge size is refused before it is drawn', async () => {
-    await expectError(() => decodePicture(svg('', 'width="2000000" height="2000000"')),
+    await expectError(
+      () => decodePicture(svg('', 'width="2000000" height="2000000"')),
       'ERR_INVALID_FILE',
       'picture: expected a picture of at most 64000000 pixels but found more. Make it smaller first.',
     )
@@ -115,7 +116,8 @@ describe('an SVG', () => {
     ['an embedded picture', '<image href="data:image/png;base64,AAAA" width="9" height="9"/>'],
     ['an embedded picture', '<image href="file:///etc/hostname" width="9" height="9"/>'],
   ])('with %s is refused', async (found, inside) => {
-    await expectError(() => decodePicture(svg(inside)),
+    await expectError(
+      () => decodePicture(svg(inside)),
       'ERR_INVALID_FILE',
       `picture: expected a plain SVG picture but found ${found}. Save it as PNG first.`,
     )
@@ -123,7 +125,8 @@ describe('an SVG', () => {
 
   test('with entities is refused', async () => {
     const bomb = Buffer.concat([Buffer.from('<!DOCTYPE svg [<!ENTITY a "aaaa">]>'), svg('<text y="9">&a;</text>')])
-    await expectError(() => decodePicture(bomb),
+    await expectError(
+      () => decodePicture(bomb),
       'ERR_INVALID_FILE',
       'picture: expected a plain SVG picture but found an entity. Save it as PNG first.',
     )
@@ -151,22 +154,21 @@ async function pngBomb(side: number): Promise<Uint8Array> {
 test('a decompression bomb is refused by its size, before memory is taken', async () => {
   const before = process.memoryUsage().rss
   const bomb = await pngBomb(60_000)
-  await expectError(() => decodePicture(bomb),
-    'ERR_INVALID_FILE',
-    'picture: expected a picture of at most 64000000 pixels but found ',
-  )
+  await expectError(() => decodePicture(bomb), 'ERR_INVALID_FILE', 'picture: expected a picture of at most 64000000 pixels but found ')
   expect(process.memoryUsage().rss - before).toBeLessThan(100e6)
 })
 
 test('limits can be lower', async () => {
   const bytes = await sharp(GREY).png().toBuffer()
   await expectError(() => decodePicture(bytes, { maxPixels: 31 }), 'ERR_INVALID_FILE', 'at most 31 pixels')
-  await expectError(() => decodePicture(bytes, { maxBytes: 10 }),
+  await expectError(
+    () => decodePicture(bytes, { maxBytes: 10 }),
     'ERR_INVALID_FILE',
     `picture: expected at most 10 bytes but found ${bytes.length} bytes.`,
   )
   writeFileSync(path('grey.png'), bytes)
-  await expectError(() => decodePicture(path('grey.png'), { maxBytes: 10 }),
+  await expectError(
+    () => decodePicture(path('grey.png'), { maxBytes: 10 }),
     'ERR_INVALID_FILE',
     `${path('grey.png')}: expected at most 10 bytes but found ${bytes.length} bytes.`,
   )
@@ -176,7 +178,8 @@ test.each(FORMATS)('a %s that was cut off is refused', async (format) => {
   const bytes = await noise(200, 150)[format]().toBuffer()
   for (const share of [0.1, 0.5, 0.9]) {
     const cut = bytes.subarray(0, Math.floor(share * bytes.length))
-    await expectError(() => decodePicture(cut, { name: 'cut' }),
+    await expectError(
+      () => decodePicture(cut, { name: 'cut' }),
       'ERR_INVALID_FILE',
       'cut: expected a whole picture but found a broken one (',
     )
@@ -197,14 +200,20 @@ test.each([
 
 test('a folder and a FIFO are refused at once, a missing file by its name', async () => {
   mkdirSync(path('folder'))
-  await expectError(() => decodePicture(path('folder')), 'ERR_INVALID_FILE', `${path('folder')}: expected a regular file but found a folder.`)
-  await expectError(() => decodePicture(path('none.png')),
+  await expectError(
+    () => decodePicture(path('folder')),
+    'ERR_INVALID_FILE',
+    `${path('folder')}: expected a regular file but found a folder.`,
+  )
+  await expectError(
+    () => decodePicture(path('none.png')),
     'ERR_FILE_SYSTEM',
     `Cannot read ${path('none.png')}: it does not exist (ENOENT). Check the path.`,
   )
   if (process.platform === 'win32') return
   execFileSync('mkfifo', [path('fifo')])
-  await expectError(() => decodePicture(path('fifo')),
+  await expectError(
+    () => decodePicture(path('fifo')),
     'ERR_INVALID_FILE',
     `${path('fifo')}: expected a regular file but found a FIFO (named pipe).`,
   )

@@ -173,10 +173,15 @@ test('boxes are in pixels of a large picture, upright', async () => {
 })
 
 test('what is no picture is refused', async () => {
-  await expectError(() => prepareDigits({ width: 2, height: 2, pixels: new Uint8Array(3) }),
+  await expectError(
+    () => prepareDigits({ width: 2, height: 2, pixels: new Uint8Array(3) }),
     'ERR_INVALID_ARGUMENT',
     'Expected width, height, and width x height bytes of grey for the picture but received a Uint8Array of 3.',
   )
-  await expectError(() => prepareDigits({ width: 0, height: 2, pixels: new Uint8Array(0) }), 'ERR_INVALID_ARGUMENT', 'received an array of 2')
+  await expectError(
+    () => prepareDigits({ width: 0, height: 2, pixels: new Uint8Array(0) }),
+    'ERR_INVALID_ARGUMENT',
+    'received an array of 2',
+  )
   await expectError(() => readDigits(7 as unknown as string), 'ERR_INVALID_ARGUMENT', 'received 7 (number)')
 })

@@ -65,11 +65,11 @@ type PredictFlags = Resolved<typeof PREDICT_OPTIONS>
 const EXAMPLES = `
 Examples:
   rnn-mnist-train predict photo.jpg                   every digit in a photograph, from left to right and from top to bottom
-  rnn-mnist-train predict *.png scans/*.tiff          many; patterns that the shell leaves alone are expanded, too: "scans/**/*.png"
-  cat photo.jpg | rnn-mnist-train predict -           from standard input
+  rnn-mnist-train predict *.jpg "scans/**/*.png"      many; patterns that no shell has expanded, too
+  rnn-mnist-train predict - < photo.jpg               from standard input
   rnn-mnist-train predict photo.jpg --model digits.safetensors
   rnn-mnist-train predict shirt.png --as-is --model fashion.safetensors    28 x 28 pixels, light on dark, as in the training
-  rnn-mnist-train predict photo.jpg --json | jq -r 'select(.type == "prediction").class'
+  rnn-mnist-train predict photo.jpg --json | grep '"prediction"'    a line for each digit, for another program
 
 ${PICTURE_FORMATS}, of any size, upright as EXIF says. Each digit is brought to the form of MNIST's
 images, which the terminal shows: the paper with its shadows is divided away, dark on light and light on dark are told apart, specks and what
