@@ -18,16 +18,17 @@ const GAP_SHARE = 0.15
 const BAR_GAP_SHARE = 0.35
 /** A bar is so many times as wide as high. */
 const BAR_ASPECT = 2
-/** How many digits a picture may have. More are a texture. */
-const MOST_DIGITS = 1000
+/** A picture with more components than this shows a texture, and no digits. */
+const MOST_COMPONENTS = 2000
 
 /** Finds the digits of a picture, in reading order: row by row, from left to right. */
 export function findDigits(map: InkMap): Component[] {
   const all = findComponents(map).filter(({ pixels }) => pixels.length >= LEAST_PIXELS)
+  if (all.length > MOST_COMPONENTS) return []
   const components = withoutBorder(all, map)
   const largest = Math.max(0, ...components.map(({ box }) => longest(box)))
   const least = Math.max(LEAST_SIDE, LEAST_SIDE_SHARE * Math.max(map.width, map.height))
-  if (largest < least || components.length > MOST_DIGITS) return []
+  if (largest < least) return []
   const whole = mergeParts(components)
   return inReadingOrder(whole.filter(({ box }) => longest(box) >= SPECK_SHARE * largest))
 }

@@ -1,13 +1,18 @@
 /** Digits come out in the form of MNIST's images: longest side 20, centre of mass at pixel 14, white on black, one by one. */
 import sharp from 'sharp'
-import { type GreyPicture, loadMnist, prepareDigits, readDigits } from '../../lib'
+import { type GreyPicture, loadMnist, type Mnist, prepareDigits, readDigits } from '../../lib'
 import { expectError } from '../support/expect-error'
 
 const SIZE = 28 * 28
 
+let mnist: Mnist
+beforeAll(async () => {
+  mnist = await loadMnist()
+})
+
 /** A test image of MNIST. */
-async function mnistImage(index: number): Promise<Uint8Array> {
-  const { test } = await loadMnist()
+function mnistImage(index: number): Uint8Array {
+  const { test } = mnist
   return Uint8Array.from(test.images(index, index + 1).data as Uint8Array)
 }
 
@@ -19,9 +24,7 @@ async function greyOf(image: ReturnType<typeof sharp>): Promise<GreyPicture> {
 /** A test image as dark ink on paper, larger, and not in the middle. */
 async function onPaper(index: number): Promise<GreyPicture> {
   const raw = { raw: { width: 28, height: 28, channels: 1 } } as const
-  const large = sharp(await mnistImage(index), raw)
-    .resize(196, 196, { kernel: 'cubic' })
-    .negate()
+  const large = sharp(mnistImage(index), raw).resize(196, 196, { kernel: 'cubic' }).negate()
   const picture = await greyOf(large)
   const placed = sharp(picture.pixels, { raw: { width: 196, height: 196, channels: 1 } })
   return await greyOf(placed.extend({ top: 10, bottom: 90, left: 130, right: 20, background: '#ffffff' }))
@@ -70,7 +73,7 @@ test('the longest side is 20, and the centre of mass is pixel 14, by whole pixel
 test('digits of MNIST come back nearly as they were', async () => {
   const differences: number[] = []
   for (let index = 0; index < 40; index += 1) {
-    const [{ data }, image] = [await prepareDigits(await onPaper(index)), await mnistImage(index)]
+    const [{ data }, image] = [await prepareDigits(await onPaper(index)), mnistImage(index)]
     differences.push(data.reduce((sum, value, pixel) => sum + Math.abs(value - (image[pixel] as number)), 0) / SIZE)
   }
   // Mean ink is 33 of 255.
@@ -79,7 +82,7 @@ test('digits of MNIST come back nearly as they were', async () => {
 
 test('a picture in that form already stays as it is; so does one with black and white exchanged', async () => {
   for (let index = 0; index < 20; index += 1) {
-    const pixels = await mnistImage(index)
+    const pixels = mnistImage(index)
     expect((await prepareDigits({ width: 28, height: 28, pixels })).data).toEqual(pixels)
     expect((await prepareDigits({ width: 28, height: 28, pixels: pixels.map((value) => 255 - value) })).data).toEqual(pixels)
   }
@@ -100,9 +103,9 @@ test('a gradient and a shadow on the paper change little', async () => {
     return Math.round(grey * (0.4 + (0.5 * x) / picture.width) * (y > 150 ? 0.7 : 1))
   })
   const [plain, shaded] = [await prepareDigits(picture), await prepareDigits({ ...picture, pixels: lit })]
-  expect(shaded.boxes).toHaveLength(1)
-  const difference = plain.data.reduce((sum, value, pixel) => sum + Math.abs(value - (shaded.data[pixel] as number)), 0) / SIZE
-  expect(difference).toBeLessThan(4)
+  expect(shaded.boxes).toEqual(plain.boxes)
+  // Pixel by pixel they may differ: a centre of mass between two pixels can be moved to either.
+  expect(Math.abs(measure(shaded.data).mass / measure(plain.data).mass - 1)).toBeLessThan(0.03)
 })
 
 test('several digits are read row by row, from left to right, as they stand in the picture', async () => {
