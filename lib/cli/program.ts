@@ -13,6 +13,7 @@ import { forwardCommand } from './commands/forward'
 import { hookCommand } from './commands/hook'
 import { lrFindCommand } from './commands/lr-find'
 import { plotCommand } from './commands/plot'
+import { predictCommand } from './commands/predict'
 import { runsCommand } from './commands/runs'
 import { searchCommand } from './commands/search'
 import { summaryCommand } from './commands/summary'
@@ -30,6 +31,7 @@ const COMMANDS: readonly (() => Command)[] = [
   trainCommand,
   lrFindCommand,
   evaluateCommand,
+  predictCommand,
   exploreCommand,
   summaryCommand,
   forwardCommand,

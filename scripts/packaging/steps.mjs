@@ -95,13 +95,14 @@ export function mainSteps(addons) {
     'docs/errors.md',
     'docs/pictures.md',
     'docs/pictures',
+    'docs/predict.md',
     'docs/runs.md',
     'docs/search.md',
   ].map((file) => join(ROOT, file))
   return [
     packageStep('main-package', MAIN, 'main', {
       fingerprint: () =>
-        `${JSON.stringify(addons)} ${fingerprint(DIST, CHARTS_PACKAGES, join(ROOT, 'native'), join(ROOT, 'cmake'), ...texts)}`,
+        `${JSON.stringify(addons)} ${fingerprint(DIST, CHARTS_PACKAGES, ...['native', 'cmake', 'models'].map((folder) => join(ROOT, folder)), ...texts)}`,
       stage: () => stageMain(addons),
     }),
     packageStep('command-package', COMMAND, 'command', { fingerprint: () => fingerprint(), stage: stageCommand }),

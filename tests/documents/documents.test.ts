@@ -74,6 +74,7 @@ test('links in the documents lead to files', async () => {
     'docs/errors.md',
     'docs/performance.md',
     'docs/pictures.md',
+    'docs/predict.md',
     'docs/runs.md',
     'docs/search.md',
     'examples/browser/README.md',

@@ -119,10 +119,12 @@ describe('the files of a package', () => {
     const parts = [
       'native',
       'cmake',
+      'models',
       'CMakeLists.txt',
       'docs/errors.md',
       'docs/pictures.md',
       'docs/pictures',
+      'docs/predict.md',
       'docs/runs.md',
       'docs/search.md',
       'CHANGELOG.md',
