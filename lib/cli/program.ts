@@ -14,6 +14,7 @@ import { hookCommand } from './commands/hook'
 import { lrFindCommand } from './commands/lr-find'
 import { runsCommand } from './commands/runs'
 import { searchCommand } from './commands/search'
+import { serveCommand } from './commands/serve'
 import { summaryCommand } from './commands/summary'
 import { trainCommand } from './commands/train'
 import type { ErrorEvent } from './events'
@@ -34,6 +35,7 @@ const COMMANDS: readonly (() => Command)[] = [
   forwardCommand,
   hookCommand,
   exportCommand,
+  serveCommand,
   runsCommand,
   searchCommand,
   doctorCommand,

@@ -25,6 +25,7 @@ import {
   packageTestTools,
   plotPackages,
 } from './steps/packages.mjs'
+import { page } from './steps/page.mjs'
 import { pythonSafetensors } from './steps/python-safetensors.mjs'
 import { tensorboard } from './steps/tensorboard.mjs'
 import { typescript } from './steps/typescript.mjs'
@@ -45,6 +46,7 @@ const LINT = [
   ['biome', node('biome', 'check', '--error-on-warnings')],
   ['types of the tests', node('tsc', '--project', 'tests')],
   ['types of the scripts', node('tsc', '--project', 'scripts')],
+  ['types of the live page', node('tsc', '--project', 'lib/server/page')],
   ['C++ sources', node('native')],
   ['API documentation', typedoc('--emit', 'none')],
   ['Python scripts', ruff('check')],
@@ -166,7 +168,7 @@ function buildSteps() {
 }
 
 function productSteps() {
-  return [packages, ...buildSteps(), addon, typescript]
+  return [packages, ...buildSteps(), addon, typescript, page]
 }
 
 /** What the jest tests of `npm test` need besides the product. */
