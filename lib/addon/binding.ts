@@ -50,6 +50,15 @@ export interface NativePrediction {
   probabilities: NativeArray
 }
 
+export interface NativeInspection {
+  /** `[L, T, N, H]` */
+  hiddenStates: NativeArray
+  /** `[T, N, C]` */
+  probabilities: NativeArray
+  /** `[L, T, N]`; only with labels. */
+  gradientNorms?: NativeArray
+}
+
 /** Objects and lists are of the addon's realm, the arrays in them are those of {@link NativeAllocator}. */
 export interface NativeForwardEvent {
   module: '' | 'basic_rnn' | 'FC'
@@ -167,6 +176,8 @@ export interface NativeImageRnn {
   readonly instructionSet: string
   forward(images: NativeInput, options: NativeCall): Promise<NativeArray>
   predict(images: NativeInput, options: NativeCall): Promise<NativePrediction>
+  /** Labels: bytes `[N]`. Without them, no gradients are computed. The addon chooses the size of its batches. */
+  inspect(images: NativeInput, labels: NativeInput | null, options: NativeCall): Promise<NativeInspection>
   evaluate(dataset: NativeDataset, options: NativeCall): Promise<NativeEvaluation>
   /**
    * Checks that all the data fits, and starts a fresh optimizer; or goes on with the state of the one before, where `keepState` is set and

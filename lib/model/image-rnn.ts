@@ -26,6 +26,7 @@ import { checkSignal } from './abort'
 import { parameterCount } from './architecture'
 import { type Evaluation, toEvaluation } from './evaluation'
 import { type ForwardHook, ForwardHooks, type HookHandle, type ModuleName } from './forward-hooks'
+import { checkInspection, type Inspection, type InspectOptions, toInspection, toNativeLabels } from './inspection'
 import { checkSavable, readModelFile, writeModelFile } from './model-file'
 import { checkExportable, writeOnnxFile } from './onnx-file'
 import { ModelSession } from './session'
@@ -130,11 +131,34 @@ export class ImageRNN {
   }
 
   /**
+   * Looks inside the network while it reads images, in eval mode: the state of every layer after every row, what the network would answer after
+   * it, and with labels, how much each state matters for the loss.
+   *
+   * The result holds L x T x N x H numbers, at most 2^28 (1 GiB): 21,304 images with the default network. It is computed by libtorch, whatever
+   * the engine, in batches that take some hundred MiB at most. Forward hooks do not see it.
+   *
+   * @param images - As for {@link forward}.
+   * @throws TorchRnnError As {@link forward}; also `ERR_INVALID_SHAPE` for too many images or another number of labels, and
+   *   `ERR_INVALID_DATA` for a label without a class.
+   *
+   * @example
+   * const { hiddenStates, probabilities, gradientNorms } = await model.inspect(test.images(0, 8), { labels: test.labelsOf(0, 8) })
+   */
+  async inspect(images: Readonly<ImageInput>, options: InspectOptions = {}): Promise<Inspection> {
+    const { labels, signal } = checkInspection(options)
+    this.#session.checkUsable('inspect')
+    const batch = toBatch(images, this.options.inputSize)
+    const nativeLabels = toNativeLabels(labels, batch.shape[0] as number, this.options.numClasses)
+    const inspect = (call: number) => this.#session.native.inspect(batch, nativeLabels, { call, batchSize: 0 })
+    return toInspection(await this.#session.run(inspect, callerOf(this.inspect), signal))
+  }
+
+  /**
    * Trains on the cross entropy, by default with Adam. The weights go on from where they are; the optimizer is a fresh one, unless
    * `optimizerState` says otherwise.
    *
-   * Until the promise settles, calls that read (forward, predict, evaluate, stateDict, save) have their turn between epochs, and calls that
-   * change the model (train, to, loadStateDict) reject with `ERR_BUSY`.
+   * Until the promise settles, calls that read (forward, predict, inspect, evaluate, stateDict, save) have their turn between epochs, and calls
+   * that change the model (train, to, loadStateDict) reject with `ERR_BUSY`.
    *
    * @throws TorchRnnError `ERR_INVALID_OPTION` (also for a forward hook with the engine `'fused'`), `ERR_INVALID_SHAPE`, `ERR_INVALID_DATA` when
    *   the dataset does not fit the model, `ERR_NO_VALIDATION`, `ERR_NOT_FINITE` when the training diverges (the model is then as after the latest update), `ERR_BUSY` while

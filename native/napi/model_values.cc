@@ -120,6 +120,14 @@ Napi::Value PredictionToJavaScript(Napi::Env env, const Prediction& prediction, 
   return object;
 }
 
+Napi::Value InspectionToJavaScript(Napi::Env env, const Inspection& inspection, const ResultArrays& arrays) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("hiddenStates", arrays.Copy(env, inspection.hidden_states));
+  object.Set("probabilities", arrays.Copy(env, inspection.probabilities));
+  if (inspection.gradient_norms.defined()) object.Set("gradientNorms", arrays.Copy(env, inspection.gradient_norms));
+  return object;
+}
+
 Napi::Value StateToJavaScript(Napi::Env env, const StateDict& state, const ResultArrays& arrays) {
   Napi::Object object = Napi::Object::New(env);
   for (const auto& [name, tensor] : state) object.Set(name, arrays.Copy(env, tensor));

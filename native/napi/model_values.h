@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "native/core/inference/evaluation.h"
+#include "native/core/inference/inspection.h"
 #include "native/core/inference/prediction.h"
 #include "native/core/model/forward_hooks.h"
 #include "native/core/model/image_rnn.h"
@@ -32,6 +33,7 @@ TrainingSnapshot ReadTraining(const Napi::Object& object);
 Napi::Object ProgressToJavaScript(Napi::Env env, const TrainProgress& progress);
 Napi::Value EvaluationToJavaScript(Napi::Env env, const Evaluation& evaluation, const ResultArrays& arrays);
 Napi::Value PredictionToJavaScript(Napi::Env env, const Prediction& prediction, const ResultArrays& arrays);
+Napi::Value InspectionToJavaScript(Napi::Env env, const Inspection& inspection, const ResultArrays& arrays);
 Napi::Value StateToJavaScript(Napi::Env env, const StateDict& state, const ResultArrays& arrays);
 Napi::Value TrainingToJavaScript(Napi::Env env, const TrainingSnapshot& snapshot, const ResultArrays& arrays);
 

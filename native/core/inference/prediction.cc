@@ -9,7 +9,6 @@
 #include "native/core/runtime/error.h"
 
 namespace torch_rnn_mnist {
-namespace {
 
 void CheckFinite(const torch::Tensor& images) {
   if (!images.is_floating_point() || images.isfinite().all().item<bool>()) return;
@@ -17,8 +16,6 @@ void CheckFinite(const torch::Tensor& images) {
   throw Error(kInvalidData, "Expected finite numbers in images but the one at index " + std::to_string(index) + " is " +
                                 std::to_string(images.flatten()[index].item<float>()) + ".");
 }
-
-}  // namespace
 
 torch::Tensor Infer(ImageRnn& model, Engine& engine, const torch::Tensor& images, int64_t batch_size,
                     const std::shared_ptr<StopSignal>& stop) {

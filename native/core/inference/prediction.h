@@ -9,6 +9,9 @@
 
 namespace torch_rnn_mnist {
 
+// Throws ERR_INVALID_DATA for images with a number that is not finite.
+void CheckFinite(const torch::Tensor& images);
+
 // images: uint8 or float32 [N, T, F] on the CPU. Returns logits [N, C] on the CPU. Runs in eval mode, without gradients, then restores the
 // mode. Throws ERR_INVALID_DATA for numbers that are not finite. Checks `stop` before each batch; a stop throws (see StoppedError).
 //

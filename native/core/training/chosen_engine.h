@@ -33,6 +33,9 @@ class ChosenEngine : public Engine {
   BatchSums Accumulate(const Batch& batch, const LossOptions& options, const std::shared_ptr<StopSignal>& stop) override;
   void UseGradients(const FlatTensors& gradients) override;
 
+  // For work that libtorch does beside the engines: gives it all threads. The next batch takes them back where it needs them.
+  void LendThreadsToLibtorch() { LimitLibtorch(EngineKind::kTorch); }
+
   // Throws ERR_INVALID_OPTION where kFused is asked for and there are forward hooks: training would not be what was asked for.
   void CheckTraining() const;
 
