@@ -1,7 +1,8 @@
 /** Numbers as people read them. */
 
-/** A share in percent: "97.5 %"; never "100 %" for what is less. */
+/** A share in percent: "97.5 %"; never "100 %" for what is less, nor "0 %" for what is more. */
 export function percent(share: number, digits = 1): string {
+  if (share > 0 && share < 0.5 * 10 ** (-digits - 2)) return `under ${10 ** -digits} %`
   const rounded = (share * 100).toFixed(digits)
   const capped = share < 1 && Number(rounded) === 100 ? (100 - 10 ** -digits).toFixed(digits) : rounded
   return `${capped} %`

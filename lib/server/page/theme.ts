@@ -5,15 +5,16 @@ type Colour = readonly [red: number, green: number, blue: number]
 
 interface Theme {
   readonly ink: Colour
-  readonly paper: Colour
+  /** Behind a drawing. */
+  readonly field: Colour
   /** Of a state at its lowest, at 0, and at its highest: blue and orange, which everybody can tell apart. */
   readonly low: Colour
   readonly zero: Colour
   readonly high: Colour
 }
 
-const LIGHT: Theme = { ink: [22, 22, 26], paper: [250, 249, 246], low: [30, 84, 153], zero: [243, 240, 233], high: [199, 66, 16] }
-const DARK: Theme = { ink: [242, 239, 232], paper: [18, 19, 22], low: [99, 160, 255], zero: [30, 31, 36], high: [255, 137, 84] }
+const LIGHT: Theme = { ink: [22, 22, 26], field: [240, 237, 230], low: [30, 84, 153], zero: [240, 237, 230], high: [199, 66, 16] }
+const DARK: Theme = { ink: [242, 239, 232], field: [28, 30, 34], low: [99, 160, 255], zero: [28, 30, 34], high: [255, 137, 84] }
 
 const query = matchMedia('(prefers-color-scheme: dark)')
 export const theme = signal(query.matches ? DARK : LIGHT)

@@ -23,6 +23,8 @@ export interface Reading {
   readonly scale: number
   /** Of each layer, `[T, neurons]`, -127 ... 127. */
   readonly states: readonly Int8Array[]
+  /** Of each layer, what is shown in full colour. */
+  readonly full: readonly number[]
   /** Between the change of the drawing and this answer, in milliseconds. */
   readonly delay: number
 }
@@ -95,13 +97,28 @@ function toReading(message: ReadingMessage, delay: number): Reading {
   const { layers, neurons, stride, scale, values } = message.states
   const all = new Int8Array(bytesOf(values).buffer)
   const size = message.rows * neurons
+  const states = Array.from({ length: layers }, (_, layer) => all.subarray(layer * size, (layer + 1) * size))
   return {
     ...message,
     ...{ layers, neurons, stride, scale, delay },
     image: bytesOf(message.image),
     probabilities: new Float32Array(bytesOf(message.probabilities).buffer),
-    states: Array.from({ length: layers }, (_, layer) => all.subarray(layer * size, (layer + 1) * size)),
+    states,
+    // With tanh, full is 1. With ReLU there is no highest state, and a single large one would leave all others pale.
+    full: states.map((layer) => (scale <= 1 ? 127 / scale : largeOf(layer))),
   }
+}
+
+/** A state that few are above: 3 of 100. */
+function largeOf(states: Int8Array): number {
+  const counts = new Uint32Array(128)
+  for (const state of states) counts[Math.min(127, Math.abs(state))] = (counts[Math.min(127, Math.abs(state))] ?? 0) + 1
+  let above = 0
+  for (let state = 127; state > 1; state -= 1) {
+    above += counts[state] ?? 0
+    if (above > 0.03 * states.length) return state
+  }
+  return 1
 }
 
 /** Reads the same drawing again when another network reads. */

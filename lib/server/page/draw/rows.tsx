@@ -75,7 +75,7 @@ function Stepper({ rows, isIdle }: { readonly rows: number; readonly isIdle: boo
 }
 
 function Score({ now }: { readonly now: Reading }) {
-  const { ink, paper } = theme.value
+  const { ink, field } = theme.value
   const last = describeThought(now, row.value)
   return (
     <div class="score" onPointerLeave={() => (pointedRow.value = undefined)}>
@@ -85,24 +85,18 @@ function Score({ now }: { readonly now: Reading }) {
           width={28}
           height={now.rows}
           values={now.image}
-          colourOf={(value) => mix(paper, ink, value / 255)}
+          colourOf={(value) => mix(field, ink, value / 255)}
           label="The drawing as the network gets it, in 28 by 28 pixels"
         />
       </Panel>
       {now.states.map((states, layer) => (
-        <Panel
-          key={layer}
-          class="layer"
-          title={now.layers === 1 ? 'It remembers' : layer === 0 ? 'It remembers: layer 1' : `Layer ${layer + 1}`}
-          note={noteOf(now)}
-          rows={now.rows}
-        >
+        <Panel key={layer} class="layer" title={layer === 0 ? 'It remembers' : ''} note={noteOf(now, layer)} rows={now.rows}>
           <Pixels
             class="states"
             width={now.neurons}
             height={now.rows}
             values={states}
-            colourOf={(value) => stateColour(theme.value, (value / 127) * Math.min(1, now.scale))}
+            colourOf={(value) => stateColour(theme.value, value / (now.full[layer] ?? 127))}
             label={`State of layer ${layer + 1}: ${now.rows} rows of ${now.neurons} neurons. ${describeStates(states, now)}`}
           />
         </Panel>
@@ -114,8 +108,10 @@ function Score({ now }: { readonly now: Reading }) {
   )
 }
 
-function noteOf({ neurons, stride }: Reading): string {
-  return stride === 1 ? `${neurons} neurons` : `every ${stride}. of its neurons`
+function noteOf({ neurons, stride, layers }: Reading, layer: number): string {
+  const what = stride === 1 ? `${neurons} neurons` : `${neurons} of its neurons`
+  if (layers === 1) return what
+  return layer === 0 ? `layer 1, ${what}` : `layer ${layer + 1}`
 }
 
 interface PanelProps {
@@ -153,7 +149,7 @@ function Panel({ class: name, title, note, rows, children }: PanelProps) {
 
 /** The probabilities after each row: a column for each digit, and at the end of the row the digit that leads. */
 function Thoughts({ now }: { readonly now: Reading }) {
-  const { ink, paper } = theme.value
+  const { ink, field } = theme.value
   const leaders = Array.from({ length: now.rows }, (_, index) => leaderOf(now, index))
   return (
     <>
@@ -162,7 +158,7 @@ function Thoughts({ now }: { readonly now: Reading }) {
         width={now.classes}
         height={now.rows}
         values={now.probabilities}
-        colourOf={(value) => mix(paper, ink, value)}
+        colourOf={(value) => mix(field, ink, value)}
         label={`Probability of each digit after each row. ${describeChanges(leaders)}`}
       />
       <ol class="leaders" aria-hidden="true">

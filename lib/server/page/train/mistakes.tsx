@@ -26,14 +26,14 @@ export function Mistakes({ view }: { readonly view: MistakesView }) {
 
 function MistakeFigure({ mistake: { image, label, answer, probability } }: { readonly mistake: Mistake }) {
   const pixels = useMemo(() => bytesOf(image), [image])
-  const { ink, paper } = theme.value
+  const { ink, field } = theme.value
   return (
     <li title={`read as ${answer}, with ${percent(probability)}; it is ${label}`}>
       <Pixels
         width={28}
         height={28}
         values={pixels}
-        colourOf={(value) => mix(paper, ink, value / 255)}
+        colourOf={(value) => mix(field, ink, value / 255)}
         label={`A ${label}, read as ${answer}`}
       />
       <p aria-hidden="true">

@@ -38,7 +38,7 @@ export function Settings() {
   return (
     <form class="settings" onSubmit={start}>
       <p>
-        <label for="epochs">Read all 60,000 digits</label> {field('epochs', { min: 1, max: 100, step: 1 })} times, with{' '}
+        <label for="epochs">Read every digit</label> {field('epochs', { min: 1, max: 100, step: 1 })} times, with{' '}
         {field('hiddenSize', { min: 1, max: 512, step: 1 })} <label for="hiddenSize">neurons in each of three layers</label>,{' '}
         <label for="learningRate">learning at a rate of</label> {field('learningRate', { min: 0, max: 1, step: 'any' })}.
       </p>
