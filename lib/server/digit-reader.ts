@@ -76,16 +76,23 @@ export class DigitReader {
   async read(drawing: Drawing): Promise<ReadingMessage> {
     if (this.#waiting >= MAX_WAITING) throw new RequestRefusal('ERR_TOO_MANY', 'Too many drawings at once. Try again in a moment.')
     const started = performance.now()
-    const image = prepareDrawing(drawing)
-    if (image === undefined) throw new TorchRnnError('ERR_INVALID_DATA', 'Expected a drawing with some ink but received an empty one.')
-    const holder = this.#current
     this.#waiting += 1
+    try {
+      const image = prepareDrawing(drawing)
+      if (image === undefined) throw new TorchRnnError('ERR_INVALID_DATA', 'Expected a drawing with some ink but received an empty one.')
+      return { ...(await this.#inspect(image)), milliseconds: performance.now() - started }
+    } finally {
+      this.#waiting -= 1
+    }
+  }
+
+  async #inspect(image: Uint8Array): Promise<Omit<ReadingMessage, 'milliseconds'>> {
+    const holder = this.#current
     holder.users += 1
     try {
       const inspection = await holder.model.inspect({ data: image, shape: [1, IMAGE_SIZE, IMAGE_SIZE] })
-      return { revision: holder.revision, ...toMessage(inspection, image), milliseconds: performance.now() - started }
+      return { revision: holder.revision, ...toMessage(inspection, image) }
     } finally {
-      this.#waiting -= 1
       holder.users -= 1
       if (holder.isRetired) retire(holder)
     }

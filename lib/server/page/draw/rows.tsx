@@ -108,10 +108,9 @@ function Score({ now }: { readonly now: Reading }) {
   )
 }
 
-function noteOf({ neurons, stride, layers }: Reading, layer: number): string {
-  const what = stride === 1 ? `${neurons} neurons` : `${neurons} of its neurons`
-  if (layers === 1) return what
-  return layer === 0 ? `layer 1, ${what}` : `layer ${layer + 1}`
+function noteOf({ stride, layers }: Reading, layer: number): string {
+  const some = stride === 1 ? [] : [`every ${stride}th neuron`]
+  return [...(layers === 1 ? [] : [`layer ${layer + 1}`]), ...some].join(', ')
 }
 
 interface PanelProps {
