@@ -1,7 +1,6 @@
 /** What the server answers. Every address is written here: none is made from what a request says. */
 import type { HttpBindings } from '@hono/node-server'
-import { type Context, Hono } from 'hono'
-import { bodyLimit } from 'hono/body-limit'
+import { type Context, Hono, type MiddlewareHandler } from 'hono'
 import { unexpected } from '../errors'
 import type { DigitReader } from './digit-reader'
 import { guard, protectiveHeaders } from './guard'
@@ -66,13 +65,17 @@ function sendFile({ content, type, tag }: PageFile, context: Context): Response 
   return context.body(content, 200, { 'Content-Type': type, 'Content-Length': String(content.length) })
 }
 
-function limit(maxSize: number) {
-  return bodyLimit({
-    maxSize,
-    onError: () => {
-      throw new RequestRefusal('ERR_TOO_LARGE', `Expected a request of at most ${maxSize} bytes.`)
-    },
-  })
+/** Refuses a body before it is read. Node itself takes no more of it than its length says. */
+function limit(maxBytes: number): MiddlewareHandler {
+  return async ({ req }, next) => {
+    // A browser knows the length of what it sends; whoever does not might never end.
+    if (req.header('transfer-encoding') !== undefined)
+      throw new RequestRefusal('ERR_TOO_LARGE', 'Expected a request that tells its length.')
+    if (Number(req.header('content-length') ?? 0) > maxBytes) {
+      throw new RequestRefusal('ERR_TOO_LARGE', `Expected a request of at most ${maxBytes} bytes.`)
+    }
+    await next()
+  }
 }
 
 /** A drawing: its size in the address, its pixels in the body. @throws TorchRnnError `ERR_INVALID_OPTION`, `ERR_INVALID_SHAPE`. */

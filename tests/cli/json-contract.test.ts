@@ -26,6 +26,8 @@ const COMMANDS: Readonly<Record<string, { readonly works?: readonly string[]; re
   forward: { works: ['forward', ...TINY_DATA], fails: ['forward', '--data', 'nowhere'] },
   hook: { works: ['hook', ...TINY_DATA], fails: ['hook', '--data', 'nowhere'] },
   export: { works: ['export', '--onnx', 'model.onnx', '--model', MODEL], fails: ['export', '--onnx', 'model.onnx', '--model', 'nowhere'] },
+  // It works until it is told to end: tests/server/serve.test.ts.
+  serve: { fails: ['serve', '--data', 'nowhere'] },
   'runs list': { works: ['runs', 'list', '--runs', '.'], fails: ['runs', 'list', '--runs', 'run/config.json'] },
   'runs show': { works: ['runs', 'show', 'run'], fails: ['runs', 'show', 'nowhere'] },
   'runs compare': { works: ['runs', 'compare', 'run', './run'], fails: ['runs', 'compare', 'run'] },

@@ -15,6 +15,7 @@ import type { RunEvent as ShownRunEvent } from '../../lib/cli/commands/runs-show
 import type { SummaryEvent } from '../../lib/cli/commands/summary'
 import type { DoneEvent, ErrorEvent, EvaluationEvent, ModelEvent, StartEvent, WarningEvent } from '../../lib/cli/events'
 import type { RankingEvent } from '../../lib/cli/search/search-texts'
+import type { TrainingEndEvent, TrainingStartEvent } from '../../lib/cli/serving/live-reporter'
 import type { SearchEvent } from '../../lib/search/search-events'
 import type { BatchEvent, CheckpointEvent, EpochEvent } from '../../lib/training/events'
 import { type Outcome, type ProgramSettings, REPOSITORY, type RunningProgram, startNode } from './run-program'
@@ -28,6 +29,7 @@ type RunEvent =
   | (Exclude<SearchEvent, { type: 'searchStart' }> | RankingEvent)
   | (ComparisonEvent | RunExportEvent | RunsEvent | ShownRunEvent)
   | (LearningRateEvent | LearningRateStepEvent)
+  | (TrainingStartEvent | TrainingEndEvent)
   | (BuildEvent | CheckEvent | EvaluationBatchEvent | ExploreEvent | ExportEvent | FeaturesEvent | LogitsEvent | SummaryEvent)
 
 /** The file that the package installs as `rnn-mnist-train`. */

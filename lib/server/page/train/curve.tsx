@@ -11,8 +11,6 @@ interface CurveProps {
   readonly format: (value: number) => string
   /** Means over a few batches. */
   readonly points: readonly Point[]
-  /** Means over whole epochs, at their ends. */
-  readonly marks: readonly Point[]
 }
 
 /** Of the picture, in units of its own. */
@@ -21,10 +19,11 @@ const HEIGHT = 400
 /** Labels of epochs at most. */
 const MAX_LABELS = 11
 
-export function Curve({ title, end, top, ticks, format, points, marks }: CurveProps) {
+export function Curve({ title, end, top, ticks, format, points }: CurveProps) {
   const x = (epoch: number) => (epoch / end) * WIDTH
   const y = (value: number) => HEIGHT - (Math.min(top, value) / top) * HEIGHT
   const path = points.map(([epoch, value], index) => `${index === 0 ? 'M' : 'L'}${x(epoch).toFixed(1)} ${y(value).toFixed(1)}`).join('')
+  const now = points.at(-1)
   const step = Math.ceil(end / (MAX_LABELS - 1))
   const epochs = Array.from({ length: Math.floor(end / step) + 1 }, (_, index) => index * step)
   return (
@@ -43,9 +42,9 @@ export function Curve({ title, end, top, ticks, format, points, marks }: CurvePr
           ))}
           <path class="line" d={path} />
         </svg>
-        {marks.map(([epoch, value]) => (
-          <span key={epoch} class="dot" style={{ left: `${(epoch / end) * 100}%`, bottom: `${(Math.min(top, value) / top) * 100}%` }} />
-        ))}
+        {now !== undefined && (
+          <span class="dot" style={{ left: `${(now[0] / end) * 100}%`, bottom: `${(Math.min(top, now[1]) / top) * 100}%` }} />
+        )}
         {ticks.map((tick) => (
           <span key={tick} class="tick" style={{ bottom: `${(tick / top) * 100}%` }} aria-hidden="true">
             {format(tick)}

@@ -5,6 +5,9 @@ import { Curve } from './curve'
 import { Mistakes } from './mistakes'
 import { Settings } from './settings'
 
+/** A network that only guesses has a loss of 2.3. The few values above are cut off. */
+const HIGHEST_LOSS = 2.5
+
 export function TrainScreen() {
   const { value: view } = training
   if (view === undefined) return <p class="lead">One moment …</p>
@@ -93,7 +96,6 @@ function explain({ state, test, accuracy, loss, secondsLeft, run, epochs, progre
 function Curves({ view }: { readonly view: TrainingView }) {
   const { value: all } = points
   const end = Math.max(view.epochs, 1)
-  const highest = Math.max(2.4, ...all.map(({ loss }) => loss))
   return (
     <div class="curves">
       <Curve
@@ -103,16 +105,14 @@ function Curves({ view }: { readonly view: TrainingView }) {
         ticks={[0, 0.5, 1]}
         format={(value) => percent(value, 0)}
         points={all.map(({ epoch, accuracy }) => [epoch, accuracy])}
-        marks={view.finished.map(({ epoch, trainAccuracy }) => [epoch, trainAccuracy])}
       />
       <Curve
         title="Loss, in nats"
         end={end}
-        top={highest}
+        top={HIGHEST_LOSS}
         ticks={[0, 1, 2]}
         format={(value) => String(value)}
         points={all.map(({ epoch, loss }) => [epoch, loss])}
-        marks={view.finished.map(({ epoch, trainLoss }) => [epoch, trainLoss])}
       />
     </div>
   )
