@@ -17,6 +17,7 @@ const COMMANDS = [
   'forward',
   'hook',
   'export',
+  'serve',
   'runs',
   'search',
   'doctor',
