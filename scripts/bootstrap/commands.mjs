@@ -40,6 +40,7 @@ const SCRIPTS = {
   typedoc: 'scripts/docs/node_modules/typedoc/bin/typedoc',
   bench: 'scripts/bench/run.mjs',
   onnx: 'scripts/onnx/generate.mjs',
+  screenshots: 'scripts/page/screenshots.mjs',
 }
 
 const LINT = [
@@ -156,8 +157,12 @@ const COMMANDS = {
     await setUp([onnx, onnxGenerator])
     await runAll([['generator of protocol buffers', node('onnx')]])
   },
+  async screenshots() {
+    await setUp([...productSteps(), browserTestTools])
+    await runAll([['screenshots', node('screenshots')]])
+  },
   async bench(args) {
-    await setUp(productSteps())
+    await setUp([...productSteps(), ...(args[0] === 'page' ? [browserTestTools] : [])])
     await runAll([['benchmark', node('bench', ...args)]])
   },
 }

@@ -99,10 +99,20 @@ export async function writeAddonLicenses(stage) {
   await writeThirdParty(stage, 'These files hold code from the headers of the following.', texts)
 }
 
+/** The packages that are bundled into the live page. */
+const BUNDLED = ['preact', '@preact/signals', '@preact/signals-core']
+
+async function licenseOf(name) {
+  const folder = join(ROOT, 'node_modules', name)
+  const { version } = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8'))
+  return [`${name} ${version}`, join(folder, 'LICENSE')]
+}
+
 /** Writes THIRD-PARTY-LICENSES of the main package. */
 export async function writeMainLicenses(stage) {
-  const intro = 'dist/formats/onnx/onnx-proto.js is generated from the following.'
-  await writeThirdParty(stage, intro, [["ONNX's onnx.proto, Copyright (c) ONNX Project Contributors", join(ADDED, 'onnx', 'LICENSE.txt')]])
+  const intro = 'dist/formats/onnx/onnx-proto.js is generated from the first, and dist/server/page/page.js holds the others.'
+  const onnx = ["ONNX's onnx.proto, Copyright (c) ONNX Project Contributors", join(ADDED, 'onnx', 'LICENSE.txt')]
+  await writeThirdParty(stage, intro, [onnx, ...(await Promise.all(BUNDLED.map(licenseOf)))])
 }
 
 /** @param {string[][]} texts - Pairs of a title and a file. */

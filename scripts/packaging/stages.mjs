@@ -22,6 +22,7 @@ const MAIN_FILES = [
   'cmake',
   'CMakeLists.txt',
   'docs/errors.md',
+  'docs/live-page.md',
   'docs/runs.md',
   'docs/search.md',
   'binding.gyp.md',

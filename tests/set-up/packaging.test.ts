@@ -121,6 +121,7 @@ describe('the files of a package', () => {
       'cmake',
       'CMakeLists.txt',
       'docs/errors.md',
+      'docs/live-page.md',
       'docs/runs.md',
       'docs/search.md',
       'CHANGELOG.md',

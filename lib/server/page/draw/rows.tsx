@@ -56,7 +56,7 @@ function Stepper({ rows, isIdle }: { readonly rows: number; readonly isIdle: boo
         {isPlaying.value ? 'Pause' : 'Play'}
       </button>
       <label>
-        <span>Row</span>
+        <span class="name">Row</span>
         <input
           type="range"
           min={1}
@@ -64,6 +64,7 @@ function Stepper({ rows, isIdle }: { readonly rows: number; readonly isIdle: boo
           step={1}
           value={row.value + 1}
           disabled={isIdle}
+          aria-label="Row"
           onInput={(event) => chooseRow(Number(event.currentTarget.value) - 1)}
         />
       </label>
