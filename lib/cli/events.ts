@@ -50,6 +50,8 @@ export interface StartEvent {
   resumed?: string
   /** The file of the model; only when one was read. */
   model?: string
+  /** Where the page is; only when one is served. */
+  url?: string
 }
 
 /** A model was measured on the test set. */

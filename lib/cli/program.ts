@@ -16,6 +16,7 @@ import { plotCommand } from './commands/plot'
 import { predictCommand } from './commands/predict'
 import { runsCommand } from './commands/runs'
 import { searchCommand } from './commands/search'
+import { serveCommand } from './commands/serve'
 import { summaryCommand } from './commands/summary'
 import { trainCommand } from './commands/train'
 import type { ErrorEvent } from './events'
@@ -38,6 +39,7 @@ const COMMANDS: readonly (() => Command)[] = [
   hookCommand,
   plotCommand,
   exportCommand,
+  serveCommand,
   runsCommand,
   searchCommand,
   doctorCommand,

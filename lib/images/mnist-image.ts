@@ -138,7 +138,7 @@ function shrinkTo(shape: Shape, box: Box, columns: number, rows: number): Uint8A
 }
 
 /** For each of `count` equal parts of a line: the pixels that it covers, and the share that each has in it. */
-function shares(length: number, count: number): [pixel: number, share: number][][] {
+export function shares(length: number, count: number): [pixel: number, share: number][][] {
   return Array.from({ length: count }, (_, index) => {
     const [begin, end] = [(index * length) / count, ((index + 1) * length) / count]
     const parts: [number, number][] = []
@@ -151,7 +151,7 @@ function shares(length: number, count: number): [pixel: number, share: number][]
 }
 
 /** Moves a digit by whole pixels, as far as it stays in the image. */
-function centre({ width, height, pixels }: GreyPicture): Uint8Array {
+export function centre({ width, height, pixels }: GreyPicture): Uint8Array {
   let [mass, massX, massY] = [0, 0, 0]
   for (const [index, value] of pixels.entries()) {
     mass += value

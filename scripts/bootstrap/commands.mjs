@@ -25,6 +25,7 @@ import {
   packages,
   packageTestTools,
 } from './steps/packages.mjs'
+import { page } from './steps/page.mjs'
 import { pythonSafetensors } from './steps/python-safetensors.mjs'
 import { tensorboard } from './steps/tensorboard.mjs'
 import { typescript } from './steps/typescript.mjs'
@@ -39,12 +40,14 @@ const SCRIPTS = {
   typedoc: 'scripts/docs/node_modules/typedoc/bin/typedoc',
   bench: 'scripts/bench/run.mjs',
   onnx: 'scripts/onnx/generate.mjs',
+  screenshots: 'scripts/page/screenshots.mjs',
 }
 
 const LINT = [
   ['biome', node('biome', 'check', '--error-on-warnings')],
   ['types of the tests', node('tsc', '--project', 'tests')],
   ['types of the scripts', node('tsc', '--project', 'scripts')],
+  ['types of the live page', node('tsc', '--project', 'lib/server/page')],
   ['C++ sources', node('native')],
   ['API documentation', typedoc('--emit', 'none')],
   ['Python scripts', ruff('check')],
@@ -154,8 +157,12 @@ const COMMANDS = {
     await setUp([onnx, onnxGenerator])
     await runAll([['generator of protocol buffers', node('onnx')]])
   },
+  async screenshots() {
+    await setUp([...productSteps(), browserTestTools])
+    await runAll([['screenshots', node('screenshots')]])
+  },
   async bench(args) {
-    await setUp(productSteps())
+    await setUp([...productSteps(), ...(args[0] === 'page' ? [browserTestTools] : [])])
     await runAll([['benchmark', node('bench', ...args)]])
   },
 }
@@ -166,7 +173,7 @@ function buildSteps() {
 }
 
 function productSteps() {
-  return [packages, ...buildSteps(), addon, typescript, charts]
+  return [packages, ...buildSteps(), addon, typescript, charts, page]
 }
 
 /** What the jest tests of `npm test` need besides the product. */

@@ -99,12 +99,25 @@ export async function writeAddonLicenses(stage) {
   await writeThirdParty(stage, 'These files hold code from the headers of the following.', texts)
 }
 
+/** The packages that are bundled into the live page. */
+const PAGE_PACKAGES = ['preact', '@preact/signals', '@preact/signals-core']
+
+async function licenseOf(name) {
+  const folder = join(ROOT, 'node_modules', name)
+  const { version } = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8'))
+  return [`${name} ${version}`, join(folder, 'LICENSE')]
+}
+
 /** Writes THIRD-PARTY-LICENSES of the main package. */
 export async function writeMainLicenses(stage) {
   const intro =
-    'dist/formats/onnx/onnx-proto.js is generated from the first of the following, and dist/charts/plot-bundle.js holds the others.'
+    'dist/formats/onnx/onnx-proto.js is generated from the first of the following; dist/charts/plot-bundle.js and dist/server/page/page.js hold the others.'
   const onnx = ["ONNX's onnx.proto, Copyright (c) ONNX Project Contributors", join(ADDED, 'onnx', 'LICENSE.txt')]
-  await writeThirdParty(stage, intro, [onnx, ...(await bundledLicenses(CHARTS_PACKAGES))])
+  await writeThirdParty(stage, intro, [
+    onnx,
+    ...(await bundledLicenses(CHARTS_PACKAGES)),
+    ...(await Promise.all(PAGE_PACKAGES.map(licenseOf))),
+  ])
 }
 
 /** Titles and files of the licences of the packages in a bundle. @param {string} list - What the step of the bundle wrote. */

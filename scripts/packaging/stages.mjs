@@ -26,6 +26,7 @@ const MAIN_FILES = [
   'docs/pictures.md',
   'docs/pictures',
   'docs/predict.md',
+  'docs/live-page.md',
   'docs/runs.md',
   'docs/search.md',
   'binding.gyp.md',

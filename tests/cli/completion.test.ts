@@ -19,6 +19,7 @@ const COMMANDS = [
   'hook',
   'export',
   'plot',
+  'serve',
   'runs',
   'search',
   'doctor',

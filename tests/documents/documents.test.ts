@@ -72,6 +72,7 @@ test('links in the documents lead to files', async () => {
     'binding.gyp.md',
     'docs/accuracy.md',
     'docs/errors.md',
+    'docs/live-page.md',
     'docs/performance.md',
     'docs/pictures.md',
     'docs/predict.md',

@@ -125,6 +125,7 @@ describe('the files of a package', () => {
       'docs/pictures.md',
       'docs/pictures',
       'docs/predict.md',
+      'docs/live-page.md',
       'docs/runs.md',
       'docs/search.md',
       'CHANGELOG.md',

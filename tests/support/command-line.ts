@@ -18,6 +18,7 @@ import type { SummaryEvent } from '../../lib/cli/commands/summary'
 import type { DoneEvent, ErrorEvent, EvaluationEvent, ModelEvent, ReportEvent, StartEvent, WarningEvent } from '../../lib/cli/events'
 import type { PredictionEvent } from '../../lib/cli/prediction/predict-picture'
 import type { RankingEvent } from '../../lib/cli/search/search-texts'
+import type { TrainingEndEvent, TrainingStartEvent } from '../../lib/cli/serving/live-reporter'
 import type { SearchEvent } from '../../lib/search/search-events'
 import type { BatchEvent, CheckpointEvent, EpochEvent } from '../../lib/training/events'
 import { type Outcome, type ProgramSettings, REPOSITORY, type RunningProgram, startNode } from './run-program'
@@ -33,6 +34,7 @@ type RunEvent =
   | (ComparisonEvent | RunExportEvent | RunsEvent | ShownRunEvent)
   | (PredictionEvent | NoDigitEvent | PictureFailureEvent)
   | (LearningRateEvent | LearningRateStepEvent)
+  | (TrainingStartEvent | TrainingEndEvent)
   | (BuildEvent | CheckEvent | EvaluationBatchEvent | ExploreEvent | ExportEvent | FeaturesEvent | LogitsEvent | SummaryEvent)
 
 /** The file that the package installs as `rnn-mnist-train`. */
