@@ -127,7 +127,8 @@ function describeMatrix(matrix: readonly (readonly number[])[], names: readonly 
   )
   const worst = mistakes.sort((one, other) => other.count - one.count).slice(0, 5)
   const shown = worst.map(
-    ({ label, answer, count }) => `${shorten(names[label] ?? '', 20)} taken for ${shorten(names[answer] ?? '', 20)} ${count} times`,
+    ({ label, answer, count }) =>
+      `${shorten(names[label] ?? '', 20)} taken for ${shorten(names[answer] ?? '', 20)} ${count === 1 ? 'once' : `${count} times`}`,
   )
   const most = shown.length === 0 ? 'There are no mistakes' : `Most often: ${shown.join(', ')}`
   return `${right} of ${total} images are recognised. ${most}.`

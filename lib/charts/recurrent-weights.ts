@@ -90,7 +90,9 @@ export async function plotEigenvalues(state: ReadonlyMap<string, Tensor>, option
     {
       ...sizeOf(spectra.length),
       title: options.title ?? 'Eigenvalues of the recurrent weights',
-      hints: ['Outside the circle, what a neuron remembers grows from row to row; inside, it fades. Where tanh is flat, it fades faster.'],
+      hints: [
+        'Outside the circle, what a neuron remembers grows from row to row; inside, it fades. Where the activation is flat, it fades faster.',
+      ],
       description: `The eigenvalues of the recurrent matrices and the unit circle. ${described.join('; ')}.`,
       body: parts.join(''),
     },

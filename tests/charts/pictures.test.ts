@@ -113,7 +113,7 @@ describe('a confusion matrix', () => {
     expect(texts).toEqual(expect.arrayContaining(['80 %', '75 %', '88.9 %', '60 %']))
     expect(texts).not.toContain('NaN %')
     expect(altTextOf(svg).description).toBe(
-      '11 of 14 images are recognised. Most often: cat taken for dog 2 times, dog taken for cat 1 times.',
+      '11 of 14 images are recognised. Most often: cat taken for dog 2 times, dog taken for cat once.',
     )
     // Right answers are blue, mistakes orange; where there is nothing, there is no cell.
     expect(svg.match(/<rect class="cold"/g)).toHaveLength(2)

@@ -45,7 +45,7 @@ const PLOT_OPTIONS = {
   },
   runs: RUNS_OPTIONS.runs,
   ...modelOption(),
-  image: { kind: 'integer', min: 0, max: 2 ** 32, optional: true, summary: 'the test image to show', whenAbsent: '0; gradients: many' },
+  image: { kind: 'integer', min: 0, optional: true, summary: 'the test image to show', whenAbsent: '0; gradients: many' },
   count: { kind: 'integer', min: 1, max: 120, default: 24, summary: 'mistakes to show' },
   output: {
     kind: 'path',
@@ -83,7 +83,7 @@ pictures of a model need libtorch. \`runs report\` puts all pictures of a run on
 export function plotCommand(): Command {
   const command: Command = defineCommand({
     name: 'plot',
-    summary: 'draw pictures of a training and of what is inside the network',
+    summary: 'draw pictures of a training and of a network',
     description: 'Draws pictures of trainings, and of what a model does with the images of the test set, as SVG or PNG.',
     options: PLOT_OPTIONS,
     details: EXAMPLES,
