@@ -22,7 +22,10 @@ import {
   plotMistakes,
   plotRecurrentWeights,
   plotTrainingCurves,
+  type PreparedDigits,
+  prepareDigits,
   RECIPES,
+  readDigits,
   SaveFeatures,
   type SearchEvent,
   type SearchResult,
@@ -83,6 +86,10 @@ export async function allowed(): Promise<void> {
   })
   const range: 'completed' | 'diverged' = end
   await model.train(train, { learningRate: suggestion, epochs: curve.length + range.length })
+  await using reader = await ImageRNN.loadBundled({ threads: 1 })
+  const digits: PreparedDigits = await readDigits(new URL('file:///photo.jpg'), { maxPixels: 1e6 })
+  const { boxes } = await prepareDigits({ width: 1, height: 1, pixels: new Uint8Array(1) })
+  console.log((await reader.predict(digits)).classes, boxes[0]?.left)
   const evaluation: Evaluation = await model.evaluate(test)
   const f1: number | undefined = evaluation.perClass[first ?? 0]?.f1
   const logits: Tensor = await model.forward({ data: new Float32Array(28 * 28), shape: [28, 28] })
