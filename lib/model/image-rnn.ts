@@ -8,6 +8,7 @@ import { toNativeDataset } from '../data/native-data'
 import { unexpected } from '../errors'
 import { toPath } from '../files/path-argument'
 import { checkOption, resolveOptions } from '../options/checks'
+import { resolveModelOptions } from '../options/model-options'
 import {
   type BatchingOptions,
   INFERENCE_OPTIONS,
@@ -70,7 +71,7 @@ export class ImageRNN {
    *   variable `TORCH_RNN_MNIST_CPU` names an instruction set that there is not.
    */
   constructor(options: ModelOptions = {}) {
-    const resolved = resolveOptions(MODEL_OPTIONS, options, 'ImageRNN')
+    const resolved = resolveModelOptions(options, 'ImageRNN')
     this.#session = new ModelSession(this, resolved)
     this.#hooks = new ForwardHooks(this.#session)
     this.options = Object.freeze(resolved)
