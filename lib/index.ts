@@ -27,6 +27,7 @@ export type { Inspection, InspectOptions } from './model/inspection'
 export { type LoadOptions, loadLibtorch } from './model/load-libtorch'
 export { SaveFeatures } from './model/save-features'
 export type { LearningRateTestHyperparameters } from './options/learning-rate-test'
+export type { Normalization } from './options/normalization'
 export type {
   BatchingOptions,
   ModelOptions,

@@ -24,6 +24,7 @@ import {
   plotTrainingCurves,
   type PreparedDigits,
   prepareDigits,
+  type Normalization,
   RECIPES,
   readDigits,
   SaveFeatures,
@@ -95,6 +96,11 @@ export async function allowed(): Promise<void> {
   const logits: Tensor = await model.forward({ data: new Float32Array(28 * 28), shape: [28, 28] })
   const { classes, probabilities } = await model.predict(test.images(0, 2))
   const bytes: Uint8Array = classes
+  const normalization: Normalization = await train.normalization()
+  const sequences = new ImageDataset({ images: new Float32Array(8), shape: [2, 2, 2], labels: [0, 1], lengths: [2, 1] })
+  const lengths: Int32Array | undefined = sequences.lengths
+  await new ImageRNN({ inputSize: 2, normalization }).forward({ ...sequences.images(), lengths: lengths ?? [1, 2] })
+  await model.exportOnnx('model.onnx', { lengths: true })
   const inside: Inspection = await model.inspect(test.images(0, 2), { labels: test.labelsOf(0, 2), signal: AbortSignal.timeout(1000) })
   const norms: Tensor | undefined = inside.gradientNorms
   console.log(inside.hiddenStates.shape, norms?.data, (await model.inspect(test.images(0, 1))).probabilities)

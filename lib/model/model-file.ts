@@ -6,12 +6,10 @@ import { invalidFile, showPath } from '../files/regular-file'
 import { encodeSafetensors, type SafetensorsTensor } from '../formats/safetensors'
 import { type SafetensorsFile, withSafetensorsFile } from '../formats/safetensors-file'
 import { parseJsonObject } from '../formats/strict-json'
-import { pickOptions, resolveOptions } from '../options/checks'
-import { OPTIONS } from '../options/options'
 import type { Tensor } from '../tensor'
 import { quoteText } from '../text/unprintable'
 import { warn } from '../warnings'
-import { type Architecture, parameterCount, parameterShapes } from './architecture'
+import { type Architecture, architectureOf, parameterCount, parameterShapes, resolveArchitecture } from './architecture'
 import { describeNotFinite, findNotFinite } from './not-finite'
 
 /** The most that the parameters of a saved network may take: 4 GiB, a billion numbers. What can be saved can be loaded. */
@@ -64,7 +62,7 @@ export async function checkFinite(state: ReadonlyMap<string, SafetensorsTensor>,
 
 /** The metadata of a file with this network's parameters. */
 export function architectureMetadata(architecture: Architecture): Record<string, string> {
-  const described = pickOptions(OPTIONS.architecture, architecture)
+  const described = architectureOf(architecture)
   // 'format' tells other readers of safetensors whose layout the tensors have.
   return { format: 'pt', [ARCHITECTURE_KEY]: JSON.stringify(described) }
 }
@@ -146,7 +144,7 @@ function withoutModel(tensors: Shapes, path: string): TorchRnnError {
 
 function checkArchitecture(described: Record<string, unknown>, path: string): Architecture {
   try {
-    return resolveOptions(OPTIONS.architecture, described, `the model in ${showPath(path)}`)
+    return resolveArchitecture(described, `the model in ${showPath(path)}`)
   } catch (error) {
     if (!(error instanceof TorchRnnError)) throw error
     throw new TorchRnnError('ERR_INVALID_FILE', `${showPath(path)} holds no model that can be built. ${error.message}`, { cause: error })

@@ -1,11 +1,9 @@
 /** A model as an ONNX file, for other programs. It cannot be read back: `save` keeps what training needs. */
 import { TorchRnnError } from '../errors'
 import { writeFileDurably } from '../files/durable-file'
-import { pickOptions } from '../options/checks'
-import { OPTIONS } from '../options/options'
 import type { Tensor } from '../tensor'
 import { PACKAGE_VERSION } from '../version'
-import { type Architecture, parameterCount } from './architecture'
+import { type Architecture, architectureOf, parameterCount } from './architecture'
 import { ARCHITECTURE_KEY, checkFinite } from './model-file'
 
 /** A protocol buffer must be smaller than 2 GiB (https://protobuf.dev/programming-guides/proto-limits): half a billion numbers. */
@@ -41,15 +39,16 @@ export async function writeOnnxFile(
 ): Promise<number> {
   checkExportable(architecture)
   await checkFinite(state, path) // They would make every answer NaN, in a program that knows nothing of the training.
-  const { numLayers, nonlinearity } = architecture
+  const { numLayers, nonlinearity, normalization } = architecture
   const bytes = loadEncoder().encodeOnnx({
     parameters: state,
     numLayers,
     activation: ACTIVATIONS[nonlinearity],
     hasLengths,
+    normalization,
     producer: { name: 'torch-rnn-mnist', version: PACKAGE_VERSION },
     description: describeNetwork(architecture),
-    metadata: { [ARCHITECTURE_KEY]: JSON.stringify(pickOptions(OPTIONS.architecture, architecture)) },
+    metadata: { [ARCHITECTURE_KEY]: JSON.stringify(architectureOf(architecture)) },
   })
   await writeFileDurably(path, bytes)
   return bytes.length

@@ -1,4 +1,5 @@
-/** The options of the public API. The table of all options, options.ts, has a spec for each. */
+/** The options of the public API. The table of all options, options.ts, has a spec for each that is a single value. */
+import type { Normalization } from './normalization'
 
 /** Where and how a model computes. None of these options changes which parameters it has. */
 export interface PlacementOptions {
@@ -46,10 +47,20 @@ export interface ModelOptions extends PlacementOptions {
   nonlinearity?: 'tanh' | 'relu' | undefined
   /** Start of the recurrent matrices: the identity (the tutorial's trick), or PyTorch's own uniform start. Default `'identity'`. */
   recurrentInit?: 'identity' | 'uniform' | undefined
+  /**
+   * What is done with each feature before the network reads it; it is saved with the model. Default: nothing. `await train.normalization()` of an
+   * `ImageDataset` gives that by its mean and deviation.
+   */
+  normalization?: Normalization | undefined
 }
 
-/** The options of a model as resolved: each has a value. */
-export type ResolvedModelOptions = { readonly [Key in keyof ModelOptions]-?: Exclude<ModelOptions[Key], undefined> }
+/** The options of a model that are single values. */
+export type PlainModelOptions = Omit<ModelOptions, 'normalization'>
+
+/** The options of a model as resolved: each has a value, but for the normalization, which need not be. */
+export type ResolvedModelOptions = { readonly [Key in keyof PlainModelOptions]-?: Exclude<PlainModelOptions[Key], undefined> } & {
+  readonly normalization?: Normalization
+}
 
 /** How the gradients become updates. The defaults are those of torch.optim.Adam. */
 export interface OptimizerOptions {

@@ -7,10 +7,10 @@ import type {
   AugmentationOptions,
   BatchingOptions,
   EarlyStoppingOptions,
-  ModelOptions,
   OnnxOptions,
   OptimizerOptions,
   PlacementOptions,
+  PlainModelOptions,
   ScheduleOptions,
   SearchPlanOptions,
   TrainHyperparameters,
@@ -47,7 +47,7 @@ const architecture = {
     summary: 'activation of the recurrent layers',
     search: { choices: ['tanh', 'relu'] },
   },
-} as const satisfies Partial<TableFor<ModelOptions>>
+} as const satisfies Partial<TableFor<PlainModelOptions>>
 
 /** The values that the parameters of a new network start from. */
 const initialisation = {
@@ -58,7 +58,7 @@ const initialisation = {
     summary: "start of the recurrent matrices: the tutorial's identity or PyTorch's uniform",
     search: { choices: ['identity', 'uniform'] },
   },
-} as const satisfies Partial<TableFor<ModelOptions>>
+} as const satisfies Partial<TableFor<PlainModelOptions>>
 
 /** Where and how a model computes. */
 const placement = {
@@ -394,7 +394,7 @@ export const HYPERPARAMETERS = {
 } as const satisfies TableFor<TrainHyperparameters>
 
 /** All options of a model: the groups that `new ImageRNN()` takes. */
-export const MODEL_OPTIONS = { ...architecture, ...initialisation, ...placement } as const satisfies TableFor<ModelOptions>
+export const MODEL_OPTIONS = { ...architecture, ...initialisation, ...placement } as const satisfies TableFor<PlainModelOptions>
 
 type Chosen<Table> = { readonly [Key in keyof Table as Table[Key] extends { readonly fromData: true } ? never : Key]: Table[Key] }
 

@@ -2,13 +2,14 @@ import { changedOptions, flagOf, quoteWord, wordsOf } from '../options/flag-word
 import { KNOWN_OPTIONS, type RunRecord } from './run-record'
 
 /** The command line that trains the same network in the same way. */
-export function commandLineOf({ options, data, model }: RunRecord): string {
+export function commandLineOf({ network, options, data, model }: RunRecord): string {
   const changed = changedOptions(KNOWN_OPTIONS, options).flatMap(([name, value]) => {
     const spec = KNOWN_OPTIONS[name]
     return spec === undefined ? [] : wordsOf(name, spec, value)
   })
   const paths = Object.entries({ data, model }).filter((entry): entry is [string, string] => entry[1] !== undefined)
-  const words = [...paths.flatMap(([name, path]) => [flagOf(name), nameOfPath(path)]), ...changed]
+  const normalized = network.normalization !== undefined && model === undefined ? ['--normalize'] : []
+  const words = [...paths.flatMap(([name, path]) => [flagOf(name), nameOfPath(path)]), ...changed, ...normalized]
   return ['npx rnn-mnist-train', ...words.map(quoteWord)].join(' ')
 }
 
