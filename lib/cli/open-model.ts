@@ -72,7 +72,7 @@ export async function withModel(
 async function createModel(flags: ModelFlags, file: string | undefined, test: ImageDataset): Promise<ImageRNN> {
   const placement = pickOptions(OPTIONS.placement, flags)
   if (file !== undefined) return await ImageRNN.load(file, placement)
-  return new ImageRNN({ ...placement, inputSize: test.columns, numClasses: test.numClasses })
+  return new ImageRNN({ ...placement, inputSize: test.columns, numClasses: test.numClasses, classNames: test.classNames })
 }
 
 /** @throws TorchRnnError `ERR_INVALID_FILE` when the model that was read is not for such images. */

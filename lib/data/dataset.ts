@@ -1,6 +1,7 @@
 import { unexpected } from '../errors'
 import { checkOption, resolveOptions } from '../options/checks'
 import { MODEL_OPTIONS } from '../options/options'
+import { checkClassNames } from './class-names'
 import type { ImageBatch } from './image-batch'
 import {
   CLASSES,
@@ -26,6 +27,8 @@ export interface ImageDatasetInit {
   readonly labels: Uint8Array | Uint8ClampedArray | ArrayLike<number>
   /** How many classes there are (C), 1 to 256. Default: the largest label + 1. */
   readonly numClasses?: number | undefined
+  /** What the classes are called, by label: C different texts. Copied. Default: they have no names. */
+  readonly classNames?: readonly string[] | undefined
 }
 
 /** Which samples of a storage a data set shows, and in which order. */
@@ -57,16 +60,18 @@ export class ImageDataset {
    *   unknown keys and a wrong `numClasses`.
    */
   constructor(init: ImageDatasetInit) {
-    resolveOptions({}, init, 'ImageDataset', ['images', 'shape', 'labels', 'numClasses'])
-    const { images, shape, labels, numClasses } = init ?? {}
+    resolveOptions({}, init, 'ImageDataset', ['images', 'shape', 'labels', 'numClasses', 'classNames'])
+    const { images, shape, labels, numClasses, classNames } = init ?? {}
     const checkedShape = checkShape(shape)
     // Copied before they are checked: nobody can change a copy in between, not even through a SharedArrayBuffer.
     const ownImages = copyImages(images)
     checkImages(ownImages, checkedShape)
     const ownLabels = copyLabels(labels, checkedShape[0])
-    const classes = numClasses === undefined ? countClasses(ownLabels) : checkOption('numClasses', CLASSES, numClasses)
+    const names = classNames === undefined ? undefined : checkClassNames(classNames)
+    const classes = numClasses === undefined ? (names?.length ?? countClasses(ownLabels)) : checkOption('numClasses', CLASSES, numClasses)
+    if (names !== undefined) checkClassNames(names, classes)
     checkLabels(ownLabels, classes)
-    const storage = { images: ownImages, shape: checkedShape, labels: ownLabels, numClasses: classes }
+    const storage = { images: ownImages, shape: checkedShape, labels: ownLabels, numClasses: classes, classNames: names }
     views.set(this, { storage, samples: { first: 0, count: checkedShape[0] } })
   }
 
@@ -93,6 +98,11 @@ export class ImageDataset {
   /** Number of classes, C: every label is below it. */
   get numClasses(): number {
     return viewOf(this).storage.numClasses
+  }
+
+  /** What the classes are called, by label, `[C]`; undefined where they have no names. */
+  get classNames(): readonly string[] | undefined {
+    return viewOf(this).storage.classNames
   }
 
   /** All labels, `[N]`: a fresh copy each time, so read it once before a loop. */
@@ -195,6 +205,18 @@ function datasetOf(view: DatasetView): ImageDataset {
 export function datasetFromOwned(storage: ImageStorage): ImageDataset {
   const checked = checkStorage(storage)
   return datasetOf({ storage: checked, samples: { first: 0, count: checked.shape[0] } })
+}
+
+/**
+ * Some samples of a data set, which share its memory.
+ *
+ * @internal
+ * @param positions - Of the samples in the data set, in the order wanted; at least one. Given away.
+ */
+export function samplesOf(dataset: ImageDataset, positions: Uint32Array): ImageDataset {
+  const { storage, samples } = viewOf(dataset)
+  const own = positions.map((index) => (samples instanceof Uint32Array ? (samples[index] as number) : samples.first + index))
+  return datasetOf({ storage, samples: own })
 }
 
 /**

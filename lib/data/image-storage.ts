@@ -2,6 +2,7 @@
 import { types } from 'node:util'
 import { describeShape, TorchRnnError, unexpected } from '../errors'
 import { MODEL_OPTIONS } from '../options/options'
+import { checkClassNames } from './class-names'
 
 /** How many classes a label can tell apart, which is one byte: the bound of a model's `numClasses`. */
 export const CLASSES = MODEL_OPTIONS.numClasses
@@ -14,6 +15,8 @@ export interface ImageStorage {
   /** `[N]`, each below `numClasses`. */
   readonly labels: Uint8Array
   readonly numClasses: number
+  /** One for each class; undefined where they have none. */
+  readonly classNames?: readonly string[] | undefined
 }
 
 /**
@@ -21,12 +24,13 @@ export interface ImageStorage {
  *
  * @throws TorchRnnError `ERR_INVALID_SHAPE`, `ERR_INVALID_DATA`.
  */
-export function checkStorage({ images, shape, labels, numClasses }: ImageStorage): ImageStorage {
+export function checkStorage({ images, shape, labels, numClasses, classNames }: ImageStorage): ImageStorage {
   const checkedShape = checkShape(shape)
   checkImages(images, checkedShape)
   if (labels.length !== checkedShape[0]) throw wrongLabelCount(checkedShape[0], labels.length)
   checkLabels(labels, numClasses)
-  return { images, shape: checkedShape, labels, numClasses }
+  const names = classNames === undefined ? {} : { classNames: checkClassNames(classNames, numClasses) }
+  return { images, shape: checkedShape, labels, numClasses, ...names }
 }
 
 export function checkShape(shape: unknown): [number, number, number] {

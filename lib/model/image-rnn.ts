@@ -2,6 +2,7 @@ import { types } from 'node:util'
 import { loadNative } from '../addon/native'
 import { callerOf } from '../addon/native-errors'
 import type { Trainee } from '../checkpoints/open-checkpoints'
+import { checkClassNames } from '../data/class-names'
 import type { ImageDataset } from '../data/dataset'
 import { type ImageInput, toBatch } from '../data/image-batch'
 import { toNativeDataset } from '../data/native-data'
@@ -67,7 +68,7 @@ export class ImageRNN {
    *   variable `TORCH_RNN_MNIST_CPU` names an instruction set that there is not.
    */
   constructor(options: ModelOptions = {}) {
-    const resolved = resolveOptions(MODEL_OPTIONS, options, 'ImageRNN')
+    const resolved = resolveModelOptions(options)
     this.#session = new ModelSession(this, resolved)
     this.#hooks = new ForwardHooks(this.#session)
     this.options = Object.freeze(resolved)
@@ -188,7 +189,8 @@ export class ImageRNN {
     this.#session.checkUsable('evaluate')
     const data = toNativeDataset(dataset)
     const evaluate = (call: number) => this.#session.native.evaluate(data, { call, batchSize })
-    return toEvaluation(await this.#session.run(evaluate, callerOf(this.evaluate), signal))
+    const measured = await this.#session.run(evaluate, callerOf(this.evaluate), signal)
+    return toEvaluation(measured, this.options.classNames ?? dataset.classNames)
   }
 
   /**
@@ -280,9 +282,9 @@ export class ImageRNN {
   static async load(path: string | URL, options: PlacementOptions = {}): Promise<ImageRNN> {
     const file = toPath(path, 'path', 'the path of a file', 'ERR_INVALID_ARGUMENT')
     const placement = resolveOptions(OPTIONS.placement, options, 'ImageRNN.load')
-    const { architecture, state } = await readModelFile(file)
+    const { architecture, classNames, state } = await readModelFile(file)
     await loadNative()
-    const model = new ImageRNN({ ...architecture, ...placement })
+    const model = new ImageRNN({ ...architecture, ...placement, classNames })
     try {
       await model.loadStateDict(state)
       return model
@@ -342,6 +344,14 @@ export class ImageRNN {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#session.dispose()
   }
+}
+
+/** Names alone tell how many classes there are. @throws TorchRnnError `ERR_INVALID_OPTION` */
+function resolveModelOptions(options: ModelOptions): ResolvedModelOptions {
+  const { classNames, ...resolved } = resolveOptions(MODEL_OPTIONS, options, 'ImageRNN')
+  if (classNames === undefined) return resolved
+  const numClasses = options.numClasses ?? checkOption('numClasses', MODEL_OPTIONS.numClasses, classNames.length)
+  return { ...resolved, numClasses, classNames: checkClassNames(classNames, numClasses) }
 }
 
 /** @throws TorchRnnError `ERR_INVALID_OPTION` */

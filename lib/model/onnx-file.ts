@@ -1,17 +1,18 @@
 /** A model as an ONNX file, for other programs. It cannot be read back: `save` keeps what training needs. */
 import { TorchRnnError } from '../errors'
 import { writeFileDurably } from '../files/durable-file'
-import { pickOptions } from '../options/checks'
-import { OPTIONS } from '../options/options'
 import type { Tensor } from '../tensor'
 import { PACKAGE_VERSION } from '../version'
 import { type Architecture, parameterCount } from './architecture'
-import { ARCHITECTURE_KEY, checkFinite } from './model-file'
+import { ARCHITECTURE_KEY, checkFinite, describeArchitecture, type NamedArchitecture } from './model-file'
 
 /** A protocol buffer must be smaller than 2 GiB (https://protobuf.dev/programming-guides/proto-limits): half a billion numbers. */
 const MAX_ONNX_BYTES = 2 ** 31 - 1
 /** Far more than the graph takes besides the parameters: some 600 bytes a layer. */
 const MAX_GRAPH_BYTES = 1024 * 1024
+
+/** The metadata with the names of the classes, a JSON list by label, for programs that know nothing of this package. */
+const CLASS_NAMES_KEY = 'class_names'
 
 const ACTIVATIONS = { tanh: 'Tanh', relu: 'Relu' } as const
 
@@ -32,17 +33,20 @@ export function checkExportable(architecture: Architecture): void {
  * @throws TorchRnnError `ERR_FILE_SYSTEM`, `ERR_NOT_FINITE`, `ERR_OUT_OF_MEMORY`, `ERR_INVALID_OPTION` as {@link checkExportable}; the old
  *   file is untouched then.
  */
-export async function writeOnnxFile(path: string, architecture: Architecture, state: ReadonlyMap<string, Tensor>): Promise<number> {
+export async function writeOnnxFile(path: string, architecture: NamedArchitecture, state: ReadonlyMap<string, Tensor>): Promise<number> {
   checkExportable(architecture)
   await checkFinite(state, path) // They would make every answer NaN, in a program that knows nothing of the training.
-  const { numLayers, nonlinearity } = architecture
+  const { numLayers, nonlinearity, classNames } = architecture
   const bytes = loadEncoder().encodeOnnx({
     parameters: state,
     numLayers,
     activation: ACTIVATIONS[nonlinearity],
     producer: { name: 'torch-rnn-mnist', version: PACKAGE_VERSION },
     description: describeNetwork(architecture),
-    metadata: { [ARCHITECTURE_KEY]: JSON.stringify(pickOptions(OPTIONS.architecture, architecture)) },
+    metadata: {
+      [ARCHITECTURE_KEY]: describeArchitecture(architecture),
+      ...(classNames === undefined ? {} : { [CLASS_NAMES_KEY]: JSON.stringify(classNames) }),
+    },
   })
   await writeFileDurably(path, bytes)
   return bytes.length

@@ -58,10 +58,11 @@ async function exportModel({ onnx, model }: Resolved<typeof EXPORT_OPTIONS>, rep
   const started = performance.now()
   const source = model ?? (await requireNewestModel())
   await checkDistinct(source, onnx)
-  const { architecture, state } = await readModelFile(source)
-  const facts = { parameters: parameterCount(architecture), options: architecture, model: source }
+  const { architecture, classNames, state } = await readModelFile(source)
+  const named = { ...architecture, ...(classNames === undefined ? {} : { classNames }) }
+  const facts = { parameters: parameterCount(architecture), options: named, model: source }
   reporter.step(startOf('export', facts), describeStart)
-  const bytes = await writeOnnxFile(onnx, architecture, state)
+  const bytes = await writeOnnxFile(onnx, named, state)
   const { inputSize, numClasses } = architecture
   const event: ExportEvent = {
     type: 'export',

@@ -30,6 +30,7 @@ export async function createModel({ flags, given, train, checkpoint }: ModelSour
     ...pickOptions(NETWORK_CHOICES, flags),
     inputSize: train.columns,
     numClasses: train.numClasses,
+    classNames: train.classNames,
     ...checkpoint?.origin.model,
   }
   checkSavable(network)
