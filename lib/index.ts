@@ -5,6 +5,7 @@ export type { CheckpointOptions } from './checkpoints/checkpoint-options'
 export { ImageDataset, type ImageDatasetInit } from './data/dataset'
 export type { ImageBatch, ImageInput } from './data/image-batch'
 export { type LoadIdxOptions, loadIdx } from './data/load-idx'
+export { type LoadedImages, type LoadImagesOptions, loadImages, type ResolvedReading } from './data/load-images'
 export { type LoadMnistOptions, loadMnist, type Mnist } from './data/mnist'
 export { type ErrorCode, TorchRnnError, type TorchRnnErrorDetails } from './errors'
 export type { ClassMetrics, Evaluation } from './model/evaluation'
@@ -15,8 +16,10 @@ export { SaveFeatures } from './model/save-features'
 export type { LearningRateTestHyperparameters } from './options/learning-rate-test'
 export type {
   BatchingOptions,
+  LabellingOptions,
   ModelOptions,
   PlacementOptions,
+  ReadingOptions,
   ResolvedModelOptions,
   SearchPlanOptions,
   TrainHyperparameters,

@@ -25,7 +25,12 @@ export function checkClassNames(names: unknown, numClasses?: number): readonly s
   return Object.freeze([...checked])
 }
 
-/** A line in front of a table whose classes have names: "Classes: 0 T-shirt/top, 1 Trouser". */
-export function listClasses(classNames: readonly string[]): string {
-  return classNames.map((name, label) => `${label} ${name}`).join(', ')
+/** The longest name in a table. */
+const MAX_SHOWN_NAME = 16
+
+/** A class in a table: its number, and its name where that says more: "3 Dress". */
+export function numberAndName(label: number, name: string | undefined): string {
+  if (name === undefined || name === String(label)) return String(label)
+  const characters = Array.from(name)
+  return `${label} ${characters.length > MAX_SHOWN_NAME ? `${characters.slice(0, MAX_SHOWN_NAME - 1).join('')}…` : name}`
 }

@@ -220,6 +220,19 @@ export function samplesOf(dataset: ImageDataset, positions: Uint32Array): ImageD
 }
 
 /**
+ * The same images with other labels, which share the memory of the images.
+ *
+ * @internal
+ * @param places - The new label of each old one.
+ * @param classNames - By the new labels.
+ */
+export function relabelled(dataset: ImageDataset, places: readonly number[], classNames: readonly string[]): ImageDataset {
+  const { storage, samples } = viewOf(dataset)
+  const labels = storage.labels.map((label) => places[label] as number)
+  return datasetOf({ storage: checkStorage({ ...storage, labels, numClasses: classNames.length, classNames }), samples })
+}
+
+/**
  * What a dataset shows, not copied: for reading only.
  *
  * @internal

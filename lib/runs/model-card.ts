@@ -134,7 +134,7 @@ function describeTraining(run: RunRecord): string {
 /** What a reader of the card wants to know. How it was shown while it trained is no part of that. */
 function trainingChanges({ options }: RunRecord): [name: string, value: unknown][] {
   const { logInterval, ...table } = KNOWN_OPTIONS
-  return changedOptions(table, options)
+  return changedOptions(table, withoutPaths(options))
 }
 
 function describeResults(run: RunRecord): string {
@@ -153,8 +153,8 @@ function describeResults(run: RunRecord): string {
     ['Test accuracy', toPercentText(evaluation.accuracy)],
     ['Test loss (mean cross entropy)', evaluation.loss.toFixed(4)],
   ]
-  const classes = evaluation.perClass.map(({ label, precision, recall, f1, support }) => [
-    String(label),
+  const classes = evaluation.perClass.map(({ label, name, precision, recall, f1, support }) => [
+    toMarkdown(name ?? String(label)),
     ...[precision, recall, f1].map((share) => share.toFixed(4)),
     String(support),
   ])
@@ -167,12 +167,13 @@ function describeResults(run: RunRecord): string {
 }
 
 /** The command line that trains the same network in the same way. */
-function commandLineOf({ options, data, model }: RunRecord): string {
-  const changed = changedOptions(KNOWN_OPTIONS, options).flatMap(([name, value]) => {
+function commandLineOf({ options, data, dataFiles, model }: RunRecord): string {
+  const changed = changedOptions(KNOWN_OPTIONS, withoutPaths(options)).flatMap(([name, value]) => {
     const spec = KNOWN_OPTIONS[name]
     return spec === undefined ? [] : wordsOf(name, spec, value)
   })
-  const paths = Object.entries({ data, model }).filter((entry): entry is [string, string] => entry[1] !== undefined)
+  const sources = dataFiles ?? { data }
+  const paths = Object.entries({ ...sources, model }).filter((entry): entry is [string, string] => entry[1] !== undefined)
   const words = [...paths.flatMap(([name, path]) => [flagOf(name), nameOfPath(path)]), ...changed]
   return ['npx rnn-mnist-train', ...words.map(quoteWord)].join(' ')
 }
@@ -181,6 +182,12 @@ function describeReproduction({ device }: RunRecord): string {
   const random = 'Every random choice follows from the seed.'
   if (device !== 'cpu') return random
   return `${random} With the same versions, number of threads and kind of processor, all losses are the same, bit for bit.`
+}
+
+/** Options whose values may be a path, with its last part. */
+function withoutPaths(options: RunRecord['options']): RunRecord['options'] {
+  const { labelNames } = options
+  return typeof labelNames !== 'string' || labelNames.includes(',') ? options : { ...options, labelNames: nameOfPath(labelNames) }
 }
 
 /** The name of a file or folder. Where it lies on the machine of the training is nobody's concern. */

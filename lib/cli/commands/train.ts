@@ -11,13 +11,14 @@ import { checkValidation } from '../../training/training-data'
 import { defineCommand } from '../define-command'
 import { type DoneEvent, doneSince, startOf } from '../events'
 import { checkFlagsBy } from '../exit'
+import { loadTrainingData } from '../load-data'
 import { formatDuration, toPercent } from '../numbers'
 import type { Reporter } from '../reporter'
 import { columnsOf } from '../terminal'
 import { createModel } from '../training/create-model'
 import { resumeCommand } from '../training/keep-model'
 import { type ReopenedRun, reopenRun } from '../training/reopen-run'
-import { CONFIGURED, checkOutput, loadData, startRun } from '../training/start-run'
+import { CONFIGURED, checkOutput, startRun } from '../training/start-run'
 import { type Outcome, trainAndMeasure } from '../training/train-and-measure'
 import { describeRecipes, HEADINGS, TRAIN_OPTIONS, type TrainFlags } from '../training/train-flags'
 
@@ -100,8 +101,7 @@ async function trainRun(request: Request, reporter: Reporter, stop: AbortSignal)
   checkFlagsBy(() => checkCombinations(hyperparameters, (name) => flagIn(HYPERPARAMETERS, name)))
   checkValidation(hyperparameters, flags.validationSplit !== undefined)
   if (flags.output !== undefined) await checkOutput(flags.output, flags.run)
-  const data = await loadData(flags)
-  stop.throwIfAborted()
+  const data = await loadTrainingData(flags, reporter, stop)
   const model = await createModel({ flags, given, train: data.train, checkpoint: reopened?.checkpoint }, stop)
   try {
     const { run, goOn } = await startRun(flags, model, data, reporter, reopened)

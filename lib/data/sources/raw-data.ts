@@ -30,6 +30,8 @@ export interface RawData {
   readonly name: string
   /** Whether rows and columns are swapped, as far as the data set is known. */
   readonly isTransposed?: boolean
+  /** The label of the first class, as far as the data set is known. */
+  readonly firstLabel?: number
   /** The names of the classes, as far as they are known: by label, as the files have them. */
   readonly names?: ReadonlyMap<number, string>
   /** What else is to be told, in words. */
