@@ -1,5 +1,6 @@
 /** Reads any data set that this package knows how to read. */
 import { toPath } from '../files/path-argument'
+import { invalidFile } from '../files/regular-file'
 import { checkSignal } from '../model/abort'
 import { resolveOptions } from '../options/checks'
 import { type DataFileOptions, OPTIONS, type ReadingOptions } from '../options/options'
@@ -124,6 +125,7 @@ function parseSize(size: string | undefined): readonly [number, number] | undefi
 function finish(raw: RawData & { target?: PictureTarget }, reading: ResolvedReading, decided: DecidedData): LoadedImages {
   const { numClasses, classNames } = decided
   const names = classNames === undefined ? undefined : checkClassNames(classNames, numClasses)
+  for (const part of [decided.train, decided.test]) checkWholeSequences(part)
   const toDataset = ({ images, shape, labels }: RawPart) => datasetFromOwned({ images, shape, labels, numClasses, classNames: names })
   const all = toDataset(decided.train)
   const isSplit = decided.test === undefined
@@ -135,6 +137,14 @@ function finish(raw: RawData & { target?: PictureTarget }, reading: ResolvedRead
     reading: resolvedReading(raw, reading, decided),
     testLabelsFile: (decided.test ?? decided.train).labelsFile,
   }
+}
+
+/** @throws TorchRnnError `ERR_INVALID_FILE` for sequences of different length. */
+function checkWholeSequences(part: RawPart | undefined): void {
+  const [, steps] = part?.shape ?? []
+  const short = part?.lengths?.findIndex((length) => length !== steps) ?? -1
+  if (short < 0) return
+  throw invalidFile(part?.imagesFile ?? '', `sequences of ${steps} steps`, `${part?.lengths?.[short]} steps of sample ${short}`)
 }
 
 function resolvedReading(raw: RawData & { target?: PictureTarget }, reading: ResolvedReading, decided: DecidedData): ResolvedReading {

@@ -44,6 +44,8 @@ export class CsvScanner {
   readonly #label = Buffer.alloc(MAX_LABEL_BYTES)
   #labelLength = 0
   #isQuoted = false
+  /** Whether a quote has just ended. */
+  #hasClosed = false
   #isHeader: boolean
   #line = 1
   #column = 0
@@ -131,8 +133,11 @@ export class CsvScanner {
       const code = bytes[index] as number
       if (code === QUOTE) {
         this.#isQuoted = !this.#isQuoted
-        continue
-      }
+        // Two quotes within quotes stand for one.
+        const isDoubled = this.#isQuoted && this.#hasClosed
+        this.#hasClosed = !this.#isQuoted
+        if (!isDoubled) continue
+      } else this.#hasClosed = false
       if (code === NEWLINE && !this.#isQuoted) {
         if (this.#column > 0 || this.#labelLength > 0) this.#endRow()
         this.#line += 1

@@ -56,7 +56,11 @@ function withNumbers(parts: readonly RawPart[]): { parts: RawPart[]; texts?: Rea
     throw invalidFile((parts[0] as RawPart).labelsFile, `at most ${LABELS} different labels`, `${sorted.length}`)
   }
   const labelOf = (text: string) => (areNumbers ? (numbers.get(text) as number) : sorted.indexOf(text))
-  const numbered = parts.map(({ labelTexts = [], labels, ...part }) => {
+  const numbered = parts.map(({ labelTexts, labels, ...part }) => {
+    if (labelTexts === undefined) {
+      if (areNumbers) return { ...part, labels }
+      throw invalidFile(part.labelsFile, 'labels that are texts, as in the other part,', 'numbers')
+    }
     const table = labelTexts.map(labelOf)
     for (const [index, place] of labels.entries()) labels[index] = table[place] as number
     return { ...part, labels }

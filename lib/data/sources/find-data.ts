@@ -64,7 +64,7 @@ async function readFolder(path: string, choices: ReadingChoices, hooks: ReadingH
   if (isAsked(format, 'idx') && groups.length > 0) return await readGroup(choose(groups, nameOfGroup, path, subset), path, choices)
   if (format === 'auto' && content.hasPictures) return await readPictures(path, choices, hooks)
   if (isAsked(format, 'npz') && content.npz.length > 0) {
-    const file = choose(content.npz, (each) => relative(path, each), path, subset)
+    const file = choose(content.npz, (each) => each, path, subset)
     return withFamily(await readNpz(file, choices), file)
   }
   if (isAsked(format, 'csv') && content.csv.length > 0) return await readCsvFolder(path, content.csv, choices)
@@ -111,7 +111,7 @@ async function readCsvFolder(path: string, files: readonly string[], choices: Re
   const stemOf = (file: string) => relative(path, file).replace(pattern, '$1').replace(/[-_. ]*\.[ct]sv(\.gz)?$/i, '')
   const partOf = (file: string) => pattern.exec(basename(file))?.[2]?.toLowerCase() ?? ''
   const firsts = files.filter((file) => partOf(file) !== 'test')
-  const train = choose(firsts.length > 0 ? firsts : files, (file) => relative(path, file), path, choices.subset)
+  const train = choose(firsts.length > 0 ? firsts : files, (file) => file, path, choices.subset)
   const test = files.find((file) => file !== train && partOf(file) === 'test' && stemOf(file) === stemOf(train))
   const data = csvData(await readCsv(train, choices))
   if (test === undefined) return withFamily(data, train)
@@ -155,7 +155,7 @@ function nameOfGroup({ folder, prefix }: FileGroup): string {
 
 /** The only one; of several, that which the user named, or the one at the top with the plain names of MNIST. */
 function choose<Item>(items: readonly Item[], nameOf: (item: Item) => string, root: string, subset: string | undefined): Item {
-  const names = items.map((item) => relative(root, resolve(nameOf(item))) || nameOf(item))
+  const names = items.map((item) => relative(root, nameOf(item)) || nameOf(item))
   if (subset !== undefined) return chooseNamed(items, items.map(nameOf), root, subset)
   const [only, ...others] = items
   const plain = items.find((item) => resolve(nameOf(item)) === resolve(root))
