@@ -81,8 +81,8 @@ describe('EMNIST', () => {
 })
 
 test.each<[string, LoadImagesOptions, string, number[], number[]]>([
-  ["KMNIST in torchvision's folder", { data: fixture('kmnist') }, 'KMNIST', [20], [10]],
-  ["MNIST in torchvision's folder", { data: fixture('torchvision') }, 'IDX files', [20], [10]],
+  ["KMNIST in torchvision's folder", { data: fixture('kmnist') }, 'KMNIST: in KMNIST/raw', [20], [10]],
+  ["MNIST in torchvision's folder", { data: fixture('torchvision') }, 'IDX files: in MNIST/raw', [20], [10]],
   ["Kaggle's folder for each file", { data: fixture('kaggle') }, 'IDX files', [20], [10]],
   ['a dot before idx', { data: pathToFileURL(fixture('dots')) }, 'IDX files', [20], [10]],
   ['QMNIST, with labels of eight columns', { data: fixture('qmnist') }, 'QMNIST', [12], [6]],
@@ -201,6 +201,10 @@ test('names from a file replace those of the data', async () => {
 
 test('what is not recognised is answered with what was found', async () => {
   await expectError(() => loadImages({ data: __dirname }), 'ERR_INVALID_FILE', 'IDX files named as those of MNIST', 'augmentation.test.ts')
+  cpSync(fixture('torchvision', 'MNIST', 'raw', 'train-images-idx3-ubyte'), path('odd', 'pictures.bin'))
+  cpSync(fixture('kmnist', 'KMNIST', 'raw', 'train-labels-idx1-ubyte.gz'), path('odd', 'classes.bin'))
+  const found = 'found "classes.bin" (IDX, 20 labels), "pictures.bin" (IDX, 20 images of 28 x 28)'
+  await expectError(() => loadImages({ data: path('odd') }), 'ERR_INVALID_FILE', found, '--train-images')
   const idx = fixture('emnist', 'emnist-letters-train-images-idx3-ubyte.gz')
   await expectError(() => loadImages({ data: idx }), 'ERR_INVALID_FILE', 'found one IDX file', '--train-images')
   await expectError(() => loadImages({ data: fixture('qmnist'), format: 'csv' }), 'ERR_INVALID_FILE', 'data of the format csv', 'IDX files')

@@ -2,7 +2,7 @@
  * Every command line example in `--help` and in the README runs and prints something. The shell runs them unchanged, except that a tiny data
  * set replaces MNIST, and one epoch replaces ten.
  */
-import { chmodSync, copyFileSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, copyFileSync, cpSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { MAIN, TINY_DATA, TINY_RUN } from '../support/command-line'
 import { REPOSITORY, runCommand, runNode } from '../support/run-program'
@@ -55,6 +55,9 @@ function small(example: string): string {
 async function prepareFolder(): Promise<void> {
   writeTinyMnist(path('data'))
   for (const name of ['fashion', 'folder-with-idx-files']) symlinkSync('data', path(name))
+  const fixtures = join(REPOSITORY, 'tests', 'fixtures', 'data')
+  for (const name of ['pictures', 'emnist']) cpSync(join(fixtures, name), path(name), { recursive: true })
+  copyFileSync(join(fixtures, 'csv', 'digit-recognizer', 'train.csv'), path('digits.csv'))
   for (const name of RUNS) await writeSampleRun(path(name))
   // Trained last: its model is what examples take that name none.
   const training = [...TINY_RUN, '--epochs', '1', '--run', 'runs/long', '--output', 'digits.safetensors']

@@ -14,6 +14,7 @@ import type { RunsEvent } from '../../lib/cli/commands/runs-list'
 import type { RunEvent as ShownRunEvent } from '../../lib/cli/commands/runs-show'
 import type { SummaryEvent } from '../../lib/cli/commands/summary'
 import type { DoneEvent, ErrorEvent, EvaluationEvent, ModelEvent, StartEvent, WarningEvent } from '../../lib/cli/events'
+import type { DataEvent, ReadingEvent } from '../../lib/cli/load-data'
 import type { RankingEvent } from '../../lib/cli/search/search-texts'
 import type { SearchEvent } from '../../lib/search/search-events'
 import type { BatchEvent, CheckpointEvent, EpochEvent } from '../../lib/training/events'
@@ -24,7 +25,7 @@ import { TINY_NETWORK, writeTinyMnist } from './tiny-mnist'
 /** Every event that is a line of `--json`. */
 type RunEvent =
   | (StartEvent | CheckpointEvent | ModelEvent | EvaluationEvent | WarningEvent | ErrorEvent | DoneEvent)
-  | (BatchEvent | EpochEvent)
+  | (BatchEvent | EpochEvent | DataEvent | ReadingEvent)
   | (Exclude<SearchEvent, { type: 'searchStart' }> | RankingEvent)
   | (ComparisonEvent | RunExportEvent | RunsEvent | ShownRunEvent)
   | (LearningRateEvent | LearningRateStepEvent)

@@ -82,6 +82,7 @@ Examples:
   rnn-mnist-train explore --augment                   the same images as train --recipe accurate sees them in its first epoch
   rnn-mnist-train explore --augment --augment-shear 5     that, and slanted by up to 5 degrees
   rnn-mnist-train explore --augment-rotation 30 --augment-shift 3    turned and moved, and nothing else
+  rnn-mnist-train explore --data pictures             a folder of pictures for each class, as a network sees them
   rnn-mnist-train explore --data fashion/ --json
 
 No device is needed, and libtorch only to augment: --device, --engine, --threads and --precision change nothing.`

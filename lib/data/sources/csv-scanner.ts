@@ -23,7 +23,6 @@ const SPACE = 32
 const QUOTE = 34
 const POINT = 46
 const DIGIT_0 = 48
-const DIGIT_9 = 57
 const MAX_PIXEL = 255
 /** A label is one byte. */
 const MAX_CLASSES = 256
@@ -69,6 +68,7 @@ export class CsvScanner {
     while (index < bytes.length) {
       if (this.#isHeader) index = this.#skipLine(bytes, index)
       else if (this.#column === labelColumn) index = this.#readLabel(bytes, index, delimiter)
+      else if (this.#isFraction) index = this.#skipFraction(bytes, index, delimiter)
       else index = this.#readPixels(bytes, index, delimiter, labelColumn)
     }
   }
@@ -91,41 +91,57 @@ export class CsvScanner {
     const pixels = this.#pixels
     const { length } = bytes
     let [index, value, position, column] = [start, this.#value, this.#position, this.#column]
+    let code = 0
     for (; index < length; index += 1) {
-      const code = bytes[index] as number
-      if (code >= DIGIT_0 && code <= DIGIT_9) {
-        if (this.#isFraction) {
-          if (code !== DIGIT_0) throw this.#wrongPixel(column, 'a fraction')
-          continue
-        }
-        value = value < 0 ? code - DIGIT_0 : value * 10 + (code - DIGIT_0)
-        if (value > MAX_PIXEL) throw this.#wrongPixel(column, `${value} or more`)
-      } else if (code === delimiter) {
-        if (value < 0) throw this.#wrongPixel(column, 'nothing')
-        // What is beyond the array is lost: the row is refused at its end.
-        pixels[position] = value
+      code = bytes[index] as number
+      const digit = code - DIGIT_0
+      if (digit >= 0 && digit <= 9) value = value < 0 ? digit : value * 10 + digit
+      else if (code === delimiter && value >= 0 && value <= MAX_PIXEL) {
+        pixels[position] = value // What is beyond the array is lost: the row is refused at its end.
         position += 1
         column += 1
         value = -1
-        this.#isFraction = false
-        if (column === labelColumn) {
-          index += 1
-          break
-        }
-      } else if (code === NEWLINE) {
-        this.#value = value
-        this.#position = position
-        this.#column = column
-        if (column > 0 || value >= 0) this.#endRow()
-        this.#line += 1
-        return index + 1
-      } else if (code === POINT && value >= 0 && !this.#isFraction) this.#isFraction = true
-      else if (code !== RETURN && code !== SPACE && code !== QUOTE) throw this.#wrongPixel(column, quoteValue(String.fromCharCode(code)))
+        if (column === labelColumn) break
+      } else break
     }
     this.#value = value
     this.#position = position
     this.#column = column
-    return index
+    if (index === length) return index
+    if (code === delimiter && column === labelColumn) return index + 1
+    return this.#readOther(bytes, index, code, delimiter)
+  }
+
+  /** Anything but a digit, and a delimiter behind a pixel. */
+  #readOther(bytes: Uint8Array, index: number, code: number, delimiter: number): number {
+    this.#checkPixel()
+    if (code === NEWLINE) {
+      if (this.#column > 0 || this.#value >= 0) this.#endRow()
+      this.#line += 1
+      return index + 1
+    }
+    if (code === POINT && this.#value >= 0) return this.#skipFraction(bytes, index + 1, delimiter)
+    if (code === RETURN || code === SPACE || code === QUOTE) return index + 1
+    throw this.#wrongPixel(this.#column, code === delimiter ? 'nothing' : quoteValue(String.fromCharCode(code)))
+  }
+
+  /** Zeros behind a point say nothing. @param start - Behind the point. */
+  #skipFraction(bytes: Uint8Array, start: number, delimiter: number): number {
+    this.#isFraction = true
+    for (let index = start; index < bytes.length; index += 1) {
+      const code = bytes[index] as number
+      if (code === DIGIT_0) continue
+      if (code !== delimiter && code !== NEWLINE && code !== RETURN && code !== SPACE && code !== QUOTE) {
+        throw this.#wrongPixel(this.#column, 'a fraction')
+      }
+      this.#isFraction = false
+      return index
+    }
+    return bytes.length
+  }
+
+  #checkPixel(): void {
+    if (this.#value > MAX_PIXEL) throw this.#wrongPixel(this.#column, String(this.#value))
   }
 
   #readLabel(bytes: Uint8Array, start: number, delimiter: number): number {
@@ -155,6 +171,7 @@ export class CsvScanner {
   }
 
   #endRow(): void {
+    this.#checkPixel()
     const { columns, labelColumn } = this.#layout
     if (this.#column !== labelColumn) {
       if (this.#value < 0) throw this.#wrongPixel(this.#column, 'nothing')
@@ -167,7 +184,6 @@ export class CsvScanner {
     this.rows += 1
     this.#column = 0
     this.#value = -1
-    this.#isFraction = false
     this.#labelLength = 0
   }
 

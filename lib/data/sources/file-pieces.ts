@@ -48,9 +48,21 @@ async function* gunzipped(file: OpenFile): AsyncGenerator<Uint8Array> {
 
 /** What a file holds, by its first bytes, and those inside gzip data. */
 export async function kindOfFile(path: string): Promise<FileKind> {
+  return kindOfContent(await startOfFile(path))
+}
+
+/** The sizes in the header of an IDX file, as they are written there; undefined for other files. */
+export async function idxSizes(path: string): Promise<number[] | undefined> {
+  const start = Buffer.from(await startOfFile(path))
+  const rank = start[3] ?? 0
+  if (kindOfContent(start) !== 'idx' || start.length < 4 + 4 * rank) return undefined
+  return Array.from({ length: rank }, (_, index) => start.readUInt32BE(4 + 4 * index))
+}
+
+async function startOfFile(path: string): Promise<Uint8Array> {
   return withRegularFile(path, async (file) => {
     const start = await firstBytes(file)
-    return kindOfContent(isGzip(start) ? await firstInside(file) : start)
+    return isGzip(start) ? await firstInside(file) : start
   })
 }
 

@@ -1,6 +1,6 @@
 /** Recognises what a path holds, and reads it as that. */
 import { stat } from 'node:fs/promises'
-import { basename, relative, resolve } from 'node:path'
+import { basename, join, relative, resolve } from 'node:path'
 import { TorchRnnError } from '../../errors'
 import { CONTENT_SAMPLE_BYTES, recognizeContent } from '../../files/content-kind'
 import { chunksInto, invalidFile, showPath, toFileSystemError, withRegularFile } from '../../files/regular-file'
@@ -8,7 +8,7 @@ import { quoteValue } from '../../text/unprintable'
 import { readPartFiles } from './array-files'
 import { hasLabels, readCsv } from './csv'
 import { recognizeFamily } from './families'
-import { kindOfFile } from './file-pieces'
+import { idxSizes, kindOfFile } from './file-pieces'
 import { type FileGroup, type FileRole, type FolderContent, lookThrough } from './find-files'
 import { findMapping } from './label-names'
 import { readNpz } from './npz'
@@ -68,7 +68,7 @@ async function readFolder(path: string, choices: ReadingChoices, hooks: ReadingH
     return withFamily(await readNpz(file, choices), file)
   }
   if (isAsked(format, 'csv') && content.csv.length > 0) return await readCsvFolder(path, content.csv, choices)
-  throw nothingFound(path, content, format)
+  throw await nothingFound(path, content, format)
 }
 
 /** An IDX group may hold arrays of NumPy, too. */
@@ -92,6 +92,7 @@ async function readGroup({ folder, prefix, files }: FileGroup, root: string, cho
     ...(family?.isTransposed && { isTransposed: true }),
     ...(family?.firstLabel === undefined ? {} : { firstLabel: family.firstLabel }),
     ...((mapping ?? known) && { names: (mapping ?? known) as ReadonlyMap<number, string> }),
+    ...(relative(root, folder) === '' ? {} : { notes: [`in ${showPath(relative(root, folder))}`] }),
   }
 }
 
@@ -178,8 +179,11 @@ function chooseNamed<Item>(items: readonly Item[], names: readonly string[], roo
   throw invalidFile(root, `one data set with ${quoteValue(subset)} in its name`, actual)
 }
 
-function nothingFound(path: string, { names, groups, npz, csv, hasPictures }: FolderContent, format: string): TorchRnnError {
+async function nothingFound(path: string, content: FolderContent, format: string): Promise<TorchRnnError> {
+  const { names, groups, npz, csv, hasPictures } = content
+  const arrays = await describeArrays(path, names)
   const found = [
+    ...arrays,
     ...(groups.length > 0 ? ['IDX files without a training part'] : []),
     ...(hasPictures ? ['pictures in folders (--format pictures)'] : []),
     ...(npz.length > 0 ? ['.npz files (--format npz)'] : []),
@@ -188,5 +192,18 @@ function nothingFound(path: string, { names, groups, npz, csv, hasPictures }: Fo
   const shown = names.slice(0, 5).map(quoteValue)
   const files = names.length === 0 ? 'no files' : `${shown.join(', ')}${names.length > shown.length ? ', ...' : ''}`
   const expected = format === 'auto' ? READABLE : `data of the format ${format}`
-  return invalidFile(path, expected, found.length > 0 ? found.join(', ') : files, SEE_DOCUMENT)
+  const advice = arrays.length > 0 ? `Name the files by trainImages and trainLabels (--train-images, --train-labels). ${SEE_DOCUMENT}` : SEE_DOCUMENT
+  return invalidFile(path, expected, found.length > 0 ? found.join(', ') : files, advice)
+}
+
+/** Files that hold what their names do not tell. What cannot be read is left out: it is not what was asked for. */
+async function describeArrays(folder: string, names: readonly string[]): Promise<string[]> {
+  const described: string[] = []
+  for (const name of names) {
+    const sizes = await idxSizes(join(folder, name)).catch(() => undefined)
+    const [count, ...rest] = sizes ?? []
+    if (count === undefined) continue
+    described.push(`${quoteValue(name)} (IDX, ${rest.length < 2 ? `${count} labels` : `${count} images of ${rest.join(' x ')}`})`)
+  }
+  return described
 }
