@@ -27,7 +27,11 @@ export async function allowed(): Promise<void> {
   await loadLibtorch()
   await loadLibtorch({ signal: AbortSignal.timeout(1000) })
   const { train, test } = await loadMnist()
-  const own: LoadedImages = await loadImages({ data: new URL('file:///pictures'), ink: 'dark', onProgress: ({ done, total }) => console.log(done / total) })
+  const own: LoadedImages = await loadImages({
+    data: new URL('file:///pictures'),
+    ink: 'dark',
+    onProgress: ({ done, total }) => console.log(done / total),
+  })
   const names: readonly string[] | undefined = own.train.classNames ?? new ImageRNN({ classNames: ['a', 'b'] }).options.classNames
   console.log(names?.[0], own.reading.firstLabel, own.description)
   await using model = new ImageRNN({ nonlinearity: 'relu', device: 'cuda:1', recurrentInit: 'uniform' })

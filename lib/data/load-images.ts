@@ -1,20 +1,21 @@
 /** Reads any data set that this package knows how to read. */
+
+import { unexpected } from '../errors'
 import { toPath } from '../files/path-argument'
 import { invalidFile } from '../files/regular-file'
 import { checkSignal } from '../model/abort'
 import { resolveOptions } from '../options/checks'
 import { type DataFileOptions, OPTIONS, type ReadingOptions } from '../options/options'
 import type { Resolved } from '../options/specs'
-import { unexpected } from '../errors'
 import { checkClassNames } from './class-names'
 import { datasetFromOwned, type ImageDataset } from './dataset'
 import { loadBundled, type Mnist } from './mnist'
-import { splitByClass } from './split-by-class'
 import { readPartFiles } from './sources/array-files'
 import { type DecidedData, decide } from './sources/decide'
 import { readData } from './sources/find-data'
 import type { PictureTarget } from './sources/picture-pixels'
 import type { RawData, RawPart, ReadingChoices } from './sources/raw-data'
+import { splitByClass } from './split-by-class'
 
 /** What {@link loadImages} reads, and how. */
 export interface LoadImagesOptions extends ReadingOptions {
@@ -129,7 +130,8 @@ function finish(raw: RawData & { target?: PictureTarget }, reading: ResolvedRead
   const toDataset = ({ images, shape, labels }: RawPart) => datasetFromOwned({ images, shape, labels, numClasses, classNames: names })
   const all = toDataset(decided.train)
   const isSplit = decided.test === undefined
-  const [train, test] = decided.test === undefined ? splitByClass(all, reading.testSplit, reading.splitSeed) : [all, toDataset(decided.test)]
+  const [train, test] =
+    decided.test === undefined ? splitByClass(all, reading.testSplit, reading.splitSeed) : [all, toDataset(decided.test)]
   return {
     train,
     test,
@@ -156,7 +158,11 @@ function resolvedReading(raw: RawData & { target?: PictureTarget }, reading: Res
 }
 
 /** What was recognised, in one line. */
-function describe(raw: RawData, { isTransposed, firstLabel, train }: DecidedData, split?: { reading: ResolvedReading; test: ImageDataset }): string {
+function describe(
+  raw: RawData,
+  { isTransposed, firstLabel, train }: DecidedData,
+  split?: { reading: ResolvedReading; test: ImageDataset },
+): string {
   const facts = [
     ...(isTransposed ? ['transposed'] : []),
     ...(firstLabel > 0 ? [`labels from ${firstLabel}`] : []),

@@ -55,7 +55,8 @@ export async function toImages(array: NumericArray, file: string, size: readonly
 function imageShape(shape: readonly number[], file: string, size: readonly [number, number] | undefined): [number, number, number] {
   const [count = 0, ...rest] = shape
   // One channel of grey says nothing.
-  const sides = rest.length === 3 && rest.includes(1) ? rest.filter((_, index) => index !== (rest[0] === 1 ? 0 : rest.lastIndexOf(1))) : rest
+  const sides =
+    rest.length === 3 && rest.includes(1) ? rest.filter((_, index) => index !== (rest[0] === 1 ? 0 : rest.lastIndexOf(1))) : rest
   if (sides.length === 1) return [count, ...sidesOf(sides[0] as number, file, size)]
   if (sides.length !== 2) {
     const advice = sides.includes(3) || sides.includes(4) ? 'Colours are not read: convert the images to grey first.' : ''
@@ -135,7 +136,8 @@ function onlyOne(read: (index: number) => number, row: number, columns: number, 
   for (let column = 0; column < columns; column += 1) {
     const value = read(row * columns + column)
     if (value === 0) continue
-    if (value !== 1 || found !== undefined) throw invalidFile(file, 'labels in one column, or rows with a single 1,', `another row (${row})`)
+    if (value !== 1 || found !== undefined)
+      throw invalidFile(file, 'labels in one column, or rows with a single 1,', `another row (${row})`)
     found = column
   }
   if (found === undefined) throw invalidFile(file, 'labels in one column, or rows with a single 1,', `a row without any (${row})`)

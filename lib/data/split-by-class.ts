@@ -38,7 +38,9 @@ function quotasOf(labels: Uint8Array, numClasses: number, wanted: number): numbe
   const exact = counts.map((count) => (count * wanted) / labels.length)
   const quotas = exact.map(Math.floor)
   const left = wanted - quotas.reduce((sum, quota) => sum + quota, 0)
-  const byRemainder = exact.map((share, label) => ({ label, rest: share % 1 })).sort((one, other) => other.rest - one.rest || one.label - other.label)
+  const byRemainder = exact
+    .map((share, label) => ({ label, rest: share % 1 }))
+    .sort((one, other) => other.rest - one.rest || one.label - other.label)
   for (const { label } of byRemainder.slice(0, left)) (quotas[label] as number) += 1
   return quotas
 }

@@ -69,12 +69,7 @@ const HEADER = /^\{\s*'descr':\s*'([^']{1,20})',\s*'fortran_order':\s*(True|Fals
  * @param name - What the array is, for errors: its file, and its name where that holds several.
  * @throws TorchRnnError `ERR_INVALID_FILE`, `ERR_OUT_OF_MEMORY`.
  */
-export async function collectNpy(
-  pieces: AsyncIterable<Uint8Array>,
-  size: number,
-  maxBytes: number,
-  name: string,
-): Promise<NpyArray> {
+export async function collectNpy(pieces: AsyncIterable<Uint8Array>, size: number, maxBytes: number, name: string): Promise<NpyArray> {
   let start: Buffer = Buffer.alloc(0) // All pieces until the header is whole.
   let array: NpyArray | undefined
   let filled = 0
@@ -106,7 +101,8 @@ function allocate({ byteLength, ...header }: NpyHeader, rest: number, maxBytes: 
 /** The bytes before the elements; undefined until enough of them are there. */
 function headerLength(start: Buffer, name: string): number | undefined {
   if (start.length < PREFIX_BYTES) return undefined
-  if (start.toString('latin1', 0, MAGIC.length) !== MAGIC) throw invalidFile(name, 'a NumPy array (.npy)', quoteValue(start.toString('latin1', 0, 8)))
+  if (start.toString('latin1', 0, MAGIC.length) !== MAGIC)
+    throw invalidFile(name, 'a NumPy array (.npy)', quoteValue(start.toString('latin1', 0, 8)))
   const version = start[MAGIC.length] as number
   if (version < 1 || version > 3) throw invalidFile(name, 'version 1 to 3 of the format .npy', `version ${version}`)
   const [prefix, length] = version === 1 ? [10, start.readUInt16LE(8)] : [12, start.readUInt32LE(8)]

@@ -151,7 +151,12 @@ function parseEntry(bytes: Buffer, file: OpenFile): { entry: ZipEntry; length: n
   const method = bytes.readUInt16LE(10)
   if ((flags & IS_ENCRYPTED) !== 0) throw invalidFile(file.path, `${quoteValue(name)} without a password`, 'an encrypted file')
   if (method !== STORED && method !== DEFLATED) {
-    throw invalidFile(file.path, `${quoteValue(name)} stored or deflated`, `the compression method ${method}`, 'Write it anew by numpy.savez.')
+    throw invalidFile(
+      file.path,
+      `${quoteValue(name)} stored or deflated`,
+      `the compression method ${method}`,
+      'Write it anew by numpy.savez.',
+    )
   }
   const extra = bytes.subarray(ENTRY_BYTES + nameLength, ENTRY_BYTES + nameLength + extraLength)
   const sizes = [24, 20, 42].map((position) => bytes.readUInt32LE(position))
@@ -177,7 +182,12 @@ function withExtra(sizes: readonly number[], extra: Buffer): number[] {
 
 function checkSizes({ name, size, compressedSize, isCompressed, offset }: ZipEntry, file: OpenFile): void {
   if (offset + LOCAL_BYTES + compressedSize > file.size) {
-    throw invalidFile(file.path, `${quoteValue(name)} inside the zip archive`, 'an end before it', 'The file is truncated; download it again.')
+    throw invalidFile(
+      file.path,
+      `${quoteValue(name)} inside the zip archive`,
+      'an end before it',
+      'The file is truncated; download it again.',
+    )
   }
   const isPossible = isCompressed ? size <= compressedSize * MAX_DEFLATE_RATIO : size === compressedSize
   if (!isPossible) {

@@ -108,7 +108,10 @@ describe.each(COMMANDS)('%s refuses', (_, args) => {
   })
 
   test('a file in place of the folder', async () => {
-    await expectRefusal([...args(), '--data', join('data', IMAGES)], `${join('data', IMAGES)}: expected a whole data set but found one IDX file. `)
+    await expectRefusal(
+      [...args(), '--data', join('data', IMAGES)],
+      `${join('data', IMAGES)}: expected a whole data set but found one IDX file. `,
+    )
   })
 
   test('a folder without such files', async () => {

@@ -4,7 +4,7 @@
  */
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { deflateRawSync, gzipSync } from 'node:zlib'
+import { deflateRawSync, gunzipSync, gzipSync } from 'node:zlib'
 import { buf as crc32 } from 'crc-32'
 import fc from 'fast-check'
 import { type LoadImagesOptions, loadImages, TorchRnnError } from '../../lib'
@@ -34,15 +34,13 @@ async function readOrRefuse(options: LoadImagesOptions): Promise<number[] | unde
   }
 }
 
-async function mutate(original: Buffer, name: string, isSame: boolean, options: (file: string) => LoadImagesOptions): Promise<void> {
+async function mutate(original: Buffer, name: string, options: (file: string) => LoadImagesOptions): Promise<void> {
   const file = path(name)
   writeFileSync(file, original)
-  const whole = await readOrRefuse(options(file))
-  expect(whole).toBeDefined()
+  expect(await readOrRefuse(options(file))).toBeDefined()
   const property = fc.asyncProperty(mutations, async (change) => {
     writeFileSync(file, change(original))
-    const read = await readOrRefuse(options(file))
-    if (isSame && read !== undefined) expect(read).toEqual(whole)
+    await readOrRefuse(options(file))
   })
   await fc.assert(property, { numRuns: RUNS })
 }
@@ -51,61 +49,110 @@ test.each(['keras', 'medmnist', 'sequences-short'])(
   'an archive of arrays, %s',
   async (name) => {
     const isShort = name === 'sequences-short'
-    const original = isShort ? npz({ 'x.npy': npy('<f4', [3, 2, 2], Buffer.alloc(48)), 'y.npy': npy('|u1', [3], Buffer.from([0, 1, 0])) }) : readFileSync(join(FIXTURES, 'npz', `${name}.npz`))
-    // A change of a name, or of a time stamp, is covered by no checksum: arrays may get lost, but none is read otherwise.
-    await mutate(original, 'mutant.npz', false, (data) => ({ data }))
+    const original = isShort
+      ? npz({ 'x.npy': npy('<f4', [3, 2, 2], Buffer.alloc(48)), 'y.npy': npy('|u1', [3], Buffer.from([0, 1, 0])) })
+      : readFileSync(join(FIXTURES, 'npz', `${name}.npz`))
+    await mutate(original, 'mutant.npz', (data) => ({ data }))
   },
   LIMIT_MS,
 )
 
-test('an array by itself', async () => {
-  const labels = path('labels.npy')
-  writeFileSync(labels, npy('<i8', [3], Buffer.from(BigInt64Array.of(0n, 1n, 1n).buffer)))
-  const original = npy('|u1', [3, 2, 2], Buffer.from(Array.from({ length: 12 }, (_, index) => index)))
-  await mutate(original, 'mutant.npy', false, (trainImages) => ({ trainImages, trainLabels: labels }))
-}, LIMIT_MS)
+test(
+  'an array by itself',
+  async () => {
+    const labels = path('labels.npy')
+    writeFileSync(labels, npy('<i8', [3], Buffer.from(BigInt64Array.of(0n, 1n, 1n).buffer)))
+    const original = npy('|u1', [3, 2, 2], Buffer.from(Array.from({ length: 12 }, (_, index) => index)))
+    await mutate(original, 'mutant.npy', (trainImages) => ({ trainImages, trainLabels: labels }))
+  },
+  LIMIT_MS,
+)
 
-test('a table', async () => {
-  const original = Buffer.from('label,a,b,c,d\n0,1,2,3,4\n1,5,6,7,8\n1,255,0,"9",10.0\n')
-  await mutate(original, 'mutant.csv', false, (data) => ({ data }))
-}, LIMIT_MS)
+test(
+  'a table',
+  async () => {
+    const original = Buffer.from('label,a,b,c,d\n0,1,2,3,4\n1,5,6,7,8\n1,255,0,"9",10.0\n')
+    await mutate(original, 'mutant.csv', (data) => ({ data }))
+  },
+  LIMIT_MS,
+)
 
-test('a compressed table is read as it was written, or not at all', async () => {
-  const rows = Array.from({ length: 40 }, (_, row) => `${row % 3},${row},2,3,4\n`)
-  await mutate(gzipSync(rows.join('')), 'mutant.csv.gz', true, (data) => ({ data, format: 'csv' }))
-}, LIMIT_MS)
+test(
+  'a compressed table is read as it was written, or not at all',
+  async () => {
+    const original = gzipSync(Array.from({ length: 40 }, (_, row) => `${row % 3},${row},2,3,4\n`).join(''))
+    const property = fc.asyncProperty(mutations, async (change) => {
+      const bytes = change(original)
+      fc.pre(bytes[0] === 0x1f && bytes[1] === 0x8b)
+      writeFileSync(path('mutant.csv.gz'), bytes)
+      const read = await readOrRefuse({ data: path('mutant.csv.gz'), format: 'csv' })
+      if (read === undefined) return
+      writeFileSync(path('plain.csv'), gunzipSync(bytes)) // Two files in a row are a whole one, too.
+      expect(read).toEqual(await readOrRefuse({ data: path('plain.csv') }))
+    })
+    await fc.assert(property, { numRuns: RUNS })
+  },
+  LIMIT_MS,
+)
 
-test('any bytes', async () => {
-  const property = fc.asyncProperty(fc.uint8Array({ maxLength: 200 }), async (bytes) => {
-    for (const name of ['any.npz', 'any.csv']) {
-      writeFileSync(path(name), bytes)
-      await readOrRefuse({ data: path(name) })
-    }
-  })
-  await fc.assert(property, { numRuns: RUNS })
-}, LIMIT_MS)
+test(
+  'any bytes',
+  async () => {
+    const property = fc.asyncProperty(fc.uint8Array({ maxLength: 200 }), async (bytes) => {
+      for (const name of ['any.npz', 'any.csv']) {
+        writeFileSync(path(name), bytes)
+        await readOrRefuse({ data: path(name) })
+      }
+    })
+    await fc.assert(property, { numRuns: RUNS })
+  },
+  LIMIT_MS,
+)
 
-test('any table is read as its numbers say', async () => {
-  const cell = fc.nat(255)
-  const table = fc.array(fc.tuple(fc.nat(4), fc.array(cell, { minLength: 4, maxLength: 4 })), { minLength: 4, maxLength: 12 })
-  const style = fc.record({ end: fc.constantFrom('\n', '\r\n'), delimiter: fc.constantFrom(',', ';', '\t'), isLast: fc.boolean(), gap: fc.boolean() })
-  const property = fc.asyncProperty(table, style, async (rows, { end, delimiter, isLast, gap }) => {
-    fc.pre(new Set(rows.map(([label]) => label)).size > 1)
-    const lines = rows.map(([label, pixels]) => (isLast ? [...pixels, label] : [label, ...pixels]).join(delimiter))
-    writeFileSync(path('any.csv'), `${lines.join(end)}${gap ? end + end : ''}`)
-    const column = isLast ? '5' : '1'
-    const { train, test: aside } = await loadImages({ data: path('any.csv'), labelColumn: column, firstLabel: 0, testSplit: 1, splitSeed: 3 })
-    const found = [train, aside].flatMap((part) => Array.from({ length: part.length }, (_, index) => `${part.labels[index]}:${part.images(index, index + 1).data}`))
-    expect(found.sort()).toEqual(rows.map(([label, pixels]) => `${label}:${pixels}`).sort())
-  })
-  await fc.assert(property, { numRuns: 300 })
-}, LIMIT_MS)
+test(
+  'any table is read as its numbers say',
+  async () => {
+    const cell = fc.nat(255)
+    const table = fc.array(fc.tuple(fc.nat(4), fc.array(cell, { minLength: 4, maxLength: 4 })), { minLength: 4, maxLength: 12 })
+    const style = fc.record({
+      end: fc.constantFrom('\n', '\r\n'),
+      delimiter: fc.constantFrom(',', ';', '\t'),
+      isLast: fc.boolean(),
+      gap: fc.boolean(),
+    })
+    const property = fc.asyncProperty(table, style, async (rows, { end, delimiter, isLast, gap }) => {
+      fc.pre(new Set(rows.map(([label]) => label)).size > 1)
+      const lines = rows.map(([label, pixels]) => (isLast ? [...pixels, label] : [label, ...pixels]).join(delimiter))
+      writeFileSync(path('any.csv'), `${lines.join(end)}${gap ? end + end : ''}`)
+      const column = isLast ? '5' : '1'
+      const { train, test: aside } = await loadImages({
+        data: path('any.csv'),
+        labelColumn: column,
+        firstLabel: 0,
+        testSplit: 1,
+        splitSeed: 3,
+      })
+      const found = [train, aside].flatMap((part) =>
+        Array.from({ length: part.length }, (_, index) => `${part.labels[index]}:${part.images(index, index + 1).data}`),
+      )
+      expect(found.sort()).toEqual(rows.map(([label, pixels]) => `${label}:${pixels}`).sort())
+    })
+    await fc.assert(property, { numRuns: 300 })
+  },
+  LIMIT_MS,
+)
 
 /** An array as NumPy writes it. */
 function npy(descr: string, shape: number[], data: Uint8Array): Buffer {
-  const header = `{'descr': '${descr}', 'fortran_order': False, 'shape': (${shape.join(', ')}${shape.length === 1 ? ',' : ''}), }`.padEnd(117)
+  const header = `{'descr': '${descr}', 'fortran_order': False, 'shape': (${shape.join(', ')}${shape.length === 1 ? ',' : ''}), }`.padEnd(
+    117,
+  )
   const start = Buffer.from([0x93, ...Buffer.from('NUMPY'), 1, 0, 118, 0])
   return Buffer.concat([start, Buffer.from(`${header}\n`), data])
+}
+
+function inFortranOrder(array: Buffer): Buffer {
+  return Buffer.from(array.toString('latin1').replace('False', 'True '), 'latin1')
 }
 
 /** An archive of stored or, where a size is stated, deflated files. */
@@ -150,18 +197,36 @@ describe('what promises too much', () => {
   }
 
   test.each<[string, () => Buffer, string]>([
-    ['more than its data can hold', () => npz({ 'y.npy': LABELS }, { 'x.npy': { data: deflateRawSync(Buffer.alloc(1000)), size: 2 * GIGABYTE } }), 'cannot hold'],
+    [
+      'more than its data can hold',
+      () => npz({ 'y.npy': LABELS }, { 'x.npy': { data: deflateRawSync(Buffer.alloc(1000)), size: 2 * GIGABYTE } }),
+      'cannot hold',
+    ],
     ['zeros without end', () => npz({ 'y.npy': LABELS }, { 'x.npy': { data: zeros(GIGABYTE), size: GIGABYTE } }), 'compressed ones'],
-    ['more zeros than it promises', () => npz({ 'y.npy': LABELS }, { 'x.npy': { data: zeros(GIGABYTE / 2), size: 128 + 12 } }), 'a NumPy array'],
-    ['an array larger than its file', () => npz({ 'y.npy': LABELS, 'x.npy': npy('|u1', [3, 30_000, 30_000], Buffer.alloc(12)) }), '2700000000 bytes'],
-    ['an array beyond all bounds', () => npz({ 'y.npy': LABELS, 'x.npy': npy('<f8', [3, 2 ** 40, 2 ** 40], Buffer.alloc(12)) }), 'at most 4294967296 bytes'],
+    [
+      'more zeros than it promises',
+      () => npz({ 'y.npy': LABELS }, { 'x.npy': { data: zeros(GIGABYTE / 2), size: 128 + 12 } }),
+      'but found more',
+    ],
+    [
+      'an array larger than its file',
+      () => npz({ 'y.npy': LABELS, 'x.npy': npy('|u1', [3, 30_000, 30_000], Buffer.alloc(12)) }),
+      '2700000000 bytes',
+    ],
+    [
+      'an array beyond all bounds',
+      () => npz({ 'y.npy': LABELS, 'x.npy': npy('<f8', [3, 2 ** 40, 2 ** 40], Buffer.alloc(12)) }),
+      'at most 4294967296 bytes',
+    ],
     ['pickled objects', () => npz({ 'y.npy': LABELS, 'x.npy': npy('|O', [3], Buffer.alloc(12)) }), 'pickled objects'],
-    ['Fortran order', () => Buffer.from(npz({ 'y.npy': LABELS, 'x.npy': npy('|u1', [3, 2, 2], Buffer.alloc(12)) }).toString('latin1').replace("x.npy", 'x.npy'), 'latin1'), ''],
+    [
+      'an array in Fortran order',
+      () => npz({ 'y.npy': LABELS, 'x.npy': inFortranOrder(npy('|u1', [3, 2, 2], Buffer.alloc(12))) }),
+      'Fortran order',
+    ],
   ])('an archive with %s', async (_, archive, message) => {
     writeFileSync(path('bomb.npz'), archive())
-    await withoutMemory(async () => {
-      if (message !== '') await expectError(() => loadImages({ data: path('bomb.npz') }), 'ERR_INVALID_FILE', message)
-    })
+    await withoutMemory(async () => expectError(() => loadImages({ data: path('bomb.npz') }), 'ERR_INVALID_FILE', message))
   })
 
   /** Deflated zeros, made from one piece that repeats. */
@@ -204,6 +269,8 @@ describe('what promises too much', () => {
     mkdirSync(path('many'))
     for (let index = 0; index < 20_000; index += 1) writeFileSync(path('many', `${index}.txt`), '')
     symlinkSync('.', path('many', 'loop'))
-    await withoutMemory(async () => expectError(() => loadImages({ data: path('many') }), 'ERR_INVALID_FILE', 'IDX files named as those of MNIST'))
+    await withoutMemory(async () =>
+      expectError(() => loadImages({ data: path('many') }), 'ERR_INVALID_FILE', 'IDX files named as those of MNIST'),
+    )
   })
 })

@@ -96,13 +96,7 @@ test.each<[string, LoadImagesOptions, string, number[], number[]]>([
   ],
   ['an archive for each array', { data: fixture('npz', 'kmnist') }, 'KMNIST', [10], [10]],
   ['a table with the places of pixels as names', { data: fixture('csv', 'mnist') }, 'CSV', [12], [4]],
-  [
-    'a table without names, transposed',
-    { data: fixture('csv', 'emnist') },
-    'EMNIST letters (CSV): transposed, labels from 1',
-    [6],
-    [3],
-  ],
+  ['a table without names, transposed', { data: fixture('csv', 'emnist') }, 'EMNIST letters (CSV): transposed, labels from 1', [6], [3]],
 ])('%s', async (_, options, description, trainCount, testCount) => {
   const loaded = await loadImages(options)
   expect(loaded.description).toBe(description)
@@ -126,7 +120,9 @@ describe('IDX of other types and ranks', () => {
     expect(aside.length).toBe(1)
     const isFloat = subset.startsWith('float')
     const whole = await loadImages({ data: fixture('idx-types'), subset, testSplit: 1, splitSeed: 2 })
-    const samples = [train, aside, whole.train, whole.test].flatMap((part) => Array.from({ length: part.length }, (_, index) => part.images(index, index + 1).data))
+    const samples = [train, aside, whole.train, whole.test].flatMap((part) =>
+      Array.from({ length: part.length }, (_, index) => part.images(index, index + 1).data),
+    )
     const expected = [0, 1, 2, 3].map((index) => String(pixelsOf(index).map((value) => (isFloat ? Math.fround(value / 255) : value))))
     for (const sample of samples) {
       expect(sample.BYTES_PER_ELEMENT).toBe(isFloat ? 4 : 1)

@@ -17,12 +17,16 @@ beforeEach(() => {
 const load = (options: LoadImagesOptions = {}) => loadImages({ data: path('pictures'), ...options })
 const caches = (folder = 'pictures') => readdirSync(path(folder)).filter((name) => name.endsWith('.cache'))
 
+/** What is darker is no ink: the paper of the pictures is a light grey. */
+const PAPER = 50
+
 /** Where the ink of an image is, as a share of its height. */
 function centreOf(image: ArrayLike<number>, columns: number): number {
   let [sum, weighted] = [0, 0]
   for (let place = 0; place < image.length; place += 1) {
-    sum += image[place] as number
-    weighted += (image[place] as number) * (Math.floor(place / columns) + 0.5)
+    const ink = Math.max(0, (image[place] as number) - PAPER)
+    sum += ink
+    weighted += ink * (Math.floor(place / columns) + 0.5)
   }
   return weighted / sum / (image.length / columns)
 }
@@ -39,7 +43,6 @@ test('PNG, JPEG and WebP of several sizes become images of one size, light on da
     for (const [index, label] of part.labels.entries()) {
       const { data } = part.images(index, index + 1)
       expect(centreOf(data, 28)).toBeCloseTo(label === 0 ? 0.3 : 0.7, 1)
-      expect([data[0], Math.max(...data)]).toEqual([expect.any(Number), expect.any(Number)])
       expect(data[0]).toBeLessThan(20) // Paper.
       expect(Math.max(...data)).toBeGreaterThan(220) // Ink.
     }
@@ -158,7 +161,11 @@ test('an abort ends the reading with its reason', async () => {
 
 describe('another arrangement is refused', () => {
   test.each<[string, () => void, string[]]>([
-    ['a class of the test part alone', () => cpSync(path('pictures', 'test', 'low'), path('pictures', 'test', 'other'), { recursive: true }), ['"other"']],
+    [
+      'a class of the test part alone',
+      () => cpSync(path('pictures', 'test', 'low'), path('pictures', 'test', 'other'), { recursive: true }),
+      ['"other"'],
+    ],
     ['a class without pictures', () => mkdirSync(path('pictures', 'train', 'empty')), ['train/empty', 'found nothing']],
     ['one class', () => rmSync(path('pictures', 'train', 'low'), { recursive: true }), ['at least 2 classes', 'only "high"']],
     ['a loop of links', () => symlinkSync('..', path('pictures', 'train', 'loop')), ['train/loop', 'the folder']],

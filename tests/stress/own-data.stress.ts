@@ -3,11 +3,10 @@
  * more than once in JavaScript, and once in the addon. The limit is one of the system (RLIMIT_DATA: all writable memory of its own, reserved or
  * used), so the largest moment counts, not the end.
  */
-import { closeSync, openSync, writeSync } from 'node:fs'
-import { createGzip } from 'node:zlib'
-import { createWriteStream, readFileSync, writeFileSync } from 'node:fs'
-import { finished } from 'node:stream/promises'
+import { closeSync, createWriteStream, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs'
 import { Readable } from 'node:stream'
+import { finished } from 'node:stream/promises'
+import { createGzip } from 'node:zlib'
 import { MAIN } from '../support/command-line'
 import { runCommand } from '../support/run-program'
 import { useTemporaryFolder } from '../support/temporary-folder'
@@ -58,7 +57,11 @@ async function trainWithin(args: readonly string[]): Promise<number> {
   const network = ['--hidden-size', '8', '--num-layers', '1', '--batch-size', '1000', '--epochs', '1', '--device', 'cpu', '--threads', '2']
   const train = [MAIN, 'train', ...args, ...network, '--checkpoint-every', '100b', '--run', path('run'), '--quiet']
   const limited = [`--data=${LIMIT_BYTES}`, process.execPath, ...train]
-  const outcome = await runCommand('prlimit', limited, { cwd: path(), env: { NODE_OPTIONS: `--require=${preload}` }, limitMs: TIME_LIMIT_MS })
+  const outcome = await runCommand('prlimit', limited, {
+    cwd: path(),
+    env: { NODE_OPTIONS: `--require=${preload}` },
+    limitMs: TIME_LIMIT_MS,
+  })
   expect(outcome).toMatchObject({ code: 0 })
   const peak = Number(readFileSync(path('peak'), 'utf8')) * 1024
   console.info(`${expect.getState().currentTestName}: at most ${Math.round(peak / 1024 ** 2)} MiB`)
@@ -98,7 +101,9 @@ test(
     const repeat = function* () {
       for (let done = 0; done < SAMPLES; done += BLOCK) yield Buffer.from(lines)
     }
-    Readable.from(repeat()).pipe(createGzip({ level: 1 })).pipe(file)
+    Readable.from(repeat())
+      .pipe(createGzip({ level: 1 }))
+      .pipe(file)
     await finished(file)
     expect(await trainWithin(['--data', path('large.csv.gz'), '--test-split', '10000'])).toBeLessThan(2 * SAMPLES * IMAGE + BESIDES_BYTES)
   },

@@ -17,8 +17,8 @@ import { countPart } from '../../training/training-data'
 import { defineCommand } from '../define-command'
 import { type DoneEvent, doneSince, type StartEvent, startOf } from '../events'
 import { checkFlagsBy } from '../exit'
-import { formatDuration } from '../numbers'
 import { DATA_OPTIONS, type DataFlags, loadData } from '../load-data'
+import { formatDuration } from '../numbers'
 import type { Reporter } from '../reporter'
 import {
   describeVaried,
@@ -88,11 +88,13 @@ async function search(flags: SearchFlags, reporter: Reporter, stop: AbortSignal,
   const path = ready.path ?? (await makeTimedFolder(SEARCHES_FOLDER))
   const teller = new Teller(ready, reporter, flags.threads)
   const { train, planned, source } = ready
-  const result = await teller.tell(runSearch(train, planned, { path, resume: flags.resume, signal: stop, source: toStored(source) })).catch(async (error) => {
-    if (teller.isStarted) teller.sayHowToResume(path)
-    else if (ready.path === undefined) await rmdir(path).catch(() => undefined) // The first error is the one to report.
-    throw error
-  })
+  const result = await teller
+    .tell(runSearch(train, planned, { path, resume: flags.resume, signal: stop, source: toStored(source) }))
+    .catch(async (error) => {
+      if (teller.isStarted) teller.sayHowToResume(path)
+      else if (ready.path === undefined) await rmdir(path).catch(() => undefined) // The first error is the one to report.
+      throw error
+    })
   reportEnd(result, ready, reporter, { ...doneSince(started), search: path })
 }
 

@@ -82,7 +82,12 @@ async function isSameFolder(one: string, other: string): Promise<boolean> {
   return first !== undefined && first === second
 }
 
-function resumedFlags(flags: TrainFlags, given: ReadonlySet<string>, resumed: ResumedCheckpoint, { data, dataFiles, options }: RunConfig): TrainFlags {
+function resumedFlags(
+  flags: TrainFlags,
+  given: ReadonlySet<string>,
+  resumed: ResumedCheckpoint,
+  { data, dataFiles, options }: RunConfig,
+): TrainFlags {
   const written: Partial<TrainFlags> = Object.fromEntries(Object.entries(flags).filter(([name]) => given.has(name)))
   checkFlagsBy(() => {
     checkResumedOptions(written, resumed, flagOf)

@@ -155,7 +155,9 @@ export class CsvScanner {
         if (!isDoubled) continue
       } else this.#hasClosed = false
       if (code === NEWLINE && !this.#isQuoted) {
-        if (this.#column > 0 || this.#labelLength > 0) this.#endRow()
+        const isBlank = this.#column === 0 && this.#label.toString('latin1', 0, this.#labelLength).trim() === ''
+        if (isBlank) this.#labelLength = 0
+        else this.#endRow()
         this.#line += 1
         return index + 1
       }

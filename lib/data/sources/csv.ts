@@ -1,6 +1,6 @@
 /** A table of labels and pixels, one image a row, plain or gzipped. */
 import { setImmediate } from 'node:timers/promises'
-import { parse } from 'csv-parse/sync'
+import { CsvError, parse } from 'csv-parse/sync'
 import { allocateBytes, invalidFile, type OpenFile, withRegularFile } from '../../files/regular-file'
 import { quoteValue } from '../../text/unprintable'
 import { MAX_DATASET_BYTES } from '../idx'
@@ -129,9 +129,15 @@ function splitLine(line: string): { fields: readonly string[]; delimiter: string
   return { fields: fields.map((field) => field.trim()), delimiter }
 }
 
+/** Where the quotes are of another kind, the fields are what is between the delimiters: the scanner tells what is wrong with them. */
 function parseQuoted(line: string, delimiter: string): readonly string[] {
-  const [fields = []] = parse(line, { delimiter, relax_quotes: true, max_record_size: MAX_LINE_BYTES }) as string[][]
-  return fields
+  try {
+    const [fields = []] = parse(line, { delimiter, relax_quotes: true, max_record_size: MAX_LINE_BYTES }) as string[][]
+    return fields
+  } catch (error) {
+    if (error instanceof CsvError) return line.split(delimiter)
+    throw error
+  }
 }
 
 /** The names of the columns, if this line has them. */

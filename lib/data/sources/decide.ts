@@ -28,7 +28,7 @@ export async function decide(data: RawData, choices: ReadingChoices): Promise<De
   const given = choices.labelNames === undefined ? undefined : await readLabelNames(choices.labelNames, firstLabel)
   const count = present.lastIndexOf(true) + 1 - firstLabel
   const known = texts ?? data.names
-  const classNames = given === undefined ? (known && listNames(known, firstLabel, count)) : checkNames(given, firstLabel, count, choices)
+  const classNames = given === undefined ? known && listNames(known, firstLabel, count) : checkNames(given, firstLabel, count, choices)
   const numClasses = classNames?.length ?? count
   if (numClasses < 2) throw invalidFile(data.train.labelsFile, 'labels of at least 2 classes', 'only the label 0')
   const isTransposed = choices.orientation === 'transposed' || (choices.orientation !== 'upright' && data.isTransposed === true)
@@ -110,8 +110,17 @@ function listNames(names: ReadonlyMap<number, string>, firstLabel: number, count
 }
 
 /** Names that the user gave, and that must be right. */
-function checkNames(names: ReadonlyMap<number, string>, firstLabel: number, count: number, { labelNames }: ReadingChoices): readonly string[] {
+function checkNames(
+  names: ReadonlyMap<number, string>,
+  firstLabel: number,
+  count: number,
+  { labelNames }: ReadingChoices,
+): readonly string[] {
   const list = listNames(names, firstLabel, count)
   if (list !== undefined) return list
-  throw invalidFile(quoteValue(labelNames), `a name for each of the labels from ${firstLabel} to ${firstLabel + count - 1}`, `${names.size}`)
+  throw invalidFile(
+    quoteValue(labelNames),
+    `a name for each of the labels from ${firstLabel} to ${firstLabel + count - 1}`,
+    `${names.size}`,
+  )
 }

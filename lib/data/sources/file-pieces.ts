@@ -38,6 +38,10 @@ async function* gunzipped(file: OpenFile): AsyncGenerator<Uint8Array> {
       }
       yield piece
     }
+    // zlib says nothing about bytes behind the compressed data: only its count of consumed bytes tells.
+    if (gunzip.bytesWritten !== file.size) {
+      throw invalidFile(file.path, 'nothing after the gzip data', `${file.size - gunzip.bytesWritten} bytes`, DOWNLOAD)
+    }
   } catch (error) {
     if (!(error instanceof Error) || !('code' in error) || !String(error.code).startsWith('Z_')) throw error
     throw invalidFile(file.path, 'intact gzip data', error.code === 'Z_BUF_ERROR' ? 'a truncated file' : error.message, DOWNLOAD)

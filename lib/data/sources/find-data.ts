@@ -41,7 +41,8 @@ async function readFile(path: string, choices: ReadingChoices): Promise<RawData>
   if (kind === 'zip' && isAsked(format, 'npz')) return withFamily(await readNpz(path, choices), path)
   if (kind === 'text' && isAsked(format, 'csv')) return withFamily(csvData(await readCsv(path, choices)), path)
   if (kind === 'idx' || kind === 'npy') {
-    const advice = 'Give the folder of the whole data set, or name the files by trainImages and trainLabels (--train-images, --train-labels).'
+    const advice =
+      'Give the folder of the whole data set, or name the files by trainImages and trainLabels (--train-images, --train-labels).'
     throw invalidFile(path, 'a whole data set', kind === 'idx' ? 'one IDX file' : 'one NumPy array', advice)
   }
   const { name, advice } = await recognizeFile(path)
@@ -109,7 +110,10 @@ function missingFile(folder: string, prefix: string, role: FileRole): TorchRnnEr
 
 async function readCsvFolder(path: string, files: readonly string[], choices: ReadingChoices): Promise<RawData> {
   const pattern = /(^|[-_. ])(train(?:ing)?|test)(?=[-_. ])/i
-  const stemOf = (file: string) => relative(path, file).replace(pattern, '$1').replace(/[-_. ]*\.[ct]sv(\.gz)?$/i, '')
+  const stemOf = (file: string) =>
+    relative(path, file)
+      .replace(pattern, '$1')
+      .replace(/[-_. ]*\.[ct]sv(\.gz)?$/i, '')
   const partOf = (file: string) => pattern.exec(basename(file))?.[2]?.toLowerCase() ?? ''
   const firsts = files.filter((file) => partOf(file) !== 'test')
   const train = choose(firsts.length > 0 ? firsts : files, (file) => file, path, choices.subset)
@@ -192,7 +196,8 @@ async function nothingFound(path: string, content: FolderContent, format: string
   const shown = names.slice(0, 5).map(quoteValue)
   const files = names.length === 0 ? 'no files' : `${shown.join(', ')}${names.length > shown.length ? ', ...' : ''}`
   const expected = format === 'auto' ? READABLE : `data of the format ${format}`
-  const advice = arrays.length > 0 ? `Name the files by trainImages and trainLabels (--train-images, --train-labels). ${SEE_DOCUMENT}` : SEE_DOCUMENT
+  const advice =
+    arrays.length > 0 ? `Name the files by trainImages and trainLabels (--train-images, --train-labels). ${SEE_DOCUMENT}` : SEE_DOCUMENT
   return invalidFile(path, expected, found.length > 0 ? found.join(', ') : files, advice)
 }
 

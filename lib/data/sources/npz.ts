@@ -128,7 +128,8 @@ async function readArray(file: OpenFile, entry: ZipEntry): Promise<NumericArray>
 async function readNames(file: OpenFile, entry: ZipEntry): Promise<string[]> {
   const name = `${showPath(file.path)}/${entry.name}`
   const array = await collectNpy(zipContent(file, entry), entry.size, MAX_NAMES_BYTES, name)
-  if (array.type !== 'text' || array.shape.length !== 1) throw invalidFile(name, 'a list of texts', `${array.type} [${array.shape.join(', ')}]`)
+  if (array.type !== 'text' || array.shape.length !== 1)
+    throw invalidFile(name, 'a list of texts', `${array.type} [${array.shape.join(', ')}]`)
   return npyTexts(array)
 }
 

@@ -48,7 +48,8 @@ const TESTS = [/^test(ing)?$/i, /^val(id(ation)?)?$/i]
 export async function listPictures(root: string): Promise<PictureList> {
   const top = (await entriesOf(root)).filter(({ isFolder }) => isFolder).map(({ name }) => name)
   const train = top.find((name) => TRAIN.test(name))
-  const test = train === undefined ? undefined : TESTS.map((pattern) => top.find((name) => pattern.test(name))).find((name) => name !== undefined)
+  const test =
+    train === undefined ? undefined : TESTS.map((pattern) => top.find((name) => pattern.test(name))).find((name) => name !== undefined)
   const classes = train === undefined ? top : await foldersIn(join(root, train))
   const classNames = inOrder(classes)
   if (classNames.length < 2) {
@@ -75,7 +76,10 @@ async function addPictures(root: string, folder: string, label: number, pictures
   const entries = await entriesOf(join(root, folder))
   const names = entries.filter(({ name, isFolder }) => !isFolder && isPictureName(name)).map(({ name }) => name)
   if (names.length === 0) {
-    const actual = entries.length === 0 ? 'nothing' : entries.slice(0, 3).map(({ name, isFolder }) => `${isFolder ? 'the folder ' : ''}${quoteValue(name)}`)
+    const actual =
+      entries.length === 0
+        ? 'nothing'
+        : entries.slice(0, 3).map(({ name, isFolder }) => `${isFolder ? 'the folder ' : ''}${quoteValue(name)}`)
     throw invalidFile(join(root, folder), 'pictures (PNG, JPEG, WebP)', typeof actual === 'string' ? actual : actual.join(', '))
   }
   if (pictures.length + names.length > MAX_PICTURES) throw invalidFile(root, `at most ${MAX_PICTURES} pictures`, 'more')

@@ -34,7 +34,11 @@ const BROKEN = 1
  *
  * @throws TorchRnnError `ERR_INVALID_FILE`, `ERR_FILE_SYSTEM`, `ERR_LIBRARY_LOAD`, `ERR_OUT_OF_MEMORY`; and the signal's reason.
  */
-export async function readPictures(root: string, choices: ReadingChoices, hooks: ReadingHooks): Promise<RawData & { readonly target: PictureTarget }> {
+export async function readPictures(
+  root: string,
+  choices: ReadingChoices,
+  hooks: ReadingHooks,
+): Promise<RawData & { readonly target: PictureTarget }> {
   const list = await listPictures(root)
   const work = new PictureWork(root, list, choices, hooks)
   await work.run()
@@ -207,7 +211,10 @@ class PictureWork {
 
   #part(start: number, end: number): RawPart {
     const flags = this.#flags()
-    const labels = Uint8Array.from(this.#list.pictures.filter((_, index) => flags[index] !== BROKEN).slice(start, end), ({ label }) => label)
+    const labels = Uint8Array.from(
+      this.#list.pictures.filter((_, index) => flags[index] !== BROKEN).slice(start, end),
+      ({ label }) => label,
+    )
     const pixels = this.#rows * this.#columns
     const images = this.#content.subarray(CACHE_HEADER_BYTES + start * pixels, CACHE_HEADER_BYTES + end * pixels)
     return { images, shape: [end - start, this.#rows, this.#columns], labels, imagesFile: this.#root, labelsFile: this.#root }
@@ -250,5 +257,9 @@ function isBroken(error: unknown): error is TorchRnnError {
 
 function withAdvice(error: TorchRnnError): TorchRnnError {
   const { code, message, expected, actual } = error
-  return new TorchRnnError(code, `${message} Broken pictures are left out by skipBroken (--skip-broken).`, { expected, actual, cause: error })
+  return new TorchRnnError(code, `${message} Broken pictures are left out by skipBroken (--skip-broken).`, {
+    expected,
+    actual,
+    cause: error,
+  })
 }
