@@ -59,7 +59,7 @@ const MAX_DIMENSIONS = 8
 /** Characters of texts are UTF-32. */
 const CHARACTER_BYTES = 4
 
-const HEADER = /^\{\s*'descr':\s*'([^']{1,20})',\s*'fortran_order':\s*(True|False),\s*'shape':\s*\(([\d,\sL]*)\),?\s*\}\s*$/
+const HEADER = /^\{\s*'descr':\s*'([^']{1,20})',\s*'fortran_order':\s*(True|False)\s*,\s*'shape':\s*\(([\d,\sL]*)\),?\s*\}\s*$/
 
 /**
  * Puts the pieces of an array's file together.

@@ -83,7 +83,7 @@ export async function* zipContent(file: OpenFile, entry: ZipEntry): AsyncGenerat
       yield piece
     }
   } catch (error) {
-    if (!(error instanceof Error) || !('code' in error) || !String(error.code).startsWith('Z_')) throw error
+    if (!isZlibError(error)) throw error
     throw damaged(file, entry, 'intact compressed data', error.message, error)
   }
   if (size !== entry.size) throw damaged(file, entry, `${entry.size} bytes`, `${size}`)
@@ -203,6 +203,11 @@ async function readAt(file: OpenFile, position: number, length: number): Promise
   const bytes = Buffer.alloc(length)
   for await (const piece of chunksInto(file, bytes, position)) void piece
   return bytes
+}
+
+/** No instanceof Error: a test runner has its own. */
+export function isZlibError(error: unknown): error is Error & { code: string } {
+  return typeof error === 'object' && error !== null && 'code' in error && String(error.code).startsWith('Z_')
 }
 
 /** Above 2^53 it is rounded, but still larger than any file. */

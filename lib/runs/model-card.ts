@@ -58,7 +58,7 @@ with torch.inference_mode():
 
 /** The fields that the Hub knows. No license: that is for its owner to choose. */
 function drawHead(run: RunRecord): string {
-  const dataset = run.data === undefined ? { type: 'mnist', name: 'MNIST' } : { type: 'idx', name: nameOfPath(run.data) }
+  const dataset = run.data === undefined ? { type: 'mnist', name: 'MNIST' } : { type: datasetType(run.options), name: nameOfPath(run.data) }
   const lines = [
     'library_name: pytorch',
     'pipeline_tag: image-classification',
@@ -70,6 +70,12 @@ function drawHead(run: RunRecord): string {
     ...(run.evaluation === undefined ? [] : drawModelIndex(run.name, dataset, run.evaluation)),
   ]
   return ['---', ...lines, '---'].join('\n')
+}
+
+/** As the Hub calls the ways in which data sets are kept. */
+function datasetType({ format }: RunRecord['options']): string {
+  if (format === 'pictures') return 'imagefolder'
+  return format === 'csv' || format === 'npz' ? format : 'idx'
 }
 
 function drawModelIndex(name: string, dataset: { type: string; name: string }, result: { accuracy: number; loss: number }): string[] {

@@ -87,7 +87,8 @@ function labelsIn(parts: readonly RawPart[]): boolean[] {
 }
 
 /** Labels that begin with 1 and leave none out cannot mean that nobody has a sample of the class 0. */
-function firstLabelOf(present: readonly boolean[], { firstLabel = 0 }: RawData): number {
+function firstLabelOf(present: readonly boolean[], { firstLabel = 0, format }: RawData): number {
+  if (format === 'pictures') return 0 // Their labels are numbers of ours.
   const first = present.indexOf(true)
   const last = present.lastIndexOf(true)
   const isWhole = present.slice(1, last + 1).every((isPresent) => isPresent)

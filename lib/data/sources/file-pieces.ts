@@ -3,6 +3,7 @@ import { pipeline } from 'node:stream'
 import { createGunzip } from 'node:zlib'
 import { CONTENT_SAMPLE_BYTES, recognizeContent } from '../../files/content-kind'
 import { chunksInto, fileChunks, invalidFile, type OpenFile, withRegularFile } from '../../files/regular-file'
+import { isZlibError } from '../../formats/zip-file'
 
 /** What a file of a data set can hold. */
 export type FileKind = 'idx' | 'npy' | 'zip' | 'text' | 'other'
@@ -43,7 +44,7 @@ async function* gunzipped(file: OpenFile): AsyncGenerator<Uint8Array> {
       throw invalidFile(file.path, 'nothing after the gzip data', `${file.size - gunzip.bytesWritten} bytes`, DOWNLOAD)
     }
   } catch (error) {
-    if (!(error instanceof Error) || !('code' in error) || !String(error.code).startsWith('Z_')) throw error
+    if (!isZlibError(error)) throw error
     throw invalidFile(file.path, 'intact gzip data', error.code === 'Z_BUF_ERROR' ? 'a truncated file' : error.message, DOWNLOAD)
   } finally {
     gunzip.destroy()

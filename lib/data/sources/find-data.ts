@@ -12,6 +12,7 @@ import { idxSizes, kindOfFile } from './file-pieces'
 import { type FileGroup, type FileRole, type FolderContent, lookThrough } from './find-files'
 import { findMapping } from './label-names'
 import { readNpz } from './npz'
+import { isPictureName } from './picture-names'
 import { type ReadingHooks, readPictures } from './pictures'
 import type { RawData, ReadingChoices } from './raw-data'
 
@@ -189,6 +190,7 @@ async function nothingFound(path: string, content: FolderContent, format: string
   const found = [
     ...arrays,
     ...(groups.length > 0 ? ['IDX files without a training part'] : []),
+    ...(names.some(isPictureName) ? ['pictures outside folders by class'] : []),
     ...(hasPictures ? ['pictures in folders (--format pictures)'] : []),
     ...(npz.length > 0 ? ['.npz files (--format npz)'] : []),
     ...(csv.length > 0 ? ['CSV files (--format csv)'] : []),

@@ -33,7 +33,7 @@ export interface FolderContent {
 /** MNIST/raw/gzip, as torchvision unpacks EMNIST, and a folder for each file, as Kaggle has them. */
 const MAX_DEPTH = 4
 /** What is looked at: a folder of a million pictures need not be listed to see that it is none of arrays. */
-const MAX_ENTRIES_OF_FOLDER = 5000
+const MAX_ENTRIES_OF_FOLDER = 1000
 const MAX_FOLDERS = 2000
 const SHOWN_NAMES = 5
 

@@ -1,5 +1,5 @@
 /** Pictures by their names. What they hold is checked when they are read. */
-const PICTURE_NAME = /\.(png|jpe?g|webp|gif|tiff?|avif|bmp)$/i
+const PICTURE_NAME = /\.(png|jpe?g|webp|gif|tiff?|avif)$/i
 
 export function isPictureName(name: string): boolean {
   return PICTURE_NAME.test(name)
