@@ -11,6 +11,7 @@ export { type ErrorCode, TorchRnnError, type TorchRnnErrorDetails } from './erro
 export type { ClassMetrics, Evaluation } from './model/evaluation'
 export type { ForwardHook, ForwardHookEvent, HookHandle, ModuleName } from './model/forward-hooks'
 export { ImageRNN, type InferenceOptions, type Prediction } from './model/image-rnn'
+export type { Inspection, InspectOptions } from './model/inspection'
 export { type LoadOptions, loadLibtorch } from './model/load-libtorch'
 export { SaveFeatures } from './model/save-features'
 export type { LearningRateTestHyperparameters } from './options/learning-rate-test'
@@ -18,6 +19,7 @@ export type {
   BatchingOptions,
   LabellingOptions,
   ModelOptions,
+  OnnxOptions,
   PlacementOptions,
   ReadingOptions,
   ResolvedModelOptions,

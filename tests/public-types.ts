@@ -9,6 +9,7 @@ import {
   type History,
   ImageDataset,
   ImageRNN,
+  type Inspection,
   type LoadedImages,
   loadIdx,
   loadImages,
@@ -70,6 +71,9 @@ export async function allowed(): Promise<void> {
   const logits: Tensor = await model.forward({ data: new Float32Array(28 * 28), shape: [28, 28] })
   const { classes, probabilities } = await model.predict(test.images(0, 2))
   const bytes: Uint8Array = classes
+  const inside: Inspection = await model.inspect(test.images(0, 2), { labels: test.labelsOf(0, 2), signal: AbortSignal.timeout(1000) })
+  const norms: Tensor | undefined = inside.gradientNorms
+  console.log(inside.hiddenStates.shape, norms?.data, (await model.inspect(test.images(0, 1))).probabilities)
   const state: Map<string, Tensor> = await model.stateDict()
   await model.loadStateDict(new Map([...state, ['FC.bias', probabilities]]))
   const moved: ImageRNN = await model.to('cpu')
@@ -118,6 +122,7 @@ export async function unset(dataset: ImageDataset, nothing: undefined): Promise<
   await model.train(dataset, { epochs: nothing, validationData: nothing, signal: nothing, onEpoch: nothing })
   await findLearningRate(model, dataset, { steps: nothing, startLearningRate: nothing, signal: nothing, onStep: nothing })
   await model.evaluate(dataset, { batchSize: nothing, signal: nothing })
+  await model.inspect(dataset.images(), { labels: nothing, signal: nothing })
   await loadMnist({ dir: nothing })
   await loadLibtorch({ signal: nothing })
   return model.options.hiddenSize // Always a number.

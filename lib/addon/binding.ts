@@ -22,6 +22,12 @@ export interface NativeInput {
   shape: readonly number[]
 }
 
+/** Images, or sequences of different length on their way in. */
+export interface NativeSequences extends NativeInput {
+  /** `[N]`: how many steps of each are real, 1 to T. Undefined: all. */
+  lengths?: Int32Array | undefined
+}
+
 /** Progress of an epoch: means over the samples so far, seconds since the start of the range of batches that runs. */
 export interface NativeProgress {
   batch: number
@@ -48,6 +54,15 @@ export interface NativePrediction {
   classes: NativeCounts
   /** `[N, C]` */
   probabilities: NativeArray
+}
+
+export interface NativeInspection {
+  /** `[L, T, N, H]` */
+  hiddenStates: NativeArray
+  /** `[T, N, C]` */
+  probabilities: NativeArray
+  /** `[L, T, N]`; only with labels. */
+  gradientNorms?: NativeArray
 }
 
 /** Objects and lists are of the addon's realm, the arrays in them are those of {@link NativeAllocator}. */
@@ -165,8 +180,10 @@ export interface NativeImageRnn {
   readonly engine: 'torch' | 'fused'
   /** What the engine computes with on this processor, as the engine names it: "avx512" with fused, "AVX512" with torch. */
   readonly instructionSet: string
-  forward(images: NativeInput, options: NativeCall): Promise<NativeArray>
-  predict(images: NativeInput, options: NativeCall): Promise<NativePrediction>
+  forward(images: NativeSequences, options: NativeCall): Promise<NativeArray>
+  predict(images: NativeSequences, options: NativeCall): Promise<NativePrediction>
+  /** Labels: bytes `[N]`. Without them, no gradients are computed. The addon chooses the size of its batches. */
+  inspect(images: NativeSequences, labels: NativeInput | null, options: NativeCall): Promise<NativeInspection>
   evaluate(dataset: NativeDataset, options: NativeCall): Promise<NativeEvaluation>
   /**
    * Checks that all the data fits, and starts a fresh optimizer; or goes on with the state of the one before, where `keepState` is set and
@@ -207,9 +224,9 @@ export interface NativeImageRnn {
 export interface NativeBinding {
   /** The version of libtorch's headers that the addon was built with. */
   readonly torchVersion: string
-  /** Borrows both arrays: nobody may change or transfer them any more. */
+  /** Borrows all arrays: nobody may change or transfer them any more. */
   readonly ImageStorage: new (
-    images: NativeInput,
+    images: NativeSequences,
     labels: NativeInput,
   ) => NativeStorage
   readonly Dataset: new (storage: NativeStorage, samples: Uint32Array | { readonly first: number; readonly count: number }) => NativeDataset

@@ -11,6 +11,7 @@ import {
   checkStorage,
   copyImages,
   copyLabels,
+  copyLengths,
   countClasses,
   type ImageStorage,
 } from './image-storage'
@@ -29,6 +30,11 @@ export interface ImageDatasetInit {
   readonly numClasses?: number | undefined
   /** What the classes are called, by label: C different texts. Copied. Default: they have no names. */
   readonly classNames?: readonly string[] | undefined
+  /**
+   * For sequences of different length: how many rows of each sample are real, N integers from 1 to T. What follows them is padding, which has no
+   * effect: the last real row is where the network gives its answer, as with PyTorch's `pack_padded_sequence`. Copied. Default: all rows.
+   */
+  readonly lengths?: ArrayLike<number> | undefined
 }
 
 /** Which samples of a storage a data set shows, and in which order. */
@@ -50,18 +56,20 @@ const views = new WeakMap<ImageDataset, DatasetView>()
  *
  * @example
  * const squares = new ImageDataset({ images: new Uint8Array(2 * 3 * 3), shape: [2, 3, 3], labels: [0, 1] })
+ * // Two sequences of at most 50 steps of 4 measurements, padded to 50 steps.
+ * const sequences = new ImageDataset({ images: new Float32Array(2 * 50 * 4), shape: [2, 50, 4], labels: [0, 1], lengths: [50, 31] })
  */
 export class ImageDataset {
   /**
    * Copies and checks images and labels. Floats are checked one by one on the calling thread: about 1 ms per million.
    *
    * @throws TorchRnnError `ERR_INVALID_SHAPE` when lengths and shape disagree; `ERR_INVALID_DATA` for floats that are not finite,
-   *   labels out of range and detached arrays; `ERR_INVALID_ARGUMENT` for values of a wrong type; `ERR_INVALID_OPTION` for
+   *   labels and lengths out of range and detached arrays; `ERR_INVALID_ARGUMENT` for values of a wrong type; `ERR_INVALID_OPTION` for
    *   unknown keys and a wrong `numClasses`.
    */
   constructor(init: ImageDatasetInit) {
-    resolveOptions({}, init, 'ImageDataset', ['images', 'shape', 'labels', 'numClasses', 'classNames'])
-    const { images, shape, labels, numClasses, classNames } = init ?? {}
+    resolveOptions({}, init, 'ImageDataset', ['images', 'shape', 'labels', 'numClasses', 'classNames', 'lengths'])
+    const { images, shape, labels, numClasses, classNames, lengths } = init ?? {}
     const checkedShape = checkShape(shape)
     // Copied before they are checked: nobody can change a copy in between, not even through a SharedArrayBuffer.
     const ownImages = copyImages(images)
@@ -71,7 +79,9 @@ export class ImageDataset {
     const classes = numClasses === undefined ? (names?.length ?? countClasses(ownLabels)) : checkOption('numClasses', CLASSES, numClasses)
     if (names !== undefined) checkClassNames(names, classes)
     checkLabels(ownLabels, classes)
-    const storage = { images: ownImages, shape: checkedShape, labels: ownLabels, numClasses: classes, classNames: names }
+    const ownLengths = copyLengths(lengths, checkedShape[0], checkedShape[1])
+    const owned = { images: ownImages, shape: checkedShape, labels: ownLabels, lengths: ownLengths }
+    const storage = { ...owned, numClasses: classes, classNames: names }
     views.set(this, { storage, samples: { first: 0, count: checkedShape[0] } })
   }
 
@@ -105,6 +115,11 @@ export class ImageDataset {
     return viewOf(this).storage.classNames
   }
 
+  /** Of sequences of different length, how many rows of each sample are real, `[N]`: a fresh copy. Undefined where all rows are. */
+  get lengths(): Int32Array | undefined {
+    return lengthsOf(viewOf(this), 0, this.length)
+  }
+
   /** All labels, `[N]`: a fresh copy each time, so read it once before a loop. */
   get labels(): Uint8Array {
     return this.labelsOf()
@@ -115,24 +130,15 @@ export class ImageDataset {
    *
    * @param start - First sample, 0 to N - 1. Default 0.
    * @param end - Sample after the last, `start` + 1 to N. Default N. Unlike `Array.slice`, nothing is clamped.
-   * @returns Images `[end - start, T, F]` with the element type of the dataset. The caller owns the copy.
+   * @returns Images `[end - start, T, F]` with the element type of the dataset, and their lengths if they have some. The caller owns the copy.
    * @throws TorchRnnError `ERR_INVALID_ARGUMENT` for other bounds.
    */
   images(start = 0, end = this.length): ImageBatch {
     checkRange(start, end, this.length)
-    const { storage, samples } = viewOf(this)
-    const { images, shape } = storage
-    const pixels = shape[1] * shape[2]
-    const count = end - start
-    if (!(samples instanceof Uint32Array)) {
-      const from = samples.first + start
-      return { data: images.slice(from * pixels, (from + count) * pixels), shape: [count, shape[1], shape[2]] }
-    }
-    const data = images.BYTES_PER_ELEMENT === 1 ? new Uint8Array(count * pixels) : new Float32Array(count * pixels)
-    samples.subarray(start, end).forEach((sample, index) => {
-      data.set(images.subarray(sample * pixels, (sample + 1) * pixels), index * pixels)
-    })
-    return { data, shape: [count, shape[1], shape[2]] }
+    const view = viewOf(this)
+    const [, rows, columns] = view.storage.shape
+    const lengths = lengthsOf(view, start, end)
+    return { data: pixelsOf(view, start, end), shape: [end - start, rows, columns], ...(lengths !== undefined && { lengths }) }
   }
 
   /**
@@ -188,6 +194,23 @@ export class ImageDataset {
       return datasetOf({ storage, samples: positions.subarray(end - size, end) })
     })
   }
+}
+
+function pixelsOf({ storage: { images, shape }, samples }: DatasetView, start: number, end: number): Uint8Array | Float32Array {
+  const pixels = shape[1] * shape[2]
+  if (!(samples instanceof Uint32Array)) return images.slice((samples.first + start) * pixels, (samples.first + end) * pixels)
+  const count = end - start
+  const data = images.BYTES_PER_ELEMENT === 1 ? new Uint8Array(count * pixels) : new Float32Array(count * pixels)
+  samples.subarray(start, end).forEach((sample, index) => {
+    data.set(images.subarray(sample * pixels, (sample + 1) * pixels), index * pixels)
+  })
+  return data
+}
+
+function lengthsOf({ storage: { lengths }, samples }: DatasetView, start: number, end: number): Int32Array | undefined {
+  if (lengths === undefined) return undefined
+  if (samples instanceof Uint32Array) return Int32Array.from(samples.subarray(start, end), (sample) => lengths[sample] as number)
+  return lengths.slice(samples.first + start, samples.first + end)
 }
 
 function datasetOf(view: DatasetView): ImageDataset {

@@ -1,7 +1,8 @@
 /** Images without labels: the output of a data set and the input of a model. */
 import { types } from 'node:util'
-import type { NativeInput } from '../addon/binding'
+import type { NativeSequences } from '../addon/binding'
 import { describeShape, TorchRnnError, unexpected } from '../errors'
+import { copyLengths } from './image-storage'
 
 /** A flat, row-major array of images and its shape. N counts samples, T rows (time steps), F columns (features). */
 export interface ImageBatch {
@@ -9,6 +10,8 @@ export interface ImageBatch {
   data: Uint8Array | Float32Array
   /** `[N, T, F]`; their product is the length of `data`. */
   shape: [number, number, number]
+  /** `[N]`, of sequences of different length: how many rows of each are real, 1 to T; padding follows. Absent where all rows are. */
+  lengths?: Int32Array
 }
 
 /** What a model reads: an {@link ImageBatch}, or one image of shape `[T, F]`. */
@@ -17,15 +20,17 @@ export interface ImageInput {
   data: Uint8Array | Uint8ClampedArray | Float32Array
   /** `[N, T, F]` or `[T, F]`; their product is the length of `data`. */
   shape: readonly [number, number, number] | readonly [number, number]
+  /** As of {@link ImageBatch}: N integers from 1 to T. Default: all rows are real. */
+  lengths?: ArrayLike<number> | undefined
 }
 
 /**
  * Images as a batch `[N, T, F]` for a model that reads rows of `inputSize` pixels. The addon copies them and checks the number of values.
  *
- * @throws TorchRnnError `ERR_INVALID_ARGUMENT`, `ERR_INVALID_SHAPE`.
+ * @throws TorchRnnError `ERR_INVALID_ARGUMENT`, `ERR_INVALID_SHAPE`, `ERR_INVALID_DATA` for lengths.
  */
-export function toBatch(images: Readonly<ImageInput>, inputSize: number): NativeInput {
-  const { data, shape }: { data?: unknown; shape?: unknown } = images ?? {}
+export function toBatch(images: Readonly<ImageInput>, inputSize: number): NativeSequences {
+  const { data, shape, lengths }: { data?: unknown; shape?: unknown; lengths?: unknown } = images ?? {}
   if (data === undefined || !Array.isArray(shape)) {
     const expected = 'an object { data: Uint8Array or Float32Array, shape: [N, T, F] or [T, F] }'
     throw unexpected('ERR_INVALID_ARGUMENT', 'images', expected, images)
@@ -40,7 +45,8 @@ export function toBatch(images: Readonly<ImageInput>, inputSize: number): Native
       actual,
     })
   }
-  return { data: pixels, shape: batch as number[] }
+  const [count, rows] = batch as [number, number, number]
+  return { data: pixels, shape: batch as number[], lengths: copyLengths(lengths, count, rows) }
 }
 
 /** The pixels, not copied. Arrays of another realm (a vm context, a test runner) are as good. */

@@ -17,6 +17,8 @@ export interface ImageStorage {
   readonly numClasses: number
   /** One for each class; undefined where they have none. */
   readonly classNames?: readonly string[] | undefined
+  /** `[N]`, each from 1 to T: how many rows of each sample are real; the others are padding. Undefined: all are. */
+  readonly lengths?: Int32Array | undefined
 }
 
 /**
@@ -24,13 +26,15 @@ export interface ImageStorage {
  *
  * @throws TorchRnnError `ERR_INVALID_SHAPE`, `ERR_INVALID_DATA`.
  */
-export function checkStorage({ images, shape, labels, numClasses, classNames }: ImageStorage): ImageStorage {
+export function checkStorage({ images, shape, labels, numClasses, classNames, lengths }: ImageStorage): ImageStorage {
   const checkedShape = checkShape(shape)
   checkImages(images, checkedShape)
   if (labels.length !== checkedShape[0]) throw wrongLabelCount(checkedShape[0], labels.length)
   checkLabels(labels, numClasses)
   const names = classNames === undefined ? {} : { classNames: checkClassNames(classNames, numClasses) }
-  return { images, shape: checkedShape, labels, numClasses, ...names }
+  // These are few and small, so that a copy, which also checks them, costs nothing.
+  const ownLengths = copyLengths(lengths, checkedShape[0], checkedShape[1])
+  return { images, shape: checkedShape, labels, numClasses, ...names, lengths: ownLengths }
 }
 
 export function checkShape(shape: unknown): [number, number, number] {
@@ -87,6 +91,34 @@ function copyLabelValues(labels: ArrayLike<unknown>, count: number): Uint8Array 
       throw unexpected('ERR_INVALID_DATA', `labels[${index}]`, `an integer from 0 to ${CLASSES.max - 1}`, label)
     }
     copy[index] = label as number
+  }
+  return copy
+}
+
+/**
+ * The lengths of sequences, copied and checked; undefined where there are none.
+ *
+ * @param steps - T: the most that a length can be.
+ * @throws TorchRnnError `ERR_INVALID_ARGUMENT`, `ERR_INVALID_SHAPE`, `ERR_INVALID_DATA`.
+ */
+export function copyLengths(lengths: unknown, count: number, steps: number): Int32Array | undefined {
+  if (lengths === undefined) return undefined
+  if (types.isTypedArray(lengths)) refuseDetached('lengths', lengths)
+  const length: unknown = isObject(lengths) && 'length' in lengths ? lengths.length : undefined
+  if (!isObject(lengths) || !Number.isSafeInteger(length) || types.isDataView(lengths)) {
+    throw unexpected('ERR_INVALID_ARGUMENT', 'lengths', 'an array of integers', lengths)
+  }
+  if (length !== count) {
+    const message = `Expected ${count} lengths, one for each sample, but received ${String(length)}.`
+    throw new TorchRnnError('ERR_INVALID_SHAPE', message, { expected: `${count} lengths`, actual: `${String(length)} lengths` })
+  }
+  const copy = new Int32Array(count)
+  for (let index = 0; index < count; index += 1) {
+    const value = (lengths as ArrayLike<unknown>)[index]
+    if (!Number.isInteger(value) || (value as number) < 1 || (value as number) > steps) {
+      throw unexpected('ERR_INVALID_DATA', `lengths[${index}]`, `an integer from 1 to ${steps}`, value)
+    }
+    copy[index] = value as number
   }
   return copy
 }

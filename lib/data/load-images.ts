@@ -2,7 +2,6 @@
 
 import { unexpected } from '../errors'
 import { toPath } from '../files/path-argument'
-import { invalidFile } from '../files/regular-file'
 import { checkSignal } from '../model/abort'
 import { resolveOptions } from '../options/checks'
 import { type DataFileOptions, OPTIONS, type ReadingOptions } from '../options/options'
@@ -126,8 +125,8 @@ function parseSize(size: string | undefined): readonly [number, number] | undefi
 function finish(raw: RawData & { target?: PictureTarget }, reading: ResolvedReading, decided: DecidedData): LoadedImages {
   const { numClasses, classNames } = decided
   const names = classNames === undefined ? undefined : checkClassNames(classNames, numClasses)
-  for (const part of [decided.train, decided.test]) checkWholeSequences(part)
-  const toDataset = ({ images, shape, labels }: RawPart) => datasetFromOwned({ images, shape, labels, numClasses, classNames: names })
+  const toDataset = ({ images, shape, labels, lengths }: RawPart) =>
+    datasetFromOwned({ images, shape, labels, numClasses, classNames: names, lengths: isPadded(lengths, shape[1]) ? lengths : undefined })
   const all = toDataset(decided.train)
   const isSplit = decided.test === undefined
   const [train, test] =
@@ -141,12 +140,9 @@ function finish(raw: RawData & { target?: PictureTarget }, reading: ResolvedRead
   }
 }
 
-/** @throws TorchRnnError `ERR_INVALID_FILE` for sequences of different length. */
-function checkWholeSequences(part: RawPart | undefined): void {
-  const [, steps] = part?.shape ?? []
-  const short = part?.lengths?.findIndex((length) => length !== steps) ?? -1
-  if (short < 0) return
-  throw invalidFile(part?.imagesFile ?? '', `sequences of ${steps} steps`, `${part?.lengths?.[short]} steps of sample ${short}`)
+/** Where all sequences are whole, nothing need be said about their lengths. */
+function isPadded(lengths: Int32Array | undefined, steps: number): boolean {
+  return lengths?.some((length) => length !== steps) ?? false
 }
 
 function resolvedReading(raw: RawData & { target?: PictureTarget }, reading: ResolvedReading, decided: DecidedData): ResolvedReading {
@@ -166,7 +162,8 @@ function describe(
   const facts = [
     ...(isTransposed ? ['transposed'] : []),
     ...(firstLabel > 0 ? [`labels from ${firstLabel}`] : []),
-    ...(train.images instanceof Uint8Array ? [] : ['floats as they are']),
+    ...(train.images.BYTES_PER_ELEMENT === 1 ? [] : ['floats as they are']),
+    ...(isPadded(train.lengths, train.shape[1]) ? ['sequences of different length'] : []),
     ...(raw.notes ?? []),
     ...(split === undefined ? [] : [`${split.test.length} set aside as the test set`]),
   ]

@@ -28,8 +28,8 @@ export function toNativeDataset(dataset: ImageDataset, name?: string): NativeDat
 function toNativeStorage(storage: ImageStorage): NativeStorage {
   let result = nativeStorages.get(storage)
   if (result === undefined) {
-    const { images, shape, labels } = storage
-    result = new (native().ImageStorage)({ data: images, shape }, { data: labels, shape: [labels.length] })
+    const { images, shape, labels, lengths } = storage
+    result = new (native().ImageStorage)({ data: images, shape, lengths }, { data: labels, shape: [labels.length] })
     nativeStorages.set(storage, result)
   }
   return result

@@ -14,6 +14,8 @@ import {
   INFERENCE_OPTIONS,
   MODEL_OPTIONS,
   type ModelOptions,
+  ONNX_OPTIONS,
+  type OnnxOptions,
   OPTIONS,
   type PlacementOptions,
   type ResolvedModelOptions,
@@ -27,6 +29,7 @@ import { checkSignal } from './abort'
 import { parameterCount } from './architecture'
 import { type Evaluation, toEvaluation } from './evaluation'
 import { type ForwardHook, ForwardHooks, type HookHandle, type ModuleName } from './forward-hooks'
+import { checkInspection, type Inspection, type InspectOptions, toInspection, toNativeLabels } from './inspection'
 import { checkSavable, readModelFile, writeModelFile } from './model-file'
 import { checkExportable, writeOnnxFile } from './onnx-file'
 import { ModelSession } from './session'
@@ -131,11 +134,34 @@ export class ImageRNN {
   }
 
   /**
+   * Looks inside the network while it reads images, in eval mode: the state of every layer after every row, what the network would answer after
+   * it, and with labels, how much each state matters for the loss.
+   *
+   * The result holds L x T x N x H numbers, at most 2^28 (1 GiB): 21,304 images with the default network. It is computed by libtorch, whatever
+   * the engine, in batches that take some hundred MiB at most. Forward hooks do not see it.
+   *
+   * @param images - As for {@link forward}.
+   * @throws TorchRnnError As {@link forward}; also `ERR_INVALID_SHAPE` for too many images or another number of labels, and
+   *   `ERR_INVALID_DATA` for a label without a class.
+   *
+   * @example
+   * const { hiddenStates, probabilities, gradientNorms } = await model.inspect(test.images(0, 8), { labels: test.labelsOf(0, 8) })
+   */
+  async inspect(images: Readonly<ImageInput>, options: InspectOptions = {}): Promise<Inspection> {
+    const { labels, signal } = checkInspection(options)
+    this.#session.checkUsable('inspect')
+    const batch = toBatch(images, this.options.inputSize)
+    const nativeLabels = toNativeLabels(labels, batch.shape[0] as number, this.options.numClasses)
+    const inspect = (call: number) => this.#session.native.inspect(batch, nativeLabels, { call, batchSize: 0 })
+    return toInspection(await this.#session.run(inspect, callerOf(this.inspect), signal))
+  }
+
+  /**
    * Trains on the cross entropy, by default with Adam. The weights go on from where they are; the optimizer is a fresh one, unless
    * `optimizerState` says otherwise.
    *
-   * Until the promise settles, calls that read (forward, predict, evaluate, stateDict, save) have their turn between epochs, and calls that
-   * change the model (train, to, loadStateDict) reject with `ERR_BUSY`.
+   * Until the promise settles, calls that read (forward, predict, inspect, evaluate, stateDict, save) have their turn between epochs, and calls
+   * that change the model (train, to, loadStateDict) reject with `ERR_BUSY`.
    *
    * @throws TorchRnnError `ERR_INVALID_OPTION` (also for a forward hook with the engine `'fused'`), `ERR_INVALID_SHAPE`, `ERR_INVALID_DATA` when
    *   the dataset does not fit the model, `ERR_NO_VALIDATION`, `ERR_NOT_FINITE` when the training diverges (the model is then as after the latest update), `ERR_BUSY` while
@@ -250,7 +276,8 @@ export class ImageRNN {
 
   /**
    * Writes the model in the format ONNX, with which other programs and browsers compute: input `images`, float32 `[N, T, F]`, numbers from 0
-   * to 1; output `logits`, float32 `[N, C]`; for any N and T. Completely or not at all, as {@link ImageRNN.save}, which makes the file that
+   * to 1; output `logits`, float32 `[N, C]`; for any N and T. With `{ lengths: true }` there is a second input `lengths`, int32 `[N]`, for sequences
+   * of different length. Completely or not at all, as {@link ImageRNN.save}, which makes the file that
    * can be loaded again. During training this waits for the end of the epoch.
    *
    * @param path - A path or a `file:` URL.
@@ -258,12 +285,13 @@ export class ImageRNN {
    *   `ERR_INVALID_OPTION` for a network of 2 GiB or more, which does not fit into such a file, `ERR_BUSY` from inside a hook of this model,
    *   `ERR_DISPOSED`, `ERR_OUT_OF_MEMORY`.
    */
-  async exportOnnx(path: string | URL): Promise<void> {
+  async exportOnnx(path: string | URL, options: OnnxOptions = {}): Promise<void> {
+    const { lengths } = resolveOptions(ONNX_OPTIONS, options, 'exportOnnx')
     const file = toPath(path, 'path', 'the path of a file', 'ERR_INVALID_ARGUMENT')
     this.#session.checkUsable('exportOnnx')
     checkExportable(this.options)
     const state = await this.#session.run(() => this.#session.native.stateDict(), callerOf(this.exportOnnx))
-    await writeOnnxFile(file, this.options, new Map(Object.entries(state)))
+    await writeOnnxFile(file, this.options, new Map(Object.entries(state)), lengths)
   }
 
   /**

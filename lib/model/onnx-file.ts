@@ -29,11 +29,17 @@ export function checkExportable(architecture: Architecture): void {
 /**
  * Writes a network as {@link encodeOnnx} makes it, completely or not at all.
  *
+ * @param hasLengths - Whether it also reads lengths.
  * @returns The size of the file in bytes.
  * @throws TorchRnnError `ERR_FILE_SYSTEM`, `ERR_NOT_FINITE`, `ERR_OUT_OF_MEMORY`, `ERR_INVALID_OPTION` as {@link checkExportable}; the old
  *   file is untouched then.
  */
-export async function writeOnnxFile(path: string, architecture: NamedArchitecture, state: ReadonlyMap<string, Tensor>): Promise<number> {
+export async function writeOnnxFile(
+  path: string,
+  architecture: NamedArchitecture,
+  state: ReadonlyMap<string, Tensor>,
+  hasLengths = false,
+): Promise<number> {
   checkExportable(architecture)
   await checkFinite(state, path) // They would make every answer NaN, in a program that knows nothing of the training.
   const { numLayers, nonlinearity, classNames } = architecture
@@ -41,6 +47,7 @@ export async function writeOnnxFile(path: string, architecture: NamedArchitectur
     parameters: state,
     numLayers,
     activation: ACTIVATIONS[nonlinearity],
+    hasLengths,
     producer: { name: 'torch-rnn-mnist', version: PACKAGE_VERSION },
     description: describeNetwork(architecture),
     metadata: {

@@ -212,6 +212,12 @@ export interface SearchPlanOptions {
   seeds?: number | undefined
 }
 
+/** What a model in the format ONNX reads. */
+export interface OnnxOptions {
+  /** Whether it has a second input, `lengths`, int32 `[N]`, for sequences of different length: how many rows of each are real. Default false. */
+  lengths?: boolean | undefined
+}
+
 /** How to compute many images. */
 export interface BatchingOptions {
   /** Samples that are computed at once, 1 to 65536. Default 1000; but where there are hooks, forward and predict compute all at once. */

@@ -10,6 +10,7 @@ import type {
   EarlyStoppingOptions,
   LabellingOptions,
   ModelOptions,
+  OnnxOptions,
   OptimizerOptions,
   PlacementOptions,
   ReadingOptions,
@@ -528,3 +529,8 @@ function withSearchRange<Table extends object>(table: Table): Searchable<Table> 
 export const INFERENCE_OPTIONS = {
   batchSize: { ...batchSizes, optional: true, summary: 'samples that are computed at once' },
 } as const satisfies TableFor<BatchingOptions>
+
+/** What a model in the format ONNX reads. */
+export const ONNX_OPTIONS = {
+  lengths: { kind: 'boolean', default: false, summary: 'let it also read lengths, int32 [N]: how many rows of each image are real' },
+} as const satisfies TableFor<OnnxOptions>

@@ -3,6 +3,7 @@ import type { NativeDataset } from '../addon/binding'
 import { type ImageDataset, viewOf } from '../data/dataset'
 import { toNativeDataset } from '../data/native-data'
 import { TorchRnnError, unexpected } from '../errors'
+import { OPTIONS } from '../options/options'
 import type { Hyperparameters } from './checkpoint'
 
 /** Training and validation samples, as the addon knows them. */
@@ -28,6 +29,7 @@ export function prepareData(
   seed: number,
 ): TrainingData {
   viewOf(dataset) // Refuses anything that is no data set.
+  checkAugmentable(dataset, hyperparameters)
   const { validationSplit } = hyperparameters
   const [train, validation] = validationSplit === undefined ? [dataset, validationData] : split(dataset, validationSplit, seed)
   checkValidation(hyperparameters, validation !== undefined)
@@ -37,6 +39,19 @@ export function prepareData(
     validation: validation === undefined ? undefined : toNativeDataset(validation, 'validationData'),
     datasets: { train, validation },
   }
+}
+
+/** @throws TorchRnnError `ERR_INVALID_OPTION` for an augmentation of sequences of different length: there is no image to change. */
+function checkAugmentable(dataset: ImageDataset, hyperparameters: Hyperparameters): void {
+  const names = Object.keys(OPTIONS.augmentation) as (keyof typeof OPTIONS.augmentation)[]
+  const used = names.find((name) => hyperparameters[name] > 0)
+  if (used === undefined || viewOf(dataset).storage.lengths === undefined) return
+  throw unexpected(
+    'ERR_INVALID_OPTION',
+    used,
+    '0 for sequences of different length, which cannot be changed as images are,',
+    hyperparameters[used],
+  )
 }
 
 function split(dataset: ImageDataset, part: number, seed: number): [train: ImageDataset, validation: ImageDataset] {

@@ -5,6 +5,7 @@
 #include <mutex>
 
 #include "native/core/inference/evaluation.h"
+#include "native/core/inference/inspection.h"
 #include "native/core/inference/prediction.h"
 #include "native/core/runtime/device.h"
 #include "native/core/runtime/job_queue.h"
@@ -39,6 +40,7 @@ void UseEverythingOnce(EngineOption option, Precision precision) {
   }
   Evaluate(model, engine, *dataset, /*batch_size=*/2, stop);
   Predict(model, engine, torch::zeros({1, 1, 1}), /*batch_size=*/0, stop);
+  Inspect(model, torch::zeros({1, 1, 1}), torch::zeros({1}, torch::kUInt8), stop);
 }
 
 // At process exit, static objects are destroyed and exit handlers run in the reverse order of their creation. libtorch creates many of its

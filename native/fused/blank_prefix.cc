@@ -28,16 +28,19 @@ int64_t FirstInk(const float* image, int64_t steps, int64_t features) {
 
 }  // namespace
 
-BlankPrefix NoBlankPrefix(int64_t samples) {
+BlankPrefix NoBlankPrefix(const Images& images) {
   BlankPrefix prefix;
-  prefix.order.resize(static_cast<size_t>(samples));
+  prefix.order.resize(static_cast<size_t>(images.samples));
   std::iota(prefix.order.begin(), prefix.order.end(), 0);
-  prefix.enters.resize(static_cast<size_t>(samples), 0);
+  const auto shift = [&](int64_t sample) { return images.ShiftOf(sample); };
+  std::stable_sort(prefix.order.begin(), prefix.order.end(), [&](int64_t a, int64_t b) { return shift(a) < shift(b); });
+  prefix.enters.resize(prefix.order.size());
+  std::transform(prefix.order.begin(), prefix.order.end(), prefix.enters.begin(), shift);
   return prefix;
 }
 
 BlankPrefix FindBlankPrefix(const Images& images, int64_t features) {
-  BlankPrefix prefix = NoBlankPrefix(images.samples);
+  BlankPrefix prefix = NoBlankPrefix(images);
   std::vector<int64_t> ink(static_cast<size_t>(images.samples));
   std::vector<int64_t> begin_there(static_cast<size_t>(images.steps), 0);
   for (size_t sample = 0; sample < ink.size(); ++sample) {

@@ -16,9 +16,9 @@ struct BlankPrefix {
   std::vector<int64_t> enters;  // [N], in that order: from 0 to `steps`.
 };
 
-// features: F of the images.
+// features: F of the images. All of them have the same length: where lengths differ, there is no step at which samples begin together.
 BlankPrefix FindBlankPrefix(const Images& images, int64_t features);
-// That of a batch that is computed without one.
-BlankPrefix NoBlankPrefix(int64_t samples);
+// That of a batch that is computed without one: each sample enters where it begins.
+BlankPrefix NoBlankPrefix(const Images& images);
 
 }  // namespace torch_rnn_mnist::fused

@@ -60,7 +60,8 @@ class Network::State {
   // Makes slots, unless there are enough that are large enough.
   void Prepare(Slots& slots, Use use, const Cut& cut, int64_t steps) const;
   BlankPrefix FindPrefix(const Images& images) const {
-    return options_.shares_blank_prefix ? FindBlankPrefix(images, shape_.input_size) : NoBlankPrefix(images.samples);
+    const bool may_share = options_.shares_blank_prefix && images.lengths == nullptr;
+    return may_share ? FindBlankPrefix(images, shape_.input_size) : NoBlankPrefix(images);
   }
   // Computes the states that blank rows have in common. Null if there is no prefix.
   const Piece* ComputePrefix(const BlankPrefix& blank, int64_t steps);

@@ -68,10 +68,11 @@ struct Passes {
     const int64_t features = piece.shape->input_size;
     for (int64_t row = 0; row < piece.rows; ++row) {
       const float* image = list.images->values + list.samples[row] * piece.steps * features;
-      for (int64_t step = 0; step < piece.steps; ++step) {
+      const int64_t shift = list.images->ShiftOf(list.samples[row]);
+      for (int64_t step = shift; step < piece.steps; ++step) {
         if (row >= piece.active[step]) continue;
         float* to = piece.inputs.At(0, step) + row * piece.inputs.row;
-        Copy(image + step * features, features, to);
+        Copy(image + (step - shift) * features, features, to);
         for (int64_t feature = features; feature < piece.inputs.row; ++feature) to[feature] = 0;
       }
     }
@@ -83,12 +84,17 @@ struct Passes {
     return {layer == 0 ? from.At(0, step) : from.At(layer - 1, step), from.row};
   }
 
-  // Rows that become active at a step start from the state that the prefix had before it.
+  // Rows that become active at a step start from the state that the prefix had before it, or from zero.
   static void Enter(const Piece& piece, int64_t layer, int64_t step) {
     const int64_t hidden = piece.states.row;
     float* states = piece.states.At(layer, step - 1);
     for (int64_t row = piece.active[step - 1]; row < piece.active[step]; ++row) {
-      Copy(piece.prefix->states.At(layer, step - 1), hidden, states + row * hidden);
+      float* state = states + row * hidden;
+      if (piece.prefix != nullptr) {
+        Copy(piece.prefix->states.At(layer, step - 1), hidden, state);
+      } else {
+        for (int64_t i = 0; i < hidden; ++i) state[i] = 0;
+      }
     }
   }
 
@@ -101,7 +107,7 @@ struct Passes {
     if (terms != Terms::kState && (l > 0 || piece.inputs.values != nullptr))
       step.input = {InputRows(piece, l, t), layer.input, layer.inputs};
     if (terms != Terms::kInput && t > 0) {
-      if (piece.prefix != nullptr) Enter(piece, l, t);
+      Enter(piece, l, t);
       step.state = {{piece.states.At(l, t - 1), piece.states.row}, layer.state, piece.shape->hidden_size};
     }
     step.continues = terms == Terms::kState;

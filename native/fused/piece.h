@@ -61,7 +61,7 @@ struct Piece {
   int64_t rows;           // Samples of this piece.
   const int64_t* active;  // [T]: at each step the first so many rows are computed. Never decreases; at the last step these are all.
   int64_t block;          // Steps that a layer takes before the next one: 1, or more where the weights are too many for the cache.
-  const Piece* prefix;    // Computes what rows that are not active yet have in common; null where all are active from the start.
+  const Piece* prefix;    // Computes what rows that are not active yet have in common; null where they have not begun: their state is zero.
 
   Activations inputs;  // x: [T, rows, F]. The values are null where all are zero.
   Activations states;  // h: [L, T, rows, H]

@@ -3,11 +3,16 @@
 #include <cstdint>
 #include <vector>
 
+#include "native/fused/vectors/compiler.h"
+
 // The fast CPU engine: plain C++ over the parameters of the network, without libtorch.
 //
 // Dimension letters as elsewhere: N batch, T time steps, F features, H hidden, L layers, C classes. One recurrent layer computes
 //   z[t] = W_ih x[t] + b_ih + W_hh h[t-1] + b_hh,   h[t] = f(z[t]),   h[-1] = 0,
 // where x[t] is a row of the image, or h[t] of the layer below. f is tanh or ReLU. The last h of the top layer goes through a linear layer.
+//
+// Samples with fewer steps than the others begin later, so that all of them end together: at every step the samples that have begun are
+// computed.
 namespace torch_rnn_mnist::fused {
 
 enum class Nonlinearity { kTanh, kRelu };
@@ -45,6 +50,11 @@ struct Images {
   const float* values;  // [N, T, F]
   int64_t samples;      // N
   int64_t steps;        // T
+  // [N], each from 1 to T: so many steps of a sample are real, and padding follows, which is not read. Null: all are real.
+  const int64_t* lengths = nullptr;
+
+  // Steps by which a sample is shifted, so that all end with the last step.
+  FUSED_INLINE int64_t ShiftOf(int64_t sample) const { return lengths == nullptr ? 0 : steps - lengths[sample]; }
 };
 
 // The targets of a batch and the loss that is trained: the cross entropy, of which a share is spread over all classes.

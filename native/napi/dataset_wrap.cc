@@ -26,9 +26,11 @@ Wrap* UnwrapAs(const Napi::Value& value, const Napi::FunctionReference& construc
 }
 
 std::shared_ptr<const ImageStorage> ReadStorage(const Napi::CallbackInfo& info) {
-  LabelledImages data{BorrowFromJavaScript(info[0], "images"), BorrowFromJavaScript(info[1], "labels")};
-  Napi::Array owners = Napi::Array::New(info.Env(), 2);
+  LabelledImages data{BorrowFromJavaScript(info[0], "images"), BorrowFromJavaScript(info[1], "labels"),
+                      BorrowLengths(RequireObject(info[0], "images"))};
+  Napi::Array owners = Napi::Array::New(info.Env());
   for (uint32_t i = 0; i < 2; ++i) owners.Set(i, info[i].As<Napi::Object>().Get("data"));
+  if (data.lengths.defined()) owners.Set(uint32_t{2}, info[0].As<Napi::Object>().Get("lengths"));
   return std::make_shared<const ImageStorage>(std::move(data), Environment::Of(info.Env()).KeepAlive(owners));
 }
 

@@ -8,8 +8,8 @@
 
 namespace torch_rnn_mnist {
 
-// new ImageStorage({ data, shape }, labels: { data: Uint8Array, shape }): borrows the arrays, which must not be changed or transferred
-// afterwards.
+// new ImageStorage({ data, shape, lengths? }, labels: { data: Uint8Array, shape }): borrows the arrays, which must not be changed or
+// transferred afterwards.
 class StorageWrap : public Napi::ObjectWrap<StorageWrap> {
  public:
   static Napi::Function Define(Napi::Env env);

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "native/core/inference/evaluation.h"
+#include "native/core/inference/inspection.h"
 #include "native/core/inference/prediction.h"
 #include "native/napi/arguments.h"
 #include "native/napi/async_call.h"
@@ -59,6 +60,7 @@ Napi::Function ImageRnnWrap::Define(Napi::Env env) {
                      {
                          InstanceMethod<&ImageRnnWrap::Forward>("forward"),
                          InstanceMethod<&ImageRnnWrap::Predict>("predict"),
+                         InstanceMethod<&ImageRnnWrap::Inspect>("inspect"),
                          InstanceMethod<&ImageRnnWrap::Evaluate>("evaluate"),
                          InstanceMethod<&ImageRnnWrap::StartTraining>("startTraining"),
                          InstanceMethod<&ImageRnnWrap::TrainBatches>("trainBatches"),
@@ -139,7 +141,7 @@ Napi::Value ImageRnnWrap::Queue(const Napi::CallbackInfo& info, Work work, uint6
 
 Napi::Value ImageRnnWrap::Forward(const Napi::CallbackInfo& info) {
   return Guarded(info.Env(), [&] {
-    const torch::Tensor images = ReadImages(info[0], input_size_);
+    const Sequences images = ReadImages(info[0], input_size_);
     const auto [call, batch_size] = ReadCallOptions(info[1]);
     const auto work = [images, batch_size = batch_size](ModelSession& session, const std::shared_ptr<StopSignal>& stop) {
       return Infer(session.model(), session.engine(), images, batch_size, stop);
@@ -151,12 +153,25 @@ Napi::Value ImageRnnWrap::Forward(const Napi::CallbackInfo& info) {
 
 Napi::Value ImageRnnWrap::Predict(const Napi::CallbackInfo& info) {
   return Guarded(info.Env(), [&] {
-    const torch::Tensor images = ReadImages(info[0], input_size_);
+    const Sequences images = ReadImages(info[0], input_size_);
     const auto [call, batch_size] = ReadCallOptions(info[1]);
     const auto work = [images, batch_size = batch_size](ModelSession& session, const std::shared_ptr<StopSignal>& stop) {
       return torch_rnn_mnist::Predict(session.model(), session.engine(), images, batch_size, stop);
     };
     return Queue(info, work, PredictionToJavaScript, call);
+  });
+}
+
+Napi::Value ImageRnnWrap::Inspect(const Napi::CallbackInfo& info) {
+  return Guarded(info.Env(), [&] {
+    const Sequences images = ReadImages(info[0], input_size_);
+    const torch::Tensor labels = info[1].IsNull() ? torch::Tensor() : TensorFromJavaScript(info[1], "labels");
+    const uint64_t call = ReadCallOptions(info[2]).call;
+    const auto work = [images, labels](ModelSession& session, const std::shared_ptr<StopSignal>& stop) {
+      session.engine().LendThreadsToLibtorch();
+      return torch_rnn_mnist::Inspect(session.model(), images, labels, stop);
+    };
+    return Queue(info, work, InspectionToJavaScript, call);
   });
 }
 

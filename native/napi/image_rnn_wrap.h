@@ -24,6 +24,7 @@ class ImageRnnWrap : public Napi::ObjectWrap<ImageRnnWrap> {
  private:
   Napi::Value Forward(const Napi::CallbackInfo& info);
   Napi::Value Predict(const Napi::CallbackInfo& info);
+  Napi::Value Inspect(const Napi::CallbackInfo& info);
   Napi::Value Evaluate(const Napi::CallbackInfo& info);
   Napi::Value StartTraining(const Napi::CallbackInfo& info);
   Napi::Value TrainBatches(const Napi::CallbackInfo& info);

@@ -1,5 +1,6 @@
 #include "native/napi/model_values.h"
 
+#include <algorithm>
 #include <limits>
 #include <string>
 #include <tuple>
@@ -75,12 +76,17 @@ BatchRange ReadBatchRange(const Napi::Object& object) {
   return range;
 }
 
-torch::Tensor ReadImages(const Napi::Value& value, int64_t input_size) {
+Sequences ReadImages(const Napi::Value& value, int64_t input_size) {
   torch::Tensor images = TensorFromJavaScript(value, "images");
   if (images.dim() != 3 || images.size(2) != input_size || images.numel() == 0) {
     throw Error(kInvalidShape, "Expected images of shape [N, T, " + std::to_string(input_size) + "] with N and T at least 1.");
   }
-  return images;
+  const torch::Tensor borrowed = BorrowLengths(value.As<Napi::Object>());
+  if (!borrowed.defined()) return images;
+  torch::Tensor lengths = torch::empty(borrowed.sizes(), torch::kInt64);
+  std::copy_n(borrowed.const_data_ptr<int32_t>(), borrowed.numel(), lengths.mutable_data_ptr<int64_t>());
+  CheckLengths(lengths, images.size(0), images.size(1));
+  return {images, lengths};
 }
 
 HookedModule ReadModule(const Napi::Value& value) {
@@ -117,6 +123,14 @@ Napi::Value PredictionToJavaScript(Napi::Env env, const Prediction& prediction, 
   Napi::Object object = Napi::Object::New(env);
   object.Set("classes", arrays.Copy(env, prediction.classes));
   object.Set("probabilities", arrays.Copy(env, prediction.probabilities));
+  return object;
+}
+
+Napi::Value InspectionToJavaScript(Napi::Env env, const Inspection& inspection, const ResultArrays& arrays) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("hiddenStates", arrays.Copy(env, inspection.hidden_states));
+  object.Set("probabilities", arrays.Copy(env, inspection.probabilities));
+  if (inspection.gradient_norms.defined()) object.Set("gradientNorms", arrays.Copy(env, inspection.gradient_norms));
   return object;
 }
 

@@ -4,7 +4,9 @@
 
 #include <cstdint>
 
+#include "native/core/data/sequences.h"
 #include "native/core/inference/evaluation.h"
+#include "native/core/inference/inspection.h"
 #include "native/core/inference/prediction.h"
 #include "native/core/model/forward_hooks.h"
 #include "native/core/model/image_rnn.h"
@@ -23,7 +25,7 @@ ModelOptions ReadModelOptions(const Napi::Object& object);
 Placement ReadPlacement(const Napi::Object& object);
 OptimizerOptions ReadOptimizer(const Napi::Object& object);
 BatchRange ReadBatchRange(const Napi::Object& object);
-torch::Tensor ReadImages(const Napi::Value& value, int64_t input_size);
+Sequences ReadImages(const Napi::Value& value, int64_t input_size);
 HookedModule ReadModule(const Napi::Value& value);
 StateDict ReadState(const Napi::Object& object);
 TrainingSnapshot ReadTraining(const Napi::Object& object);
@@ -32,6 +34,7 @@ TrainingSnapshot ReadTraining(const Napi::Object& object);
 Napi::Object ProgressToJavaScript(Napi::Env env, const TrainProgress& progress);
 Napi::Value EvaluationToJavaScript(Napi::Env env, const Evaluation& evaluation, const ResultArrays& arrays);
 Napi::Value PredictionToJavaScript(Napi::Env env, const Prediction& prediction, const ResultArrays& arrays);
+Napi::Value InspectionToJavaScript(Napi::Env env, const Inspection& inspection, const ResultArrays& arrays);
 Napi::Value StateToJavaScript(Napi::Env env, const StateDict& state, const ResultArrays& arrays);
 Napi::Value TrainingToJavaScript(Napi::Env env, const TrainingSnapshot& snapshot, const ResultArrays& arrays);
 

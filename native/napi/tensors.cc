@@ -95,6 +95,16 @@ torch::Tensor BorrowFromJavaScript(const Napi::Value& value, const std::string& 
   return torch::from_blob(bytes, shape, is_bytes ? torch::kUInt8 : torch::kFloat32);
 }
 
+torch::Tensor BorrowLengths(const Napi::Object& sequences) {
+  const Napi::Value value = sequences.Get("lengths");
+  if (value.IsUndefined()) return {};
+  if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != napi_int32_array) {
+    throw Error(kInvalidArgument, "Expected an Int32Array for lengths.");
+  }
+  auto lengths = value.As<Napi::Int32Array>();
+  return torch::from_blob(lengths.Data(), {static_cast<int64_t>(lengths.ElementLength())}, torch::kInt32);
+}
+
 // Does not use clone(), which starts threads for large tensors (see threads.h).
 torch::Tensor TensorFromJavaScript(const Napi::Value& value, const std::string& name) {
   const torch::Tensor borrowed = BorrowFromJavaScript(value, name);

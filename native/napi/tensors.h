@@ -34,6 +34,10 @@ torch::Tensor TensorFromJavaScript(const Napi::Value& value, const std::string& 
 // Like TensorFromJavaScript, but without the copy: the array must stay alive and unchanged while the tensor is used.
 torch::Tensor BorrowFromJavaScript(const Napi::Value& value, const std::string& name);
 
+// The property `lengths` of an object { data, shape, lengths?: Int32Array }, as an int32 tensor [N] that borrows the array. Undefined where
+// there is none. Throws Error ERR_INVALID_ARGUMENT.
+torch::Tensor BorrowLengths(const Napi::Object& sequences);
+
 // A tensor as ResultArrays takes it: float32, contiguous, on the CPU. Shares the memory where nothing has to change.
 torch::Tensor PrepareForJavaScript(const torch::Tensor& tensor);
 

@@ -37,6 +37,18 @@ test('writes the same bytes as the method, without libtorch', async () => {
   expect(quiet).toBe(`ONNX: model.onnx, ${size}, from images [N, T, 5] to logits [N, 3]\n`)
 })
 
+test('--lengths adds the second input, as the method does', async () => {
+  const model = createModel()
+  await model.save(path(FILE))
+  await model.exportOnnx(path('expected'), { lengths: true })
+  const { length } = readFileSync(path('expected'))
+  const stdout = await succeed(['export', '--model', FILE, '--onnx', 'model.onnx', '--lengths', '--json'], { env })
+  expect(onlyEvent(stdout, 'export')).toMatchObject({ bytes: length, lengths: { name: 'lengths', shape: ['N'] } })
+  expect(readFileSync(path('model.onnx')).equals(readFileSync(path('expected')))).toBe(true)
+  const quiet = await succeed(['export', '--model', FILE, '--onnx', 'model.onnx', '--lengths', '--quiet'], { env })
+  expect(quiet).toContain('from images [N, T, 5] and lengths [N] to logits [N, 3]')
+})
+
 test('takes the model of the newest run', async () => {
   mkdirSync(path('runs', 'a'), { recursive: true })
   mkdirSync(path('runs', 'b'))

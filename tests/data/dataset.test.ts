@@ -34,6 +34,33 @@ describe('ImageDataset', () => {
     expect(new ImageDataset(small({ labels: Int32Array.of(0, 1, 255) })).numClasses).toBe(256)
   })
 
+  test('has the lengths of sequences, which follow its samples everywhere', () => {
+    const dataset = new ImageDataset(small({ lengths: [2, 1, 2] }))
+    expect(dataset.lengths).toEqual(Int32Array.of(2, 1, 2))
+    expect(dataset.images(1, 3).lengths).toEqual(Int32Array.of(1, 2))
+    expect(dataset.slice(1).lengths).toEqual(Int32Array.of(1, 2))
+    const parts = dataset.randomSplit([2, 1])
+    for (const part of parts) {
+      for (const [index, length] of Array.from(part.lengths ?? []).entries()) expect(length).toBe([2, 2, 1][part.labels[index] ?? 0])
+    }
+    expect(parts.map((part) => part.lengths?.length)).toEqual([2, 1])
+    const { images, shape } = viewOf(dataset).storage
+    const owned = { images, shape, labels: Uint8Array.of(0, 2, 1), numClasses: 3, lengths: Int32Array.of(1, 1, 2) }
+    expect(datasetFromOwned(owned).lengths).toEqual(Int32Array.of(1, 1, 2))
+    expect(new ImageDataset(small())).toMatchObject({ lengths: undefined })
+  })
+
+  test.each([
+    [[1, 2], 'ERR_INVALID_SHAPE', '3 lengths'],
+    [[1, 2, 3], 'ERR_INVALID_DATA', 'an integer from 1 to 2 for lengths[2]'],
+    [[0, 2, 2], 'ERR_INVALID_DATA', 'lengths[0]'],
+    [[1, Number.NaN, 2], 'ERR_INVALID_DATA', 'lengths[1]'],
+    [7, 'ERR_INVALID_ARGUMENT', 'lengths'],
+    [null, 'ERR_INVALID_ARGUMENT', 'lengths'],
+  ] as const)('refuses the lengths %p', async (lengths, code, part) => {
+    await expectError(() => new ImageDataset(small({ lengths })), code, part)
+  })
+
   test('owns its data: it shares neither its input nor its output arrays', () => {
     const init = small({ labels: Uint8Array.of(0, 2, 1) })
     const dataset = new ImageDataset(init)

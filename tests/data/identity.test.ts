@@ -5,13 +5,19 @@ import { identifyDataset } from '../../lib/data/identity'
 import { smallDataset, smallImages } from '../support/sample-models'
 
 /** As {@link smallDataset}, with a change. */
-function changed(change: { images?: (data: Uint8Array) => void; labels?: (labels: Uint8Array) => void; float?: boolean }): ImageDataset {
+function changed(change: {
+  images?: (data: Uint8Array) => void
+  labels?: (labels: Uint8Array) => void
+  float?: boolean
+  lengths?: number[]
+}): ImageDataset {
   const { data, shape } = smallImages(10)
   const labels = Uint8Array.from({ length: 10 }, (_, index) => index % 3)
   const images = Uint8Array.from(data)
   change.images?.(images)
   change.labels?.(labels)
-  return new ImageDataset({ images: change.float === true ? Float32Array.from(images) : images, shape, labels, numClasses: 3 })
+  const { lengths } = change
+  return new ImageDataset({ lengths, images: change.float === true ? Float32Array.from(images) : images, shape, labels, numClasses: 3 })
 }
 
 const identity = async (dataset: ImageDataset) => (await identifyDataset(dataset)).sha256
@@ -43,10 +49,20 @@ test('the same samples are the same data set, whatever part of whichever storage
   expect(await identity(copies)).not.toBe(whole)
 })
 
+test('lengths are a part of it', async () => {
+  const lengths = Array.from({ length: 10 }, (_, sample) => (sample % 4) + 1)
+  const dataset = changed({ lengths })
+  const part = createHash('sha256').update(dataset.images().data).update(dataset.labels).update(Int32Array.from(lengths)).digest()
+  const head = '{"shape":[10,4,5],"elements":"uint8","lengths":"int32"}'
+  expect(await identity(dataset)).toBe(createHash('sha256').update(head).update(part).digest('hex'))
+  expect(await identity(changed({ lengths: lengths.with(9, 1) }))).not.toBe(await identity(dataset))
+})
+
 test.each([
   ['a pixel', changed({ images: (data) => data.fill(7, 199) })],
   ['a label', changed({ labels: (labels) => labels.fill(2, 9) })],
   ['the type of the elements', changed({ float: true })],
+  ['that there are lengths', changed({ lengths: new Array(10).fill(4) })],
   ['the number of samples', smallDataset(9)],
   ['the shape of the images', new ImageDataset({ images: smallImages(10).data, shape: [10, 5, 4], labels: smallDataset(10).labels })],
 ])('%s changes it', async (_, dataset) => {

@@ -131,6 +131,17 @@ describe('IDX of other types and ranks', () => {
   })
 })
 
+test('sequences of different length, with names of their classes', async () => {
+  const { train, test: aside, description } = await loadImages({ data: fixture('npz', 'sequences.npz') })
+  expect(description).toBe('NumPy arrays: floats as they are, sequences of different length, 1 set aside as the test set')
+  expect(train.classNames).toEqual(['walk', 'run', 'läuft'])
+  const samples = [train, aside].flatMap((part) =>
+    Array.from({ length: part.length }, (_, index) => [part.images(index, index + 1).data[0], part.labels[index], part.lengths?.[index]]),
+  )
+  const expected = [5, 4, 3, 2, 1, 5].map((length, index) => [Math.fround((15 * index - 40) / 10), index % 3, length])
+  expect(samples.sort((one, other) => Number(one[0]) - Number(other[0]))).toEqual(expected)
+})
+
 test('single files, each of its own kind', async () => {
   const { train, test: aside } = await loadImages({
     trainImages: fixture('npy', 'train-images.npy'),

@@ -87,6 +87,20 @@ test('the graph has the layers in order, with the state after the last row on to
   ])
 })
 
+test('lengths are a second input, which every layer reads', () => {
+  const { graph } = decode(encodeOnnx(network({ hasLengths: true })))
+  const layers = linesOf(graph).filter((line) => line.includes('RNN('))
+  expect(layers).toHaveLength(2)
+  for (const [layer, line] of layers.entries()) expect(line).toContain(`basic_rnn.bias_l${layer},lengths) -> `)
+  const [, lengths] = graph.input
+  const tensor = lengths?.type?.value.case === 'tensorType' ? lengths.type.value.value : undefined
+  expect([lengths?.name, tensor?.elemType, tensor?.shape?.dim.map(({ value }) => value.value)]).toEqual([
+    'lengths',
+    TensorProto_DataType.INT32,
+    ['N'],
+  ])
+})
+
 test('one layer and ReLU', () => {
   const { graph } = decode(encodeOnnx(network({ numLayers: 1, activation: 'Relu' })))
   expect(linesOf(graph).filter((line) => /RNN_|Squeeze/.test(line))).toEqual([

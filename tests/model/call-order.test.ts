@@ -29,7 +29,7 @@ interface Circumstances {
   readonly isInside: boolean
 }
 
-type Method = 'forward' | 'predict' | 'evaluate' | 'stateDict' | 'loadStateDict' | 'train' | 'to' | 'dispose'
+type Method = 'forward' | 'predict' | 'inspect' | 'evaluate' | 'stateDict' | 'loadStateDict' | 'train' | 'to' | 'dispose'
 
 /** A call, and what its callbacks do, if it has any. */
 interface Call {
@@ -54,7 +54,18 @@ interface Program {
 }
 
 const CHANGING: readonly Method[] = ['loadStateDict', 'train', 'to']
-const METHODS: readonly Method[] = ['forward', 'predict', 'evaluate', 'stateDict', 'loadStateDict', 'train', 'train', 'to', 'dispose']
+const METHODS: readonly Method[] = [
+  'forward',
+  'predict',
+  'inspect',
+  'evaluate',
+  'stateDict',
+  'loadStateDict',
+  'train',
+  'train',
+  'to',
+  'dispose',
+]
 const model = fc.nat(MODELS - 1)
 const leaf = fc.record<Call>({
   model,
@@ -144,6 +155,7 @@ class Machine {
         })
       case 'forward':
       case 'predict':
+      case 'inspect':
         return await target[method](smallImages(2))
       case 'evaluate':
         return await target.evaluate(DATA)

@@ -114,8 +114,8 @@ TEST(InferenceLooksForAStopBeforeEveryBatchOfTheSizeAskedFor) {
 class RecordingEngine : public TorchEngine {
  public:
   explicit RecordingEngine(ImageRnn& model) : TorchEngine(model) {}
-  torch::Tensor Logits(const torch::Tensor& images, const std::shared_ptr<StopSignal>& stop) override {
-    sizes.push_back(images.size(0));
+  torch::Tensor Logits(const Sequences& images, const std::shared_ptr<StopSignal>& stop) override {
+    sizes.push_back(images.values.size(0));
     if (sizes.size() == stop_at) stop->Request(StopReason::kAbort);
     return TorchEngine::Logits(images, stop);
   }

@@ -24,9 +24,16 @@ Float64Network::Float64Network(const torch_rnn_mnist::ModelOptions& options, con
   for (const ParameterLayout::Entry& entry : LayOut(options).entries) parameters[entry.name].copy_(FlatTensors::ViewOf(values, entry));
 }
 
-torch::Tensor Float64Network::Forward(const torch::Tensor& images) { return FC(std::get<0>(basic_rnn(images.transpose(0, 1)))[-1]); }
+torch::Tensor Float64Network::Logits(const torch::Tensor& outputs, const torch::Tensor& lengths) {
+  if (!lengths.defined()) return FC(outputs[-1]);
+  return FC(outputs.index({lengths - 1, torch::arange(lengths.size(0))}));
+}
 
-torch::Tensor Float64Network::Unroll(const torch::Tensor& images, const StateOf& state_of) {
+torch::Tensor Float64Network::Forward(const torch::Tensor& images, const torch::Tensor& lengths) {
+  return Logits(std::get<0>(basic_rnn(images.transpose(0, 1))), lengths);
+}
+
+torch::Tensor Float64Network::Unroll(const torch::Tensor& images, const StateOf& state_of, const torch::Tensor& lengths) {
   std::vector<torch::Tensor> sequence = images.unbind(/*dim=*/1);
   const auto parameters = basic_rnn->named_parameters();
   for (int64_t layer = 0; layer < options_.num_layers; ++layer) {
@@ -38,7 +45,7 @@ torch::Tensor Float64Network::Unroll(const torch::Tensor& images, const StateOf&
       element = state;
     }
   }
-  return FC(sequence.back());
+  return Logits(torch::stack(sequence), lengths);
 }
 
 torch::Tensor Float64Network::Activate(const torch::Tensor& sum) const {

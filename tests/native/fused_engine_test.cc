@@ -211,9 +211,7 @@ TEST(BuffersThatWereReplacedAreNotUsed) {
 class AlternatingEngine : public Engine {
  public:
   explicit AlternatingEngine(ImageRnn& model) : torch_(model), fused_(Fused(model)) {}
-  torch::Tensor Logits(const torch::Tensor& images, const std::shared_ptr<StopSignal>& stop) override {
-    return Next().Logits(images, stop);
-  }
+  torch::Tensor Logits(const Sequences& images, const std::shared_ptr<StopSignal>& stop) override { return Next().Logits(images, stop); }
   BatchSums Accumulate(const Batch& batch, const LossOptions& options, const std::shared_ptr<StopSignal>& stop) override {
     return Next().Accumulate(batch, options, stop);
   }

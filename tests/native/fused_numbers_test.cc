@@ -62,8 +62,9 @@ struct Batch {
   std::vector<int64_t> labels;
   int64_t steps;
   double label_smoothing;
+  std::vector<int64_t> lengths = {};  // Empty: every sample has all steps.
 
-  Images images() const { return {values.data(), static_cast<int64_t>(labels.size()), steps}; }
+  Images images() const { return {values.data(), static_cast<int64_t>(labels.size()), steps, lengths.empty() ? nullptr : lengths.data()}; }
   Targets targets() const { return {labels.data(), label_smoothing}; }
 };
 
@@ -82,6 +83,19 @@ Batch DrawBatch(Draw& draw, const Shape& shape, int64_t samples, int64_t steps) 
     }
   }
   return batch;
+}
+
+// Gives the samples of a batch lengths: all the same, or any, or all but a few short ones. What nobody may read becomes NaN.
+void DrawLengths(Draw& draw, Batch& batch) {
+  const int64_t most = draw.Integer(1, batch.steps);
+  const auto kind = draw.Integer(0, 2);
+  const auto features = static_cast<int64_t>(batch.values.size() / batch.labels.size()) / batch.steps;
+  for (int64_t n = 0; n < static_cast<int64_t>(batch.labels.size()); ++n) {
+    const bool is_short = kind == 1 || (kind == 2 && draw.Integer(0, 4) == 0);
+    batch.lengths.push_back(is_short ? draw.Integer(1, most) : most);
+    const auto first = batch.values.begin() + n * batch.steps * features;
+    std::fill(first + batch.lengths.back() * features, first + batch.steps * features, std::nanf(""));
+  }
 }
 
 // Every parameter is a value of float32.
@@ -237,11 +251,44 @@ TEST(LogitsLossAndGradientsAreThoseOfFloat64) {
   }
 }
 
+TEST(PaddedSequencesGiveTheNumbersOfFloat64AndPaddingIsNotRead) {
+  for (uint64_t seed = 101; seed <= 148; ++seed) {
+    Case one = DrawCase(seed);
+    Draw draw(seed);
+    DrawLengths(draw, one.batch);
+    one.name += ", lengths";
+    const plain::Result expected = plain::Compute(one.network, one.batch.images(), one.batch.targets());
+    ForEachEngine(one, [&](Engine& engine, const std::string& name) {
+      RequireAtMost(Error(engine.Logits(one.batch), expected.logits), kLogitsTolerance * Norm(expected.logits), name + ", logits");
+      const Sums sums = engine.Accumulate(one.batch);
+      RequireAtMost(std::abs(sums.loss - expected.loss), kLossTolerance * expected.loss, name + ", loss");
+      if (sums.hits != expected.hits) check::Fail(__FILE__, __LINE__, name + ": hits " + std::to_string(sums.hits));
+      RequireGradients(engine, expected.gradients, name);
+    });
+  }
+}
+
+// Lengths that are all T say nothing new. Without a blank prefix, not even the order of a sum differs.
+TEST(FullLengthsGiveTheSameBitsAsNone) {
+  for (const uint64_t seed : {5, 6, 7, 8}) {
+    Case one = DrawCase(seed);
+    Batch full = one.batch;
+    full.lengths.assign(full.labels.size(), full.steps);
+    for (const InstructionSet& set : InstructionSets()) {
+      Engine without(one, set, false), with(one, set, false);
+      REQUIRE(with.Logits(full) == without.Logits(one.batch));
+      REQUIRE_EQ(with.Accumulate(full).loss, without.Accumulate(one.batch).loss);
+      REQUIRE(with.gradients() == without.gradients());
+    }
+  }
+}
+
 TEST(GradientsOfBatchesOfAnySizeAreAddedUp) {
   const Case one = DrawCase(3);
   Draw draw(4);
-  const std::vector<Batch> batches{DrawBatch(draw, one.network.shape, 9, 3), DrawBatch(draw, one.network.shape, 70, 6),
-                                   DrawBatch(draw, one.network.shape, 1, 6)};
+  std::vector<Batch> batches{DrawBatch(draw, one.network.shape, 9, 3), DrawBatch(draw, one.network.shape, 70, 6),
+                             DrawBatch(draw, one.network.shape, 1, 6), DrawBatch(draw, one.network.shape, 70, 6)};
+  DrawLengths(draw, batches.back());
   plain::Network expected(one.network.shape);
   for (const Batch& batch : batches) {
     plain::Result result = plain::Compute(one.network, batch.images(), batch.targets());

@@ -128,5 +128,8 @@ TEST(TanhNetworksOfFullSize) { CheckCases(5000, 2, Nonlinearity::kTanh, kFullSiz
 TEST(ReluNetworksOfFullSize) { CheckCases(6000, 2, Nonlinearity::kRelu, kFullSize, SetsForLargeNetworks()); }
 TEST(NetworksOfManyClasses) { CheckCases(7000, 4, Nonlinearity::kTanh, {.class_numbers = {256}}); }
 
+TEST(TanhNetworksOverSequencesOfDifferentLength) { CheckCases(8000, 20, Nonlinearity::kTanh, {.has_lengths = true}); }
+TEST(ReluNetworksOverSequencesOfDifferentLength) { CheckCases(9000, 20, Nonlinearity::kRelu, {.work = 1'000'000, .has_lengths = true}); }
+
 }  // namespace
 }  // namespace parity

@@ -27,9 +27,7 @@ class SpoilingEngine : public Engine {
 
   SpoilingEngine(ImageRnn& model, int64_t batch, Spoil spoil) : engine_(MakeEngine(model)), batch_(batch), spoil_(std::move(spoil)) {}
 
-  torch::Tensor Logits(const torch::Tensor& images, const std::shared_ptr<StopSignal>& stop) override {
-    return engine_->Logits(images, stop);
-  }
+  torch::Tensor Logits(const Sequences& images, const std::shared_ptr<StopSignal>& stop) override { return engine_->Logits(images, stop); }
   BatchSums Accumulate(const Batch& batch, const LossOptions& options, const std::shared_ptr<StopSignal>& stop) override {
     BatchSums sums = engine_->Accumulate(batch, options, stop);
     ++batches_;

@@ -147,7 +147,8 @@ std::string Case::Describe() const {
   std::ostringstream text;
   text << "seed " << seed << ": " << (options.nonlinearity == Nonlinearity::kTanh ? "tanh" : "ReLU") << ", N " << batch.labels.numel()
        << ", T " << batch.images.size(1) << ", F " << options.input_size << ", H " << options.hidden_size << ", L " << options.num_layers
-       << ", C " << options.num_classes << ", label smoothing " << label_smoothing << ", threads " << threads;
+       << ", C " << options.num_classes << ", label smoothing " << label_smoothing << ", threads " << threads
+       << (batch.lengths.defined() ? ", lengths" : "");
   return text.str();
 }
 
@@ -166,6 +167,7 @@ Case DrawCase(uint64_t seed, Nonlinearity nonlinearity, const CaseRange& range) 
   one.label_smoothing = draw.One<double>({0, 0, 0.1, 1, draw.Real(0, 1)});
   one.threads = static_cast<int>(draw.Integer(1, 4));
   DrawNumbers(draw, one, {samples, steps, one.options.input_size});
+  if (range.has_lengths) one.batch.lengths = draw.Integers(steps - 1, {samples}).add(1).to(torch::kInt64);
   return one;
 }
 

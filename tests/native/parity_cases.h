@@ -30,6 +30,7 @@ struct CaseRange {
   // The most multiplications of a forward pass. Batch, steps and layers are made smaller until it is met: most of the time goes into those
   // instruction sets that are slow.
   int64_t work = 3'000'000;
+  bool has_lengths = false;  // Whether the samples are sequences of different length.
 };
 
 // A case of any kind. Sizes at and around the lanes of a vector come up often, and so do images whose first rows are blank: none of them,

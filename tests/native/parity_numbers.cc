@@ -36,7 +36,7 @@ std::vector<torch_rnn_mnist::fused::InstructionSet> SetsForLargeNetworks() {
 
 Numbers ExactNumbers(const Case& one) {
   Float64Network network(one.options, one.values);
-  const torch::Tensor logits = network.Forward(one.batch.images.to(torch::kFloat64));
+  const torch::Tensor logits = network.Forward(one.batch.images.to(torch::kFloat64), one.batch.lengths);
   const torch::Tensor loss = SumOfLosses(logits, one);
   loss.backward();
   return {logits.detach(), network.Gradients(), loss.item<double>(), HitsOf(logits, one)};
@@ -48,10 +48,11 @@ Numbers RoundedNumbers(const Case& one) {
     return torch::rand(like.sizes(), generator, like.options().requires_grad(false)).mul(2).sub(1).mul(kHalfUnit);
   };
   Float64Network network(one.options, one.values);
-  const torch::Tensor logits = network.Unroll(one.batch.images.to(torch::kFloat64), [&](int64_t, const torch::Tensor& sum) {
+  const auto state_of = [&](int64_t, const torch::Tensor& sum) {
     const torch::Tensor state = network.Activate(sum);
     return state * roundings(state).add(1);
-  });
+  };
+  const torch::Tensor logits = network.Unroll(one.batch.images.to(torch::kFloat64), state_of, one.batch.lengths);
   const torch::Tensor loss = SumOfLosses(logits, one);
   (loss + logits.mul(roundings(logits)).sum()).backward();
   return {logits.detach(), network.Gradients(), loss.item<double>(), HitsOf(logits, one)};
@@ -66,7 +67,7 @@ std::unique_ptr<ImageRnn> MakeModel(const Case& one) {
 Numbers NumbersOf(torch_rnn_mnist::Engine& engine, ImageRnn& model, const Case& one) {
   const torch_rnn_mnist::FlatTensors gradients = model.values().ZerosLike();
   engine.UseGradients(gradients);
-  const torch::Tensor logits = engine.Logits(one.batch.images, sample::NoStop()).detach();
+  const torch::Tensor logits = engine.Logits(one.batch.sequences(), sample::NoStop()).detach();
   const torch_rnn_mnist::BatchSums sums = engine.Accumulate(one.batch, {one.label_smoothing}, sample::NoStop());
   return {logits, gradients.flat(), sums.loss.item<double>(), sums.hits.item<int64_t>()};
 }

@@ -139,7 +139,7 @@ std::vector<Values*> Network::Arrays() {
 Result Compute(const Network& network, const Images& images, const Targets& targets) {
   Result result(network.shape);
   for (int64_t n = 0; n < images.samples; ++n) {
-    Sample sample(network, images.values + n * images.steps * network.shape.input_size, images.steps);
+    Sample sample(network, images.values + n * images.steps * network.shape.input_size, images.steps - images.ShiftOf(n));
     Values logits = sample.Forward(result.least_z);
     result.logits.insert(result.logits.end(), logits.begin(), logits.end());
     result.hits += std::max_element(logits.begin(), logits.end()) - logits.begin() == targets.labels[n] ? 1 : 0;

@@ -201,9 +201,7 @@ ENGINE_TEST(ThrowingCallbackEndsTheEpochAfterItsBatch) {
 class FailingEngine : public Engine {
  public:
   explicit FailingEngine(ImageRnn& model) : engine_(sample::MakeEngine(model)) {}
-  torch::Tensor Logits(const torch::Tensor& images, const std::shared_ptr<StopSignal>& stop) override {
-    return engine_->Logits(images, stop);
-  }
+  torch::Tensor Logits(const Sequences& images, const std::shared_ptr<StopSignal>& stop) override { return engine_->Logits(images, stop); }
   BatchSums Accumulate(const Batch& batch, const LossOptions& options, const std::shared_ptr<StopSignal>& stop) override {
     const BatchSums sums = engine_->Accumulate(batch, options, stop);
     if (std::exchange(fails_, false)) throw Error(kOutOfMemory, "Not enough memory.");

@@ -52,9 +52,10 @@ const COMPUTE = `
     const options = { intraOpNumThreads: 1, interOpNumThreads: 1 }
     const sessions = await Promise.all(models.map((model) => InferenceSession.create(model, options)))
     const results = []
-    for (const { model, data, shape } of runs) {
+    for (const { model, data, shape, lengths } of runs) {
       const images = new Tensor('float32', Float32Array.from(data), shape)
-      const { logits, ...others } = await sessions[models.indexOf(model)].run({ images })
+      const inputs = lengths === undefined ? { images } : { images, lengths: new Tensor('int32', Int32Array.from(lengths), [lengths.length]) }
+      const { logits, ...others } = await sessions[models.indexOf(model)].run(inputs)
       results.push({ data: Array.from(logits.data), shape: logits.dims, others: Object.keys(others) })
     }
     console.log(JSON.stringify(results))
@@ -65,7 +66,9 @@ const COMPUTE = `
 /** The logits of ONNX Runtime, one for each run. */
 async function compute(runs: readonly Run[]): Promise<{ data: number[]; shape: number[]; others: string[] }[]> {
   const models = Array.from(new Set(runs.map(({ model }) => model)))
-  const inputs = runs.map(({ model, images: { data, shape } }) => ({ model, data: Array.from(data), shape }))
+  const inputs = runs.map(({ model, images: { data, shape, lengths } }) => {
+    return { model, data: Array.from(data), shape, lengths: lengths && Array.from(lengths) }
+  })
   writeFileSync(path('runs.json'), JSON.stringify({ models, runs: inputs }))
   const outcome = await runNode(['-e', COMPUTE, ONNX_RUNTIME, path('runs.json')])
   expect(outcome).toMatchObject({ code: 0, stderr: '' })
@@ -100,6 +103,16 @@ test('every kind of network is valid, and gives the same logits for any number o
   expect(files).toEqual(Array.from(models.values(), ({ parameterCount }) => ({ opset: 17, logits: ['N', 10], parameters: parameterCount })))
   // Fields keep their numbers in all versions, and an old Python has an older ONNX.
   expect({ version, missing, isWhole: fields > 150 }).toEqual({ version, missing: [], isWhole: true })
+})
+
+test('sequences of different length give the same logits', async () => {
+  const model = createModel({ inputSize: FEATURES, hiddenSize: 20, numLayers: 2, numClasses: 10, recurrentInit: 'uniform' })
+  await model.exportOnnx(path('model.onnx'), { lengths: true })
+  const images = { ...formulaImages(6, 9), lengths: Int32Array.of(9, 1, 4, 9, 2, 7) }
+  const [result] = await compute([{ model: path('model.onnx'), images }])
+  expectClose(result?.data ?? [], (await model.forward(images)).data, { atol: TOLERANCE })
+  const { files } = await checkFiles(path('model.onnx'))
+  expect(files).toMatchObject([{ logits: ['N', 10] }])
 })
 
 function fileOf({ nonlinearity, numLayers }: (typeof NETWORKS)[number]): string {

@@ -5,7 +5,7 @@ import { showPath } from '../../files/regular-file'
 import { parameterCount } from '../../model/architecture'
 import { readModelFile } from '../../model/model-file'
 import { writeOnnxFile } from '../../model/onnx-file'
-import { OPTIONS } from '../../options/options'
+import { ONNX_OPTIONS, OPTIONS } from '../../options/options'
 import type { Resolved } from '../../options/specs'
 import { requireNewestModel } from '../../runs/run-folder'
 import { defineCommand } from '../define-command'
@@ -22,12 +22,15 @@ export interface ExportEvent {
   bytes: number
   /** The model's input, by its name and shape: N images of T rows. */
   input: { name: 'images'; shape: ['N', 'T', number] }
+  /** Its second input, with `--lengths`. */
+  lengths?: { name: 'lengths'; shape: ['N'] }
   /** The model's output. */
   output: { name: 'logits'; shape: ['N', number] }
 }
 
 const EXPORT_OPTIONS = {
   onnx: { kind: 'path', of: 'file', required: true, summary: 'write the model to this file, in the format ONNX' },
+  ...ONNX_OPTIONS,
   ...modelOption(),
   ...OPTIONS.reporting,
 } as const
@@ -40,7 +43,7 @@ Examples:
 
 ONNX Runtime and others compute an ONNX model in browsers, on phones, and from most languages. Its input "images" are numbers from 0
 (background) to 1 (ink), float32 [N, T, F]: N images of T rows of F pixels, for any N and T. Its output "logits" are scores, float32
-[N, C], one for each class. The export itself computes nothing, so libtorch is not needed.`
+[N, C], one for each class. With --lengths there is a second input "lengths", for sequences of different length. The export itself computes nothing, so libtorch is not needed.`
 
 /** `export`: writes a model for other programs. */
 export function exportCommand(): Command {
@@ -54,7 +57,7 @@ export function exportCommand(): Command {
   })
 }
 
-async function exportModel({ onnx, model }: Resolved<typeof EXPORT_OPTIONS>, reporter: Reporter): Promise<void> {
+async function exportModel({ onnx, model, lengths }: Resolved<typeof EXPORT_OPTIONS>, reporter: Reporter): Promise<void> {
   const started = performance.now()
   const source = model ?? (await requireNewestModel())
   await checkDistinct(source, onnx)
@@ -62,7 +65,7 @@ async function exportModel({ onnx, model }: Resolved<typeof EXPORT_OPTIONS>, rep
   const named = { ...architecture, ...(classNames === undefined ? {} : { classNames }) }
   const facts = { parameters: parameterCount(architecture), options: named, model: source }
   reporter.step(startOf('export', facts), describeStart)
-  const bytes = await writeOnnxFile(onnx, named, state)
+  const bytes = await writeOnnxFile(onnx, named, state, lengths)
   const { inputSize, numClasses } = architecture
   const event: ExportEvent = {
     type: 'export',
@@ -70,6 +73,7 @@ async function exportModel({ onnx, model }: Resolved<typeof EXPORT_OPTIONS>, rep
     file: onnx,
     bytes,
     input: { name: 'images', shape: ['N', 'T', inputSize] },
+    ...(lengths && { lengths: { name: 'lengths', shape: ['N'] } }),
     output: { name: 'logits', shape: ['N', numClasses] },
   }
   reporter.result(event, describeExport)
@@ -90,7 +94,8 @@ function describeStart({ model, parameters }: StartEvent): string {
   return `Model: ${model}, ${parameters} parameters\n`
 }
 
-function describeExport({ file, bytes, input, output }: ExportEvent): string {
-  const [from, to] = [input, output].map(({ name, shape }) => `${name} [${shape.join(', ')}]`)
-  return `ONNX: ${file}, ${bytes} bytes, from ${from} to ${to}\n`
+function describeExport({ file, bytes, input, lengths, output }: ExportEvent): string {
+  const show = ({ name, shape }: { name: string; shape: readonly (string | number)[] }) => `${name} [${shape.join(', ')}]`
+  const from = [input, ...(lengths === undefined ? [] : [lengths])].map(show).join(' and ')
+  return `ONNX: ${file}, ${bytes} bytes, from ${from} to ${show(output)}\n`
 }

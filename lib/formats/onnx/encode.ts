@@ -18,6 +18,8 @@ export interface OnnxNetwork {
   /** Recurrent layers. */
   readonly numLayers: number
   readonly activation: OnnxActivation
+  /** Whether it also has the input `lengths`, int32 `[N]`: how many rows of each image are real. Default false. */
+  readonly hasLengths?: boolean
   /** What made the file. */
   readonly producer: { readonly name: string; readonly version: string }
   /** What it holds, for people. */
@@ -27,19 +29,27 @@ export interface OnnxNetwork {
 }
 
 /**
- * Writes a network in the ONNX format (https://onnx.ai): input `images`, float32 `[N, T, F]`; output `logits`, float32 `[N, C]`; any N and T.
+ * Writes a network in the ONNX format (https://onnx.ai): input `images`, float32 `[N, T, F]`, and `lengths` if asked for; output `logits`, float32 `[N, C]`; any N and T.
  * The same network always gives the same bytes.
  *
  * @throws TorchRnnError `ERR_INVALID_DATA` for a missing parameter, `ERR_OUT_OF_MEMORY`.
  */
-export function encodeOnnx({ parameters, numLayers, activation, producer, description, metadata }: OnnxNetwork): Uint8Array {
+export function encodeOnnx({
+  parameters,
+  numLayers,
+  activation,
+  hasLengths = false,
+  producer,
+  description,
+  metadata,
+}: OnnxNetwork): Uint8Array {
   const model = create(ModelProtoSchema, {
     irVersion: IR_VERSION,
     opsetImport: [{ domain: '', version: BigInt(OPSET_VERSION) }],
     producerName: producer.name,
     producerVersion: producer.version,
     docString: description,
-    graph: makeGraph(numLayers, activation, (name) => take(parameters, name)),
+    graph: makeGraph(numLayers, activation, (name) => take(parameters, name), hasLengths),
     metadataProps: Object.entries(metadata).map(([key, value]) => ({ key, value })),
   })
   try {

@@ -24,8 +24,10 @@ export type OnnxActivation = 'Tanh' | 'Relu'
 export type TakeTensor = (name: string) => Tensor
 
 const IMAGES = 'images'
+const LENGTHS = 'lengths'
 const LOGITS = 'logits'
 const IMAGES_DOC = 'Grey images, row by row: 0 is background, 1 is ink (bytes divided by 255). N images of T rows of F pixels.'
+const LENGTHS_DOC = 'How many rows of each image are real, 1 to T; the others are padding.'
 const LOGITS_DOC = 'A score for each class. Their softmax gives probabilities.'
 
 /** ONNX's RNN can also read backwards, and therefore adds a dimension of directions: `[T, 1, N, H]`, and `[1, N, H]` for the last state. */
@@ -39,12 +41,14 @@ const DIRECTION_OF_LAST = { name: 'direction_of_last', axis: 0n }
  * are PyTorch's, in a dimension of directions. Its attribute `layout`, by which it would read `[N, T, F]`, is not known to ONNX Runtime.
  *
  * @param take - Gives the parameters, by PyTorch's names.
+ * @param hasLengths - Whether the graph also reads lengths, int32 `[N]`. They are what ONNX's RNN calls sequence_lens: then its last state is that
+ *   after the last real row.
  */
-export function makeGraph(numLayers: number, activation: OnnxActivation, take: TakeTensor): GraphProto {
+export function makeGraph(numLayers: number, activation: OnnxActivation, take: TakeTensor, hasLengths: boolean): GraphProto {
   const [weight, bias] = [take('FC.weight'), take('FC.bias')]
   const [numClasses = 0] = weight.shape
   const features = take('basic_rnn.weight_ih_l0').shape[1] ?? 0
-  const layers = Array.from({ length: numLayers }, (_, layer) => makeLayer(layer, layer === numLayers - 1, activation, take))
+  const layers = Array.from({ length: numLayers }, (_, layer) => makeLayer(layer, layer === numLayers - 1, activation, take, hasLengths))
   const node = [
     makeNode('/basic_rnn/Transpose', 'Transpose', [IMAGES], [inputOf(0)], [intsAttribute('perm', [1n, 0n, 2n])]),
     ...layers.flatMap((layer) => layer.node),
@@ -55,7 +59,10 @@ export function makeGraph(numLayers: number, activation: OnnxActivation, take: T
     name: 'ImageRNN',
     docString: 'Reads an image as a sequence of rows. The last state of the top recurrent layer is classified.',
     node,
-    input: [makeValue(IMAGES, IMAGES_DOC, ['N', 'T', features])],
+    input: [
+      makeValue(IMAGES, IMAGES_DOC, ['N', 'T', features]),
+      ...(hasLengths ? [makeValue(LENGTHS, LENGTHS_DOC, ['N'], TensorProto_DataType.INT32)] : []),
+    ],
     output: [makeValue(LOGITS, LOGITS_DOC, ['N', numClasses])],
     initializer: [
       ...axes.map(({ name, axis }) => makeTensor(name, TensorProto_DataType.INT64, [1], BigInt64Array.of(axis))),
@@ -72,12 +79,12 @@ function inputOf(layer: number): string {
 }
 
 /** One recurrent layer. Of the top one, only the state after the last row is used. */
-function makeLayer(layer: number, isTop: boolean, activation: OnnxActivation, take: TakeTensor) {
+function makeLayer(layer: number, isTop: boolean, activation: OnnxActivation, take: TakeTensor, hasLengths: boolean) {
   const parameter = (kind: string) => `basic_rnn.${kind}_l${layer}`
   const [input, recurrent] = [take(parameter('weight_ih')), take(parameter('weight_hh'))]
   const [inputBias, recurrentBias] = [take(parameter('bias_ih')), take(parameter('bias_hh'))]
   const bias = concatenate(inputBias.data, recurrentBias.data)
-  const inputs = [inputOf(layer), ...['weight_ih', 'weight_hh', 'bias'].map(parameter)]
+  const inputs = [inputOf(layer), ...['weight_ih', 'weight_hh', 'bias'].map(parameter), ...(hasLengths ? [LENGTHS] : [])]
   const attributes = [intAttribute('hidden_size', BigInt(inputBias.data.length)), textsAttribute('activations', [activation])]
   // The outputs are all states and the last one; the name of one that is not used stays empty, as ONNX wants it.
   const [outputs, squeeze] = isTop
@@ -133,9 +140,14 @@ function makeTensor(
   return create(TensorProtoSchema, { name, dataType, dims: shape.map(BigInt), rawData, ...(docString === undefined ? {} : { docString }) })
 }
 
-/** An input or output: float32. A name as a size means any size. */
-function makeValue(name: string, docString: string, shape: readonly (string | number)[]): ValueInfoProto {
-  const tensorType = { elemType: TensorProto_DataType.FLOAT, shape: { dim: shape.map(makeDimension) } }
+/** An input or output. A name as a size means any size. */
+function makeValue(
+  name: string,
+  docString: string,
+  shape: readonly (string | number)[],
+  elemType = TensorProto_DataType.FLOAT,
+): ValueInfoProto {
+  const tensorType = { elemType, shape: { dim: shape.map(makeDimension) } }
   return create(ValueInfoProtoSchema, { name, docString, type: { value: { case: 'tensorType', value: tensorType } } })
 }
 

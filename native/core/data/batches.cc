@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "native/core/data/affine.h"
+#include "native/core/runtime/error.h"
 
 namespace torch_rnn_mnist {
 namespace {
@@ -24,7 +25,10 @@ Batches::Batches(const Dataset& dataset, torch::Device device, int64_t batch_siz
       copy_(device.is_cpu() ? nullptr : dataset.storage().On(device)),
       batch_size_(batch_size),
       order_(std::move(order)),
-      augmentation_(augmentation) {}
+      augmentation_(augmentation) {
+  if (!dataset.has_lengths() || augmentation.ChangesNothing()) return;
+  throw Error(kInvalidOption, "Sequences of different length cannot be augmented as images are.");
+}
 
 Batch Batches::Get(int64_t index) const {
   const int64_t first = index * batch_size_;
@@ -37,7 +41,17 @@ Batch Batches::Get(int64_t index) const {
 }
 
 Batch Batches::Gather(const std::vector<int64_t>& samples) const {
-  return device_.is_cpu() ? GatherOnCpu(samples) : GatherOnDevice(samples);
+  Batch batch = device_.is_cpu() ? GatherOnCpu(samples) : GatherOnDevice(samples);
+  if (dataset_.has_lengths()) batch.lengths = LengthsOf(samples);
+  return batch;
+}
+
+torch::Tensor Batches::LengthsOf(const std::vector<int64_t>& samples) const {
+  const auto* all = dataset_.storage().cpu().lengths.const_data_ptr<int32_t>();
+  torch::Tensor lengths = torch::empty({static_cast<int64_t>(samples.size())}, torch::kInt64);
+  std::transform(samples.begin(), samples.end(), lengths.mutable_data_ptr<int64_t>(),
+                 [&](int64_t sample) { return all[dataset_.Position(sample)]; });
+  return lengths;
 }
 
 Batch Batches::GatherOnDevice(const std::vector<int64_t>& samples) const {

@@ -8,21 +8,25 @@
 
 #include "native/core/data/augmentation.h"
 #include "native/core/data/dataset.h"
+#include "native/core/data/sequences.h"
 
 namespace torch_rnn_mnist {
 
 // Samples that are computed together, on the model's device.
 struct Batch {
-  torch::Tensor images;  // float32 [N, T, F]
-  torch::Tensor labels;  // int64 [N]
+  torch::Tensor images;        // float32 [N, T, F]
+  torch::Tensor labels;        // int64 [N]
+  torch::Tensor lengths = {};  // As in Sequences.
 
+  Sequences sequences() const { return {images, lengths}; }
   int64_t size() const { return images.size(0); }
 };
 
 // A data set cut into batches, in its own order or a given one. For the computing thread only.
 class Batches {
  public:
-  // `dataset` must outlive this object. `order`: a permutation of the samples; empty for the data set's own order.
+  // `dataset` must outlive this object. `order`: a permutation of the samples; empty for the data set's own order. Throws
+  // ERR_INVALID_OPTION for an augmentation of sequences of different length: there is no image to change.
   Batches(const Dataset& dataset, torch::Device device, int64_t batch_size, std::vector<int64_t> order = {},
           const Augmentation& augmentation = {});
 
@@ -36,6 +40,7 @@ class Batches {
  private:
   Batch GatherOnCpu(const std::vector<int64_t>& samples) const;
   Batch GatherOnDevice(const std::vector<int64_t>& samples) const;
+  torch::Tensor LengthsOf(const std::vector<int64_t>& samples) const;
   // Scales and augments them, from the storage's array of all images to [N, T, F].
   template <typename Pixel>
   void CopyImages(const std::vector<int64_t>& samples, const Pixel* all, float* images) const;

@@ -4,13 +4,14 @@
 #include <string>
 #include <utility>
 
+#include "native/core/data/sequences.h"
 #include "native/core/runtime/error.h"
 
 namespace torch_rnn_mnist {
 namespace {
 
 LabelledImages Checked(LabelledImages data) {
-  const auto& [images, labels] = data;
+  const auto& [images, labels, lengths] = data;
   if (images.dim() != 3 || images.numel() == 0) {
     throw Error(kInvalidShape, "Expected images of shape [N, T, F] with at least one sample.");
   }
@@ -23,10 +24,35 @@ LabelledImages Checked(LabelledImages data) {
   if (!has_known_types || !images.is_contiguous() || !labels.is_contiguous() || !images.is_cpu() || !labels.is_cpu()) {
     throw Error(kInvalidArgument, "Expected contiguous images (uint8 or float32) and labels (uint8) on the CPU.");
   }
+  if (lengths.defined() && lengths.scalar_type() != torch::kInt32) throw Error(kInvalidArgument, "Expected lengths of the type int32.");
+  CheckLengths(lengths, images.size(0), images.size(1));
   return data;
 }
 
+template <typename Length>
+void CheckEachLength(const torch::Tensor& lengths, int64_t steps) {
+  const auto* each = lengths.const_data_ptr<Length>();
+  for (int64_t index = 0; index < lengths.size(0); ++index) {
+    if (each[index] >= 1 && each[index] <= steps) continue;
+    throw Error(kInvalidData, "Expected lengths from 1 to " + std::to_string(steps) + " (the steps of a sequence) but the one at index " +
+                                  std::to_string(index) + " is " + std::to_string(each[index]) + ".");
+  }
+}
+
 }  // namespace
+
+// Plain loops: see FindMaxLabel.
+void CheckLengths(const torch::Tensor& lengths, int64_t count, int64_t steps) {
+  if (!lengths.defined()) return;
+  if (lengths.dim() != 1 || lengths.size(0) != count) {
+    throw Error(kInvalidShape, "Expected one length for each of the " + std::to_string(count) + " sequences but received " +
+                                   std::to_string(lengths.numel()) + ".");
+  }
+  if (!lengths.is_contiguous() || !lengths.is_cpu()) throw Error(kInvalidArgument, "Expected contiguous lengths on the CPU.");
+  if (lengths.scalar_type() == torch::kInt32) return CheckEachLength<int32_t>(lengths, steps);
+  if (lengths.scalar_type() == torch::kInt64) return CheckEachLength<int64_t>(lengths, steps);
+  throw Error(kInvalidArgument, "Expected lengths of the type int32 or int64.");
+}
 
 ImageStorage::ImageStorage(LabelledImages cpu, std::shared_ptr<void> owner) : owner_(std::move(owner)), cpu_(Checked(std::move(cpu))) {}
 
@@ -37,7 +63,7 @@ std::shared_ptr<const LabelledImages> ImageStorage::On(torch::Device device) con
     std::shared_ptr<const LabelledImages> copy = weak.lock();
     if (copy && copy->images.device() == device) return copy;
   }
-  auto copy = std::make_shared<const LabelledImages>(LabelledImages{cpu_.images.to(device), cpu_.labels.to(device)});
+  auto copy = std::make_shared<const LabelledImages>(LabelledImages{cpu_.images.to(device), cpu_.labels.to(device), cpu_.lengths});
   copies_.push_back(copy);
   return copy;
 }

@@ -16,6 +16,8 @@ inline constexpr float kByteMax = 255.0F;  // The largest value of an 8-bit pixe
 struct LabelledImages {
   torch::Tensor images;  // uint8 (0 to 255) or float32 [N, T, F]
   torch::Tensor labels;  // uint8 [N]
+  // int32 [N], always on the CPU: how many steps of each sample are real, as in Sequences. Undefined: all.
+  torch::Tensor lengths = {};
 };
 
 // The arrays that data sets share. Immutable. Thread-safe.
@@ -60,6 +62,7 @@ class Dataset {
   int64_t size() const { return positions_ ? static_cast<int64_t>(positions_->size()) : count_; }
   int64_t features() const { return storage_->cpu().images.size(2); }
   int64_t max_label() const { return max_label_; }
+  bool has_lengths() const { return storage_->cpu().lengths.defined(); }
   const ImageStorage& storage() const { return *storage_; }
   // The position of sample `index` in the storage.
   int64_t Position(int64_t index) const { return positions_ ? (*positions_)[static_cast<size_t>(index)] : first_ + index; }

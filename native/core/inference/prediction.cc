@@ -9,7 +9,6 @@
 #include "native/core/runtime/error.h"
 
 namespace torch_rnn_mnist {
-namespace {
 
 void CheckFinite(const torch::Tensor& images) {
   if (!images.is_floating_point() || images.isfinite().all().item<bool>()) return;
@@ -18,25 +17,22 @@ void CheckFinite(const torch::Tensor& images) {
                                 std::to_string(images.flatten()[index].item<float>()) + ".");
 }
 
-}  // namespace
-
-torch::Tensor Infer(ImageRnn& model, Engine& engine, const torch::Tensor& images, int64_t batch_size,
-                    const std::shared_ptr<StopSignal>& stop) {
+torch::Tensor Infer(ImageRnn& model, Engine& engine, const Sequences& images, int64_t batch_size, const std::shared_ptr<StopSignal>& stop) {
   const EvalMode eval_mode(model);
-  CheckFinite(images);
-  const int64_t count = images.size(0);
+  CheckFinite(images.values);
+  const int64_t count = images.values.size(0);
+  CheckLengths(images.lengths, count, images.values.size(1));
   if (batch_size == 0) batch_size = model.hooks().Any() ? count : kDefaultBatch;
   std::vector<torch::Tensor> logits;
   for (int64_t first = 0; first < count; first += batch_size) {
     ThrowIfStopped(*stop);
-    const torch::Tensor batch = images.narrow(0, first, std::min(batch_size, count - first));
-    logits.push_back(engine.Logits(ScaleImages(batch.to(model.device())), stop).cpu());
+    const Sequences batch = images.Part(first, std::min(batch_size, count - first));
+    logits.push_back(engine.Logits({ScaleImages(batch.values.to(model.device())), batch.lengths}, stop).cpu());
   }
   return torch::cat(logits);
 }
 
-Prediction Predict(ImageRnn& model, Engine& engine, const torch::Tensor& images, int64_t batch_size,
-                   const std::shared_ptr<StopSignal>& stop) {
+Prediction Predict(ImageRnn& model, Engine& engine, const Sequences& images, int64_t batch_size, const std::shared_ptr<StopSignal>& stop) {
   const torch::Tensor logits = Infer(model, engine, images, batch_size, stop);
   return {logits.argmax(/*dim=*/1), logits.softmax(/*dim=*/1)};
 }

@@ -22,9 +22,11 @@ inline constexpr std::array<std::string_view, 3> kHookedModuleNames = {"", "basi
 // between two modules are bfloat16.
 struct ForwardEvent {
   HookedModule module;
-  bool training;                     // Whether the model was in training mode.
-  std::vector<at::Tensor> inputs;    // '': images [N, T, F]. basic_rnn: sequences [T, N, F], h_0 [L, N, H]. FC: [N, H].
-  std::vector<at::Tensor> outputs;   // '': logits [N, C]. basic_rnn: output [T, N, H], h_n [L, N, H]. FC: logits [N, C].
+  bool training;                   // Whether the model was in training mode.
+  std::vector<at::Tensor> inputs;  // '': images [N, T, F]. basic_rnn: sequences [T, N, F], h_0 [L, N, H]. FC: [N, H].
+  // '': logits [N, C]. basic_rnn: output [T, N, H], h_n [L, N, H]. FC: logits [N, C]. Of a sequence with a length, h_n is the state after
+  // its last real step, and output is 0 after that.
+  std::vector<at::Tensor> outputs;
   std::shared_ptr<StopSignal> stop;  // Stop signal of the call that runs this pass; ends a hook's wait.
 };
 

@@ -1,6 +1,7 @@
 #include "native/core/model/image_rnn.h"
 
 #include <torch/nn/init.h>
+#include <torch/nn/utils/rnn.h>
 
 #include <cmath>
 #include <utility>
@@ -96,28 +97,56 @@ torch::Tensor ImageRnn::InitHidden(int64_t batch_size) const {
   return torch::zeros({options_.num_layers, batch_size, options_.hidden_size}, values_.flat().options());
 }
 
-// A function of its own, because the guard must not live while a hook is waited for.
-std::tuple<torch::Tensor, torch::Tensor> ImageRnn::RunLayers(const torch::Tensor& sequences, const torch::Tensor& initial,
-                                                             const std::vector<torch::Tensor>& copies) {
-  const PrecisionGuard precision(options_.precision, device());
-  if (copies.empty()) return basic_rnn->forward(sequences, initial);
-  const bool is_tanh = options_.nonlinearity == Nonlinearity::kTanh;
-  const auto run = [&](const auto& layers) {
-    return layers(sequences.to(torch::kBFloat16), initial.to(torch::kBFloat16),
-                  at::TensorList(copies).slice(0, copies.size() - kLinearParameters),
-                  /*has_biases=*/true, options_.num_layers, /*dropout=*/0, is_training(), /*bidirectional=*/false, /*batch_first=*/false);
-  };
-  if (is_tanh) return run([](auto&&... arguments) { return at::rnn_tanh(arguments...); });
-  return run([](auto&&... arguments) { return at::rnn_relu(arguments...); });
+template <typename... Arguments>
+ImageRnn::States ImageRnn::RunRecurrent(const Arguments&... arguments) {
+  if (options_.nonlinearity == Nonlinearity::kTanh) return at::rnn_tanh(arguments...);
+  return at::rnn_relu(arguments...);
 }
 
-torch::Tensor ImageRnn::Forward(const torch::Tensor& images, const std::shared_ptr<StopSignal>& stop) {
+std::vector<torch::Tensor> ImageRnn::RecurrentParameters(const std::vector<torch::Tensor>& copies) const {
+  if (copies.empty()) return basic_rnn->all_weights();
+  return {copies.begin(), copies.end() - kLinearParameters};
+}
+
+// A function of its own, because the guard must not live while a hook is waited for.
+ImageRnn::States ImageRnn::RunLayers(const torch::Tensor& sequences, const torch::Tensor& initial,
+                                     const std::vector<torch::Tensor>& copies) {
+  const PrecisionGuard precision(options_.precision, device());
+  if (copies.empty()) return basic_rnn->forward(sequences, initial);
+  return RunRecurrent(sequences.to(torch::kBFloat16), initial.to(torch::kBFloat16), at::TensorList(RecurrentParameters(copies)),
+                      /*has_biases=*/true, options_.num_layers, /*dropout=*/0.0, is_training(), /*bidirectional=*/false,
+                      /*batch_first=*/false);
+}
+
+// As nn::RNN does with a packed sequence, which holds the samples by falling length.
+ImageRnn::States ImageRnn::RunPadded(const torch::Tensor& sequences, const torch::Tensor& lengths, const torch::Tensor& initial,
+                                     const std::vector<torch::Tensor>& copies, bool wants_outputs) {
+  namespace rnn = torch::nn::utils::rnn;
+  const PrecisionGuard precision(options_.precision, device());
+  const torch::ScalarType type = copies.empty() ? torch::kFloat32 : torch::kBFloat16;
+  const rnn::PackedSequence packed =
+      rnn::pack_padded_sequence(sequences.to(type), lengths, /*batch_first=*/false, /*enforce_sorted=*/false);
+  const auto [outputs, final_states] =
+      RunRecurrent(packed.data(), packed.batch_sizes(), initial.to(type), at::TensorList(RecurrentParameters(copies)), /*has_biases=*/true,
+                   options_.num_layers, /*dropout=*/0.0, is_training(), /*bidirectional=*/false);
+  torch::Tensor padded;
+  if (wants_outputs) {
+    const rnn::PackedSequence all(outputs, packed.batch_sizes(), packed.sorted_indices(), packed.unsorted_indices());
+    padded = std::get<0>(rnn::pad_packed_sequence(all, /*batch_first=*/false, /*padding_value=*/0, sequences.size(0)));
+  }
+  return {padded, final_states.index_select(1, packed.unsorted_indices())};
+}
+
+torch::Tensor ImageRnn::Forward(const Sequences& of, const std::shared_ptr<StopSignal>& stop) {
+  const torch::Tensor& images = of.values;
   const torch::Tensor sequences = images.transpose(0, 1);  // [N, T, F] -> [T, N, F]: rows become time steps.
   const torch::Tensor initial = InitHidden(images.size(0));
   std::vector<torch::Tensor> copies;
   if (options_.precision == Precision::kBfloat16) copies = CopyToBfloat16(values_, parameters());
-  const auto [output, final_state] = RunLayers(sequences, initial, copies);
-  if (hooks_->Has(HookedModule::kBasicRnn)) {
+  const bool is_observed = hooks_->Has(HookedModule::kBasicRnn);
+  const auto [output, final_state] =
+      of.lengths.defined() ? RunPadded(sequences, of.lengths, initial, copies, is_observed) : RunLayers(sequences, initial, copies);
+  if (is_observed) {
     hooks_->Run({HookedModule::kBasicRnn, is_training(), {sequences, initial}, {output, final_state}, stop});
   }
   // The top layer's final state equals output[-1], which the tutorial uses. With output[-1] the backward pass would create zero gradients

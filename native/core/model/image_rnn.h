@@ -9,6 +9,7 @@
 #include <tuple>
 #include <vector>
 
+#include "native/core/data/sequences.h"
 #include "native/core/model/flat_tensors.h"
 #include "native/core/model/forward_hooks.h"
 #include "native/core/model/model_options.h"
@@ -24,9 +25,10 @@ class ImageRnn : public torch::nn::Module {
   // `hooks` may be shared with the code that sets them; null: the model makes its own.
   explicit ImageRnn(const ModelOptions& options, std::shared_ptr<ForwardHooks> hooks = nullptr);
 
-  // images: float32 [N, T, F] on the model's device, any N and T. Returns logits [N, C] in float32. The initial state is zero.
+  // images: float32 [N, T, F] on the model's device, any N and T. Returns logits [N, C] in float32. The initial state is zero. Of a
+  // sequence with a length, the last real step is what the linear layer reads, as with PyTorch's pack_padded_sequence.
   // `stop` is the stop signal of the call that runs this pass; it ends the wait for a hook.
-  torch::Tensor Forward(const torch::Tensor& images, const std::shared_ptr<StopSignal>& stop);
+  torch::Tensor Forward(const Sequences& images, const std::shared_ptr<StopSignal>& stop);
 
   // h_0: zeros [L, N, H].
   torch::Tensor InitHidden(int64_t batch_size) const;
@@ -46,8 +48,16 @@ class ImageRnn : public torch::nn::Module {
  private:
   // sequences: [T, N, F], initial: [L, N, H]. Returns the top layer's outputs [T, N, H], and the final states [L, N, H].
   // `copies`: of all parameters, in bfloat16, which are then computed with; or none.
-  std::tuple<torch::Tensor, torch::Tensor> RunLayers(const torch::Tensor& sequences, const torch::Tensor& initial,
-                                                     const std::vector<torch::Tensor>& copies);
+  using States = std::tuple<torch::Tensor, torch::Tensor>;
+  States RunLayers(const torch::Tensor& sequences, const torch::Tensor& initial, const std::vector<torch::Tensor>& copies);
+  // The same of sequences with lengths. The outputs are 0 where a sequence has ended; undefined if nobody wants them.
+  States RunPadded(const torch::Tensor& sequences, const torch::Tensor& lengths, const torch::Tensor& initial,
+                   const std::vector<torch::Tensor>& copies, bool wants_outputs);
+  // nn::RNN's function with this network's activation.
+  template <typename... Arguments>
+  States RunRecurrent(const Arguments&... arguments);
+  // The recurrent layers' parameters.
+  std::vector<torch::Tensor> RecurrentParameters(const std::vector<torch::Tensor>& copies) const;
   void InitializeParameters();
   void UseParametersOf(FlatTensors values);
 

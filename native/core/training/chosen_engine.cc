@@ -43,7 +43,7 @@ Engine& ChosenEngine::ForNextBatch() {
   return *fused_;
 }
 
-torch::Tensor ChosenEngine::Logits(const torch::Tensor& images, const std::shared_ptr<StopSignal>& stop) {
+torch::Tensor ChosenEngine::Logits(const Sequences& images, const std::shared_ptr<StopSignal>& stop) {
   return ForNextBatch().Logits(images, stop);
 }
 

@@ -28,10 +28,13 @@ class ChosenEngine : public Engine {
   // computes. Throws as ResolveEngine does.
   ChosenEngine(ImageRnn& model, EngineOption option, const FusedOptions& fused, int threads, torch::Device device);
 
-  torch::Tensor Logits(const torch::Tensor& images, const std::shared_ptr<StopSignal>& stop) override;
+  torch::Tensor Logits(const Sequences& images, const std::shared_ptr<StopSignal>& stop) override;
   // Throws as CheckTraining does.
   BatchSums Accumulate(const Batch& batch, const LossOptions& options, const std::shared_ptr<StopSignal>& stop) override;
   void UseGradients(const FlatTensors& gradients) override;
+
+  // For work that libtorch does beside the engines: gives it all threads. The next batch takes them back where it needs them.
+  void LendThreadsToLibtorch() { LimitLibtorch(EngineKind::kTorch); }
 
   // Throws ERR_INVALID_OPTION where kFused is asked for and there are forward hooks: training would not be what was asked for.
   void CheckTraining() const;

@@ -31,7 +31,7 @@ class Engine {
   virtual ~Engine() = default;
 
   // images: float32 [N, T, F] on the model's device. Returns logits [N, C].
-  virtual torch::Tensor Logits(const torch::Tensor& images, const std::shared_ptr<StopSignal>& stop) = 0;
+  virtual torch::Tensor Logits(const Sequences& images, const std::shared_ptr<StopSignal>& stop) = 0;
   // Adds the gradient of the SUM of the samples' losses to the buffer that UseGradients was last given.
   virtual BatchSums Accumulate(const Batch& batch, const LossOptions& options, const std::shared_ptr<StopSignal>& stop) = 0;
   // Sets the buffer that Accumulate adds to. It must stay alive until the next call.

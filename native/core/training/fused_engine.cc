@@ -33,7 +33,12 @@ fused::NetworkArrays<Value> ArraysIn(Value* buffer, const ParameterLayout& layou
   return arrays;
 }
 
-fused::Images ImagesIn(const torch::Tensor& images) { return {images.const_data_ptr<float>(), images.size(0), images.size(1)}; }
+// Both contiguous.
+fused::Images ImagesIn(const torch::Tensor& images, const torch::Tensor& lengths) {
+  return {images.const_data_ptr<float>(), images.size(0), images.size(1), lengths.defined() ? lengths.const_data_ptr<int64_t>() : nullptr};
+}
+
+torch::Tensor Contiguous(const torch::Tensor& lengths) { return lengths.defined() ? lengths.contiguous() : lengths; }
 
 }  // namespace
 
@@ -64,11 +69,12 @@ void FusedEngine::TakeParameters() {
   version_ = values._version();
 }
 
-torch::Tensor FusedEngine::Logits(const torch::Tensor& images, const std::shared_ptr<StopSignal>&) {
+torch::Tensor FusedEngine::Logits(const Sequences& images, const std::shared_ptr<StopSignal>&) {
   TakeParameters();
-  const torch::Tensor rows = images.contiguous();
-  torch::Tensor logits = torch::empty({images.size(0), model_.options().num_classes}, images.options());
-  network_.Logits(ImagesIn(rows), logits.mutable_data_ptr<float>());
+  const torch::Tensor rows = images.values.contiguous();
+  const torch::Tensor lengths = Contiguous(images.lengths);
+  torch::Tensor logits = torch::empty({rows.size(0), model_.options().num_classes}, rows.options());
+  network_.Logits(ImagesIn(rows, lengths), logits.mutable_data_ptr<float>());
   return logits;
 }
 
@@ -76,8 +82,9 @@ BatchSums FusedEngine::Accumulate(const Batch& batch, const LossOptions& options
   TakeParameters();
   const torch::Tensor rows = batch.images.contiguous();
   const torch::Tensor labels = batch.labels.contiguous();
+  const torch::Tensor lengths = Contiguous(batch.lengths);
   const fused::Targets targets{labels.const_data_ptr<int64_t>(), options.label_smoothing};
-  const fused::Sums sums = network_.Accumulate(ImagesIn(rows), targets, gradients_);
+  const fused::Sums sums = network_.Accumulate(ImagesIn(rows, lengths), targets, gradients_);
   // A loss beyond the range of float32 becomes an infinity.
   return {torch::scalar_tensor(sums.loss, torch::kFloat64).to(torch::kFloat32), torch::scalar_tensor(sums.hits, torch::kInt64),
           batch.size()};

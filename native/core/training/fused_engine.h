@@ -28,7 +28,7 @@ class FusedEngine : public Engine {
   // `threads`: that compute, the calling one included.
   FusedEngine(ImageRnn& model, const FusedOptions& options, int threads);
 
-  torch::Tensor Logits(const torch::Tensor& images, const std::shared_ptr<StopSignal>& stop) override;
+  torch::Tensor Logits(const Sequences& images, const std::shared_ptr<StopSignal>& stop) override;
   BatchSums Accumulate(const Batch& batch, const LossOptions& options, const std::shared_ptr<StopSignal>& stop) override;
   void UseGradients(const FlatTensors& gradients) override;
 

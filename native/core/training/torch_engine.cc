@@ -4,12 +4,10 @@
 
 namespace torch_rnn_mnist {
 
-torch::Tensor TorchEngine::Logits(const torch::Tensor& images, const std::shared_ptr<StopSignal>& stop) {
-  return model_.Forward(images, stop);
-}
+torch::Tensor TorchEngine::Logits(const Sequences& images, const std::shared_ptr<StopSignal>& stop) { return model_.Forward(images, stop); }
 
 BatchSums TorchEngine::Accumulate(const Batch& batch, const LossOptions& options, const std::shared_ptr<StopSignal>& stop) {
-  const torch::Tensor logits = model_.Forward(batch.images, stop);
+  const torch::Tensor logits = model_.Forward(batch.sequences(), stop);
   const auto sum = torch::nn::functional::CrossEntropyFuncOptions().reduction(torch::kSum).label_smoothing(options.label_smoothing);
   const torch::Tensor loss = torch::nn::functional::cross_entropy(logits, batch.labels, sum);
   {

@@ -10,7 +10,7 @@ class TorchEngine : public Engine {
  public:
   explicit TorchEngine(ImageRnn& model) : model_(model) {}
 
-  torch::Tensor Logits(const torch::Tensor& images, const std::shared_ptr<StopSignal>& stop) override;
+  torch::Tensor Logits(const Sequences& images, const std::shared_ptr<StopSignal>& stop) override;
   BatchSums Accumulate(const Batch& batch, const LossOptions& options, const std::shared_ptr<StopSignal>& stop) override;
   void UseGradients(const FlatTensors& gradients) override;
 
