@@ -12,6 +12,7 @@ import { exportCommand } from './commands/export'
 import { forwardCommand } from './commands/forward'
 import { hookCommand } from './commands/hook'
 import { lrFindCommand } from './commands/lr-find'
+import { predictCommand } from './commands/predict'
 import { runsCommand } from './commands/runs'
 import { searchCommand } from './commands/search'
 import { summaryCommand } from './commands/summary'
@@ -29,6 +30,7 @@ const COMMANDS: readonly (() => Command)[] = [
   trainCommand,
   lrFindCommand,
   evaluateCommand,
+  predictCommand,
   exploreCommand,
   summaryCommand,
   forwardCommand,

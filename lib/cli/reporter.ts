@@ -16,6 +16,8 @@ export interface Reporter {
   step<Event extends CommandEvent>(event: Event, describe?: (event: Event) => string): void
   /** Reports how far the work is. */
   progress<Event extends CommandEvent>(event: Event, describe: (event: Event) => ProgressState): void
+  /** Reports that a part of the work failed. The rest goes on. */
+  failure<Event extends CommandEvent & { readonly message: string }>(event: Event): void
   /** Reports something to know that does not stop the command. */
   warning(message: string): void
   /** Reports why the command failed. */
@@ -57,6 +59,11 @@ class JsonReporter implements Reporter {
 
   progress(event: CommandEvent): void {
     this.result(event)
+  }
+
+  failure(event: CommandEvent & { readonly message: string }): void {
+    if (this.#isOutputLost) printError(event.message)
+    else this.result(event)
   }
 
   // Without stdout, stderr still tells whether the model was saved, and why the command ends.
@@ -105,6 +112,11 @@ class TextReporter implements Reporter {
     const state = describe(event)
     this.#progress.show(state)
     if (state.done === state.total) this.#progress.clear()
+  }
+
+  failure({ message }: { readonly message: string }): void {
+    this.#progress?.clear()
+    printError(message)
   }
 
   warning(message: string): void {

@@ -25,6 +25,12 @@ export interface DecodeOptions {
   name?: string
 }
 
+/** A picture as decoded. */
+export interface DecodedPicture extends GreyPicture {
+  /** Its size before it was made smaller or larger, upright; of an SVG, the size that it states. */
+  readonly original: { readonly width: number; readonly height: number }
+}
+
 /** More than the largest sensors of today's cameras have, but those of a few phones. */
 export const MAX_PICTURE_PIXELS = 64_000_000
 /** Enough for such a picture, uncompressed. */
@@ -40,11 +46,12 @@ const DENSITIES = [1, 100_000] as const
 /** The longest side of an SVG that states a size of its own, unless the caller wants another. */
 const MAX_SVG_SIDE = 4096
 /**
- * What an SVG must not have: a filter of a few characters computes for hours, and neither libvips nor librsvg can be stopped then. Entities
- * and other encodings could hide one.
+ * What an SVG must not have: a filter of a few characters computes for hours, an embedded picture may be of any size, and neither libvips nor
+ * librsvg can be stopped then. Entities and other encodings could hide them.
  */
 const SVG_REFUSALS: readonly (readonly [pattern: RegExp, name: string])[] = [
   [/<([\w.-]+:)?filter\b|\bfilter\s*[=:]/i, 'a filter'],
+  [/<([\w.-]+:)?image\b/i, 'an embedded picture'],
   [/<!ENTITY/i, 'an entity'],
   [/^.{0,40}\bencoding\s*=\s*["'](?!utf-?8|us-ascii|iso-8859-1\b)/i, 'another encoding than UTF-8'],
 ]
@@ -64,7 +71,7 @@ const LIBVIPS_NAMES: Readonly<Partial<Record<PictureFormat, string>>> = { avif: 
  * @throws TorchRnnError `ERR_INVALID_FILE` for anything else, for a picture that is broken or cut off, and for one that is too large
  *   (decompression bombs); `ERR_FILE_SYSTEM` when the file cannot be read; `ERR_LIBRARY_LOAD` when sharp does not load.
  */
-export async function decodePicture(source: string | Uint8Array, options: DecodeOptions = {}): Promise<GreyPicture> {
+export async function decodePicture(source: string | Uint8Array, options: DecodeOptions = {}): Promise<DecodedPicture> {
   const { maxPixels = MAX_PICTURE_PIXELS, maxBytes = MAX_PICTURE_BYTES, longestSide } = options
   const name = typeof source === 'string' ? source : (options.name ?? 'picture')
   const bytes = typeof source === 'string' ? await readFileChecked(source, maxBytes) : source
@@ -74,7 +81,8 @@ export async function decodePicture(source: string | Uint8Array, options: Decode
     const open = await opener(bytes, maxPixels)
     const size = await measure(open, format)
     if (size.width * size.height > maxPixels) throw tooLarge(name, maxPixels, `${size.width} x ${size.height}`)
-    return await toGrey(open(format === 'svg' ? { density: densityFor(size, longestSide) } : {}), longestSide)
+    const picture = await toGrey(open(format === 'svg' ? { density: densityFor(size, longestSide) } : {}), longestSide)
+    return { ...picture, original: size }
   } catch (error) {
     throw toPictureError(name, error, maxPixels)
   }
@@ -95,7 +103,7 @@ function checkSvg(name: string, bytes: Uint8Array): void {
   if (bytes.length > MAX_SVG_BYTES) throw invalidFile(name, `an SVG picture of at most ${MAX_SVG_BYTES} bytes`, `${bytes.length} bytes`)
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1')
   const [, found] = SVG_REFUSALS.find(([pattern]) => pattern.test(text)) ?? []
-  if (found !== undefined) throw invalidFile(name, 'an SVG picture without filters and entities, in UTF-8', found, 'Save it as PNG first.')
+  if (found !== undefined) throw invalidFile(name, 'a plain SVG picture', found, 'Save it as PNG first.')
 }
 
 /** Opens the picture anew for each purpose: the density of an SVG is known only after its size. */
@@ -105,11 +113,11 @@ async function opener(bytes: Uint8Array, maxPixels: number): Promise<(options: S
   return (options) => sharp(bytes, { failOn: 'error', limitInputPixels: maxPixels, page: 0, pages: 1, ...options })
 }
 
-/** The size as stored, before any turn. */
+/** The size after the turn that EXIF asks for. */
 async function measure(open: (options: SharpOptions) => Sharp, format: PictureFormat): Promise<{ width: number; height: number }> {
-  const { format: found, width, height } = await open({ density: SVG_DENSITY }).metadata()
+  const { format: found, autoOrient } = await open({ density: SVG_DENSITY }).metadata()
   if (found !== (LIBVIPS_NAMES[format] ?? format)) throw new Error(`libvips takes it for ${found}`)
-  return { width, height }
+  return autoOrient
 }
 
 /** The density at which the longest side of an SVG has the pixels wanted. */

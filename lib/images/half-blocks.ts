@@ -30,6 +30,14 @@ export function drawPreview(images: readonly [GreyPicture, ...GreyPicture[]], co
   return rows.flatMap((row, index) => [...(index === 0 ? [] : ['']), ...beside(row.map((each) => toHalfBlocks(each, hasShades)))])
 }
 
+/** All images, in rows of as many as fit into `columns` characters; at least one, cut off where it does not fit. */
+export function drawRows(images: readonly GreyPicture[], columns: number, hasShades: boolean): string[] {
+  const [{ width } = { width: 1 }] = images
+  const perRow = Math.max(1, Math.floor((columns + 1) / (width + 1)))
+  const rows = Array.from({ length: Math.ceil(images.length / perRow) }, (_, row) => images.slice(row * perRow, (row + 1) * perRow))
+  return rows.flatMap((row) => beside(row.map((each) => toHalfBlocks(each, hasShades))))
+}
+
 /** How many pixels become one, in each direction. */
 function previewFactor(count: number, image: GreyPicture, columns: number): number {
   const wanted = Math.min(count, IMAGES_PER_ROW)

@@ -16,7 +16,7 @@ const COMMON = ['package.json', 'README.md', 'LICENSE', 'SHA256SUMS']
 export const CONTENT_RULES = {
   main: {
     allowed:
-      /^(dist\/([a-z-]+\/)*[a-z-]+\.(m?js|m?js\.map|d\.m?ts)|native\/([a-z]+\/)*([a-z0-9_]+\.(cc|h)|CMakeLists\.txt)|cmake\/[a-z]+\.cmake|CMakeLists\.txt|docs\/(errors|runs|search)\.md|CHANGELOG\.md|binding\.gyp\.md|THIRD-PARTY-LICENSES)$/,
+      /^(dist\/([a-z-]+\/)*[a-z-]+\.(m?js|m?js\.map|d\.m?ts)|native\/([a-z]+\/)*([a-z0-9_]+\.(cc|h)|CMakeLists\.txt)|cmake\/[a-z]+\.cmake|CMakeLists\.txt|docs\/(errors|predict|runs|search)\.md|models\/mnist\/(README\.md|config\.json|metrics\.csv|model\.safetensors)|CHANGELOG\.md|binding\.gyp\.md|THIRD-PARTY-LICENSES)$/,
     required: [
       ...['dist/index.js', 'dist/index.mjs', 'dist/index.d.ts', 'dist/index.d.mts', 'dist/cli/main.js'],
       ...['native/CMakeLists.txt', 'native/fused/CMakeLists.txt', 'native/napi/addon.cc', 'native/loader/loader.cc'],
@@ -24,6 +24,9 @@ export const CONTENT_RULES = {
         'cmake/libtorch.cmake',
         'CMakeLists.txt',
         'docs/errors.md',
+        'docs/predict.md',
+        'models/mnist/README.md',
+        'models/mnist/model.safetensors',
         'docs/runs.md',
         'docs/search.md',
         'CHANGELOG.md',

@@ -87,12 +87,20 @@ export function platformSteps({ maxGlibc }) {
  * @param {Record<string, import('./manifests.mjs').AddonManifest>} addons - The addon packages that exist, by name.
  */
 export function mainSteps(addons) {
-  const texts = ['README.md', 'CHANGELOG.md', 'binding.gyp.md', 'CMakeLists.txt', 'docs/errors.md', 'docs/runs.md', 'docs/search.md'].map(
-    (file) => join(ROOT, file),
-  )
+  const texts = [
+    'README.md',
+    'CHANGELOG.md',
+    'binding.gyp.md',
+    'CMakeLists.txt',
+    'docs/errors.md',
+    'docs/predict.md',
+    'docs/runs.md',
+    'docs/search.md',
+  ].map((file) => join(ROOT, file))
   return [
     packageStep('main-package', MAIN, 'main', {
-      fingerprint: () => `${JSON.stringify(addons)} ${fingerprint(DIST, join(ROOT, 'native'), join(ROOT, 'cmake'), ...texts)}`,
+      fingerprint: () =>
+        `${JSON.stringify(addons)} ${fingerprint(DIST, join(ROOT, 'native'), join(ROOT, 'cmake'), join(ROOT, 'models'), ...texts)}`,
       stage: () => stageMain(addons),
     }),
     packageStep('command-package', COMMAND, 'command', { fingerprint: () => fingerprint(), stage: stageCommand }),

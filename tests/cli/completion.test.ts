@@ -12,6 +12,7 @@ const COMMANDS = [
   'train',
   'lr-find',
   'evaluate',
+  'predict',
   'explore',
   'summary',
   'forward',

@@ -14,6 +14,8 @@ import { SAME_PLACE } from '../support/tiny-model'
 const { path, run, succeed } = useCommandLine()
 
 const MODEL = join('run', 'model.safetensors')
+const PHOTOS = join(REPOSITORY, 'tests', 'fixtures', 'pictures', 'photos')
+const PHOTO = join(PHOTOS, readdirSync(PHOTOS)[0] as string)
 const TRAIN = ['train', ...TINY_RUN, '--epochs', '1', '--run', 'run']
 
 /** Each command with arguments that work, in this order, and others that fail. A build that works takes minutes. */
@@ -21,6 +23,7 @@ const COMMANDS: Readonly<Record<string, { readonly works?: readonly string[]; re
   train: { works: TRAIN, fails: [...TRAIN, '--data', 'nowhere'] },
   'lr-find': { works: ['lr-find', ...TINY_RUN, '--steps', '20'], fails: ['lr-find', '--data', 'nowhere'] },
   evaluate: { works: ['evaluate', ...TINY_DATA, '--model', MODEL], fails: ['evaluate', ...TINY_DATA, '--model', 'nowhere'] },
+  predict: { works: ['predict', PHOTO], fails: ['predict', 'nowhere.png'] },
   explore: { works: ['explore', ...TINY_DATA], fails: ['explore', '--data', 'nowhere'] },
   summary: { works: ['summary'], fails: ['summary', '--model', 'nowhere'] },
   forward: { works: ['forward', ...TINY_DATA], fails: ['forward', '--data', 'nowhere'] },
@@ -64,7 +67,7 @@ test('every command begins with a start and ends with done, or with an error whe
     expect([command, code]).toEqual([command, 1])
     const isAboutRuns = command.startsWith('runs')
     const named = isAboutRuns ? { runs: expect.any(String) } : { data: expect.any(String) }
-    const options = ['build', 'summary', 'export'].includes(command) ? {} : named
+    const options = ['build', 'summary', 'export', 'predict'].includes(command) ? {} : named
     const first = { type: 'start', command, version: expect.any(String), options: expect.objectContaining(options) }
     expect(frameOf(stdout)).toMatchObject({ ...once, first, last: { type: 'error', message: expect.any(String) } })
   }

@@ -30,7 +30,7 @@ describeWithTerminal('in a terminal of 60 columns', () => {
     expect(stdout).toContain('│ Test accuracy')
   })
 
-  test.each(['train', 'lr-find', 'evaluate', 'explore', 'summary', 'forward', 'hook', 'search', 'completion'])(
+  test.each(['train', 'lr-find', 'evaluate', 'predict', 'explore', 'summary', 'forward', 'hook', 'search', 'completion'])(
     'the help of %s breaks its lines',
     async (name) => {
       const { code, stdout } = await inTerminal([name, '--help'])

@@ -74,6 +74,7 @@ test('links in the documents lead to files', async () => {
     'docs/data.md',
     'docs/errors.md',
     'docs/performance.md',
+    'docs/predict.md',
     'docs/runs.md',
     'docs/search.md',
     'examples/browser/README.md',

@@ -2,8 +2,9 @@
  * Every command line example in `--help` and in the README runs and prints something. The shell runs them unchanged, except that a tiny data
  * set replaces MNIST, and one epoch replaces ten.
  */
-import { chmodSync, copyFileSync, cpSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, copyFileSync, cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
+import sharp from 'sharp'
 import { MAIN, TINY_DATA, TINY_RUN } from '../support/command-line'
 import { REPOSITORY, runCommand, runNode } from '../support/run-program'
 import { writeSampleRun } from '../support/sample-runs'
@@ -13,13 +14,14 @@ import { writeTinyMnist } from '../support/tiny-mnist'
 const path = useTemporaryFolder()
 
 const PROGRAM = 'rnn-mnist-train'
+const PICTURES = join(REPOSITORY, 'tests', 'fixtures', 'pictures')
 /** Those that read images. */
 const WITH_DATA = ['train', 'lr-find', 'evaluate', 'explore', 'forward', 'hook', 'search', 'doctor']
 /**
  * Except completion, whose help has lines for the start-up files of shells (completion.test.ts tests its scripts), and build, which
  * compiles (the package tests cover it).
  */
-const COMMANDS = [...WITH_DATA, 'summary', 'export', 'runs list', 'runs show', 'runs compare', 'runs export', 'runs']
+const COMMANDS = [...WITH_DATA, 'predict', 'summary', 'export', 'runs list', 'runs show', 'runs compare', 'runs export', 'runs']
 /** The runs that examples name. */
 const RUNS = ['runs/small', 'runs/large', 'runs/2026-11-24T21-25-08Z', 'elsewhere/run', 'elsewhere/b', 'runs/a', 'runs/c']
 const EXAMPLE = new RegExp(`^  (${PROGRAM}(?: .*?)?)(?:   .*)?$`, 'gm')
@@ -62,9 +64,20 @@ async function prepareFolder(): Promise<void> {
   // Trained last: its model is what examples take that name none.
   const training = [...TINY_RUN, '--epochs', '1', '--run', 'runs/long', '--output', 'digits.safetensors']
   expect(await runNode([MAIN, ...training], { cwd: path() })).toMatchObject({ code: 0 })
-  copyFileSync(path('digits.safetensors'), path('model.safetensors'))
+  for (const name of ['model.safetensors', 'fashion.safetensors']) copyFileSync(path('digits.safetensors'), path(name))
+  await writePictures()
   writeFileSync(path(PROGRAM), `#!/bin/sh\nexec '${process.execPath}' '${MAIN}' "$@"\n`)
   chmodSync(path(PROGRAM), 0o755)
+}
+
+/** Any pictures: the small network reads nothing right. */
+async function writePictures(): Promise<void> {
+  mkdirSync(path('scans'))
+  copyFileSync(join(PICTURES, 'photos', readdirSync(join(PICTURES, 'photos'))[0] as string), path('photo.jpg'))
+  copyFileSync(join(PICTURES, 'upright', readdirSync(join(PICTURES, 'upright'))[0] as string), path('scans', 'page.png'))
+  await sharp(new Uint8Array(28 * 28).fill(9), { raw: { width: 28, height: 28, channels: 1 } })
+    .png()
+    .toFile(path('shirt.png'))
 }
 
 async function expectToRun(example: string): Promise<void> {

@@ -119,8 +119,10 @@ describe('the files of a package', () => {
     const parts = [
       'native',
       'cmake',
+      'models',
       'CMakeLists.txt',
       'docs/errors.md',
+      'docs/predict.md',
       'docs/runs.md',
       'docs/search.md',
       'CHANGELOG.md',
