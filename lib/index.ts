@@ -16,6 +16,7 @@ export type { CheckpointOptions } from './checkpoints/checkpoint-options'
 export { ImageDataset, type ImageDatasetInit } from './data/dataset'
 export type { ImageBatch, ImageInput } from './data/image-batch'
 export { type LoadIdxOptions, loadIdx } from './data/load-idx'
+export { type LoadedImages, type LoadImagesOptions, loadImages, type ResolvedReading } from './data/load-images'
 export { type LoadMnistOptions, loadMnist, type Mnist } from './data/mnist'
 export { type ErrorCode, TorchRnnError, type TorchRnnErrorDetails } from './errors'
 export type { GreyPicture } from './images/grey-picture'
@@ -30,9 +31,11 @@ export type { LearningRateTestHyperparameters } from './options/learning-rate-te
 export type { Normalization } from './options/normalization'
 export type {
   BatchingOptions,
+  LabellingOptions,
   ModelOptions,
   OnnxOptions,
   PlacementOptions,
+  ReadingOptions,
   ResolvedModelOptions,
   SearchPlanOptions,
   TrainHyperparameters,

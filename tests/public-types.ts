@@ -11,9 +11,13 @@ import {
   ImageDataset,
   ImageRNN,
   type Inspection,
+  type LoadedImages,
   loadIdx,
+  loadImages,
   loadLibtorch,
   loadMnist,
+  type Normalization,
+  type PreparedDigits,
   plotClassProbabilities,
   plotConfusionMatrix,
   plotEigenvalues,
@@ -22,9 +26,7 @@ import {
   plotMistakes,
   plotRecurrentWeights,
   plotTrainingCurves,
-  type PreparedDigits,
   prepareDigits,
-  type Normalization,
   RECIPES,
   readDigits,
   SaveFeatures,
@@ -56,6 +58,13 @@ export async function allowed(): Promise<void> {
   await loadLibtorch()
   await loadLibtorch({ signal: AbortSignal.timeout(1000) })
   const { train, test } = await loadMnist()
+  const own: LoadedImages = await loadImages({
+    data: new URL('file:///pictures'),
+    ink: 'dark',
+    onProgress: ({ done, total }) => console.log(done / total),
+  })
+  const names: readonly string[] | undefined = own.train.classNames ?? new ImageRNN({ classNames: ['a', 'b'] }).options.classNames
+  console.log(names?.[0], own.reading.firstLabel, own.description)
   await using model = new ImageRNN({ nonlinearity: 'relu', device: 'cuda:1', recurrentInit: 'uniform' })
   const history: History = await model.train(train, {
     validationSplit: 0.1,

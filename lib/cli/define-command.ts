@@ -22,7 +22,10 @@ export interface CommandDefinition<Options extends OptionTable> {
 }
 
 /** The options of every command that uses data or a network. */
-export const SHARED_OPTIONS = { ...OPTIONS.data, ...OPTIONS.placement, ...OPTIONS.reporting }
+export const SHARED_OPTIONS = { ...OPTIONS.data, ...OPTIONS.reading, ...OPTIONS.placement, ...OPTIONS.reporting }
+
+/** They are many, and nobody needs them often. */
+const READING_HEADING = { 'How the data are read': OPTIONS.reading }
 
 /** The flags of {@link SHARED_OPTIONS}. */
 export type SharedFlags = Resolved<typeof SHARED_OPTIONS>
@@ -34,7 +37,8 @@ export function defineCommand<Options extends OptionTable & typeof OPTIONS.repor
   const command = new Command(name).summary(summary).description(description)
   addFlags(command, options)
   for (const option of command.options) {
-    const heading = Object.keys(headings).find((each) => Object.hasOwn(headings[each] ?? {}, option.attributeName()))
+    const groups: Readonly<Record<string, OptionTable>> = { ...headings, ...READING_HEADING }
+    const heading = Object.keys(groups).find((each) => Object.hasOwn(groups[each] ?? {}, option.attributeName()))
     if (heading !== undefined) option.helpGroup(`${heading}:`)
   }
   return command

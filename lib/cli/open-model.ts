@@ -1,6 +1,5 @@
 /** Opens the model that the flags name, together with the test set that it has to fit. */
-import type { ImageDataset } from '../data/dataset'
-import { loadMnist } from '../data/mnist'
+import { type ImageDataset, relabelled } from '../data/dataset'
 import { invalidFile } from '../files/regular-file'
 import { parameterCount } from '../model/architecture'
 import { ImageRNN } from '../model/image-rnn'
@@ -8,8 +7,10 @@ import { pickOptions } from '../options/checks'
 import { OPTIONS } from '../options/options'
 import type { Resolved } from '../options/specs'
 import { findNewestModel, requireNewestModel } from '../runs/run-folder'
+import { quoteText } from '../text/unprintable'
 import type { SharedFlags } from './define-command'
 import { describeNetwork, type StartEvent, startOf } from './events'
+import { loadData } from './load-data'
 import type { Reporter } from './reporter'
 import { warnOfThreads } from './thread-warning'
 import { waitForLibtorch } from './wait-for-libtorch'
@@ -53,11 +54,11 @@ export async function withModel(
   use: (opened: OpenModel) => Promise<void>,
 ): Promise<void> {
   const file = flags.model ?? (await (settings.withoutModel === 'fresh' ? findNewestModel() : requireNewestModel()))
-  const { test } = await loadMnist(flags.data === undefined ? undefined : { dir: flags.data })
+  const { test: read } = await loadData(flags, reporter, stop)
   await waitForLibtorch(flags, stop)
-  const model = await createModel(flags, file, test)
+  const model = await createModel(flags, file, read)
   try {
-    if (file !== undefined) checkFit(model, test, file)
+    const test = file === undefined ? read : fitTo(model, read, file)
     const { device, engine, instructionSet, options } = model
     const threads = await model.threadCount()
     const facts = { device, engine, instructionSet, threads, parameters: parameterCount(options), testSamples: test.length, options }
@@ -72,14 +73,33 @@ export async function withModel(
 async function createModel(flags: ModelFlags, file: string | undefined, test: ImageDataset): Promise<ImageRNN> {
   const placement = pickOptions(OPTIONS.placement, flags)
   if (file !== undefined) return await ImageRNN.load(file, placement)
-  return new ImageRNN({ ...placement, inputSize: test.columns, numClasses: test.numClasses })
+  return new ImageRNN({ ...placement, inputSize: test.columns, numClasses: test.numClasses, classNames: test.classNames })
 }
 
-/** @throws TorchRnnError `ERR_INVALID_FILE` when the model that was read is not for such images. */
-export function checkFit(model: ImageRNN, { columns, numClasses: classes }: ImageDataset, file: string): void {
-  const { inputSize, numClasses } = model.options
-  if (inputSize === columns && numClasses >= classes) return
-  throw invalidFile(file, `a model for rows of ${columns} pixels and ${classes} classes`, `one for ${inputSize} and ${numClasses}`)
+/** @throws TorchRnnError `ERR_INVALID_FILE` when the model that was read is not for such images, or its classes have other names. */
+export function checkFit(model: ImageRNN, { columns, numClasses: classes, classNames: names }: ImageDataset, file: string): void {
+  const { inputSize, numClasses, classNames } = model.options
+  if (inputSize !== columns || numClasses < classes) {
+    throw invalidFile(file, `a model for rows of ${columns} pixels and ${classes} classes`, `one for ${inputSize} and ${numClasses}`)
+  }
+  const other = classNames === undefined ? undefined : names?.findIndex((name, label) => classNames[label] !== name)
+  if (other === undefined || other < 0) return
+  throw invalidFile(file, `a model whose class ${other} is ${quoteText(names?.[other] ?? '')}`, quoteText(classNames?.[other] ?? ''))
+}
+
+/**
+ * Samples with the labels that a model has for their classes: a folder of pictures to test with may lack a class, and then counts the others
+ * otherwise.
+ *
+ * @throws TorchRnnError `ERR_INVALID_FILE` as {@link checkFit}.
+ */
+function fitTo(model: ImageRNN, test: ImageDataset, file: string): ImageDataset {
+  const { classNames } = model.options
+  const places = test.classNames?.map((name) => classNames?.indexOf(name) ?? -1)
+  const isKnown = classNames !== undefined && places?.every((place) => place >= 0)
+  const fitting = isKnown ? relabelled(test, places as number[], classNames) : test
+  checkFit(model, fitting, file)
+  return fitting
 }
 
 function describeStart(event: StartEvent): string {

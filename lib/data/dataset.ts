@@ -2,6 +2,7 @@ import { unexpected } from '../errors'
 import { checkOption, resolveOptions } from '../options/checks'
 import type { Normalization } from '../options/normalization'
 import { MODEL_OPTIONS } from '../options/options'
+import { checkClassNames } from './class-names'
 import { featureNormalization } from './feature-statistics'
 import type { ImageBatch } from './image-batch'
 import {
@@ -29,6 +30,8 @@ export interface ImageDatasetInit {
   readonly labels: Uint8Array | Uint8ClampedArray | ArrayLike<number>
   /** How many classes there are (C), 1 to 256. Default: the largest label + 1. */
   readonly numClasses?: number | undefined
+  /** What the classes are called, by label: C different texts. Copied. Default: they have no names. */
+  readonly classNames?: readonly string[] | undefined
   /**
    * For sequences of different length: how many rows of each sample are real, N integers from 1 to T. What follows them is padding, which has no
    * effect: the last real row is where the network gives its answer, as with PyTorch's `pack_padded_sequence`. Copied. Default: all rows.
@@ -67,17 +70,20 @@ export class ImageDataset {
    *   unknown keys and a wrong `numClasses`.
    */
   constructor(init: ImageDatasetInit) {
-    resolveOptions({}, init, 'ImageDataset', ['images', 'shape', 'labels', 'numClasses', 'lengths'])
-    const { images, shape, labels, numClasses, lengths } = init ?? {}
+    resolveOptions({}, init, 'ImageDataset', ['images', 'shape', 'labels', 'numClasses', 'classNames', 'lengths'])
+    const { images, shape, labels, numClasses, classNames, lengths } = init ?? {}
     const checkedShape = checkShape(shape)
     // Copied before they are checked: nobody can change a copy in between, not even through a SharedArrayBuffer.
     const ownImages = copyImages(images)
     checkImages(ownImages, checkedShape)
     const ownLabels = copyLabels(labels, checkedShape[0])
-    const classes = numClasses === undefined ? countClasses(ownLabels) : checkOption('numClasses', CLASSES, numClasses)
+    const names = classNames === undefined ? undefined : checkClassNames(classNames)
+    const classes = numClasses === undefined ? (names?.length ?? countClasses(ownLabels)) : checkOption('numClasses', CLASSES, numClasses)
+    if (names !== undefined) checkClassNames(names, classes)
     checkLabels(ownLabels, classes)
     const ownLengths = copyLengths(lengths, checkedShape[0], checkedShape[1])
-    const storage = { images: ownImages, shape: checkedShape, labels: ownLabels, numClasses: classes, lengths: ownLengths }
+    const owned = { images: ownImages, shape: checkedShape, labels: ownLabels, lengths: ownLengths }
+    const storage = { ...owned, numClasses: classes, classNames: names }
     views.set(this, { storage, samples: { first: 0, count: checkedShape[0] } })
   }
 
@@ -104,6 +110,11 @@ export class ImageDataset {
   /** Number of classes, C: every label is below it. */
   get numClasses(): number {
     return viewOf(this).storage.numClasses
+  }
+
+  /** What the classes are called, by label, `[C]`; undefined where they have no names. */
+  get classNames(): readonly string[] | undefined {
+    return viewOf(this).storage.classNames
   }
 
   /** Of sequences of different length, how many rows of each sample are real, `[N]`: a fresh copy. Undefined where all rows are. */
@@ -230,6 +241,31 @@ function datasetOf(view: DatasetView): ImageDataset {
 export function datasetFromOwned(storage: ImageStorage): ImageDataset {
   const checked = checkStorage(storage)
   return datasetOf({ storage: checked, samples: { first: 0, count: checked.shape[0] } })
+}
+
+/**
+ * Some samples of a data set, which share its memory.
+ *
+ * @internal
+ * @param positions - Of the samples in the data set, in the order wanted; at least one. Given away.
+ */
+export function samplesOf(dataset: ImageDataset, positions: Uint32Array): ImageDataset {
+  const { storage, samples } = viewOf(dataset)
+  const own = positions.map((index) => (samples instanceof Uint32Array ? (samples[index] as number) : samples.first + index))
+  return datasetOf({ storage, samples: own })
+}
+
+/**
+ * The same images with other labels, which share the memory of the images.
+ *
+ * @internal
+ * @param places - The new label of each old one.
+ * @param classNames - By the new labels.
+ */
+export function relabelled(dataset: ImageDataset, places: readonly number[], classNames: readonly string[]): ImageDataset {
+  const { storage, samples } = viewOf(dataset)
+  const labels = storage.labels.map((label) => places[label] as number)
+  return datasetOf({ storage: checkStorage({ ...storage, labels, numClasses: classNames.length, classNames }), samples })
 }
 
 /**

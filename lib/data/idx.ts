@@ -4,18 +4,20 @@ import { TorchRnnError } from '../errors'
 import { CONTENT_SAMPLE_BYTES, recognizeContent } from '../files/content-kind'
 import { allocateBytes, chunksInto, expectEnd, fileChunks, invalidFile, type OpenFile, withRegularFile } from '../files/regular-file'
 import { MODEL_OPTIONS } from '../options/options'
+import { ELEMENT_BYTES, type ElementType, type NumericArray } from './numeric-array'
 
 /** The most data one file may hold: 4 GiB, 90 times MNIST. A header that promises more is taken for damage. */
 export const MAX_DATASET_BYTES = 4 * 1024 ** 3
 
 const UNSIGNED_BYTE = 0x08
-const ELEMENT_TYPES: Readonly<Record<number, string>> = {
-  [UNSIGNED_BYTE]: 'unsigned bytes',
-  9: 'signed bytes',
-  11: '16-bit integers',
-  12: '32-bit integers',
-  13: '32-bit floats',
-  14: '64-bit floats',
+/** What a header calls the type of the elements. */
+const ELEMENT_TYPES: Readonly<Record<number, readonly [words: string, type: ElementType]>> = {
+  [UNSIGNED_BYTE]: ['unsigned bytes', 'uint8'],
+  9: ['signed bytes', 'int8'],
+  11: ['16-bit integers', 'int16'],
+  12: ['32-bit integers', 'int32'],
+  13: ['32-bit floats', 'float32'],
+  14: ['64-bit floats', 'float64'],
 }
 const MAGIC_BYTES = 4
 const BYTES_PER_DIMENSION = 4
@@ -57,18 +59,24 @@ export interface IdxReadOptions {
 }
 
 interface IdxArray {
-  readonly data: Uint8Array
+  readonly data: Uint8Array<ArrayBuffer>
+  readonly type: number
   readonly dimensions: readonly number[]
 }
 
 /** What an IDX file must hold, as errors name it. */
 interface IdxKind {
   readonly name: string
+  /** The usual number of dimensions. */
   readonly rank: number
+  /** Whether other types and numbers of dimensions are accepted: it is for the caller to make sense of them. */
+  readonly isAny?: true
 }
 
 const IMAGES: IdxKind = { name: 'images', rank: 3 }
 const LABELS: IdxKind = { name: 'labels', rank: 1 }
+/** The most dimensions of a file of any kind: N images with a colour channel. */
+const MAX_RANK = 4
 
 /**
  * Reads an IDX file of images (unsigned bytes, three dimensions), plain or gzip-compressed. The first bytes tell which it is, not the name:
@@ -93,10 +101,20 @@ export async function readIdxLabels(file: string, options: IdxReadOptions = {}):
   return (await readIdx(file, LABELS, options)).data
 }
 
+/**
+ * Reads an IDX file of images or labels of any type, with up to four dimensions: QMNIST has labels of eight 32-bit columns.
+ *
+ * @throws TorchRnnError As {@link readIdxImages}.
+ */
+export async function readIdxArray(file: string, of: 'images' | 'labels'): Promise<NumericArray> {
+  const { data, type, dimensions } = await readIdx(file, { ...(of === 'images' ? IMAGES : LABELS), isAny: true }, {})
+  return { bytes: data, type: elementType(type), shape: [...dimensions], isLittleEndian: false }
+}
+
 async function readIdx(path: string, kind: IdxKind, options: IdxReadOptions): Promise<IdxArray> {
   return withRegularFile(path, async (file) => {
     if (file.size === 0) throw invalidFile(path, `an IDX file of ${kind.name}`, 'an empty file')
-    if (file.size > MAX_DATASET_BYTES + headerBytes(kind))
+    if (file.size > MAX_DATASET_BYTES + headerBytes(MAX_RANK))
       throw invalidFile(path, `at most ${MAX_DATASET_BYTES} bytes`, `${file.size} bytes`)
     const start = await readStart(file, CONTENT_SAMPLE_BYTES)
     const isGzip = start[0] === 0x1f && start[1] === 0x8b
@@ -105,9 +123,9 @@ async function readIdx(path: string, kind: IdxKind, options: IdxReadOptions): Pr
 }
 
 async function readPlain(file: OpenFile, kind: IdxKind, start: Uint8Array, hash?: ByteSink): Promise<IdxArray> {
-  const dimensions = parseHeader(file.path, kind, start)
-  const header = start.subarray(0, headerBytes(kind))
-  const expected = header.length + product(dimensions)
+  const { type, dimensions } = parseHeader(file.path, kind, start)
+  const header = start.subarray(0, headerBytes(dimensions.length))
+  const expected = header.length + dataBytes(type, dimensions)
   if (file.size !== expected) {
     throw invalidFile(
       file.path,
@@ -116,11 +134,11 @@ async function readPlain(file: OpenFile, kind: IdxKind, start: Uint8Array, hash?
       sizeAdvice(file.size < expected),
     )
   }
-  const data = allocateBytes(product(dimensions), file.path)
+  const data = allocateBytes(dataBytes(type, dimensions), file.path)
   hash?.update(header)
   for await (const chunk of chunksInto(file, data, header.length)) hash?.update(chunk)
   await expectEnd(file, expected)
-  return { data, dimensions }
+  return { data, type, dimensions }
 }
 
 async function readCompressed(file: OpenFile, kind: IdxKind): Promise<IdxArray> {
@@ -141,7 +159,6 @@ async function readCompressed(file: OpenFile, kind: IdxKind): Promise<IdxArray> 
 
 /** Puts decompressed pieces together: first the header, then exactly the data that it promises. */
 async function collect(file: OpenFile, kind: IdxKind, pieces: AsyncIterable<Uint8Array>): Promise<IdxArray> {
-  const headerLength = headerBytes(kind)
   let start = new Uint8Array(0) // All pieces until the header is whole.
   let array: IdxArray | undefined
   let filled = 0
@@ -149,9 +166,9 @@ async function collect(file: OpenFile, kind: IdxKind, pieces: AsyncIterable<Uint
     let data = piece
     if (array === undefined) {
       start = Buffer.concat([start, piece])
-      if (start.length < headerLength) continue
+      if (start.length < headerBytes(rankOf(kind, start))) continue
       array = allocateArray(file, kind, start)
-      data = start.subarray(headerLength)
+      data = start.subarray(headerBytes(array.dimensions.length))
     }
     if (data.length > array.data.length - filled) throw wrongSize(file, kind, array, 'more bytes', false)
     array.data.set(data, filled)
@@ -165,8 +182,8 @@ async function collect(file: OpenFile, kind: IdxKind, pieces: AsyncIterable<Uint
 
 /** Takes memory for what a decompressed header promises, where the compressed file can hold it. */
 function allocateArray({ path, size }: OpenFile, kind: IdxKind, start: Uint8Array): IdxArray {
-  const dimensions = parseHeader(path, kind, start, ' inside the gzip data')
-  const bytes = product(dimensions)
+  const { type, dimensions } = parseHeader(path, kind, start, ' inside the gzip data')
+  const bytes = dataBytes(type, dimensions)
   // A few bytes that promise gigabytes must not take gigabytes.
   if (bytes > size * MAX_DEFLATE_RATIO) {
     throw invalidFile(path, `${bytes} bytes of ${kind.name}`, `${size} compressed bytes, which cannot hold them`, sizeAdvice(true))
@@ -176,7 +193,7 @@ function allocateArray({ path, size }: OpenFile, kind: IdxKind, start: Uint8Arra
     const expected = `at most ${plausible} bytes of ${kind.name} in ${size} compressed ones`
     throw invalidFile(path, expected, `dimensions ${dimensions.join(' x ')}`, 'If they are real, decompress the file first.')
   }
-  return { data: allocateBytes(bytes, path), dimensions }
+  return { data: allocateBytes(bytes, path), type, dimensions }
 }
 
 function wrongSize({ path }: OpenFile, kind: IdxKind, { data, dimensions }: IdxArray, actual: string, tooShort: boolean): TorchRnnError {
@@ -197,32 +214,48 @@ async function readStart(file: OpenFile, length: number): Promise<Uint8Array> {
  * @param start - The beginning of the file: the header, and possibly more.
  * @param where - Where it was found, for errors.
  */
-function parseHeader(path: string, kind: IdxKind, start: Uint8Array, where = ''): number[] {
-  const header = start.subarray(0, headerBytes(kind))
+function parseHeader(path: string, kind: IdxKind, start: Uint8Array, where = ''): Pick<IdxArray, 'type' | 'dimensions'> {
+  const length = headerBytes(rankOf(kind, start))
+  const header = start.subarray(0, length)
   const [zero0, zero1, type, rank] = header
   const what = `an IDX file of ${kind.name}`
   if ((zero0 ?? 0) !== 0 || (zero1 ?? 0) !== 0) throw otherContent(path, kind, start, where)
-  if (type !== undefined && type !== UNSIGNED_BYTE) {
-    throw invalidFile(
-      path,
-      `${what} with elements of type 0x08 (unsigned bytes)`,
-      `type ${hex([type])} (${ELEMENT_TYPES[type] ?? 'unknown'})`,
-    )
+  if (type !== undefined && (kind.isAny ? ELEMENT_TYPES[type] === undefined : type !== UNSIGNED_BYTE)) {
+    const expected = kind.isAny ? 'of a known type' : 'of type 0x08 (unsigned bytes)'
+    throw invalidFile(path, `${what} with elements ${expected}`, `type ${hex([type])} (${ELEMENT_TYPES[type]?.[0] ?? 'unknown'})`)
   }
-  if (rank !== undefined && rank !== kind.rank)
+  if (rank !== undefined && rank !== rankOf(kind, start))
     throw invalidFile(path, `${what} with ${dimensionCount(kind.rank)}`, dimensionCount(rank), rankAdvice(rank))
-  if (header.length < headerBytes(kind))
-    throw invalidFile(path, `a header of ${headerBytes(kind)} bytes`, `${header.length} bytes`, sizeAdvice(true))
+  if (type === undefined || header.length < length)
+    throw invalidFile(path, `a header of ${length} bytes`, `${header.length} bytes`, sizeAdvice(true))
   const view = new DataView(header.buffer, header.byteOffset, header.byteLength)
-  const dimensions = Array.from({ length: kind.rank }, (_, index) => view.getUint32(MAGIC_BYTES + index * BYTES_PER_DIMENSION))
+  const count = (length - MAGIC_BYTES) / BYTES_PER_DIMENSION
+  const dimensions = Array.from({ length: count }, (_, index) => view.getUint32(MAGIC_BYTES + index * BYTES_PER_DIMENSION))
   const shown = dimensions.join(' x ')
   if (dimensions.includes(0)) throw invalidFile(path, 'dimensions of at least 1', shown)
   // Above 2^53 the product is rounded, but never below the limit.
-  if (product(dimensions) > MAX_DATASET_BYTES)
+  if (dataBytes(type, dimensions) > MAX_DATASET_BYTES)
     throw invalidFile(path, `at most ${MAX_DATASET_BYTES} bytes of ${kind.name}`, `dimensions ${shown}`)
   if (dimensions.slice(1).some((side) => side > MAX_SIDE))
     throw invalidFile(path, `images of at most ${MAX_SIDE} x ${MAX_SIDE} pixels`, `dimensions ${shown}`)
-  return dimensions
+  return { type, dimensions }
+}
+
+/** The number of dimensions that a header must have: the usual one, or that which it states, where that is possible. */
+function rankOf(kind: IdxKind, start: Uint8Array): number {
+  const stated = start[MAGIC_BYTES - 1]
+  // A file of labels for images, and the other way round, is a mistake more often than a wish.
+  const least = kind.rank === LABELS.rank ? LABELS.rank : IMAGES.rank - 1
+  const most = kind.rank === LABELS.rank ? LABELS.rank + 1 : MAX_RANK
+  return kind.isAny && stated !== undefined && stated >= least && stated <= most ? stated : kind.rank
+}
+
+function elementType(type: number): ElementType {
+  return (ELEMENT_TYPES[type] as [string, ElementType])[1]
+}
+
+function dataBytes(type: number, dimensions: readonly number[]): number {
+  return product(dimensions) * ELEMENT_BYTES[elementType(type)]
 }
 
 function otherContent(path: string, kind: IdxKind, start: Uint8Array, where: string): TorchRnnError {
@@ -231,8 +264,8 @@ function otherContent(path: string, kind: IdxKind, start: Uint8Array, where: str
   return invalidFile(path, expected, `${name}${where}`, advice)
 }
 
-function headerBytes(kind: IdxKind): number {
-  return MAGIC_BYTES + kind.rank * BYTES_PER_DIMENSION
+function headerBytes(rank: number): number {
+  return MAGIC_BYTES + rank * BYTES_PER_DIMENSION
 }
 
 function product(dimensions: readonly number[]): number {

@@ -2,6 +2,7 @@
 import { types } from 'node:util'
 import { describeShape, TorchRnnError, unexpected } from '../errors'
 import { MODEL_OPTIONS } from '../options/options'
+import { checkClassNames } from './class-names'
 
 /** How many classes a label can tell apart, which is one byte: the bound of a model's `numClasses`. */
 export const CLASSES = MODEL_OPTIONS.numClasses
@@ -14,6 +15,8 @@ export interface ImageStorage {
   /** `[N]`, each below `numClasses`. */
   readonly labels: Uint8Array
   readonly numClasses: number
+  /** One for each class; undefined where they have none. */
+  readonly classNames?: readonly string[] | undefined
   /** `[N]`, each from 1 to T: how many rows of each sample are real; the others are padding. Undefined: all are. */
   readonly lengths?: Int32Array | undefined
 }
@@ -23,13 +26,15 @@ export interface ImageStorage {
  *
  * @throws TorchRnnError `ERR_INVALID_SHAPE`, `ERR_INVALID_DATA`.
  */
-export function checkStorage({ images, shape, labels, numClasses, lengths }: ImageStorage): ImageStorage {
+export function checkStorage({ images, shape, labels, numClasses, classNames, lengths }: ImageStorage): ImageStorage {
   const checkedShape = checkShape(shape)
   checkImages(images, checkedShape)
   if (labels.length !== checkedShape[0]) throw wrongLabelCount(checkedShape[0], labels.length)
   checkLabels(labels, numClasses)
+  const names = classNames === undefined ? {} : { classNames: checkClassNames(classNames, numClasses) }
   // These are few and small, so that a copy, which also checks them, costs nothing.
-  return { images, shape: checkedShape, labels, numClasses, lengths: copyLengths(lengths, checkedShape[0], checkedShape[1]) }
+  const ownLengths = copyLengths(lengths, checkedShape[0], checkedShape[1])
+  return { images, shape: checkedShape, labels, numClasses, ...names, lengths: ownLengths }
 }
 
 export function checkShape(shape: unknown): [number, number, number] {

@@ -101,11 +101,6 @@ async function loadPart(dir: string, part: Part, sha256?: { images: string; labe
   return readPair(imagesFile, labelsFile, sha256)
 }
 
-/** The file of a folder that holds the labels of the test set. @internal @throws TorchRnnError `ERR_FILE_SYSTEM`. */
-export function findTestLabels(dir: string): Promise<string> {
-  return findFile(dir, `${PARTS.test}-labels`, 'idx1-ubyte')
-}
-
 /** Finds the variant of a file that exists. Folders are skipped: one archive of MNIST has each file in a folder of the same name. */
 async function findFile(dir: string, stem: string, suffix: string): Promise<string> {
   const names = [`${stem}-${suffix}`, `${stem}.${suffix}`]

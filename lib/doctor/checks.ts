@@ -18,7 +18,7 @@ import {
   type TrialFailure,
 } from '../addon/trial'
 import { TrialCache } from '../addon/trial-cache'
-import { loadMnist } from '../data/mnist'
+import { type LoadImagesOptions, loadImages } from '../data/load-images'
 import { tryToWrite } from '../files/durable-file'
 import { findCLibrary } from '../host/c-library'
 import { describeRefusal, processAdvice } from '../host/permissions'
@@ -33,10 +33,10 @@ const INSTALL = 'Remove node_modules and install again.'
 /**
  * Yields each check as soon as it is done.
  *
- * @param dataFolder - IDX files to check in place of the bundled MNIST.
+ * @param data - What to check in place of the bundled MNIST, and how to read it.
  * @param stop - Ends the check that runs another program, and throws its reason then.
  */
-export async function* runChecks(packageRoot: string, dataFolder: string | undefined, stop: AbortSignal): AsyncGenerator<Check> {
+export async function* runChecks(packageRoot: string, data: LoadImagesOptions, stop: AbortSignal): AsyncGenerator<Check> {
   yield checkVersions()
   const addons = searchAddon(packageRoot)
   const addon = addons.at(-1)
@@ -51,7 +51,7 @@ export async function* runChecks(packageRoot: string, dataFolder: string | undef
     yield await checkIntegrity(installedPackages(packageRoot, addon.folder, libraries))
     if (libraries !== undefined) yield* checkComputing({ libraries, addonFolder: addon.folder, isNamed: place?.isNamed === true, stop })
   }
-  yield await checkData(dataFolder)
+  yield await checkData(data)
   yield await checkWriting(`the folder for runs, ${resolve(RUNS_FOLDER)}`, (await isPresent(RUNS_FOLDER)) ? RUNS_FOLDER : '.')
   yield await checkWriting(`the temporary folder, ${tmpdir()}`, tmpdir())
 }
@@ -140,9 +140,10 @@ function judgeTraining({ training }: LoadedFacts): Check {
   return lastLoss < firstLoss ? ok('self-test', message) : failed('self-test', `${message}: it does not learn`, INSTALL)
 }
 
-async function checkData(dir: string | undefined): Promise<Check> {
+async function checkData(options: LoadImagesOptions): Promise<Check> {
+  const dir = options.data ?? options.trainImages
   try {
-    const { train, test } = await loadMnist(dir === undefined ? undefined : { dir })
+    const { train, test } = await loadImages(options)
     const size = `${train.rows} x ${train.columns} pixels, ${train.numClasses} classes`
     return ok('data', `${dir ?? 'bundled MNIST'}: ${train.length} training and ${test.length} test images of ${size}`)
   } catch (error) {

@@ -69,7 +69,7 @@ function convert(buffer: ArrayBuffer, dtype: Exclude<Dtype, 'F32'>, values: Floa
 /** All values of F16 by their bits: looked up, millions are converted in the time that the event loop can spare. */
 let halves: Float32Array | undefined
 
-function halfToNumber(bits: number): number {
+export function halfToNumber(bits: number): number {
   const sign = bits & 0x8000 ? -1 : 1
   const exponent = (bits >> 10) & 0x1f
   const fraction = bits & 0x3ff

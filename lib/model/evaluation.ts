@@ -5,6 +5,8 @@ import type { NativeEvaluation } from '../addon/binding'
 export interface ClassMetrics {
   /** The class, 0 to C - 1. */
   label: number
+  /** What it is called; only where the classes have names. */
+  name?: string
   /** Share of the samples with this answer for which the answer is right, 0 to 1. */
   precision: number
   /** Share of the samples of this class that got this answer, 0 to 1. */
@@ -32,15 +34,21 @@ export interface Evaluation {
 }
 
 /** Adds to what the addon measured everything that follows from the confusion matrix. */
-export function toEvaluation({ loss, samples, seconds, confusion }: NativeEvaluation): Evaluation {
+export function toEvaluation({ loss, samples, seconds, confusion }: NativeEvaluation, classNames?: readonly string[]): Evaluation {
   const [classes = 0] = confusion.shape
   const rows = Array.from({ length: classes }, (_, label) => Array.from(confusion.data.subarray(label * classes, (label + 1) * classes)))
-  return evaluationOf({ loss, samples, seconds, confusionMatrix: rows })
+  return evaluationOf({ loss, samples, seconds, confusionMatrix: rows }, classNames)
 }
 
 /** Completes what was counted with everything that follows from the confusion matrix. */
-export function evaluationOf({ loss, samples, seconds, confusionMatrix }: Omit<Evaluation, 'accuracy' | 'perClass'>): Evaluation {
-  const perClass = confusionMatrix.map((_, label) => classMetrics(confusionMatrix, label))
+export function evaluationOf(
+  { loss, samples, seconds, confusionMatrix }: Omit<Evaluation, 'accuracy' | 'perClass'>,
+  classNames?: readonly string[],
+): Evaluation {
+  const perClass = confusionMatrix.map((_, label) => {
+    const name = classNames?.[label]
+    return { label, ...(name === undefined ? {} : { name }), ...classMetrics(confusionMatrix, label) }
+  })
   const hits = confusionMatrix.reduce((sum, row, label) => sum + (row[label] ?? 0), 0)
   return { accuracy: hits / samples, loss, samples, confusionMatrix, perClass, seconds }
 }
@@ -53,15 +61,22 @@ export function combineEvaluations(parts: readonly Evaluation[]): Evaluation {
   const confusionMatrix = (matrices[0] ?? []).map((row, label) =>
     row.map((_, answer) => sum(matrices.map((matrix) => matrix[label]?.[answer] ?? 0))),
   )
-  return evaluationOf({ loss, samples, confusionMatrix, seconds: sum(parts.map((part) => part.seconds)) })
+  const seconds = sum(parts.map((part) => part.seconds))
+  return evaluationOf({ loss, samples, confusionMatrix, seconds }, classNamesOf(parts[0]?.perClass ?? []))
 }
 
-function classMetrics(confusionMatrix: readonly (readonly number[])[], label: number): ClassMetrics {
+/** The names of the classes of an evaluation; undefined where they have none. */
+export function classNamesOf(perClass: readonly ClassMetrics[]): readonly string[] | undefined {
+  const names = perClass.flatMap(({ name }) => (name === undefined ? [] : [name]))
+  return names.length === perClass.length && names.length > 0 ? names : undefined
+}
+
+function classMetrics(confusionMatrix: readonly (readonly number[])[], label: number): Omit<ClassMetrics, 'label' | 'name'> {
   const hits = confusionMatrix[label]?.[label] ?? 0
   const support = sum(confusionMatrix[label] ?? [])
   const answers = sum(confusionMatrix.map((row) => row[label] ?? 0))
   const [precision, recall] = [ratio(hits, answers), ratio(hits, support)]
-  return { label, precision, recall, f1: ratio(2 * precision * recall, precision + recall), support }
+  return { precision, recall, f1: ratio(2 * precision * recall, precision + recall), support }
 }
 
 function sum(values: readonly number[]): number {

@@ -218,7 +218,8 @@ export class ImageRNN {
     this.#session.checkUsable('evaluate')
     const data = toNativeDataset(dataset)
     const evaluate = (call: number) => this.#session.native.evaluate(data, { call, batchSize })
-    return toEvaluation(await this.#session.run(evaluate, callerOf(this.evaluate), signal))
+    const measured = await this.#session.run(evaluate, callerOf(this.evaluate), signal)
+    return toEvaluation(measured, this.options.classNames ?? dataset.classNames)
   }
 
   /**
@@ -312,9 +313,9 @@ export class ImageRNN {
   static async load(path: string | URL, options: PlacementOptions = {}): Promise<ImageRNN> {
     const file = toPath(path, 'path', 'the path of a file', 'ERR_INVALID_ARGUMENT')
     const placement = resolveOptions(OPTIONS.placement, options, 'ImageRNN.load')
-    const { architecture, state } = await readModelFile(file)
+    const { architecture, classNames, state } = await readModelFile(file)
     await loadNative()
-    const model = new ImageRNN({ ...architecture, ...placement })
+    const model = new ImageRNN({ ...architecture, ...placement, classNames })
     try {
       await model.loadStateDict(state)
       return model

@@ -1,11 +1,13 @@
 /** A model on disk: a safetensors file of PyTorch's state dict, with the architecture in its metadata. */
 
+import { checkClassNames } from '../data/class-names'
 import { TorchRnnError } from '../errors'
 import { writeFileDurably } from '../files/durable-file'
 import { invalidFile, showPath } from '../files/regular-file'
 import { encodeSafetensors, type SafetensorsTensor } from '../formats/safetensors'
 import { type SafetensorsFile, withSafetensorsFile } from '../formats/safetensors-file'
 import { parseJsonObject } from '../formats/strict-json'
+import type { LabellingOptions } from '../options/options'
 import type { Tensor } from '../tensor'
 import { quoteText } from '../text/unprintable'
 import { warn } from '../warnings'
@@ -26,8 +28,13 @@ const NO_USE = 'What this model computes is of little use: the training that mad
 /** A model as read from a file. */
 export interface ModelFile {
   readonly architecture: Architecture
+  /** What the classes are called; undefined where the file does not tell. */
+  readonly classNames: readonly string[] | undefined
   readonly state: Map<string, Tensor>
 }
+
+/** A network, and what its classes are called. */
+export type NamedArchitecture = Architecture & LabellingOptions
 
 /** Tensors of a file by name, read or not yet. */
 type Shapes = ReadonlyMap<string, { readonly shape: readonly number[] }>
@@ -60,11 +67,15 @@ export async function checkFinite(state: ReadonlyMap<string, SafetensorsTensor>,
   throw new TorchRnnError('ERR_NOT_FINITE', message, { expected: 'finite parameters', actual })
 }
 
+/** What a file says of its network, as JSON. */
+export function describeArchitecture(model: NamedArchitecture): string {
+  return JSON.stringify({ ...architectureOf(model), classNames: model.classNames }) // Left out where there are none.
+}
+
 /** The metadata of a file with this network's parameters. */
-export function architectureMetadata(architecture: Architecture): Record<string, string> {
-  const described = architectureOf(architecture)
+export function architectureMetadata(model: NamedArchitecture): Record<string, string> {
   // 'format' tells other readers of safetensors whose layout the tensors have.
-  return { format: 'pt', [ARCHITECTURE_KEY]: JSON.stringify(described) }
+  return { format: 'pt', [ARCHITECTURE_KEY]: describeArchitecture(model) }
 }
 
 /**
@@ -73,7 +84,7 @@ export function architectureMetadata(architecture: Architecture): Record<string,
  * @throws TorchRnnError `ERR_FILE_SYSTEM`, `ERR_NOT_FINITE` as {@link checkFinite}, `ERR_INVALID_OPTION` as {@link checkSavable}; the old
  *   file is untouched then.
  */
-export async function writeModelFile(path: string, architecture: Architecture, state: ReadonlyMap<string, Tensor>): Promise<void> {
+export async function writeModelFile(path: string, architecture: NamedArchitecture, state: ReadonlyMap<string, Tensor>): Promise<void> {
   checkSavable(architecture)
   await checkFinite(state, path)
   await writeFileDurably(path, encodeSafetensors(state, architectureMetadata(architecture)))
@@ -87,13 +98,13 @@ export async function writeModelFile(path: string, architecture: Architecture, s
  */
 export async function readModelFile(path: string): Promise<ModelFile> {
   const model = await withSafetensorsFile(path, async (file) => {
-    const { architecture, entries } = findModel(file, path)
+    const { architecture, classNames, entries } = findModel(file, path)
     const state = new Map<string, Tensor>()
     for (const [name, entry] of entries) {
       const { data, shape } = await file.read(entry)
       state.set(name, { data, shape: [...shape] })
     }
-    return { architecture, state }
+    return { architecture, classNames, state }
   })
   const found = await findNotFinite(model.state)
   if (found !== undefined) warn('TORCH_RNN_MNIST_NOT_FINITE', `In ${showPath(path)}, ${describeNotFinite(found)}. ${NO_USE}`)
@@ -104,13 +115,13 @@ export async function readModelFile(path: string): Promise<ModelFile> {
 function findModel({ entries, metadata }: SafetensorsFile, path: string) {
   const isOther = (name: string) => name.startsWith(OPTIMIZER_PREFIX) || name.startsWith(AVERAGE_PREFIX)
   const parameters = new Map([...entries].filter(([name]) => !isOther(name)))
-  const architecture = readArchitecture(parameters, metadata, path)
+  const { classNames, ...architecture } = readArchitecture(parameters, metadata, path)
   checkParameters(parameters, architecture, path)
   const bytes = parameterBytes(architecture)
   if (bytes > MAX_PARAMETER_BYTES) throw invalidFile(path, `a network of at most ${MAX_PARAMETER_BYTES} bytes`, `one of ${bytes} bytes`)
   const average = tensorsBelow(AVERAGE_PREFIX, entries)
   if (average.size > 0) checkParameters(average, architecture, path, AVERAGE_PREFIX)
-  return { architecture, entries: average.size > 0 ? average : parameters }
+  return { architecture, classNames, entries: average.size > 0 ? average : parameters }
 }
 
 /** The tensors whose names begin with `prefix`, by what follows it. */
@@ -126,7 +137,7 @@ export function tensorsBelow<T>(prefix: string, tensors: ReadonlyMap<string, T>)
  * @param tensors - The parameters; {@link checkParameters} tells whether they are complete.
  * @throws TorchRnnError `ERR_INVALID_FILE`.
  */
-export function readArchitecture(tensors: Shapes, metadata: Readonly<Record<string, string>>, path: string): Architecture {
+export function readArchitecture(tensors: Shapes, metadata: Readonly<Record<string, string>>, path: string): NamedArchitecture {
   const stated = metadata[ARCHITECTURE_KEY]
   const described = stated === undefined ? {} : parseJsonObject(Buffer.from(stated), path, 'metadata')
   const first = tensors.get('basic_rnn.weight_ih_l0')?.shape
@@ -142,9 +153,11 @@ function withoutModel(tensors: Shapes, path: string): TorchRnnError {
   return invalidFile(path, 'the parameters basic_rnn.weight_ih_l0 and FC.weight', actual)
 }
 
-function checkArchitecture(described: Record<string, unknown>, path: string): Architecture {
+function checkArchitecture(described: Record<string, unknown>, path: string): NamedArchitecture {
   try {
-    return resolveArchitecture(described, `the model in ${showPath(path)}`)
+    const { classNames, ...rest } = described
+    const architecture = resolveArchitecture(rest, `the model in ${showPath(path)}`)
+    return classNames === undefined ? architecture : { ...architecture, classNames: checkClassNames(classNames, architecture.numClasses) }
   } catch (error) {
     if (!(error instanceof TorchRnnError)) throw error
     throw new TorchRnnError('ERR_INVALID_FILE', `${showPath(path)} holds no model that can be built. ${error.message}`, { cause: error })

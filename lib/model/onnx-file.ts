@@ -3,13 +3,16 @@ import { TorchRnnError } from '../errors'
 import { writeFileDurably } from '../files/durable-file'
 import type { Tensor } from '../tensor'
 import { PACKAGE_VERSION } from '../version'
-import { type Architecture, architectureOf, parameterCount } from './architecture'
-import { ARCHITECTURE_KEY, checkFinite } from './model-file'
+import { type Architecture, parameterCount } from './architecture'
+import { ARCHITECTURE_KEY, checkFinite, describeArchitecture, type NamedArchitecture } from './model-file'
 
 /** A protocol buffer must be smaller than 2 GiB (https://protobuf.dev/programming-guides/proto-limits): half a billion numbers. */
 const MAX_ONNX_BYTES = 2 ** 31 - 1
 /** Far more than the graph takes besides the parameters: some 600 bytes a layer. */
 const MAX_GRAPH_BYTES = 1024 * 1024
+
+/** The metadata with the names of the classes, a JSON list by label, for programs that know nothing of this package. */
+const CLASS_NAMES_KEY = 'class_names'
 
 const ACTIVATIONS = { tanh: 'Tanh', relu: 'Relu' } as const
 
@@ -33,13 +36,13 @@ export function checkExportable(architecture: Architecture): void {
  */
 export async function writeOnnxFile(
   path: string,
-  architecture: Architecture,
+  architecture: NamedArchitecture,
   state: ReadonlyMap<string, Tensor>,
   hasLengths = false,
 ): Promise<number> {
   checkExportable(architecture)
   await checkFinite(state, path) // They would make every answer NaN, in a program that knows nothing of the training.
-  const { numLayers, nonlinearity, normalization } = architecture
+  const { numLayers, nonlinearity, normalization, classNames } = architecture
   const bytes = loadEncoder().encodeOnnx({
     parameters: state,
     numLayers,
@@ -48,7 +51,10 @@ export async function writeOnnxFile(
     normalization,
     producer: { name: 'torch-rnn-mnist', version: PACKAGE_VERSION },
     description: describeNetwork(architecture),
-    metadata: { [ARCHITECTURE_KEY]: JSON.stringify(architectureOf(architecture)) },
+    metadata: {
+      [ARCHITECTURE_KEY]: describeArchitecture(architecture),
+      ...(classNames === undefined ? {} : { [CLASS_NAMES_KEY]: JSON.stringify(classNames) }),
+    },
   })
   await writeFileDurably(path, bytes)
   return bytes.length

@@ -67,7 +67,7 @@ export function describeAllowed(spec: AnyOptionSpec): string {
     case 'texts':
       return spec.expected
     case 'path':
-      return `the path of a ${spec.of}`
+      return `the path of a ${spec.of === 'path' ? 'file or folder' : spec.of}`
   }
 }
 

@@ -33,8 +33,17 @@ export interface PlacementOptions {
   precision?: 'float32' | 'tf32' | 'bf16' | undefined
 }
 
+/** What the classes of a model are called. */
+export interface LabellingOptions {
+  /**
+   * The name of each class, by label: C different texts of 1 to 100 printable characters. They are kept in the model's files. Absent: a class
+   * has its number alone.
+   */
+  classNames?: readonly string[] | undefined
+}
+
 /** What a model is made of and where it computes. Everything is optional; the defaults are the tutorial's network. */
-export interface ModelOptions extends PlacementOptions {
+export interface ModelOptions extends PlacementOptions, LabellingOptions {
   /** Features per time step: the pixels of a row (F). Default 28. */
   inputSize?: number | undefined
   /** Neurons in each recurrent layer (H). Default 150. */
@@ -54,13 +63,13 @@ export interface ModelOptions extends PlacementOptions {
   normalization?: Normalization | undefined
 }
 
-/** The options of a model that are single values. */
+/** The options of a model that the table of options describes. */
 export type PlainModelOptions = Omit<ModelOptions, 'normalization'>
 
-/** The options of a model as resolved: each has a value, but for the normalization, which need not be. */
-export type ResolvedModelOptions = { readonly [Key in keyof PlainModelOptions]-?: Exclude<PlainModelOptions[Key], undefined> } & {
-  readonly normalization?: Normalization
-}
+/** The options of a model as resolved: each has a value, except for names that nobody gave and a normalization that nobody wants. */
+export type ResolvedModelOptions = {
+  readonly [Key in Exclude<keyof PlainModelOptions, keyof LabellingOptions>]-?: Exclude<PlainModelOptions[Key], undefined>
+} & { readonly [Key in keyof LabellingOptions]?: Exclude<LabellingOptions[Key], undefined> } & { readonly normalization?: Normalization }
 
 /** How the gradients become updates. The defaults are those of torch.optim.Adam. */
 export interface OptimizerOptions {
@@ -222,4 +231,50 @@ export interface OnnxOptions {
 export interface BatchingOptions {
   /** Samples that are computed at once, 1 to 65536. Default 1000; but where there are hooks, forward and predict compute all at once. */
   batchSize?: number | undefined
+}
+
+/** Single files of a data set, where they are not in one folder under known names. Each is IDX (plain or gzipped), `.npy`, `.npz` or CSV. */
+export interface DataFileOptions {
+  /** The images to train with; a CSV or an `.npz` that holds the labels, too, needs no `trainLabels`. */
+  trainImages?: string | undefined
+  /** Their labels. */
+  trainLabels?: string | undefined
+  /** The images to evaluate with. Absent: a part of those to train with. */
+  testImages?: string | undefined
+  /** Their labels. */
+  testLabels?: string | undefined
+}
+
+/**
+ * How a data set is read. What is left out is recognised by the content of the files, and told in the `description` of what was read. An
+ * option that does not matter for a format has no effect.
+ */
+export interface ReadingOptions {
+  /** What the data are: `'idx'`, `'npz'`, `'csv'`, or `'pictures'` in folders by class. Default `'auto'`. */
+  format?: 'auto' | 'idx' | 'npz' | 'csv' | 'pictures' | undefined
+  /** Of several data sets in a folder, the one whose files or folders have this word in their names: `'letters'` of EMNIST. */
+  subset?: string | undefined
+  /** Whether rows and columns of each image are swapped in the files, as in EMNIST. Default `'auto'`. */
+  orientation?: 'auto' | 'upright' | 'transposed' | undefined
+  /** The label of the first class, 0 to 255. Absent: 1 where the labels begin with 1 and leave none out, otherwise 0. */
+  firstLabel?: number | undefined
+  /**
+   * What the classes are called: names with commas between them, or the path of a file with one name a line, or of a mapping as EMNIST has it
+   * (label and character codes). Absent: the names that the data have, or that are known for the data set.
+   */
+  labelNames?: string | undefined
+  /** The column of a CSV with the labels: its name, or its number from 1. Absent: the one named label, class, target, digit or y, else the first. */
+  labelColumn?: string | undefined
+  /** Rows and columns of an image: `'28'` or `'32x24'`. Pictures are resized to it. Absent: 28 x 28 for pictures, a square for rows of pixels. */
+  imageSize?: string | undefined
+  /** How pictures of another shape are brought to the image size: with a border, cropped, or stretched. Default `'contain'`. */
+  fit?: 'contain' | 'cover' | 'stretch' | undefined
+  /** What is drawn in pictures: dark on light, which is inverted, since 0 is the background, or light on dark. Default `'auto'`: by their borders. */
+  ink?: 'auto' | 'dark' | 'light' | undefined
+  /** Where the data have no test part: the samples of each class that are set aside as one, a number of all samples or a share. Default 0.1. */
+  testSplit?: number | undefined
+  /** Which samples these are follows from it, and not from the seed of a model: all models are tested on the same ones. Default 1. */
+  splitSeed?: number | undefined
+  /** Whether pictures that cannot be read are left out. Otherwise the first one is an error. Default false. */
+  skipBroken?: boolean | undefined
 }

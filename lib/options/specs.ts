@@ -38,7 +38,8 @@ interface TextKind {
 
 interface PathKind {
   readonly kind: 'path'
-  readonly of: 'file' | 'folder'
+  /** What the path names; `path`: a file or a folder. */
+  readonly of: 'file' | 'folder' | 'path'
 }
 
 /** A flag that can be given several times: the texts of all of them. On the command line only. */

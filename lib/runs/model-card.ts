@@ -3,7 +3,7 @@
 import { parameterCount } from '../model/architecture'
 import { changedOptions } from '../options/flag-words'
 import { drawMarkdownTable, toCodeBlock, toMarkdown, toYamlText } from '../text/markdown'
-import { commandLineOf, nameOfPath } from './command-line'
+import { commandLineOf, nameOfPath, withoutPaths } from './command-line'
 import { PYTHON_MODEL } from './python-model'
 import { LOG_FILES, MODEL_FILE } from './run-files'
 import { KNOWN_OPTIONS, type RunRecord } from './run-record'
@@ -59,7 +59,7 @@ with torch.inference_mode():
 
 /** The fields that the Hub knows. No license: that is for its owner to choose. */
 function drawHead(run: RunRecord): string {
-  const dataset = run.data === undefined ? { type: 'mnist', name: 'MNIST' } : { type: 'idx', name: nameOfPath(run.data) }
+  const dataset = run.data === undefined ? { type: 'mnist', name: 'MNIST' } : { type: datasetType(run.options), name: nameOfPath(run.data) }
   const lines = [
     'library_name: pytorch',
     'pipeline_tag: image-classification',
@@ -71,6 +71,12 @@ function drawHead(run: RunRecord): string {
     ...(run.evaluation === undefined ? [] : drawModelIndex(run.name, dataset, run.evaluation)),
   ]
   return ['---', ...lines, '---'].join('\n')
+}
+
+/** As the Hub calls the ways in which data sets are kept. */
+function datasetType({ format }: RunRecord['options']): string {
+  if (format === 'pictures') return 'imagefolder'
+  return format === 'csv' || format === 'npz' ? format : 'idx'
 }
 
 function drawModelIndex(name: string, dataset: { type: string; name: string }, result: { accuracy: number; loss: number }): string[] {
@@ -135,7 +141,7 @@ function describeTraining(run: RunRecord): string {
 /** What a reader of the card wants to know. How it was shown while it trained is no part of that. */
 function trainingChanges({ options }: RunRecord): [name: string, value: unknown][] {
   const { logInterval, ...table } = KNOWN_OPTIONS
-  return changedOptions(table, options)
+  return changedOptions(table, withoutPaths(options))
 }
 
 function describeResults(run: RunRecord): string {
@@ -154,8 +160,8 @@ function describeResults(run: RunRecord): string {
     ['Test accuracy', toPercentText(evaluation.accuracy)],
     ['Test loss (mean cross entropy)', evaluation.loss.toFixed(4)],
   ]
-  const classes = evaluation.perClass.map(({ label, precision, recall, f1, support }) => [
-    String(label),
+  const classes = evaluation.perClass.map(({ label, name, precision, recall, f1, support }) => [
+    toMarkdown(name ?? String(label)),
     ...[precision, recall, f1].map((share) => share.toFixed(4)),
     String(support),
   ])

@@ -7,7 +7,7 @@ import { isFile } from '../files/folders'
 import { ifPresent, invalidFile, readFileChecked } from '../files/regular-file'
 import { parseJsonObject } from '../formats/strict-json'
 import { type Architecture, resolveArchitecture } from '../model/architecture'
-import type { Evaluation } from '../model/evaluation'
+import { type Evaluation, evaluationOf } from '../model/evaluation'
 import { checkOption, pickOptions } from '../options/checks'
 import { OPTIONS } from '../options/options'
 import type { AnyOptionSpec, OptionTable, OptionValue, Resolved } from '../options/specs'
@@ -18,6 +18,10 @@ import { CONFIG_FILE, LOG_FILES, MODEL_FILE } from './run-files'
 const MAX_CONFIG_BYTES = 8 * 1024 ** 2
 
 const { run: _files, data: _data, reporting: _reporting, search: _search, ...groups } = OPTIONS
+
+/** The files that the images come from where they are not in one place. */
+const { data: _path, ...files } = OPTIONS.data
+export const DATA_FILES = files
 
 /** Every option that a configuration may hold. One of a newer version is not known, and left out. */
 export const KNOWN_OPTIONS: OptionTable = Object.assign({}, ...Object.values(groups))
@@ -42,6 +46,8 @@ export interface RunRecord {
   readonly options: Readonly<Record<string, unknown>>
   /** The folder with the images as the user named it; undefined for the bundled MNIST. */
   readonly data: string | undefined
+  /** The single files with the images; undefined where they are in `data`. */
+  readonly dataFiles: Resolved<typeof DATA_FILES> | undefined
   /** The model that the training began from, as the user named it; undefined for a fresh network. */
   readonly model: string | undefined
   /** Samples of the training set; undefined where the run does not tell. */
@@ -84,7 +90,7 @@ export async function readRun(path: string): Promise<RunRecord> {
     state: state === 'stopped' && end === undefined && (await isFile(join(path, LOCK_FILE))) ? 'failed' : state,
     ...(state === 'failed' && end !== undefined ? { failure: end.code } : {}),
     epochs,
-    evaluation,
+    evaluation: evaluation && evaluationOf(evaluation, config.options['classNames'] as readonly string[] | undefined),
     seconds,
     hasModel: await isFile(join(path, MODEL_FILE)),
   }
@@ -98,12 +104,13 @@ export async function readRunConfig(path: string): Promise<RunConfig> {
   const file = join(path, CONFIG_FILE)
   const config = parseJsonObject(await readFileChecked(file, MAX_CONFIG_BYTES), file, 'configuration')
   const options = checkOptions(objectOf(config, 'options', file), file)
-  const { data, model } = config
+  const { data, dataFiles, model } = config
   return {
     created: await readCreated(config, file),
     network: readNetwork(config, options, file),
     options,
     data: data === undefined || data === BUNDLED_DATA ? undefined : textOf(config, 'data', file),
+    dataFiles: dataFiles === undefined ? undefined : readDataFiles(objectOf(config, 'dataFiles', file), file),
     model: model === undefined ? undefined : textOf(config, 'model', file),
     trainSamples: countOf(config, 'trainSamples'),
     testSamples: countOf(config, 'testSamples'),
@@ -124,6 +131,11 @@ function readNetwork(config: Readonly<Record<string, unknown>>, options: Readonl
     if (!(error instanceof TorchRnnError)) throw error
     throw invalidFile(file, `${error.expected} as normalization`, String(error.actual))
   }
+}
+
+function readDataFiles(values: Readonly<Record<string, unknown>>, file: string): Resolved<typeof DATA_FILES> {
+  const given = Object.entries(DATA_FILES).filter(([name]) => values[name] !== undefined)
+  return Object.fromEntries(given.map(([name, spec]) => [name, checkStored(name, spec, values[name], file)]))
 }
 
 function checkOptions(values: Readonly<Record<string, unknown>>, file: string): Record<string, unknown> {

@@ -16,6 +16,7 @@ import { RUNTIME } from '../host/runtime'
 import { resolveOptions } from '../options/checks'
 import { resolveModelOptions } from '../options/model-options'
 import { HYPERPARAMETERS, OPTIONS } from '../options/options'
+import type { Resolved } from '../options/specs'
 import { PACKAGE_VERSION } from '../version'
 import type { TrialResult } from './search-events'
 import type { PlannedSearch, ResolvedSearch } from './search-options'
@@ -42,9 +43,17 @@ export interface StoredSearch extends ResolvedSearch {
   readonly dataset: DataIdentity
   /** Where the images were read from, as the user named it; absent where that is not known. */
   readonly data?: string
+  /** How they were read, where there is something to tell. */
+  readonly reading?: SearchedReading
   /** Where it computed when it began. */
   readonly place: ComputingPlace
 }
+
+const { data: _path, ...files } = OPTIONS.data
+/** What a search keeps of how its images are read. */
+const READING = { ...files, ...OPTIONS.reading }
+/** The single files that images come from, and the options with which they are read. */
+export type SearchedReading = Resolved<typeof READING>
 
 /** The folder of a search that is at work, which has it to itself. */
 export class SearchFolder {
@@ -137,9 +146,10 @@ async function refuseSearch(path: string): Promise<void> {
   }
 }
 
-function toBytes({ space, plan, base, dataset, data, place }: StoredSearch): Uint8Array {
+function toBytes({ space, plan, base, dataset, data, reading, place }: StoredSearch): Uint8Array {
   const versions = { 'torch-rnn-mnist': PACKAGE_VERSION, libtorch: place.libtorch, [RUNTIME.name.toLowerCase()]: RUNTIME.version }
-  const search = { versions, place, ...(data === undefined ? {} : { data }), dataset, vary: space, ...plan, ...base }
+  const source = { ...(data === undefined ? {} : { data }), ...(reading === undefined ? {} : { reading }) }
+  const search = { versions, place, ...source, dataset, vary: space, ...plan, ...base }
   return Buffer.from(`${JSON.stringify(search, undefined, 2)}\n`)
 }
 
@@ -153,7 +163,7 @@ export async function readSearch(path: string): Promise<StoredSearch> {
   const value = parseJsonObject(await readFileChecked(file, MAX_SEARCH_BYTES), file, 'search')
   const fields = new JsonFields(value, 'search', file)
   const plan = Object.fromEntries(Object.keys(OPTIONS.search).map((name) => [name, value[name]]))
-  const { data } = value
+  const { data, reading } = value
   return {
     ...asStored(file, () => ({
       space: resolveSpace(storedSpace(value['vary'])),
@@ -166,6 +176,7 @@ export async function readSearch(path: string): Promise<StoredSearch> {
     dataset: readIdentity(fields.object('dataset')),
     place: readPlace(fields.object('place')),
     ...(typeof data === 'string' ? { data } : {}),
+    ...(reading === undefined ? {} : { reading: asStored(file, () => resolveOptions(READING, reading, 'the reading')) }),
   }
 }
 

@@ -98,11 +98,11 @@ export function resolveSearch(
 }
 
 function resolveBase(data: ImageDataset, { model, training }: Pick<SearchOptions, 'model' | 'training'>): SearchBase {
-  const { inputSize = data.columns, numClasses = data.numClasses } = model ?? {}
+  const { inputSize = data.columns, numClasses = data.numClasses, classNames = data.classNames } = model ?? {}
   const resolved = resolveModelOptions({ ...model, inputSize }, 'model')
   const split = { validationSplit: USUAL_VALIDATION_SPLIT }
   return {
-    model: { ...resolved, inputSize, numClasses },
+    model: { ...resolved, inputSize, numClasses, ...(classNames === undefined ? {} : { classNames }) },
     training: { ...split, ...resolveOptions(HYPERPARAMETERS, training, 'training') },
   }
 }

@@ -17,7 +17,7 @@ import { rankTrials, survivorsOf } from './ranking'
 import { checkSearchedData, resumeSearch } from './resumed-search'
 import { runTrial } from './run-trial'
 import type { BestTrial, SearchEvent, SearchResult, SearchStartEvent, TrialResult } from './search-events'
-import { readSearch, SearchFolder } from './search-folder'
+import { readSearch, SearchFolder, type StoredSearch } from './search-folder'
 import { checkSearchOptions, type PlannedSearch, planSearch, resolveSearch, type SearchOptions } from './search-options'
 
 /**
@@ -63,7 +63,7 @@ export interface SearchRun {
   readonly resume: boolean
   readonly signal?: AbortSignal
   /** Where the images come from, as the user named it. */
-  readonly source?: string | undefined
+  readonly source?: Pick<StoredSearch, 'data' | 'reading'> | undefined
 }
 
 /** Runs a search that was planned. @throws TorchRnnError As {@link searchHyperparameters}. */
@@ -91,10 +91,10 @@ async function openFolder(
   data: ImageDataset,
   search: PlannedSearch,
   place: ComputingPlace,
-  source: string | undefined,
+  source: SearchRun['source'],
 ): Promise<SearchFolder> {
   const dataset = await identifyDataset(data)
-  if (!resume) return await SearchFolder.create(path, { ...search, dataset, place, ...(source === undefined ? {} : { data: source }) })
+  if (!resume) return await SearchFolder.create(path, { ...search, dataset, place, ...source })
   const stored = await readSearch(path)
   checkSearchedData(dataset, stored, path)
   const changes = changesOfPlace(place, stored.place)

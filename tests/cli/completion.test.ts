@@ -70,7 +70,7 @@ const TYPED: readonly [string, string][] = [
   ['rnn-mnist-train evaluate --verb\t', '<evaluate> <--verbose>'],
   ['rnn-mnist-train lr-f\t--recipe acc\t', '<lr-find> <--recipe> <accurate>'],
   ['rnn-mnist-train evaluate --model mod\t', '<evaluate> <--model> <model file.safetensors>'],
-  ['rnn-mnist-train train --data fold\t', '<train> <--data> <folder>'],
+  ['rnn-mnist-train train --run fold\t', '<train> <--run> <folder>'],
   ['rnn-mnist-train explore --device=cu\t', '<explore> <--device=cuda>'],
   ['rnn-mnist-train completion fi\t', '<completion> <fish>'],
   ['rnn-mnist-train help summ\t', '<help> <summary>'],
@@ -175,7 +175,8 @@ inShell('fish')('fish', () => {
     expect((await offered('rnn-mnist-train train --nonlinearity ')).sort()).toEqual(['relu', 'tanh'])
     expect((await offered('rnn-mnist-train --device=cu')).sort()).toEqual(['--device=cuda'])
     expect(await offered('rnn-mnist-train evaluate --model mod')).toEqual(['model file.safetensors'])
-    expect(await offered('rnn-mnist-train train --data fold')).toEqual(['folder/'])
+    expect((await offered('rnn-mnist-train train --data fold')).sort()).toEqual(['folder.txt', 'folder/'])
+    expect(await offered('rnn-mnist-train train --run fold')).toEqual(['folder/'])
     expect(await offered('rnn-mnist-train train --epochs ')).toEqual([])
     expect((await offered('rnn-mnist-train completion ')).sort()).toEqual(['bash', 'fish', 'zsh'])
     expect(await offered('rnn-mnist-train help summ')).toEqual(['summary'])

@@ -233,7 +233,7 @@ describe('ends with one line and nothing written', () => {
     ['a folder as output', ['--output', 'data'], 1, 'it is a folder'],
     ['no name', ['--output', ''], 2, 'Expected the path of a file.'],
     ['no columns', ['--columns', '0'], 2, 'Expected an integer from 1 to 65536.'],
-    ['data that is missing', ['--data', 'nowhere'], 1, 'No train-images file in nowhere'],
+    ['data that is missing', ['--data', 'nowhere'], 1, 'Cannot read nowhere: it does not exist'],
   ])('%s', async (_, args, expected, part) => {
     const { code, stdout, stderr } = await run([...EXPLORE, ...args])
     expect({ code, stdout }).toEqual({ code: expected, stdout: '' })

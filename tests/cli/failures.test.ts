@@ -34,7 +34,7 @@ describe('a wrong command line ends with 2 and says what is expected', () => {
     ['a word too many', ['train', 'extra'], ["too many arguments for 'train'"]],
     ['no name for the run', ['--run', ''], ["'--run <folder>' argument ''", 'Expected the path of a folder.']],
     ['no name for the output', ['--output', ''], ["'--output <file>' argument ''", 'Expected the path of a file.']],
-    ['no name for the data', ['evaluate', '--data='], ["'--data <folder>' argument ''", 'Expected the path of a folder.']],
+    ['no name for the data', ['evaluate', '--data='], ["'--data <path>' argument ''", 'Expected the path of a file or folder.']],
   ])('%s', async (_, args, parts) => {
     const { stdout, stderr, ...outcome } = await run(args)
     expect(outcome).toEqual({ code: 2, signal: null })
@@ -104,7 +104,7 @@ async function expectFailure(args: readonly string[], code: string, parts: reado
 
 describe('data that cannot be read ends with 1', () => {
   test('a folder that does not exist', async () => {
-    await expectFailure(['--data', 'nowhere'], 'ERR_FILE_SYSTEM', ['No train-images file in nowhere', 'train-images-idx3-ubyte.gz'])
+    await expectFailure(['--data', 'nowhere'], 'ERR_FILE_SYSTEM', ['Cannot read nowhere: it does not exist (ENOENT)'])
   })
 
   test('a file that is missing', async () => {
@@ -206,7 +206,12 @@ test('CUDA on a machine without it ends with 1', async () => {
 describe('without libtorch', () => {
   // The command line gives help even on a machine where nothing else works yet.
   const env = { LIBTORCH: join(__dirname, 'no-such-folder') }
-  const SHARED_FLAGS = ['--data', '--seed', '--device', '--engine', '--threads', '--precision', '--json', '--quiet', '--help']
+  const DATA_FLAGS = [
+    ...['--data', '--train-images', '--train-labels', '--test-images', '--test-labels'],
+    ...['--format', '--subset', '--orientation', '--first-label', '--label-names', '--label-column'],
+    ...['--image-size', '--fit', '--ink', '--test-split', '--split-seed', '--skip-broken'],
+  ]
+  const SHARED_FLAGS = [...DATA_FLAGS, '--seed', '--device', '--engine', '--threads', '--precision', '--json', '--quiet', '--help']
   const AUGMENT_FLAGS = ['--augment-shift', '--augment-rotation', '--augment-scale', '--augment-shear']
   const NOT_FOR_TRIALS = [
     '--model',

@@ -57,7 +57,8 @@ const HOSTILE: [name: string, spoil: () => void, file: string, expected: string,
   ['truncated', () => truncateSync(path('data', IMAGES), 5000), IMAGES, '235216 bytes for 300 x 28 x 28 images', '5000 bytes'],
   ['empty', () => truncateSync(path('data', TEST_LABELS), 0), TEST_LABELS, 'an IDX file of labels', 'an empty file'],
   ['no IDX', () => change(IMAGES, () => Buffer.from('PNG\n, or so')), IMAGES, '0x00 0x00 0x08 0x03', 'text that begins with "PNG'],
-  ['of floats', () => change(IMAGES, withField(0, 0x0d03)), IMAGES, 'type 0x08', '0x0d (32-bit floats)'],
+  ['of fewer floats than it says', () => change(IMAGES, withField(0, 0x0d03)), IMAGES, '940816 bytes for 300 x 28 x 28', '235216 bytes'],
+  ['of an unknown type', () => change(IMAGES, withField(0, 0x0a03)), IMAGES, 'elements of a known type', '0x0a (unknown)'],
   ['of labels for images', () => change(IMAGES, withField(0, 0x0801)), IMAGES, '3 dimensions', '1 dimension'],
   ['without a column', () => change(IMAGES, withField(3, 0)), IMAGES, 'dimensions of at least 1', '300 x 28 x 0'],
   [
@@ -107,11 +108,16 @@ describe.each(COMMANDS)('%s refuses', (_, args) => {
   })
 
   test('a file in place of the folder', async () => {
-    await expectRefusal([...args(), '--data', join('data', IMAGES)], `No train-images file in ${join('data', IMAGES)} (looked for `)
+    await expectRefusal(
+      [...args(), '--data', join('data', IMAGES)],
+      `${join('data', IMAGES)}: expected a whole data set but found one IDX file. `,
+    )
   })
 
   test('a folder without such files', async () => {
-    await expectRefusal([...args(), '--data', '.'], 'No train-images file in . (looked for train-images-idx3-ubyte, ')
+    mkdirSync(path('other'))
+    writeFileSync(path('other', 'notes.txt'), '')
+    await expectRefusal([...args(), '--data', 'other'], 'other: expected IDX files named as those of MNIST', 'but found "notes.txt".')
   })
 
   test('data of one class', async () => {

@@ -64,10 +64,10 @@ describe('plot', () => {
     expect(altTextOf(text('curves.svg')).title).toBe('Training of two')
   })
 
-  test('writes PNG by the name of the output or by --format, in the colours of the theme', async () => {
+  test('writes PNG by the name of the output or by --picture-format, in the colours of the theme', async () => {
     await train(join('runs', 'tiny'))
     await succeed(['plot', 'curves', '--output', 'light.PNG'])
-    await succeed(['plot', 'curves', '--output', 'dark', '--format', 'png', '--theme', 'dark'])
+    await succeed(['plot', 'curves', '--output', 'dark', '--picture-format', 'png', '--theme', 'dark'])
     for (const [file, grey] of [
       ['light.PNG', 255],
       [join('dark', 'curves.png'), 0x11],
@@ -96,7 +96,7 @@ describe('plot', () => {
     [['plot'], 'missing required argument'],
     [['plot', 'everything'], 'Allowed choices are curves, confusion'],
     [['plot', 'curves', 'states', '--output', 'a.svg'], 'Expected a folder for --output, since there are 2 pictures'],
-    [['plot', 'curves', '--output', 'a.svg', '--format', 'png'], 'Expected --format svg for --output a.svg but received png'],
+    [['plot', 'curves', '--output', 'a.svg', '--picture-format', 'png'], 'Expected --picture-format svg for --output a.svg but received png'],
     [['plot', 'states', '--run', 'a', '--run', 'b'], 'Expected one --run for pictures of a model'],
     [['plot', 'curves', '--theme', 'red'], 'one of auto, light, dark'],
   ])('%j is wrong usage', async (args, message) => {

@@ -71,6 +71,7 @@ test('links in the documents lead to files', async () => {
     'CHANGELOG.md',
     'binding.gyp.md',
     'docs/accuracy.md',
+    'docs/data.md',
     'docs/errors.md',
     'docs/live-page.md',
     'docs/performance.md',

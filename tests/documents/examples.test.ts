@@ -2,7 +2,7 @@
  * Every command line example in `--help` and in the README runs and prints something. The shell runs them unchanged, except that a tiny data
  * set replaces MNIST, and one epoch replaces ten.
  */
-import { chmodSync, copyFileSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, copyFileSync, cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import sharp from 'sharp'
 import { MAIN, TINY_DATA, TINY_RUN } from '../support/command-line'
@@ -21,7 +21,18 @@ const WITH_DATA = ['train', 'lr-find', 'evaluate', 'explore', 'forward', 'hook',
  * Except completion, whose help has lines for the start-up files of shells (completion.test.ts tests its scripts), and build, which
  * compiles (the package tests cover it).
  */
-const COMMANDS = [...WITH_DATA, 'predict', 'summary', 'export', 'runs list', 'runs show', 'runs compare', 'runs export', 'runs report', 'runs']
+const COMMANDS = [
+  ...WITH_DATA,
+  'predict',
+  'summary',
+  'export',
+  'runs list',
+  'runs show',
+  'runs compare',
+  'runs export',
+  'runs report',
+  'runs',
+]
 /** The runs that examples name. */
 const RUNS = ['runs/small', 'runs/large', 'runs/2026-11-24T21-25-08Z', 'elsewhere/run', 'elsewhere/b', 'runs/a', 'runs/c']
 const EXAMPLE = new RegExp(`^  (${PROGRAM}(?: .*?)?)(?:   .*)?$`, 'gm')
@@ -57,6 +68,9 @@ function small(example: string): string {
 async function prepareFolder(): Promise<void> {
   writeTinyMnist(path('data'))
   for (const name of ['fashion', 'folder-with-idx-files']) symlinkSync('data', path(name))
+  const fixtures = join(REPOSITORY, 'tests', 'fixtures', 'data')
+  for (const name of ['pictures', 'emnist']) cpSync(join(fixtures, name), path(name), { recursive: true })
+  copyFileSync(join(fixtures, 'csv', 'digit-recognizer', 'train.csv'), path('digits.csv'))
   for (const name of RUNS) await writeSampleRun(path(name))
   // Trained last: its model is what examples take that name none.
   const training = [...TINY_RUN, '--epochs', '1', '--run', 'runs/long', '--output', 'digits.safetensors']

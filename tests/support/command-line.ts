@@ -16,6 +16,7 @@ import type { RunsEvent } from '../../lib/cli/commands/runs-list'
 import type { RunEvent as ShownRunEvent } from '../../lib/cli/commands/runs-show'
 import type { SummaryEvent } from '../../lib/cli/commands/summary'
 import type { DoneEvent, ErrorEvent, EvaluationEvent, ModelEvent, ReportEvent, StartEvent, WarningEvent } from '../../lib/cli/events'
+import type { DataEvent, ReadingEvent } from '../../lib/cli/load-data'
 import type { PredictionEvent } from '../../lib/cli/prediction/predict-picture'
 import type { RankingEvent } from '../../lib/cli/search/search-texts'
 import type { TrainingEndEvent, TrainingStartEvent } from '../../lib/cli/serving/live-reporter'
@@ -28,7 +29,7 @@ import { TINY_NETWORK, writeTinyMnist } from './tiny-mnist'
 /** Every event that is a line of `--json`. */
 type RunEvent =
   | (StartEvent | CheckpointEvent | ModelEvent | EvaluationEvent | WarningEvent | ErrorEvent | DoneEvent)
-  | (BatchEvent | EpochEvent)
+  | (BatchEvent | EpochEvent | DataEvent | ReadingEvent)
   | (Exclude<SearchEvent, { type: 'searchStart' }> | RankingEvent)
   | (PictureEvent | ReportEvent)
   | (ComparisonEvent | RunExportEvent | RunsEvent | ShownRunEvent)

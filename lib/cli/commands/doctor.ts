@@ -1,12 +1,14 @@
 import type { Command } from 'commander'
 import type { Check } from '../../doctor/check'
 import { runChecks } from '../../doctor/checks'
+import { pickOptions } from '../../options/checks'
 import { OPTIONS } from '../../options/options'
 import type { Resolved } from '../../options/specs'
 import { PACKAGE_ROOT } from '../../version'
 import { defineCommand } from '../define-command'
 import { doneSince, startOf } from '../events'
 import { CommandFailure, EXIT_FAILURE } from '../exit'
+import { DATA_OPTIONS } from '../load-data'
 import type { Reporter } from '../reporter'
 
 /** Something about this installation was checked. */
@@ -16,7 +18,7 @@ export interface CheckEvent extends Check {
 
 const MARKS = { ok: 'ok     ', warning: 'warning', failed: 'FAILED ' } as const
 
-const DOCTOR_OPTIONS = { ...OPTIONS.data, ...OPTIONS.reporting }
+const DOCTOR_OPTIONS = { ...OPTIONS.data, ...OPTIONS.reading, ...OPTIONS.reporting }
 
 const EXAMPLES = `
 Examples:
@@ -44,7 +46,7 @@ async function examine(flags: Resolved<typeof DOCTOR_OPTIONS>, reporter: Reporte
   const started = performance.now()
   reporter.step(startOf('doctor', { options: flags.data === undefined ? {} : { data: flags.data } }))
   const broken: string[] = []
-  for await (const check of runChecks(PACKAGE_ROOT, flags.data, stop)) {
+  for await (const check of runChecks(PACKAGE_ROOT, pickOptions(DATA_OPTIONS, flags), stop)) {
     stop.throwIfAborted()
     const event: CheckEvent = { type: 'check', ...check }
     if (check.status === 'ok') reporter.step(event, describeCheck)

@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { numberAndName } from '../../data/class-names'
 import type { ImageDataset } from '../../data/dataset'
 import { combineEvaluations, type Evaluation } from '../../model/evaluation'
 import type { ImageRNN } from '../../model/image-rnn'
@@ -104,19 +105,20 @@ function describeBatch({ batch, accuracy }: EvaluationBatchEvent): string {
 /** The result, which classes are taken for which, and how well each is recognised. After the lines of batches it begins with their mean. */
 function describeInDetail(event: EvaluationEvent, isByBatch: boolean): string {
   const mean = isByBatch ? `Mean over ${event.samples} images : ${toPercent(event.accuracy)}%\n` : ''
-  const confusions = ['Confusion matrix (row: label, column: answer, . : none)', ...drawMatrix(event.confusionMatrix)]
+  const confusions = ['Confusion matrix (row: label, column: answer, . : none)', ...drawMatrix(event)]
   return `${mean}${describeEvaluation(event)}\n${[...confusions, '', ...drawClasses(event.perClass)].join('\n')}\n\n`
 }
 
 /** With more classes than fit side by side, the columns are divided into blocks, one below the other. */
-function drawMatrix(matrix: readonly (readonly number[])[]): string[] {
-  const labelWidth = String(matrix.length - 1).length
-  const cellWidth = Math.max(...matrix.flat().map((count) => String(count).length), labelWidth) + 1
+function drawMatrix({ confusionMatrix: matrix, perClass }: EvaluationEvent): string[] {
+  const titles = perClass.map(({ label, name }) => numberAndName(label, name))
+  const labelWidth = Math.max(...titles.map((title) => title.length))
+  const cellWidth = Math.max(...matrix.flat().map((count) => String(count).length), String(matrix.length - 1).length) + 1
   const columns = Math.max(1, Math.floor((TABLE_COLUMNS - labelWidth) / cellWidth))
   const lines: string[] = []
   for (let first = 0; first < matrix.length; first += columns) {
     const answers = matrix.map((_, answer) => answer).slice(first, first + columns)
-    const rows = matrix.map((row, label) => [String(label), ...answers.map((answer) => showCount(row[answer] ?? 0))])
+    const rows = matrix.map((row, label) => [titles[label] ?? '', ...answers.map((answer) => showCount(row[answer] ?? 0))])
     const minWidths = [labelWidth, ...answers.map(() => cellWidth)]
     lines.push(...(first === 0 ? [] : ['']), ...drawColumns([['', ...answers.map(String)], ...rows], { minWidths, gap: '' }))
   }

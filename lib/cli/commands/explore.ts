@@ -1,8 +1,9 @@
 import type { Command } from 'commander'
 import type { NativeAugmentation } from '../../addon/binding'
 import { type AugmentedPass, augmentedImages } from '../../data/augmented-images'
+import { numberAndName } from '../../data/class-names'
 import { eachImage, type ImageDataset } from '../../data/dataset'
-import { loadMnist, type Mnist } from '../../data/mnist'
+import type { Mnist } from '../../data/mnist'
 import { randomOrder } from '../../data/philox'
 import { classCounts, type PixelStatistics, pixelStatistics } from '../../data/statistics'
 import { TorchRnnError } from '../../errors'
@@ -17,6 +18,7 @@ import { drawColumns } from '../../text/table'
 import { type ResolvedAugmentation, toAugmentation, USUAL_AUGMENTATION } from '../../training/augmentation'
 import { defineCommand, SHARED_OPTIONS } from '../define-command'
 import { doneSince, type StartEvent, startOf } from '../events'
+import { loadData } from '../load-data'
 import type { Reporter } from '../reporter'
 import { columnsOf } from '../terminal'
 import { waitForLibtorch } from '../wait-for-libtorch'
@@ -43,7 +45,7 @@ export interface ExploreEvent {
   /** Rows and columns of pixels of every image. */
   imageShape: [number, number]
   /** How many samples each class has, by label. */
-  classes: { label: number; trainSamples: number; testSamples: number }[]
+  classes: { label: number; name?: string; trainSamples: number; testSamples: number }[]
   /** The pixels of training and test set, scaled from 0 to 1 as the network sees them. */
   pixels: { train: PixelStatistics; test: PixelStatistics }
 }
@@ -68,6 +70,8 @@ const EXPLORE_OPTIONS = {
   ...SHARED_OPTIONS,
 } as const
 
+const WHITE = 255
+
 /** How many colours a terminal must show, so that shades of grey can be printed. */
 const SHADE_COLOURS = 2 ** 24
 
@@ -78,6 +82,7 @@ Examples:
   rnn-mnist-train explore --augment                   the same images as train --recipe accurate sees them in its first epoch
   rnn-mnist-train explore --augment --augment-shear 5     that, and slanted by up to 5 degrees
   rnn-mnist-train explore --augment-rotation 30 --augment-shift 3    turned and moved, and nothing else
+  rnn-mnist-train explore --data pictures             a folder of pictures for each class, as a network sees them
   rnn-mnist-train explore --data fashion/ --json
 
 No device is needed, and libtorch only to augment: --device, --engine, --threads and --precision change nothing.`
@@ -99,8 +104,7 @@ type ExploreFlags = Resolved<typeof EXPLORE_OPTIONS>
 async function explore(flags: ExploreFlags, reporter: Reporter, stop: AbortSignal, given: ReadonlySet<string>): Promise<void> {
   const started = performance.now()
   await checkWritable(flags.output)
-  const data = await loadMnist(flags.data === undefined ? undefined : { dir: flags.data })
-  stop.throwIfAborted()
+  const data = await loadData(flags, reporter, stop)
   const { batchSize, columns, seed } = flags
   const samples = randomOrder(seed, 'picture', 0, data.train.length).subarray(0, batchSize)
   checkSize(samples.length, data.train, columns)
@@ -128,10 +132,18 @@ function chosenChanges(flags: ExploreFlags, given: ReadonlySet<string>): Resolve
   return { ...USUAL_AUGMENTATION, ...Object.fromEntries(Object.entries(chosen).filter(([name]) => given.has(name))) }
 }
 
-/** Some images. All data sets here come from files, and those hold bytes. */
+/** Some images. Floats are shown from black, the least of them all, to white. */
 function imagesOf(dataset: ImageDataset, samples: Uint32Array): GreyPictures {
-  const pixelsOf = (sample: number) => dataset.images(sample, sample + 1).data as Uint8Array
+  const images = Array.from(samples, (sample) => dataset.images(sample, sample + 1).data)
+  const toBytes = greyScale(images)
+  const pixelsOf = (sample: number) => toBytes(images[samples.indexOf(sample)] as Uint8Array)
   return Array.from(samples, (sample) => pictureOf(dataset, pixelsOf(sample))) as GreyPictures
+}
+
+function greyScale(images: readonly (Uint8Array | Float32Array)[]): (image: Uint8Array | Float32Array) => Uint8Array {
+  if (images.every((image) => image.BYTES_PER_ELEMENT === 1)) return (image) => image as Uint8Array
+  const { minimum: least, maximum: most } = pixelStatistics(images)
+  return (image) => Uint8Array.from(image, (value) => (most > least ? Math.round((WHITE * (value - least)) / (most - least)) : 0))
 }
 
 /** Some images as the first epoch of a training sees them. */
@@ -158,12 +170,20 @@ function measure({ train, test }: Mnist): Pick<ExploreEvent, 'imageShape' | 'cla
   const [trainCounts, testCounts] = [train, test].map((part) => classCounts(part.labels, part.numClasses)) as [number[], number[]]
   return {
     imageShape: [train.rows, train.columns],
-    classes: trainCounts.map((trainSamples, label) => ({ label, trainSamples, testSamples: testCounts[label] as number })),
+    classes: trainCounts.map((trainSamples, label) => ({
+      ...{ label, ...nameAt(train.classNames, label) },
+      ...{ trainSamples, testSamples: testCounts[label] as number },
+    })),
     pixels: {
-      train: pixelStatistics(eachImage(train) as Iterable<Uint8Array>),
-      test: pixelStatistics(eachImage(test) as Iterable<Uint8Array>),
+      train: pixelStatistics(eachImage(train)),
+      test: pixelStatistics(eachImage(test)),
     },
   }
+}
+
+function nameAt(classNames: readonly string[] | undefined, label: number): { name?: string } {
+  const name = classNames?.[label]
+  return name === undefined ? {} : { name }
 }
 
 function showPreview(images: GreyPictures): void {
@@ -186,7 +206,7 @@ function describeExploration({ classes, pixels, file, samples, imageShape, augme
   const total = (part: 'trainSamples' | 'testSamples') => String(classes.reduce((sum, entry) => sum + entry[part], 0))
   const rows = [
     ['Class', 'Training', 'Test'],
-    ...classes.map(({ label, trainSamples, testSamples }) => [String(label), String(trainSamples), String(testSamples)]),
+    ...classes.map(({ label, name, trainSamples, testSamples }) => [numberAndName(label, name), String(trainSamples), String(testSamples)]),
     ['All', total('trainSamples'), total('testSamples')],
     ['', '', ''],
     ['Pixels, from 0 to 1', 'Training', 'Test'],

@@ -61,10 +61,11 @@ async function exportModel({ onnx, model, lengths }: Resolved<typeof EXPORT_OPTI
   const started = performance.now()
   const source = model ?? (await requireNewestModel())
   await checkDistinct(source, onnx)
-  const { architecture, state } = await readModelFile(source)
-  const facts = { parameters: parameterCount(architecture), options: architecture, model: source }
+  const { architecture, classNames, state } = await readModelFile(source)
+  const named = { ...architecture, ...(classNames === undefined ? {} : { classNames }) }
+  const facts = { parameters: parameterCount(architecture), options: named, model: source }
   reporter.step(startOf('export', facts), describeStart)
-  const bytes = await writeOnnxFile(onnx, architecture, state, lengths)
+  const bytes = await writeOnnxFile(onnx, named, state, lengths)
   const { inputSize, numClasses } = architecture
   const event: ExportEvent = {
     type: 'export',

@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { numberAndName } from '../../data/class-names'
 import { describeShape } from '../../errors'
 import { OPTIONS } from '../../options/options'
 import type { Resolved } from '../../options/specs'
@@ -21,6 +22,8 @@ export interface LogitsEvent {
   labels: number[]
   /** The class with the highest score of each of these rows. */
   answers: number[]
+  /** What the classes are called, by label; absent where they have no names. */
+  classNames?: readonly string[]
 }
 
 /** How many logits stand side by side. With ten classes, that makes two lines for each image. */
@@ -62,7 +65,9 @@ async function forward(flags: Resolved<typeof FORWARD_OPTIONS>, reporter: Report
   const started = performance.now()
   await withModel(flags, { command: 'forward', withoutModel: 'fresh' }, reporter, stop, async ({ model, test, trained }) => {
     const logits = await model.forward(test.images(0, Math.min(flags.batchSize, test.length)), { signal: stop })
-    reporter.result({ type: 'logits', trained, ...firstRows(logits, flags.rows, test.labelsOf()) }, describeLogits)
+    const classNames = model.options.classNames ?? test.classNames
+    const names = classNames === undefined ? {} : { classNames }
+    reporter.result({ type: 'logits', trained, ...firstRows(logits, flags.rows, test.labelsOf()), ...names }, describeLogits)
     reporter.step(doneSince(started))
   })
 }
@@ -79,13 +84,14 @@ function highest(row: readonly number[]): number {
   return row.reduce((best, score, answer) => (score > (row[best] ?? 0) ? answer : best), 0)
 }
 
-function describeLogits({ trained, shape, rows, labels, answers }: LogitsEvent): string {
+function describeLogits({ trained, shape, rows, labels, answers, classNames }: LogitsEvent): string {
+  const show = (label = 0) => numberAndName(label, classNames?.[label])
   const network = trained ? 'Logits' : 'Logits of a network never trained'
   const shown = rows.length === 1 ? 'the first row' : `the first ${rows.length} rows`
   const cells = rows.map((row) => row.map((logit) => logit.toFixed(4)))
   const width = Math.max(...cells.flat().map((cell) => cell.length))
   const lines = cells.flatMap((row, image) => [
-    `Image ${image}, label ${labels[image]}, answer ${answers[image]}:`,
+    `Image ${image}, label ${show(labels[image])}, answer ${show(answers[image])}:`,
     ...inLines(row.map((cell) => cell.padStart(width))),
   ])
   return `${[`${network}: shape ${describeShape(shape)}, ${shown}`, ...lines].join('\n')}\n`

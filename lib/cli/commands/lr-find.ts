@@ -25,13 +25,13 @@ import { withRecipe } from '../../training/recipes'
 import { defineCommand, SHARED_OPTIONS } from '../define-command'
 import { describeNetwork, doneSince, type StartEvent, startOf } from '../events'
 import { CommandFailure, checkFlagsBy } from '../exit'
+import { loadTrainingData } from '../load-data'
 import { formatDuration } from '../numbers'
 import type { ProgressState } from '../progress'
 import type { Reporter } from '../reporter'
 import { columnsOf } from '../terminal'
 import { warnOfThreads } from '../thread-warning'
 import { createModel } from '../training/create-model'
-import { loadData } from '../training/start-run'
 import { describeRecipes, MODEL_OPTION, RECIPE_OPTIONS, TRAIN_OPTIONS } from '../training/train-flags'
 
 /** A step of the test. */
@@ -147,8 +147,7 @@ async function lrFind(asked: LrFindFlags, reporter: Reporter, stop: AbortSignal,
   const flags = withRecipe(asked, asked.recipe, given)
   checkFlagsBy(() => checkLearningRates(flags, flagOf))
   if (flags.csv !== undefined) await checkTable(flags.csv, flags.model)
-  const { train } = await loadData(flags)
-  stop.throwIfAborted()
+  const { train } = await loadTrainingData(flags, reporter, stop)
   const model = await createModel({ flags, given, train, checkpoint: undefined }, stop)
   try {
     await reportStart(flags, model, train, reporter)

@@ -53,7 +53,13 @@ const PLOT_OPTIONS = {
     default: '.',
     summary: 'the picture, if the name ends in .svg or .png, else a folder for all of them',
   },
-  format: { kind: 'choice', choices: ['svg', 'png'], optional: true, summary: 'of the pictures', whenAbsent: 'as --output, else svg' },
+  pictureFormat: {
+    kind: 'choice',
+    choices: ['svg', 'png'],
+    optional: true,
+    summary: 'of the pictures',
+    whenAbsent: 'as --output, else svg',
+  },
   theme: { kind: 'choice', choices: THEMES, default: 'auto', summary: 'colours; auto is light, in SVG dark for viewers who prefer that' },
   ...SHARED_OPTIONS,
 } as const
@@ -74,7 +80,7 @@ Examples:
   rnn-mnist-train plot curves --run small --run large --output both.png
   rnn-mnist-train plot thinking --image 8 --theme dark --output thinking.svg
   rnn-mnist-train plot mistakes confusion --model digits.safetensors --output pictures
-  rnn-mnist-train plot states weights --format png --json
+  rnn-mnist-train plot states weights --picture-format png --json
 
 All but curves are of one model: that of --model, else that of the run. The images are those of --data, else those of the run. Only the
 pictures of a model need libtorch. \`runs report\` puts all pictures of a run on one page.`
@@ -135,7 +141,7 @@ async function plot(flags: PlotFlags, pictures: readonly Picture[], reporter: Re
 }
 
 /** @throws CommandFailure `ERR_USAGE` for flags that contradict each other. */
-function targetOf({ output, format }: PlotFlags, pictures: readonly Picture[]): Target {
+function targetOf({ output, pictureFormat: format }: PlotFlags, pictures: readonly Picture[]): Target {
   const ending = /\.(svg|png)$/i.exec(output)?.[1]?.toLowerCase() as Target['format'] | undefined
   if (ending === undefined) {
     const chosen = format ?? 'svg'
@@ -145,7 +151,7 @@ function targetOf({ output, format }: PlotFlags, pictures: readonly Picture[]): 
     throw new WrongUsage(`Expected a folder for --output, since there are ${pictures.length} pictures, but received ${showPath(output)}.`)
   }
   if (format !== undefined && format !== ending) {
-    throw new WrongUsage(`Expected --format ${ending} for --output ${showPath(output)} but received ${format}.`)
+    throw new WrongUsage(`Expected --picture-format ${ending} for --output ${showPath(output)} but received ${format}.`)
   }
   return { folder: undefined, format: ending, fileOf: () => output }
 }

@@ -1,11 +1,12 @@
 import { rmdir } from 'node:fs/promises'
 import type { Command } from 'commander'
 import type { ImageDataset } from '../../data/dataset'
-import { loadMnist } from '../../data/mnist'
 import { TorchRnnError } from '../../errors'
 import { makeTimedFolder } from '../../files/folders'
 import { showPath } from '../../files/regular-file'
-import { flagOf, quoteWord } from '../../options/flag-words'
+import { pickOptions } from '../../options/checks'
+import { changedOptions, flagOf, quoteWord } from '../../options/flag-words'
+import { OPTIONS } from '../../options/options'
 import { BUNDLED_DATA } from '../../runs/run-record'
 import { resumeSearch } from '../../search/resumed-search'
 import { runSearch } from '../../search/search'
@@ -16,6 +17,7 @@ import { countPart } from '../../training/training-data'
 import { defineCommand } from '../define-command'
 import { type DoneEvent, doneSince, type StartEvent, startOf } from '../events'
 import { checkFlagsBy } from '../exit'
+import { DATA_OPTIONS, type DataFlags, loadData } from '../load-data'
 import { formatDuration } from '../numbers'
 import type { Reporter } from '../reporter'
 import {
@@ -73,34 +75,36 @@ export function searchCommand(): Command {
 interface ReadySearch {
   readonly train: ImageDataset
   readonly planned: PlannedSearch
-  /** The folder of the images, as the user named it; undefined for the bundled ones. */
-  readonly source: string | undefined
+  /** Which images, and how they are read. */
+  readonly source: DataFlags
   /** The folder of the search; undefined when a new one is to be made. */
   readonly path: string | undefined
 }
 
 async function search(flags: SearchFlags, reporter: Reporter, stop: AbortSignal, given: ReadonlySet<string>): Promise<void> {
   const started = performance.now()
-  const ready = await prepare(flags, given)
+  const ready = await prepare(flags, given, reporter, stop)
   await waitForLibtorch(flags, stop)
   const path = ready.path ?? (await makeTimedFolder(SEARCHES_FOLDER))
   const teller = new Teller(ready, reporter, flags.threads)
-  const { train, planned, source = BUNDLED_DATA } = ready
-  const result = await teller.tell(runSearch(train, planned, { path, resume: flags.resume, signal: stop, source })).catch(async (error) => {
-    if (teller.isStarted) teller.sayHowToResume(path)
-    else if (ready.path === undefined) await rmdir(path).catch(() => undefined) // The first error is the one to report.
-    throw error
-  })
+  const { train, planned, source } = ready
+  const result = await teller
+    .tell(runSearch(train, planned, { path, resume: flags.resume, signal: stop, source: toStored(source) }))
+    .catch(async (error) => {
+      if (teller.isStarted) teller.sayHowToResume(path)
+      else if (ready.path === undefined) await rmdir(path).catch(() => undefined) // The first error is the one to report.
+      throw error
+    })
   reportEnd(result, ready, reporter, { ...doneSince(started), search: path })
 }
 
 /** Checks the flags, and plans the search, before anything is written. */
-async function prepare(flags: SearchFlags, given: ReadonlySet<string>): Promise<ReadySearch> {
+async function prepare(flags: SearchFlags, given: ReadonlySet<string>, reporter: Reporter, stop: AbortSignal): Promise<ReadySearch> {
   const path = flags.resume ? (flags.search ?? (await findNewestSearch())) : flags.search
   const stored = flags.resume && path !== undefined ? await readSearch(path) : undefined
   const settings = stored === undefined ? newSettings(flags, given) : resumedSettings(flags, given)
-  const source = flags.data ?? sourceOf(stored)
-  const { train } = await loadMnist(source === undefined ? undefined : { dir: source })
+  const source = sourceOf(flags, given, stored)
+  const { train } = await loadData(source, reporter, stop)
   // Depends on the data, and so is no wrong usage, as in a training.
   if (flags.validationSplit !== undefined) countPart(flags.validationSplit, train.length, flagOf('validationSplit'))
   let planned: PlannedSearch | undefined
@@ -112,9 +116,22 @@ async function prepare(flags: SearchFlags, given: ReadonlySet<string>): Promise<
   return { train, planned: planned as PlannedSearch, source, path }
 }
 
-/** Where a search that goes on has its images from. */
-function sourceOf(stored: StoredSearch | undefined): string | undefined {
-  return stored?.data === BUNDLED_DATA ? undefined : stored?.data
+/** Where a search has its images from. One that goes on reads them as before, unless the user says otherwise. */
+function sourceOf(flags: SearchFlags, given: ReadonlySet<string>, stored: StoredSearch | undefined): DataFlags {
+  const asked = pickOptions(DATA_OPTIONS, flags)
+  if (stored === undefined) return asked
+  const data = stored.data === BUNDLED_DATA ? {} : { data: stored.data }
+  const before = { ...asked, ...(stored.reading?.trainImages === undefined ? data : {}), ...stored.reading } as DataFlags
+  const written = Object.fromEntries(Object.entries(asked).filter(([name]) => given.has(name)))
+  const isMoved = Object.keys(OPTIONS.data).some((name) => given.has(name))
+  return { ...pickOptions(isMoved ? OPTIONS.reading : DATA_OPTIONS, before), ...written } as DataFlags
+}
+
+/** What is kept of it. Where nothing was asked for, nothing is said about it. */
+function toStored(source: DataFlags): Pick<StoredSearch, 'data' | 'reading'> {
+  const { data, ...reading } = source
+  const isUsual = changedOptions(DATA_OPTIONS, reading).length === 0
+  return { data: data ?? source.trainImages ?? BUNDLED_DATA, ...(isUsual ? {} : { reading }) }
 }
 
 /** Tells what a search does. */

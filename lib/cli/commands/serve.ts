@@ -68,8 +68,8 @@ async function serve(flags: ServeFlags, reporter: Reporter, stop: AbortSignal): 
   // Loaded here, so that other commands start without them.
   const { LiveServer } = require('../../server/live-server') as typeof import('../../server/live-server')
   const { lazyData, trainInPage } = require('../serving/train-in-page') as typeof import('../serving/train-in-page')
-  const data = lazyData(flags)
-  if (flags.data !== undefined) await data() // What is wrong with them is told now, not with the first training.
+  const data = lazyData(flags, reporter, stop)
+  if (flags.data !== undefined || flags.trainImages !== undefined) await data() // What is wrong with them is told now, not with the first training.
   await waitForLibtorch(flags, stop)
   const first = await openFirst(flags, reporter)
   const place = { flags, reporter, data, reader: () => server.reader }

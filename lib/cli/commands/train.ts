@@ -25,6 +25,9 @@ Examples:
   rnn-mnist-train --validation-split 0.1 --early-stopping-patience 3
   rnn-mnist-train --model digits.safetensors --learning-rate 1e-4
   rnn-mnist-train --hidden-size 64 --num-layers 1 --nonlinearity relu --recurrent-init identity
+  rnn-mnist-train --data pictures --image-size 32     a folder of pictures for each class
+  rnn-mnist-train --data emnist --subset letters
+  rnn-mnist-train --data digits.csv --test-split 0.2
   rnn-mnist-train --data fashion/ --output fashion.safetensors
   rnn-mnist-train --resume                            go on with the newest run, with its options
   rnn-mnist-train --resume --run runs/long --epochs 20

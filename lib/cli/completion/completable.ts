@@ -60,6 +60,6 @@ function optionValue(option: Option): OptionValue {
   const choices = choicesOf(option)
   if (choices !== undefined) return { kind: 'choice', choices }
   if (!option.required) return { kind: 'none' }
-  if (option.flags.endsWith('<file>')) return { kind: 'file' }
+  if (/<(file|path)>$/.test(option.flags)) return { kind: 'file' }
   return { kind: option.flags.endsWith('<folder>') ? 'folder' : 'any' }
 }

@@ -1,6 +1,6 @@
 /** The texts of a search: its beginning, its trials, and the table at its end. */
 import { showPath } from '../../files/regular-file'
-import { changedOptions, flagOf, quoteWord, wordsOf } from '../../options/flag-words'
+import { changedOptions, quoteWord, wordsOf } from '../../options/flag-words'
 import { HYPERPARAMETERS, NETWORK_CHOICES, OPTIONS } from '../../options/options'
 import type { OptionTable } from '../../options/specs'
 import type { SearchPlan } from '../../search/halving'
@@ -9,6 +9,7 @@ import type { PlannedSearch } from '../../search/search-options'
 import { describeRange, showTried, type TriedValues } from '../../search/space'
 import { drawColumns } from '../../text/table'
 import { describePlace, type StartEvent } from '../events'
+import { DATA_OPTIONS, type DataFlags } from '../load-data'
 import { formatDuration } from '../numbers'
 import { showMetric, showSpread } from './search-progress'
 import { wordOf } from './vary-flag'
@@ -95,14 +96,13 @@ export function describeRanking({ metric, trials, best, command }: RankingEvent,
   return `${table}\nTrain with the best one${all}:\n  ${command}\n`
 }
 
-const TABLE: OptionTable = { ...HYPERPARAMETERS, ...NETWORK_CHOICES, ...OPTIONS.placement }
+const TABLE: OptionTable = { ...DATA_OPTIONS, ...HYPERPARAMETERS, ...NETWORK_CHOICES, ...OPTIONS.placement }
 
-/** The command line that trains with the options of a trial. @param data - The folder of the images; undefined for the bundled ones. */
-export function trainCommandFor({ model, training }: BestTrial, data: string | undefined): string {
-  const changed = changedOptions(TABLE, { ...model, ...training }).flatMap(([name, value]) => {
+/** The command line that trains with the options of a trial. @param data - The options that name the images, and how they are read. */
+export function trainCommandFor({ model, training }: BestTrial, data: DataFlags): string {
+  const changed = changedOptions(TABLE, { ...data, ...model, ...training }).flatMap(([name, value]) => {
     const spec = TABLE[name]
     return spec === undefined ? [] : wordsOf(name, spec, value)
   })
-  const words = [...(data === undefined ? [] : [flagOf('data'), data]), ...changed]
-  return ['rnn-mnist-train', ...words.map(quoteWord)].join(' ')
+  return ['rnn-mnist-train', ...changed.map(quoteWord)].join(' ')
 }

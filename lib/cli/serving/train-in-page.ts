@@ -1,5 +1,5 @@
 /** A training that is started in the page: the same as by `train`, with its folder in runs/. */
-import type { Mnist } from '../../data/mnist'
+import type { LoadedImages } from '../../data/load-images'
 import { TorchRnnError } from '../../errors'
 import { showPath } from '../../files/regular-file'
 import { pickOptions, resolveOptions } from '../../options/checks'
@@ -10,9 +10,9 @@ import type { TrainingSettings } from '../../server/training-settings'
 import { withRecipe } from '../../training/recipes'
 import { SHARED_OPTIONS, type SharedFlags } from '../define-command'
 import { CommandFailure, EXIT_FAILURE } from '../exit'
+import { loadTrainingData } from '../load-data'
 import { toPercent } from '../numbers'
 import type { Reporter } from '../reporter'
-import { loadData } from '../training/start-run'
 import { TRAIN_OPTIONS, type TrainFlags } from '../training/train-flags'
 import { trainRun } from '../training/train-run'
 import { LiveReporter, type TrainingEndEvent } from './live-reporter'
@@ -22,15 +22,15 @@ export interface TrainingPlace {
   readonly flags: SharedFlags
   readonly reporter: Reporter
   /** The images; read when the first training begins. */
-  readonly data: () => Promise<Mnist>
+  readonly data: () => Promise<LoadedImages>
   readonly reader: () => DigitReader
 }
 
 /** Reads the images once, when they are first needed. */
-export function lazyData(flags: SharedFlags): () => Promise<Mnist> {
-  let data: Promise<Mnist> | undefined
+export function lazyData(flags: SharedFlags, reporter: Reporter, stop: AbortSignal): () => Promise<LoadedImages> {
+  let data: Promise<LoadedImages> | undefined
   return () => {
-    data ??= loadData(flags).catch((error: unknown) => {
+    data ??= loadTrainingData(flags, reporter, stop).catch((error: unknown) => {
       data = undefined // Another attempt may find them.
       throw error
     })

@@ -31,6 +31,7 @@ export async function createModel({ flags, given, train, checkpoint }: ModelSour
     inputSize: train.columns,
     numClasses: train.numClasses,
     ...(flags.normalize === true && checkpoint === undefined && { normalization: await train.normalization() }),
+    classNames: train.classNames,
     ...checkpoint?.origin.model,
   }
   if (flags.normalize === true && network.normalization === undefined) {

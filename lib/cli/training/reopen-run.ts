@@ -82,14 +82,19 @@ async function isSameFolder(one: string, other: string): Promise<boolean> {
   return first !== undefined && first === second
 }
 
-function resumedFlags(flags: TrainFlags, given: ReadonlySet<string>, resumed: ResumedCheckpoint, { data, options }: RunConfig): TrainFlags {
+function resumedFlags(
+  flags: TrainFlags,
+  given: ReadonlySet<string>,
+  resumed: ResumedCheckpoint,
+  { data, dataFiles, options }: RunConfig,
+): TrainFlags {
   const written: Partial<TrainFlags> = Object.fromEntries(Object.entries(flags).filter(([name]) => given.has(name)))
   checkFlagsBy(() => {
     checkResumedOptions(written, resumed, flagOf)
     checkResumedChoices(written, [...Object.keys(NETWORK_CHOICES), 'seed'], resumed, flagOf)
   })
   const { model } = resumed.checkpoint.origin
-  const kept = pickOptions(KEEPING, options as typeof flags)
+  const kept = pickOptions({ ...KEEPING, ...OPTIONS.reading }, options as typeof flags)
   const stored = {
     ...pickOptions(NETWORK_CHOICES, model),
     ...pickOptions(OPTIONS.placement, model),
@@ -98,7 +103,7 @@ function resumedFlags(flags: TrainFlags, given: ReadonlySet<string>, resumed: Re
   }
   const unset = Object.fromEntries(Object.keys(HYPERPARAMETERS).map((name) => [name, undefined]))
   // What the checkpoint leaves out has no default now either.
-  return { ...flags, ...unset, ...kept, ...(data === undefined ? {} : { data }), ...stored, ...written } as TrainFlags
+  return { ...flags, ...unset, ...kept, ...sourceOf(data, dataFiles, written), ...stored, ...written } as TrainFlags
 }
 
 /**
@@ -109,6 +114,12 @@ function keptEngine({ place }: TrainingOrigin, written: Partial<TrainFlags>): { 
   const { device = place.device, precision = place.precision } = written
   const isSame = place.device === 'cpu' && device === place.device && precision === place.precision
   return place.engine === 'torch' && isSame ? { engine: 'torch' } : {}
+}
+
+/** Where the images were, unless the user says where they are now. */
+function sourceOf(data: RunConfig['data'], dataFiles: RunConfig['dataFiles'], written: Partial<TrainFlags>): Partial<TrainFlags> {
+  if (Object.keys(OPTIONS.data).some((name) => name in written)) return {}
+  return dataFiles ?? (data === undefined ? {} : { data })
 }
 
 /** The options of checkpoints that a run keeps when it goes on. */

@@ -2,11 +2,10 @@
 import { existsSync } from 'node:fs'
 import { dirname, resolve, sep } from 'node:path'
 import { native } from '../../addon/native'
-import { countClasses } from '../../data/image-storage'
-import { findTestLabels, loadMnist, type Mnist } from '../../data/mnist'
+import type { LoadedImages } from '../../data/load-images'
 import { TorchRnnError } from '../../errors'
 import { checkWritable } from '../../files/durable-file'
-import { invalidFile, showPath } from '../../files/regular-file'
+import { showPath } from '../../files/regular-file'
 import { RUNTIME } from '../../host/runtime'
 import { parameterCount } from '../../model/architecture'
 import type { ImageRNN } from '../../model/image-rnn'
@@ -15,7 +14,7 @@ import { flagOf } from '../../options/flag-words'
 import { HYPERPARAMETERS, OPTIONS } from '../../options/options'
 import { pythonArguments } from '../../runs/python-model'
 import { RunFolder } from '../../runs/run-folder'
-import { BUNDLED_DATA } from '../../runs/run-record'
+import { BUNDLED_DATA, DATA_FILES } from '../../runs/run-record'
 import { countPart } from '../../training/training-data'
 import { PACKAGE_VERSION } from '../../version'
 import { describeNetwork, type StartEvent, startOf } from '../events'
@@ -35,26 +34,6 @@ export interface StartedRun {
 const { checkpointEvery, keepCheckpoints } = OPTIONS.checkpoints
 export const CONFIGURED = { ...HYPERPARAMETERS, checkpointEvery, keepCheckpoints }
 
-/** Loads the images. @throws TorchRnnError `ERR_INVALID_FILE`, `ERR_FILE_SYSTEM`. */
-export async function loadData({ data: dir }: Pick<TrainFlags, 'data'>): Promise<Mnist> {
-  const data = await loadMnist(dir === undefined ? undefined : { dir })
-  if (dir !== undefined) await checkTestLabels(dir, data)
-  return data
-}
-
-/**
- * Refuses a test set with labels above all those of the training set, which nothing can learn. Its files do not belong together, or one is
- * damaged.
- */
-async function checkTestLabels(dir: string, { train, test }: Mnist): Promise<void> {
-  const classes = countClasses(train.labelsOf())
-  const labels = test.labelsOf()
-  const index = labels.findIndex((label) => label >= classes)
-  if (index === -1) return
-  const expected = `labels from 0 to ${classes - 1}, as in the training set,`
-  throw invalidFile(await findTestLabels(dir), expected, `${labels[index]} for image ${index}`)
-}
-
 /** Checks before the training, not after it, that the model can be copied to `output`. */
 export async function checkOutput(output: string, run: string | undefined): Promise<void> {
   if (run !== undefined) {
@@ -73,12 +52,14 @@ export async function checkOutput(output: string, run: string | undefined): Prom
 export async function startRun(
   flags: TrainFlags,
   model: ImageRNN,
-  data: Mnist,
+  data: LoadedImages,
   reporter: Reporter,
   reopened: ReopenedRun | undefined,
 ): Promise<StartedRun> {
   const { device, engine, instructionSet } = model
-  const options = { ...model.options, ...pickOptions(CONFIGURED, flags) }
+  const isBundled = flags.data === undefined && flags.trainImages === undefined
+  const reading = isBundled ? {} : data.reading
+  const options = { ...model.options, ...pickOptions(CONFIGURED, flags), ...reading }
   const [trainSamples, testSamples] = [data.train.length, data.test.length]
   const part = flags.validationSplit
   const validation = part === undefined ? {} : { validationSamples: countPart(part, trainSamples, flagOf('validationSplit')) }
@@ -93,7 +74,8 @@ export async function startRun(
     engine,
     instructionSet,
     threads,
-    data: flags.data ?? BUNDLED_DATA,
+    data: flags.data ?? flags.trainImages ?? BUNDLED_DATA,
+    ...(flags.trainImages === undefined ? {} : { dataFiles: pickOptions(DATA_FILES, flags) }),
     ...(first === undefined ? {} : { model: first }),
     trainSamples,
     testSamples,

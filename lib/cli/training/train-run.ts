@@ -1,5 +1,5 @@
 /** A whole training, as `train` and the live page do it: from the data to the measured model. */
-import type { Mnist } from '../../data/mnist'
+import type { LoadedImages } from '../../data/load-images'
 import { TorchRnnError } from '../../errors'
 import { pickOptions } from '../../options/checks'
 import { flagIn } from '../../options/flag-words'
@@ -8,10 +8,11 @@ import type { RunFolder } from '../../runs/run-folder'
 import { checkCombinations } from '../../training/combinations'
 import { checkValidation } from '../../training/training-data'
 import { checkFlagsBy } from '../exit'
+import { loadTrainingData } from '../load-data'
 import type { Reporter } from '../reporter'
 import { createModel } from './create-model'
 import type { ReopenedRun } from './reopen-run'
-import { checkOutput, loadData, startRun } from './start-run'
+import { checkOutput, startRun } from './start-run'
 import { type Outcome, trainAndMeasure } from './train-and-measure'
 import type { TrainFlags } from './train-flags'
 
@@ -23,7 +24,7 @@ export interface TrainRequest {
   /** The run that goes on; undefined for a new one. */
   readonly reopened: ReopenedRun | undefined
   /** The images, where they were read before. */
-  readonly data?: Mnist
+  readonly data?: LoadedImages
 }
 
 /**
@@ -43,7 +44,7 @@ export async function trainRun(
   checkFlagsBy(() => checkCombinations(hyperparameters, (name) => flagIn(HYPERPARAMETERS, name)))
   checkValidation(hyperparameters, flags.validationSplit !== undefined)
   if (flags.output !== undefined) await checkOutput(flags.output, flags.run)
-  const data = request.data ?? (await loadData(flags))
+  const data = request.data ?? (await loadTrainingData(flags, reporter, stop))
   stop.throwIfAborted()
   const model = await createModel({ flags, given, train: data.train, checkpoint: reopened?.checkpoint }, stop)
   try {
