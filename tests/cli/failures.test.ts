@@ -260,7 +260,7 @@ describe('without libtorch', () => {
   test.each([['--help'], ['help']])('%s lists the commands', async (argument) => {
     const help = await succeed([argument], { env })
     expect(flagsOf(help)).toEqual(['--version', '--help'])
-    expect(help).toMatch(/^ {2}train .*the default command/m)
+    expect(help).toMatch(/^ {2}train .*the default\s+command/m)
     expect(help).toMatch(/^ {2}lr-find .*learning rate/m)
     expect(help).toMatch(/^ {2}evaluate .*measure/m)
     expect(help).toMatch(/^ {2}explore .*data/m)
@@ -273,7 +273,7 @@ describe('without libtorch', () => {
   })
 
   test.each([
-    ['train', [...TRAIN_FLAGS, ...NETWORK_FLAGS, ...SHARED_FLAGS]],
+    ['train', [...TRAIN_FLAGS, '--normalize', ...NETWORK_FLAGS, ...SHARED_FLAGS]],
     ['lr-find', [...LR_FIND_FLAGS, ...NETWORK_FLAGS, ...SHARED_FLAGS]],
     ['search', [...SEARCH_FLAGS, ...NETWORK_FLAGS, ...SHARED_FLAGS]],
     ['evaluate', ['--model', '--verbose', ...SHARED_FLAGS]],
@@ -281,7 +281,7 @@ describe('without libtorch', () => {
     ['summary', ['--model', ...ARCHITECTURE_FLAGS, ...SHARED_FLAGS]],
     ['forward', ['--model', '--batch-size', '--rows', ...SHARED_FLAGS]],
     ['hook', ['--model', '--module', '--batch-size', ...SHARED_FLAGS]],
-    ['plot', ['--run', '--runs', '--model', '--image', '--count', '--output', '--format', '--theme', ...SHARED_FLAGS]],
+    ['plot', ['--run', '--runs', '--model', '--image', '--count', '--output', '--picture-format', '--theme', ...SHARED_FLAGS]],
   ])('%s --help lists every option', async (command, flags) => {
     const help = await succeed([command, '--help'], { env })
     expect(flagsOf(help).sort()).toEqual([...flags].sort())
