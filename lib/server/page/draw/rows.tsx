@@ -166,7 +166,7 @@ function leaderOf({ probabilities, classes }: Reading, index: number): number {
 
 function describeThought(now: Reading, index: number): string {
   const leader = leaderOf(now, index)
-  return `${leader}, ${percent(now.probabilities[index * now.classes + leader] ?? 0, 0)}`
+  return `${leader}, ${percent(now.probabilities[index * now.classes + leader] ?? 0)}`
 }
 
 /** "From row 1 it leads with 5, from row 9 with 7." */
