@@ -22,8 +22,11 @@ const PIECE_MS = 16
 const WATCH = `
   globalThis.delays = []
   globalThis.watcher?.disconnect()
-  globalThis.watcher = new MutationObserver(([{ target }]) => delays.push(Number(target.dataset.delay)))
-  watcher.observe(document.querySelector('.answer'), { attributeFilter: ['data-delay'] })`
+  globalThis.watcher = new MutationObserver(() => {
+    const delay = Number(document.querySelector('.answer')?.dataset.delay)
+    if (delay !== delays.at(-1)) delays.push(delay)
+  })
+  watcher.observe(document.querySelector('.draw'), { attributeFilter: ['data-delay'], childList: true, subtree: true })`
 
 /** Starts the server. Returns its address, and what ends it. */
 async function startServer(folder) {
@@ -58,7 +61,7 @@ async function drawRing(page, pieces) {
   await page.locator('.answer[aria-busy=false][data-delay]').waitFor()
   const delays = await page.evaluate('delays.filter((delay) => !Number.isNaN(delay))')
   await page.locator('button:text("Clear")').click()
-  await page.locator('#answer:text("?")').waitFor()
+  await page.locator('.welcome').waitFor()
   return delays
 }
 

@@ -70,6 +70,7 @@ async function draw(page, points) {
   await page.mouse.up()
   await page.locator('.answer[aria-busy=false][data-delay]').waitFor()
   await page.locator('h2').first().hover()
+  await page.evaluate('Promise.all(document.getAnimations().map(({ finished }) => finished))')
 }
 
 /** Smaller than Chromium's own PNG, and the same every time. */

@@ -10,8 +10,6 @@ export interface Page {
   on(event: 'request', listener: (request: { url(): string }) => void): void
   /** Evaluates an expression in the page, and waits for it if it is a promise. */
   evaluate(expression: string): Promise<unknown>
-  /** Waits until an expression is true in the page. */
-  waitForFunction(expression: string): Promise<unknown>
   emulateMedia(media: MediaSettings): Promise<void>
   locator(selector: string): Locator
   readonly mouse: {

@@ -133,7 +133,7 @@ async function answer(): Promise<string | null> {
 
 async function clear(): Promise<void> {
   await page.locator('button:text("Clear")').click()
-  await page.locator('#answer:text("?")').waitFor()
+  await page.locator('.welcome').waitFor()
 }
 
 test('what is drawn with the mouse is read while it is drawn', async () => {
@@ -240,7 +240,7 @@ test('the keyboard alone draws, steps through the rows, starts a training and st
   await page.keyboard.press('Enter')
   await tabTo('.pad')
   await page.keyboard.press('Delete')
-  await page.locator('#answer:text("?")').waitFor()
+  await page.locator('.welcome').waitFor()
 })
 
 test('a held space bar draws until it is released', async () => {
@@ -279,12 +279,17 @@ test('a row is chosen with the slider or pointed at, and is marked in all pictur
   // The rows follow each other until the last one.
   await page.locator('button:text("Play")').click()
   await page.locator('.when:text("After all 28 rows")').waitFor()
-  expect(await page.locator('.play').textContent()).toBe('Play')
+  await page.locator('.play:text("Play")').waitFor()
 })
 
 /** Points of the first curve. */
 async function points(): Promise<number> {
-  return Number(await page.locator('.curve svg').getAttribute('data-points'))
+  return Number(await page.locator('.curve svg >> nth=0').getAttribute('data-points'))
+}
+
+/** Waits until the curve has so many points. */
+async function untilPoints(count: number): Promise<void> {
+  while ((await points()) < count) await page.locator('.curve svg >> nth=0').hover()
 }
 
 test('a training is started, its curve grows, its mistakes are shown, and it is stopped', async () => {
@@ -293,9 +298,8 @@ test('a training is started, its curve grows, its mistakes are shown, and it is 
   await page.locator('#hiddenSize').fill('32')
   await page.locator('button[type=submit]').click()
   await page.locator('h1:text("Learning, epoch")').waitFor()
-  await page.waitForFunction('document.querySelector(".curve svg").dataset.points > 2')
-  const before = await points()
-  await page.waitForFunction(`document.querySelector(".curve svg").dataset.points > ${before}`)
+  await untilPoints(3)
+  await untilPoints((await points()) + 1)
   await page.locator('.mistakes li >> nth=0').waitFor()
   expect(await page.locator('.mistakes .lead').textContent()).toMatch(/^\d+ of the first 100 test images, after/)
   await page.locator('.headline button').click()

@@ -10,23 +10,38 @@ const SETTLE_MS = 600
 export function Answer() {
   const { value: now } = reading
   const { value: shares } = thoughts
-  const order = shares === undefined ? [] : Array.from(shares.keys()).sort((one, other) => (shares[other] ?? 0) - (shares[one] ?? 0))
-  const [best, second] = order
-  const isKnown = shares !== undefined && best !== undefined
+  if (now === undefined || shares === undefined) return <Welcome />
+  const [best = 0, second = 0] = Array.from(shares.keys()).sort((one, other) => (shares[other] ?? 0) - (shares[one] ?? 0))
+  const share = percent(shares[best] ?? 0)
   return (
-    <div class="answer" aria-busy={isPending.value} data-delay={now?.delay.toFixed(1)}>
-      <p class="when">{now === undefined ? 'What the network thinks' : whenOf(row.value, now.rows)}</p>
+    <div class="answer" aria-busy={isPending.value} data-delay={now.delay.toFixed(1)}>
+      <h1 class="hidden">What the network thinks</h1>
+      <p class="when">{whenOf(row.value, now.rows)}</p>
       <div class="verdict">
-        <p class={isKnown ? 'digit' : 'digit none'} id="answer">
-          {isKnown ? best : '?'}
+        <p class="digit" id="answer">
+          {best}
         </p>
         <p class="certainty">
-          <span class="share">{isKnown ? percent(shares[best] ?? 0) : ''}</span>
-          <span class="second">{isKnown && second !== undefined ? `or ${second}, with ${percent(shares[second] ?? 0)}` : ''}</span>
+          <span class="share">{share}</span>
+          <span class="second">
+            or {second}, with {percent(shares[second] ?? 0)}
+          </span>
         </p>
       </div>
       <Bars shares={shares} best={best} />
-      <Announcement text={isKnown ? `${best}, ${percent(shares[best] ?? 0)}` : ''} />
+      <Announcement text={`${best}, ${share}`} />
+    </div>
+  )
+}
+
+function Welcome() {
+  return (
+    <div class="welcome">
+      <h1>Draw a digit.</h1>
+      <p class="lead">
+        The network does not see the whole picture at once. It reads one row of pixels after the other, and keeps what it needs in its
+        memory. Draw, and watch it change its mind.
+      </p>
     </div>
   )
 }
@@ -35,11 +50,10 @@ function whenOf(index: number, rows: number): string {
   return index === rows - 1 ? `After all ${rows} rows` : `After row ${index + 1} of ${rows}`
 }
 
-function Bars({ shares, best }: { readonly shares: Float32Array | undefined; readonly best: number | undefined }) {
-  const values = shares === undefined ? new Array<number>(10).fill(0) : Array.from(shares)
+function Bars({ shares, best }: { readonly shares: Float32Array; readonly best: number }) {
   return (
     <ol class="bars" aria-label="Probability of each digit">
-      {values.map((share, index) => (
+      {Array.from(shares, (share, index) => (
         <li key={index} class={index === best ? 'best' : ''}>
           <span class="rod" aria-hidden="true">
             <span class="rod-fill" style={{ height: `${share * 100}%` }} />

@@ -7,7 +7,6 @@ import { Rows } from './rows'
 export function DrawScreen() {
   return (
     <>
-      <h1 class="hidden">Draw a digit</h1>
       <section class="draw" aria-label="Drawing and answer">
         <div class="desk">
           <Pad />

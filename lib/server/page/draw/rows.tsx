@@ -9,31 +9,22 @@ import { chooseRow, pointedRow, type Reading, reading, row } from './reading'
 
 /** Time of a row when they are shown one after the other. */
 const PLAY_MS = 140
-const ROWS = 28
 
 export function Rows() {
   const { value: now } = reading
+  if (now === undefined) return null
   return (
-    <section class={now === undefined ? 'rows waiting' : 'rows'} aria-labelledby="rows-title">
+    <section class="rows" aria-labelledby="rows-title">
       <header>
         <h2 id="rows-title">Row by row</h2>
-        <Stepper rows={now?.rows ?? ROWS} isIdle={now === undefined} />
+        <Stepper rows={now.rows} />
       </header>
-      {now === undefined ? <Invitation /> : <Score now={now} />}
+      <Score now={now} />
     </section>
   )
 }
 
-function Invitation() {
-  return (
-    <p class="lead">
-      The network does not see the whole picture at once. It reads one row of pixels after the other, and keeps what it needs in its memory.
-      Draw, and watch it change its mind.
-    </p>
-  )
-}
-
-function Stepper({ rows, isIdle }: { readonly rows: number; readonly isIdle: boolean }) {
+function Stepper({ rows }: { readonly rows: number }) {
   const isPlaying = useSignal(false)
   useEffect(() => {
     if (!isPlaying.value) return
@@ -43,16 +34,13 @@ function Stepper({ rows, isIdle }: { readonly rows: number; readonly isIdle: boo
     }, PLAY_MS)
     return () => clearInterval(timer)
   }, [isPlaying.value, rows])
-  useEffect(() => {
-    if (isIdle) isPlaying.value = false
-  }, [isIdle])
   const play = () => {
     if (!isPlaying.value && row.value >= rows - 1) chooseRow(0)
     isPlaying.value = !isPlaying.value
   }
   return (
     <div class="stepper">
-      <button type="button" class="plain play" onClick={play} disabled={isIdle}>
+      <button type="button" class="plain play" onClick={play}>
         {isPlaying.value ? 'Pause' : 'Play'}
       </button>
       <label>
@@ -63,7 +51,6 @@ function Stepper({ rows, isIdle }: { readonly rows: number; readonly isIdle: boo
           max={rows}
           step={1}
           value={row.value + 1}
-          disabled={isIdle}
           aria-label="Row"
           onInput={(event) => chooseRow(Number(event.currentTarget.value) - 1)}
         />
@@ -179,7 +166,7 @@ function leaderOf({ probabilities, classes }: Reading, index: number): number {
 
 function describeThought(now: Reading, index: number): string {
   const leader = leaderOf(now, index)
-  return `${leader}, ${percent(now.probabilities[index * now.classes + leader] ?? 0, 0)}`
+  return `${leader}, ${percent(now.probabilities[index * now.classes + leader] ?? 0)}`
 }
 
 /** "From row 1 it leads with 5, from row 9 with 7." */
