@@ -36,7 +36,7 @@ export interface ReadingEvent {
 /** So many events tell how far the reading is. */
 const PROGRESS_EVENTS = 100
 
-/** The options of data and reading, where a user sees files and not names of arrays. */
+/** The options that say which images, and how they are read. */
 export const DATA_OPTIONS = { ...OPTIONS.data, ...OPTIONS.reading }
 
 /**
