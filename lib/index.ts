@@ -1,6 +1,17 @@
 // Kept in the typings, so that they know Symbol.dispose whatever the user's `lib` is.
 /// <reference lib="esnext.disposable" preserve="true" />
 
+export { type ClassPictureOptions, plotClassProbabilities } from './charts/class-probabilities'
+export { type ConfusionMatrixOptions, plotConfusionMatrix } from './charts/confusion-matrix'
+export { findMistakes } from './charts/find-mistakes'
+export { plotGradientNorms } from './charts/gradient-norms'
+export { plotHiddenStates } from './charts/hidden-states'
+export { type Mistake, type MistakesOptions, plotMistakes } from './charts/mistakes'
+export type { PictureOptions } from './charts/picture'
+export { plotEigenvalues, plotRecurrentWeights } from './charts/recurrent-weights'
+export type { SamplePictureOptions } from './charts/sample-input'
+export type { Theme } from './charts/theme'
+export { type EpochOfCurve, plotTrainingCurves, type TrainingCurve } from './charts/training-curves'
 export type { CheckpointOptions } from './checkpoints/checkpoint-options'
 export { ImageDataset, type ImageDatasetInit } from './data/dataset'
 export type { ImageBatch, ImageInput } from './data/image-batch'
@@ -17,6 +28,7 @@ export type { Inspection, InspectOptions } from './model/inspection'
 export { type LoadOptions, loadLibtorch } from './model/load-libtorch'
 export { SaveFeatures } from './model/save-features'
 export type { LearningRateTestHyperparameters } from './options/learning-rate-test'
+export type { Normalization } from './options/normalization'
 export type {
   BatchingOptions,
   LabellingOptions,

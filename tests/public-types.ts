@@ -6,6 +6,7 @@ import {
   type EpochEvent,
   type Evaluation,
   findLearningRate,
+  findMistakes,
   type History,
   ImageDataset,
   ImageRNN,
@@ -15,7 +16,19 @@ import {
   loadImages,
   loadLibtorch,
   loadMnist,
+  type Normalization,
+  type PreparedDigits,
+  plotClassProbabilities,
+  plotConfusionMatrix,
+  plotEigenvalues,
+  plotGradientNorms,
+  plotHiddenStates,
+  plotMistakes,
+  plotRecurrentWeights,
+  plotTrainingCurves,
+  prepareDigits,
   RECIPES,
+  readDigits,
   SaveFeatures,
   type SearchEvent,
   type SearchResult,
@@ -23,6 +36,23 @@ import {
   type Tensor,
   type TrainingEvent,
 } from '../lib'
+
+export async function pictures(model: ImageRNN, history: History, evaluation: Evaluation): Promise<string[]> {
+  const { test } = await loadMnist()
+  const images = test.images(0, 4)
+  const { hiddenStates, probabilities, gradientNorms } = await model.inspect(images, { labels: test.labelsOf(0, 4) })
+  const state = await model.stateDict()
+  return [
+    await plotTrainingCurves([{ name: 'mine', ...history, testAccuracy: evaluation.accuracy }], { theme: 'dark' }),
+    await plotConfusionMatrix(evaluation.confusionMatrix, { classNames: ['none'], title: 'Digits' }),
+    await plotMistakes(await findMistakes(model, test, { count: 12, signal: AbortSignal.timeout(1000) })),
+    await plotHiddenStates(hiddenStates, { images, sample: 2 }),
+    await plotClassProbabilities(probabilities, { images, sample: 2, label: 1 }),
+    gradientNorms === undefined ? '' : await plotGradientNorms(gradientNorms, { theme: 'auto' }),
+    await plotRecurrentWeights(state),
+    await plotEigenvalues(state, { title: 'Spectrum' }),
+  ]
+}
 
 export async function allowed(): Promise<void> {
   await loadLibtorch()
@@ -66,11 +96,20 @@ export async function allowed(): Promise<void> {
   })
   const range: 'completed' | 'diverged' = end
   await model.train(train, { learningRate: suggestion, epochs: curve.length + range.length })
+  await using reader = await ImageRNN.loadBundled({ threads: 1 })
+  const digits: PreparedDigits = await readDigits(new URL('file:///photo.jpg'), { maxPixels: 1e6 })
+  const { boxes } = await prepareDigits({ width: 1, height: 1, pixels: new Uint8Array(1) })
+  console.log((await reader.predict(digits)).classes, boxes[0]?.left)
   const evaluation: Evaluation = await model.evaluate(test)
   const f1: number | undefined = evaluation.perClass[first ?? 0]?.f1
   const logits: Tensor = await model.forward({ data: new Float32Array(28 * 28), shape: [28, 28] })
   const { classes, probabilities } = await model.predict(test.images(0, 2))
   const bytes: Uint8Array = classes
+  const normalization: Normalization = await train.normalization()
+  const sequences = new ImageDataset({ images: new Float32Array(8), shape: [2, 2, 2], labels: [0, 1], lengths: [2, 1] })
+  const lengths: Int32Array | undefined = sequences.lengths
+  await new ImageRNN({ inputSize: 2, normalization }).forward({ ...sequences.images(), lengths: lengths ?? [1, 2] })
+  await model.exportOnnx('model.onnx', { lengths: true })
   const inside: Inspection = await model.inspect(test.images(0, 2), { labels: test.labelsOf(0, 2), signal: AbortSignal.timeout(1000) })
   const norms: Tensor | undefined = inside.gradientNorms
   console.log(inside.hiddenStates.shape, norms?.data, (await model.inspect(test.images(0, 1))).probabilities)

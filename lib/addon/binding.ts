@@ -165,7 +165,9 @@ export interface NativeDataset {
 }
 
 /** What a network is made of, and where it computes. */
-export interface NativeModelOptions extends ResolvedModelOptions {
+export interface NativeModelOptions extends Omit<ResolvedModelOptions, 'normalization'> {
+  /** `[F]` each. */
+  normalization?: { mean: Float64Array; std: Float64Array } | undefined
   /** The CPU cores that the process may use: `threads` 0 takes no more threads. */
   cores: number
   /** The number of CUDA devices where it is known. 0: the addon counts them when it needs to, which can take seconds. */

@@ -2,6 +2,7 @@
  * A checkpoint on disk: a safetensors file with the parameters by PyTorch's names, what the optimizer keeps for each (`optimizer.exp_avg.*`,
  * `optimizer.exp_avg_sq.*`), their average (`ema.*`) where there is one, and in the metadata everything else that a training goes on from.
  */
+import { isDeepStrictEqual } from 'node:util'
 import type { NativeArray, NativeTrainingState } from '../addon/binding'
 import type { DataIdentity } from '../data/identity'
 import { TorchRnnError } from '../errors'
@@ -22,7 +23,8 @@ import {
 } from '../model/model-file'
 import { describeNotFinite, findNotFinite } from '../model/not-finite'
 import { resolveOptions } from '../options/checks'
-import { HYPERPARAMETERS, MODEL_OPTIONS, OPTIONS, type ResolvedModelOptions } from '../options/options'
+import { resolveModelOptions } from '../options/model-options'
+import { HYPERPARAMETERS, OPTIONS, type ResolvedModelOptions } from '../options/options'
 import type { OptionTable, Resolved } from '../options/specs'
 import { quoteValue } from '../text/unprintable'
 import type { TrainingCheckpoint, TrainingPosition } from '../training/checkpoint'
@@ -184,7 +186,7 @@ function readSums(fields: JsonFields): Sums {
 }
 
 function readOrigin(fields: JsonFields, file: string): TrainingOrigin {
-  const model = readOptions(fields, 'model', MODEL_OPTIONS, file) as ResolvedModelOptions
+  const model = asUsable(file, () => resolveModelOptions(fields.any('model'), `model in ${showPath(file)}`))
   const data = fields.object('data')
   const validation = data.any('validation') === null ? null : readIdentity(data.object('validation'))
   const train = readIdentity(data.object('train'))
@@ -218,8 +220,12 @@ export function readIdentity(fields: JsonFields): DataIdentity {
 
 /** Options that a later version adds have their defaults, which are what this version did. Unknown ones are refused. */
 function readOptions<Table extends OptionTable>(fields: JsonFields, name: string, table: Table, file: string): Resolved<Table> {
+  return asUsable(file, () => resolveOptions(table, fields.any(name), `${name} in ${showPath(file)}`))
+}
+
+function asUsable<Value>(file: string, resolve: () => Value): Value {
   try {
-    return resolveOptions(table, fields.any(name), `${name} in ${showPath(file)}`)
+    return resolve()
   } catch (error) {
     if (!(error instanceof TorchRnnError)) throw error
     throw new TorchRnnError('ERR_INVALID_FILE', `${showPath(file)} holds no usable checkpoint. ${error.message}`, { cause: error })
@@ -227,8 +233,8 @@ function readOptions<Table extends OptionTable>(fields: JsonFields, name: string
 }
 
 function checkArchitecture(found: Architecture, model: ResolvedModelOptions, file: string): void {
-  const names = Object.keys(OPTIONS.architecture) as (keyof Architecture)[]
-  const other = names.find((name) => found[name] !== model[name])
+  const names = [...Object.keys(OPTIONS.architecture), 'normalization'] as (keyof Architecture)[]
+  const other = names.find((name) => !isDeepStrictEqual(found[name], model[name]))
   if (other === undefined) return
   throw invalidFile(file, `${other} ${found[other]} as in the file's description of the model`, `${model[other]} in that of the training`)
 }

@@ -54,6 +54,9 @@ function checkEpochs(epochs: number, { epochs: stored, schedule }: Hyperparamete
 /** @throws TorchRnnError `ERR_INVALID_OPTION` for a model of another architecture or seed. */
 export function checkResumedModel(model: ResolvedModelOptions, resumed: ResumedCheckpoint): void {
   checkResumedChoices(model, [...Object.keys(OPTIONS.architecture), 'seed'], resumed)
+  const { normalization } = resumed.checkpoint.origin.model
+  if (isDeepStrictEqual(model.normalization, normalization)) return
+  throw contradiction('normalization', normalization, model.normalization, resumed.file, 'The model must have the same one.')
 }
 
 /**

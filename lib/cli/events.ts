@@ -50,6 +50,8 @@ export interface StartEvent {
   resumed?: string
   /** The file of the model; only when one was read. */
   model?: string
+  /** Where the page is; only when one is served. */
+  url?: string
 }
 
 /** A model was measured on the test set. */
@@ -63,6 +65,12 @@ export interface ModelEvent {
   type: 'model'
   /** Whole epochs that it was trained for. */
   epoch: number
+  file: string
+}
+
+/** The page of pictures of a run was written. */
+export interface ReportEvent {
+  type: 'report'
   file: string
 }
 

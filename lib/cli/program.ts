@@ -12,9 +12,11 @@ import { exportCommand } from './commands/export'
 import { forwardCommand } from './commands/forward'
 import { hookCommand } from './commands/hook'
 import { lrFindCommand } from './commands/lr-find'
+import { plotCommand } from './commands/plot'
 import { predictCommand } from './commands/predict'
 import { runsCommand } from './commands/runs'
 import { searchCommand } from './commands/search'
+import { serveCommand } from './commands/serve'
 import { summaryCommand } from './commands/summary'
 import { trainCommand } from './commands/train'
 import type { ErrorEvent } from './events'
@@ -35,7 +37,9 @@ const COMMANDS: readonly (() => Command)[] = [
   summaryCommand,
   forwardCommand,
   hookCommand,
+  plotCommand,
   exportCommand,
+  serveCommand,
   runsCommand,
   searchCommand,
   doctorCommand,

@@ -1,7 +1,9 @@
 import { unexpected } from '../errors'
 import { checkOption, resolveOptions } from '../options/checks'
+import type { Normalization } from '../options/normalization'
 import { MODEL_OPTIONS } from '../options/options'
 import { checkClassNames } from './class-names'
+import { featureNormalization } from './feature-statistics'
 import type { ImageBatch } from './image-batch'
 import {
   CLASSES,
@@ -154,6 +156,17 @@ export class ImageDataset {
     const { storage, samples } = viewOf(this)
     if (samples instanceof Uint32Array) return Uint8Array.from(samples.subarray(start, end), (sample) => storage.labels[sample] as number)
     return storage.labels.slice(samples.first + start, samples.first + end)
+  }
+
+  /**
+   * The mean and the deviation of each feature over all samples and their real rows, for {@link ModelOptions.normalization} of a new model. Bytes
+   * count as a model reads them, divided by 255. A feature that never changes has the deviation 1.
+   *
+   * @example
+   * const model = new ImageRNN({ inputSize: train.columns, normalization: await train.normalization() })
+   */
+  async normalization(): Promise<Normalization> {
+    return await featureNormalization(viewOf(this))
   }
 
   /**

@@ -38,8 +38,9 @@ function collect(start: number, isFree: Uint8Array, width: number, height: numbe
     left = Math.min(left, x)
     right = Math.max(right, x)
     bottom = Math.max(bottom, y)
-    for (let row = Math.max(0, y - 1); row <= Math.min(height - 1, y + 1); row += 1) {
-      for (let column = Math.max(0, x - 1); column <= Math.min(width - 1, x + 1); column += 1) {
+    for (let row = y - 1; row <= y + 1; row += 1) {
+      for (let column = x - 1; column <= x + 1; column += 1) {
+        if (row < 0 || row >= height || column < 0 || column >= width) continue
         const neighbour = row * width + column
         if (isFree[neighbour] !== 1) continue
         isFree[neighbour] = 0

@@ -2,6 +2,7 @@
  * Where is ink, and where paper? A photograph has shadows, the light falls off towards a corner, and paper is not white: so the paper is
  * estimated everywhere, and each pixel compared with the paper at its place.
  */
+import type { Sharp } from 'sharp'
 import type { GreyPicture } from './grey-picture'
 import { loadSharp } from './load-sharp'
 
@@ -44,16 +45,28 @@ function invert(grey: number): number {
 }
 
 /** The grey of the paper at every pixel. */
-async function estimatePaper({ width, height, pixels }: GreyPicture): Promise<Uint8Array> {
-  const sharp = await loadSharp()
-  const raw = (w: number, h: number) => ({ raw: { width: w, height: h, channels: 1 } }) as const
+async function estimatePaper(picture: GreyPicture): Promise<Uint8Array> {
+  const { width, height } = picture
   const scale = Math.min(1, PAPER_SIDE / Math.max(width, height))
   const [columns, rows] = [width, height].map((side) => Math.max(1, Math.round(side * scale))) as [number, number]
-  const size = Math.max(3, 2 * Math.floor((MEDIAN_SHARE * Math.max(columns, rows)) / 2) + 1)
-  const small = await sharp(pixels, raw(width, height)).resize(columns, rows, { fit: 'fill' }).toColourspace('b-w').raw().toBuffer()
-  const median = await sharp(small, raw(columns, rows)).median(size).blur(PAPER_BLUR).toColourspace('b-w').raw().toBuffer()
-  const full = sharp(median, raw(columns, rows)).resize(width, height, { fit: 'fill', kernel: 'linear' })
-  return new Uint8Array(await full.toColourspace('b-w').raw().toBuffer())
+  const window = Math.max(3, 2 * Math.floor((MEDIAN_SHARE * Math.max(columns, rows)) / 2) + 1)
+  const small = await change(picture, (image) => image.resize(columns, rows, { fit: 'fill' }))
+  // libvips takes no window that is larger than the picture: a narrow one is continued as in mirrors.
+  const [across, down] = [columns, rows].map((side) => Math.max(0, Math.ceil((window - side) / 2))) as [number, number]
+  const edges = { left: across, right: across, top: down, bottom: down, extendWith: 'mirror' } as const
+  const wide = await change(small, (image) => image.extend(edges))
+  const smooth = await change(wide, (image) => image.median(window).blur(PAPER_BLUR))
+  const inside = { left: across, top: down, width: columns, height: rows }
+  const paper = await change(smooth, (image) => image.extract(inside).resize(width, height, { fit: 'fill', kernel: 'linear' }))
+  return paper.pixels
+}
+
+/** One step at a time: sharp has an order of its own for several. */
+async function change({ width, height, pixels }: GreyPicture, step: (image: Sharp) => Sharp): Promise<GreyPicture> {
+  const sharp = await loadSharp()
+  const image = step(sharp(pixels, { raw: { width, height, channels: 1 } })).toColourspace('b-w')
+  const { data, info } = await image.raw().toBuffer({ resolveWithObject: true })
+  return { width: info.width, height: info.height, pixels: new Uint8Array(data) }
 }
 
 /** The share of the paper's light that a pixel lacks. Light falls off and comes back by multiplication, so it is divided away. */

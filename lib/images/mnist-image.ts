@@ -66,10 +66,11 @@ function cutOut(map: InkMap, { box, pixels }: Component): GreyPicture {
   const cut = new Uint8Array(width * height)
   for (const pixel of pixels) {
     const [x, y] = [pixel % map.width, Math.floor(pixel / map.width)]
-    for (let row = Math.max(0, y - EDGE); row <= Math.min(map.height - 1, y + EDGE); row += 1) {
-      for (let column = Math.max(0, x - EDGE); column <= Math.min(map.width - 1, x + EDGE); column += 1) {
-        const grey = Math.min(255, Math.round((255 * (map.ink[row * map.width + column] as number)) / level))
-        cut[(row - box.top + EDGE) * width + column - box.left + EDGE] = grey
+    for (let row = y - EDGE; row <= y + EDGE; row += 1) {
+      for (let column = x - EDGE; column <= x + EDGE; column += 1) {
+        if (row < 0 || row >= map.height || column < 0 || column >= map.width) continue
+        const grey = (255 * (map.ink[row * map.width + column] as number)) / level
+        cut[(row - box.top + EDGE) * width + column - box.left + EDGE] = grey > 255 ? 255 : grey + 0.5
       }
     }
   }
@@ -138,7 +139,7 @@ function shrinkTo(shape: Shape, box: Box, columns: number, rows: number): Uint8A
 }
 
 /** For each of `count` equal parts of a line: the pixels that it covers, and the share that each has in it. */
-function shares(length: number, count: number): [pixel: number, share: number][][] {
+export function shares(length: number, count: number): [pixel: number, share: number][][] {
   return Array.from({ length: count }, (_, index) => {
     const [begin, end] = [(index * length) / count, ((index + 1) * length) / count]
     const parts: [number, number][] = []
@@ -151,7 +152,7 @@ function shares(length: number, count: number): [pixel: number, share: number][]
 }
 
 /** Moves a digit by whole pixels, as far as it stays in the image. */
-function centre({ width, height, pixels }: GreyPicture): Uint8Array {
+export function centre({ width, height, pixels }: GreyPicture): Uint8Array {
   let [mass, massX, massY] = [0, 0, 0]
   for (const [index, value] of pixels.entries()) {
     mass += value

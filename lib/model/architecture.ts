@@ -1,8 +1,28 @@
-import type { OPTIONS } from '../options/options'
+import { pickOptions, resolveOptions } from '../options/checks'
+import { checkNormalization, type Normalization } from '../options/normalization'
+import { OPTIONS } from '../options/options'
 import type { Resolved } from '../options/specs'
 
 /** The options that decide which parameters a network has and what it computes with them. */
-export type Architecture = Resolved<typeof OPTIONS.architecture>
+export type Architecture = Resolved<typeof OPTIONS.architecture> & { readonly normalization?: Normalization }
+
+/** The architecture among the options of a model: what a file says of a network. */
+export function architectureOf(options: Architecture): Architecture {
+  const { normalization } = options
+  return { ...pickOptions(OPTIONS.architecture, options), ...(normalization !== undefined && { normalization }) }
+}
+
+/**
+ * The architecture that a file describes, checked.
+ *
+ * @param owner - Whose it is, for errors.
+ * @throws TorchRnnError `ERR_INVALID_OPTION`
+ */
+export function resolveArchitecture(described: Readonly<Record<string, unknown>>, owner: string): Architecture {
+  const resolved = resolveOptions(OPTIONS.architecture, described, owner, ['normalization'])
+  const normalization = checkNormalization(described['normalization'], resolved.inputSize)
+  return { ...resolved, ...(normalization !== undefined && { normalization }) }
+}
 
 /**
  * Names and shapes of a network's parameters, by PyTorch's names and in PyTorch's order.

@@ -2,13 +2,13 @@ import { types } from 'node:util'
 import { loadNative } from '../addon/native'
 import { callerOf } from '../addon/native-errors'
 import type { Trainee } from '../checkpoints/open-checkpoints'
-import { checkClassNames } from '../data/class-names'
 import type { ImageDataset } from '../data/dataset'
 import { type ImageInput, toBatch } from '../data/image-batch'
 import { toNativeDataset } from '../data/native-data'
 import { unexpected } from '../errors'
 import { toPath } from '../files/path-argument'
 import { checkOption, resolveOptions } from '../options/checks'
+import { resolveModelOptions } from '../options/model-options'
 import {
   type BatchingOptions,
   INFERENCE_OPTIONS,
@@ -72,7 +72,7 @@ export class ImageRNN {
    *   variable `TORCH_RNN_MNIST_CPU` names an instruction set that there is not.
    */
   constructor(options: ModelOptions = {}) {
-    const resolved = resolveModelOptions(options)
+    const resolved = resolveModelOptions(options, 'ImageRNN')
     this.#session = new ModelSession(this, resolved)
     this.#hooks = new ForwardHooks(this.#session)
     this.options = Object.freeze(resolved)
@@ -107,7 +107,8 @@ export class ImageRNN {
   /**
    * Computes the scores of images, in eval mode.
    *
-   * @param images - `[N, T, F]`, or `[T, F]` for one image: bytes 0 to 255, which are divided by 255, or floats, used as they are. Copied.
+   * @param images - `[N, T, F]`, or `[T, F]` for one image: bytes 0 to 255, which are divided by 255, or floats, used as they are; with `lengths`
+   *   for sequences of different length. Copied.
    * @returns Logits `[N, C]`.
    * @throws TorchRnnError `ERR_INVALID_ARGUMENT`, `ERR_INVALID_SHAPE`, `ERR_INVALID_DATA` for floats that are not finite,
    *   `ERR_INVALID_OPTION`, `ERR_BUSY` from inside a hook of this model, `ERR_DISPOSED`; and the signal's reason after an abort.
@@ -139,7 +140,8 @@ export class ImageRNN {
    * it, and with labels, how much each state matters for the loss.
    *
    * The result holds L x T x N x H numbers, at most 2^28 (1 GiB): 21,304 images with the default network. It is computed by libtorch, whatever
-   * the engine, in batches that take some hundred MiB at most. Forward hooks do not see it.
+   * the engine, in batches that take some hundred MiB at most. Forward hooks do not see it. After the end of a sequence with a length, all
+   * numbers are 0.
    *
    * @param images - As for {@link forward}.
    * @throws TorchRnnError As {@link forward}; also `ERR_INVALID_SHAPE` for too many images or another number of labels, and
@@ -388,14 +390,6 @@ export class ImageRNN {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#session.dispose()
   }
-}
-
-/** Names alone tell how many classes there are. @throws TorchRnnError `ERR_INVALID_OPTION` */
-function resolveModelOptions(options: ModelOptions): ResolvedModelOptions {
-  const { classNames, ...resolved } = resolveOptions(MODEL_OPTIONS, options, 'ImageRNN')
-  if (classNames === undefined) return resolved
-  const numClasses = options.numClasses ?? checkOption('numClasses', MODEL_OPTIONS.numClasses, classNames.length)
-  return { ...resolved, numClasses, classNames: checkClassNames(classNames, numClasses) }
 }
 
 /** @throws TorchRnnError `ERR_INVALID_OPTION` */

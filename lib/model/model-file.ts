@@ -7,12 +7,11 @@ import { invalidFile, showPath } from '../files/regular-file'
 import { encodeSafetensors, type SafetensorsTensor } from '../formats/safetensors'
 import { type SafetensorsFile, withSafetensorsFile } from '../formats/safetensors-file'
 import { parseJsonObject } from '../formats/strict-json'
-import { pickOptions, resolveOptions } from '../options/checks'
-import { type LabellingOptions, OPTIONS } from '../options/options'
+import type { LabellingOptions } from '../options/options'
 import type { Tensor } from '../tensor'
 import { quoteText } from '../text/unprintable'
 import { warn } from '../warnings'
-import { type Architecture, parameterCount, parameterShapes } from './architecture'
+import { type Architecture, architectureOf, parameterCount, parameterShapes, resolveArchitecture } from './architecture'
 import { describeNotFinite, findNotFinite } from './not-finite'
 
 /** The most that the parameters of a saved network may take: 4 GiB, a billion numbers. What can be saved can be loaded. */
@@ -70,7 +69,7 @@ export async function checkFinite(state: ReadonlyMap<string, SafetensorsTensor>,
 
 /** What a file says of its network, as JSON. */
 export function describeArchitecture(model: NamedArchitecture): string {
-  return JSON.stringify({ ...pickOptions(OPTIONS.architecture, model), classNames: model.classNames }) // Left out where there are none.
+  return JSON.stringify({ ...architectureOf(model), classNames: model.classNames }) // Left out where there are none.
 }
 
 /** The metadata of a file with this network's parameters. */
@@ -148,9 +147,6 @@ export function readArchitecture(tensors: Shapes, metadata: Readonly<Record<stri
   return checkArchitecture({ inputSize: first[1], hiddenSize: first[0], numLayers, numClasses: last[0], ...described }, path)
 }
 
-/** What the metadata of a file may describe. */
-const DESCRIBED = { ...OPTIONS.architecture, ...OPTIONS.labelling }
-
 function withoutModel(tensors: Shapes, path: string): TorchRnnError {
   const shown = [...tensors.keys()].slice(0, 3).map((name) => quoteText(name.slice(0, 60)))
   const actual = tensors.size === 0 ? 'no tensors' : `others (${shown.join(', ')}, ...)`
@@ -159,7 +155,8 @@ function withoutModel(tensors: Shapes, path: string): TorchRnnError {
 
 function checkArchitecture(described: Record<string, unknown>, path: string): NamedArchitecture {
   try {
-    const { classNames, ...architecture } = resolveOptions(DESCRIBED, described, `the model in ${showPath(path)}`)
+    const { classNames, ...rest } = described
+    const architecture = resolveArchitecture(rest, `the model in ${showPath(path)}`)
     return classNames === undefined ? architecture : { ...architecture, classNames: checkClassNames(classNames, architecture.numClasses) }
   } catch (error) {
     if (!(error instanceof TorchRnnError)) throw error

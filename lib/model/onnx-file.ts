@@ -42,12 +42,13 @@ export async function writeOnnxFile(
 ): Promise<number> {
   checkExportable(architecture)
   await checkFinite(state, path) // They would make every answer NaN, in a program that knows nothing of the training.
-  const { numLayers, nonlinearity, classNames } = architecture
+  const { numLayers, nonlinearity, normalization, classNames } = architecture
   const bytes = loadEncoder().encodeOnnx({
     parameters: state,
     numLayers,
     activation: ACTIVATIONS[nonlinearity],
     hasLengths,
+    normalization,
     producer: { name: 'torch-rnn-mnist', version: PACKAGE_VERSION },
     description: describeNetwork(architecture),
     metadata: {

@@ -147,5 +147,8 @@ export class ModelSession {
 
 function makeNative(options: ResolvedModelOptions): NativeImageRnn {
   const { ImageRnn } = native() // First: only then is the number of devices known.
-  return new ImageRnn({ ...options, cores: usableCores(), cudaDevices: knownCudaDevices() }, allocateResult)
+  const { normalization, ...plain } = options
+  const arrays = normalization && { mean: Float64Array.from(normalization.mean), std: Float64Array.from(normalization.std) }
+  const place = { cores: usableCores(), cudaDevices: knownCudaDevices() }
+  return new ImageRnn({ ...plain, ...place, normalization: arrays }, allocateResult)
 }

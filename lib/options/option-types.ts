@@ -1,4 +1,5 @@
-/** The options of the public API. The table of all options, options.ts, has a spec for each. */
+/** The options of the public API. The table of all options, options.ts, has a spec for each that is a single value. */
+import type { Normalization } from './normalization'
 
 /** Where and how a model computes. None of these options changes which parameters it has. */
 export interface PlacementOptions {
@@ -55,12 +56,20 @@ export interface ModelOptions extends PlacementOptions, LabellingOptions {
   nonlinearity?: 'tanh' | 'relu' | undefined
   /** Start of the recurrent matrices: the identity (the tutorial's trick), or PyTorch's own uniform start. Default `'identity'`. */
   recurrentInit?: 'identity' | 'uniform' | undefined
+  /**
+   * What is done with each feature before the network reads it; it is saved with the model. Default: nothing. `await train.normalization()` of an
+   * `ImageDataset` gives that by its mean and deviation.
+   */
+  normalization?: Normalization | undefined
 }
 
-/** The options of a model as resolved: each has a value, except for names that nobody gave. */
+/** The options of a model that the table of options describes. */
+export type PlainModelOptions = Omit<ModelOptions, 'normalization'>
+
+/** The options of a model as resolved: each has a value, except for names that nobody gave and a normalization that nobody wants. */
 export type ResolvedModelOptions = {
-  readonly [Key in Exclude<keyof ModelOptions, keyof LabellingOptions>]-?: Exclude<ModelOptions[Key], undefined>
-} & { readonly [Key in keyof LabellingOptions]?: Exclude<LabellingOptions[Key], undefined> }
+  readonly [Key in Exclude<keyof PlainModelOptions, keyof LabellingOptions>]-?: Exclude<PlainModelOptions[Key], undefined>
+} & { readonly [Key in keyof LabellingOptions]?: Exclude<LabellingOptions[Key], undefined> } & { readonly normalization?: Normalization }
 
 /** How the gradients become updates. The defaults are those of torch.optim.Adam. */
 export interface OptimizerOptions {

@@ -9,10 +9,10 @@ import type {
   DataFileOptions,
   EarlyStoppingOptions,
   LabellingOptions,
-  ModelOptions,
   OnnxOptions,
   OptimizerOptions,
   PlacementOptions,
+  PlainModelOptions,
   ReadingOptions,
   ScheduleOptions,
   SearchPlanOptions,
@@ -50,7 +50,7 @@ const architecture = {
     summary: 'activation of the recurrent layers',
     search: { choices: ['tanh', 'relu'] },
   },
-} as const satisfies Partial<TableFor<ModelOptions>>
+} as const satisfies Partial<TableFor<PlainModelOptions>>
 
 /** The values that the parameters of a new network start from. */
 const initialisation = {
@@ -61,7 +61,7 @@ const initialisation = {
     summary: "start of the recurrent matrices: the tutorial's identity or PyTorch's uniform",
     search: { choices: ['identity', 'uniform'] },
   },
-} as const satisfies Partial<TableFor<ModelOptions>>
+} as const satisfies Partial<TableFor<PlainModelOptions>>
 
 /** What the classes are called. */
 const labelling = {
@@ -329,6 +329,7 @@ const run = {
     whenAbsent: 'a new folder runs/<UTC time>',
   },
   output: { kind: 'path', of: 'file', optional: true, summary: 'also save the trained model to this safetensors file' },
+  report: { kind: 'boolean', default: true, summary: 'write report.html, a page of pictures, into the folder of the run at its end' },
 } as const
 
 /** The checkpoints of a training run, and how it goes on from one. On the command line only; `train` has `checkpoints` and `resume`. */
@@ -505,7 +506,7 @@ export const MODEL_OPTIONS = {
   ...initialisation,
   ...placement,
   ...labelling,
-} as const satisfies TableFor<ModelOptions>
+} as const satisfies TableFor<PlainModelOptions>
 
 type Chosen<Table> = { readonly [Key in keyof Table as Table[Key] extends { readonly fromData: true } ? never : Key]: Table[Key] }
 

@@ -1,8 +1,9 @@
 /** The model card of a run: what its model is, in Markdown, with a head that the Hugging Face Hub reads. */
 
 import { parameterCount } from '../model/architecture'
-import { changedOptions, flagOf, quoteWord, wordsOf } from '../options/flag-words'
+import { changedOptions } from '../options/flag-words'
 import { drawMarkdownTable, toCodeBlock, toMarkdown, toYamlText } from '../text/markdown'
+import { commandLineOf, nameOfPath, withoutPaths } from './command-line'
 import { PYTHON_MODEL } from './python-model'
 import { LOG_FILES, MODEL_FILE } from './run-files'
 import { KNOWN_OPTIONS, type RunRecord } from './run-record'
@@ -172,34 +173,10 @@ function describeResults(run: RunRecord): string {
   ].join('\n\n')
 }
 
-/** The command line that trains the same network in the same way. */
-function commandLineOf({ options, data, dataFiles, model }: RunRecord): string {
-  const changed = changedOptions(KNOWN_OPTIONS, withoutPaths(options)).flatMap(([name, value]) => {
-    const spec = KNOWN_OPTIONS[name]
-    return spec === undefined ? [] : wordsOf(name, spec, value)
-  })
-  const sources = dataFiles ?? { data }
-  const paths = Object.entries({ ...sources, model }).filter((entry): entry is [string, string] => entry[1] !== undefined)
-  const words = [...paths.flatMap(([name, path]) => [flagOf(name), nameOfPath(path)]), ...changed]
-  return ['npx rnn-mnist-train', ...words.map(quoteWord)].join(' ')
-}
-
 function describeReproduction({ device }: RunRecord): string {
   const random = 'Every random choice follows from the seed.'
   if (device !== 'cpu') return random
   return `${random} With the same versions, number of threads and kind of processor, all losses are the same, bit for bit.`
-}
-
-/** Options whose values may be a path, with its last part. */
-function withoutPaths(options: RunRecord['options']): RunRecord['options'] {
-  const { labelNames } = options
-  return typeof labelNames !== 'string' || labelNames.includes(',') ? options : { ...options, labelNames: nameOfPath(labelNames) }
-}
-
-/** The name of a file or folder. Where it lies on the machine of the training is nobody's concern. */
-function nameOfPath(path: string): string {
-  const parts = path.split(/[/\\]/).filter((part) => part !== '')
-  return parts.at(-1) ?? path
 }
 
 function toPercentText(share: number): string {

@@ -6,6 +6,7 @@ import { TorchRnnError } from '../errors'
 import { isFile } from '../files/folders'
 import { ifPresent, invalidFile, readFileChecked } from '../files/regular-file'
 import { parseJsonObject } from '../formats/strict-json'
+import { type Architecture, resolveArchitecture } from '../model/architecture'
 import { type Evaluation, evaluationOf } from '../model/evaluation'
 import { checkOption, pickOptions } from '../options/checks'
 import { OPTIONS } from '../options/options'
@@ -13,7 +14,8 @@ import type { AnyOptionSpec, OptionTable, OptionValue, Resolved } from '../optio
 import { type EpochRecord, readMetrics, readTiming } from './log-records'
 import { CONFIG_FILE, LOG_FILES, MODEL_FILE } from './run-files'
 
-const MAX_CONFIG_BYTES = 1024 ** 2
+/** A normalization of 65,536 features takes some 5 MB. */
+const MAX_CONFIG_BYTES = 8 * 1024 ** 2
 
 const { run: _files, data: _data, reporting: _reporting, search: _search, ...groups } = OPTIONS
 
@@ -39,7 +41,7 @@ export interface RunRecord {
   readonly state: RunState
   /** The code of the error that the run failed with, where it could say that. */
   readonly failure?: string
-  readonly network: Resolved<typeof OPTIONS.architecture>
+  readonly network: Architecture
   /** The options as resolved. */
   readonly options: Readonly<Record<string, unknown>>
   /** The folder with the images as the user named it; undefined for the bundled MNIST. */
@@ -105,7 +107,7 @@ export async function readRunConfig(path: string): Promise<RunConfig> {
   const { data, dataFiles, model } = config
   return {
     created: await readCreated(config, file),
-    network: pickOptions(OPTIONS.architecture, options as Resolved<typeof OPTIONS.architecture>),
+    network: readNetwork(config, options, file),
     options,
     data: data === undefined || data === BUNDLED_DATA ? undefined : textOf(config, 'data', file),
     dataFiles: dataFiles === undefined ? undefined : readDataFiles(objectOf(config, 'dataFiles', file), file),
@@ -117,6 +119,17 @@ export async function readRunConfig(path: string): Promise<RunConfig> {
     instructionSet: wordOf(config, 'instructionSet'),
     threads: countOf(config, 'threads'),
     versions: readVersions(objectOf(config, 'versions', file), file),
+  }
+}
+
+function readNetwork(config: Readonly<Record<string, unknown>>, options: Readonly<Record<string, unknown>>, file: string): Architecture {
+  const { normalization } = objectOf(config, 'options', file)
+  const described = pickOptions(OPTIONS.architecture, options as Resolved<typeof OPTIONS.architecture>)
+  try {
+    return resolveArchitecture({ ...described, normalization }, 'the network')
+  } catch (error) {
+    if (!(error instanceof TorchRnnError)) throw error
+    throw invalidFile(file, `${error.expected} as normalization`, String(error.actual))
   }
 }
 

@@ -14,7 +14,8 @@ import { parseJsonLines, toJsonLine } from '../formats/json-lines'
 import { parseJsonObject } from '../formats/strict-json'
 import { RUNTIME } from '../host/runtime'
 import { resolveOptions } from '../options/checks'
-import { HYPERPARAMETERS, MODEL_OPTIONS, OPTIONS } from '../options/options'
+import { resolveModelOptions } from '../options/model-options'
+import { HYPERPARAMETERS, OPTIONS } from '../options/options'
 import type { Resolved } from '../options/specs'
 import { PACKAGE_VERSION } from '../version'
 import type { TrialResult } from './search-events'
@@ -168,7 +169,7 @@ export async function readSearch(path: string): Promise<StoredSearch> {
       space: resolveSpace(storedSpace(value['vary'])),
       plan: resolveOptions(OPTIONS.search, plan, 'the search'),
       base: {
-        model: resolveOptions(MODEL_OPTIONS, value['model'], 'the model'),
+        model: resolveModelOptions(value['model'], 'the model'),
         training: resolveOptions(HYPERPARAMETERS, value['training'], 'the training'),
       },
     })),

@@ -5,6 +5,7 @@ import { unexpected } from '../errors'
 import { checkSignal } from '../model/abort'
 import { checkOption, resolveOptions } from '../options/checks'
 import { asItIs } from '../options/flag-words'
+import { resolveModelOptions } from '../options/model-options'
 import {
   HYPERPARAMETERS,
   MODEL_OPTIONS,
@@ -97,8 +98,8 @@ export function resolveSearch(
 }
 
 function resolveBase(data: ImageDataset, { model, training }: Pick<SearchOptions, 'model' | 'training'>): SearchBase {
-  const resolved = resolveOptions(MODEL_OPTIONS, model, 'model')
   const { inputSize = data.columns, numClasses = data.numClasses, classNames = data.classNames } = model ?? {}
+  const resolved = resolveModelOptions({ ...model, inputSize }, 'model')
   const split = { validationSplit: USUAL_VALIDATION_SPLIT }
   return {
     model: { ...resolved, inputSize, numClasses, ...(classNames === undefined ? {} : { classNames }) },

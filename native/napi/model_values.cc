@@ -4,6 +4,7 @@
 #include <limits>
 #include <string>
 #include <tuple>
+#include <vector>
 
 #include "native/core/runtime/error.h"
 #include "native/core/runtime/random.h"
@@ -35,6 +36,14 @@ ModelOptions ReadModelOptions(const Napi::Object& object) {
   options.precision = RequireChoice<Precision>(
       object, "precision", {{"float32", Precision::kFloat32}, {"tf32", Precision::kTf32}, {"bf16", Precision::kBfloat16}});
   options.seed = static_cast<uint64_t>(RequireInteger(object, "seed", 0, kMaxSafeInteger));
+  if (!object.Get("normalization").IsUndefined()) {
+    const Napi::Object normalization = RequireObject(object.Get("normalization"), "normalization");
+    const auto read = [&](const char* key, double min) {
+      const std::vector<double> numbers = RequireNumbers(normalization, key, {min, std::numeric_limits<float>::max()});
+      return std::vector<float>(numbers.begin(), numbers.end());
+    };
+    options.normalization = {read("mean", std::numeric_limits<float>::lowest()), read("std", std::numeric_limits<float>::min())};
+  }
   return options;
 }
 

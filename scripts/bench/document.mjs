@@ -7,8 +7,6 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { Argument, Command, Option } from 'commander'
 import { ROOT } from '../bootstrap/places.mjs'
-import { setUp } from '../bootstrap/set-up.mjs'
-import { plotPackages } from '../bootstrap/steps/packages.mjs'
 import { BenchError } from './bench-error.mjs'
 import { BUSY_LOAD } from './machine.mjs'
 import { markdownTable } from './report.mjs'
@@ -58,8 +56,7 @@ function settingOf({ machine, python, options, method }) {
  */
 async function plotsOf(results) {
   if (!['engines', 'sweeps'].includes(results.benchmark)) return []
-  await setUp([plotPackages])
-  const { comparisonPlot, growthPlot } = await import('./plots/plots.mjs') // Its packages may have come just now.
+  const { comparisonPlot, growthPlot } = await import('./plots.mjs') // Other measurements need no plots.
   return results.benchmark === 'engines' ? comparison(results, comparisonPlot) : growth(results, growthPlot)
 }
 

@@ -9,6 +9,7 @@ import { enginesCommand } from './engines.mjs'
 import { eventLoopCommand } from './event-loop.mjs'
 import { inferenceCommand } from './inference.mjs'
 import { neighboursCommand } from './neighbours.mjs'
+import { pageCommand } from './page.mjs'
 import { precisionCommand } from './precision.mjs'
 import { recipesCommand } from './recipes.mjs'
 import { saturationAndMemoryCommand } from './saturation-and-memory.mjs'
@@ -47,7 +48,7 @@ function benchProgram() {
       precisionCommand(),
       augmentationCommand(),
     ],
-    ...[neighboursCommand(), eventLoopCommand(), startUpCommand(), accuracyCommand()],
+    ...[neighboursCommand(), eventLoopCommand(), pageCommand(), startUpCommand(), accuracyCommand()],
     ...[recipesCommand(), timeToAccuracyCommand(), saturationAndMemoryCommand(), documentCommand()],
   ]
   for (const command of commands) program.addCommand(command.description(descriptionOf(command)))

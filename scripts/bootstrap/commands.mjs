@@ -10,6 +10,7 @@ import { DIST, FETCHED_LIBTORCH, ROOT } from './places.mjs'
 import { setUp } from './set-up.mjs'
 import { SetUpError } from './set-up-error.mjs'
 import { buildEnvironment, buildToolSteps } from './steps/build-tools.mjs'
+import { charts } from './steps/charts.mjs'
 import { checkTool, checkTools, HAS_SHELLCHECK } from './steps/check-tools.mjs'
 import { libtorch, libtorchFolder } from './steps/libtorch.mjs'
 import { lief } from './steps/lief.mjs'
@@ -23,8 +24,8 @@ import {
   onnxGenerator,
   packages,
   packageTestTools,
-  plotPackages,
 } from './steps/packages.mjs'
+import { page } from './steps/page.mjs'
 import { pythonSafetensors } from './steps/python-safetensors.mjs'
 import { tensorboard } from './steps/tensorboard.mjs'
 import { typescript } from './steps/typescript.mjs'
@@ -39,12 +40,14 @@ const SCRIPTS = {
   typedoc: 'scripts/docs/node_modules/typedoc/bin/typedoc',
   bench: 'scripts/bench/run.mjs',
   onnx: 'scripts/onnx/generate.mjs',
+  screenshots: 'scripts/page/screenshots.mjs',
 }
 
 const LINT = [
   ['biome', node('biome', 'check', '--error-on-warnings')],
   ['types of the tests', node('tsc', '--project', 'tests')],
   ['types of the scripts', node('tsc', '--project', 'scripts')],
+  ['types of the live page', node('tsc', '--project', 'lib/server/page')],
   ['C++ sources', node('native')],
   ['API documentation', typedoc('--emit', 'none')],
   ['Python scripts', ruff('check')],
@@ -80,7 +83,7 @@ const COMMANDS = {
     await runAll([['C++ tests', ctest(nativeTests, args)]])
   },
   async 'test:sanitize'(args) {
-    await setUp([packages, ...buildSteps(), addressBuild, threadTests, typescript])
+    await setUp([packages, ...buildSteps(), addressBuild, threadTests, typescript, charts])
     const runs = [
       ['C++ tests under AddressSanitizer and UBSan', ctest(addressBuild, args)],
       ['C++ tests under ThreadSanitizer', ctest(threadTests, args)],
@@ -134,7 +137,7 @@ const COMMANDS = {
     testInstall()
   },
   async lint() {
-    await setUp([packages, docsPackages, plotPackages, checkTools])
+    await setUp([packages, docsPackages, checkTools])
     await runAll(LINT)
   },
   async format() {
@@ -154,8 +157,12 @@ const COMMANDS = {
     await setUp([onnx, onnxGenerator])
     await runAll([['generator of protocol buffers', node('onnx')]])
   },
+  async screenshots() {
+    await setUp([...productSteps(), browserTestTools])
+    await runAll([['screenshots', node('screenshots')]])
+  },
   async bench(args) {
-    await setUp(productSteps())
+    await setUp([...productSteps(), ...(args[0] === 'page' ? [browserTestTools] : [])])
     await runAll([['benchmark', node('bench', ...args)]])
   },
 }
@@ -166,12 +173,12 @@ function buildSteps() {
 }
 
 function productSteps() {
-  return [packages, ...buildSteps(), addon, typescript]
+  return [packages, ...buildSteps(), addon, typescript, charts, page]
 }
 
 /** What the jest tests of `npm test` need besides the product. */
 function jestSteps() {
-  return [faultsAddon, lief, onnx, pythonSafetensors, tensorboard, neighbourPackages, plotPackages, fmaPeak]
+  return [faultsAddon, lief, onnx, pythonSafetensors, tensorboard, neighbourPackages, fmaPeak]
 }
 
 function node(script, ...args) {

@@ -13,6 +13,9 @@ export const ADDON_FILES = ['torch_rnn_mnist.node', 'loader.node'].map((name) =>
 /** An addon that a test alone uses; see tests/addon/faults. */
 export const FAULTS_ADDON = join(BUILD, 'tests', 'faults.node')
 export const DIST = join(ROOT, 'dist')
+/** What draws pictures, bundled from npm packages, and the list of these packages. */
+export const CHARTS_BUNDLE = join(DIST, 'charts', 'plot-bundle.js')
+export const CHARTS_PACKAGES = join(CACHE, 'charts-packages.json')
 export const LIBTORCH_SCRIPTS = join(ROOT, 'scripts', 'libtorch')
 
 /** "linux-x64": names the pinned files of a platform. */

@@ -6,10 +6,12 @@ import { FETCHED_LIBTORCH, PLATFORM, ROOT } from '../bootstrap/places.mjs'
 import { setUp } from '../bootstrap/set-up.mjs'
 import { SetUpError } from '../bootstrap/set-up-error.mjs'
 import { buildToolSteps } from '../bootstrap/steps/build-tools.mjs'
+import { charts } from '../bootstrap/steps/charts.mjs'
 import { libtorch, libtorchFolder } from '../bootstrap/steps/libtorch.mjs'
 import { lief } from '../bootstrap/steps/lief.mjs'
 import { addon } from '../bootstrap/steps/native.mjs'
 import { packages } from '../bootstrap/steps/packages.mjs'
+import { page } from '../bootstrap/steps/page.mjs'
 import { typescript } from '../bootstrap/steps/typescript.mjs'
 import { describeRunPaths, readBinaries } from './binaries.mjs'
 import { highestFloors } from './floors.mjs'
@@ -61,7 +63,7 @@ export async function makePackages({ maxGlibc, platformOnly, addons }) {
     await setUp([packages, ...buildToolSteps(), libtorch, addon, lief, ...platformSteps({ maxGlibc })])
   }
   // Last, because the main package names the addons that exist by now.
-  if (!platformOnly) await setUp([packages, typescript, ...mainSteps(await existingAddons(addons))])
+  if (!platformOnly) await setUp([packages, typescript, charts, page, ...mainSteps(await existingAddons(addons))])
   await report(made)
 }
 

@@ -16,17 +16,20 @@ const COMMON = ['package.json', 'README.md', 'LICENSE', 'SHA256SUMS']
 export const CONTENT_RULES = {
   main: {
     allowed:
-      /^(dist\/([a-z-]+\/)*[a-z-]+\.(m?js|m?js\.map|d\.m?ts)|native\/([a-z]+\/)*([a-z0-9_]+\.(cc|h)|CMakeLists\.txt)|cmake\/[a-z]+\.cmake|CMakeLists\.txt|docs\/(errors|predict|runs|search)\.md|models\/mnist\/(README\.md|config\.json|metrics\.csv|model\.safetensors)|CHANGELOG\.md|binding\.gyp\.md|THIRD-PARTY-LICENSES)$/,
+      /^(dist\/([a-z-]+\/)*[a-z-]+\.(m?js|m?js\.map|d\.m?ts)|dist\/server\/page\/(index\.html|page\.(js|css)|icon\.svg)|native\/([a-z]+\/)*([a-z0-9_]+\.(cc|h)|CMakeLists\.txt)|cmake\/[a-z]+\.cmake|CMakeLists\.txt|docs\/(errors|live-page|pictures|predict|runs|search)\.md|docs\/pictures\/[a-z]+\.svg|models\/mnist\/(README\.md|config\.json|metrics\.csv|model\.safetensors)|CHANGELOG\.md|binding\.gyp\.md|THIRD-PARTY-LICENSES)$/,
     required: [
-      ...['dist/index.js', 'dist/index.mjs', 'dist/index.d.ts', 'dist/index.d.mts', 'dist/cli/main.js'],
+      ...['dist/index.js', 'dist/index.mjs', 'dist/index.d.ts', 'dist/index.d.mts', 'dist/cli/main.js', 'dist/charts/plot-bundle.js'],
+      ...['index.html', 'page.js', 'page.css', 'icon.svg'].map((name) => `dist/server/page/${name}`),
       ...['native/CMakeLists.txt', 'native/fused/CMakeLists.txt', 'native/napi/addon.cc', 'native/loader/loader.cc'],
       ...[
         'cmake/libtorch.cmake',
         'CMakeLists.txt',
         'docs/errors.md',
+        'docs/pictures.md',
         'docs/predict.md',
         'models/mnist/README.md',
         'models/mnist/model.safetensors',
+        'docs/live-page.md',
         'docs/runs.md',
         'docs/search.md',
         'CHANGELOG.md',

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs'
 import { cp, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { FETCHED_LIBTORCH, LIBTORCH_CONTENTS, ROOT } from '../bootstrap/places.mjs'
+import { CHARTS_PACKAGES, FETCHED_LIBTORCH, LIBTORCH_CONTENTS, ROOT } from '../bootstrap/places.mjs'
 import { PACKAGING } from './places.mjs'
 
 const WHEELS = join(FETCHED_LIBTORCH, 'licenses')
@@ -99,10 +99,37 @@ export async function writeAddonLicenses(stage) {
   await writeThirdParty(stage, 'These files hold code from the headers of the following.', texts)
 }
 
+/** The packages that are bundled into the live page. */
+const PAGE_PACKAGES = ['preact', '@preact/signals', '@preact/signals-core']
+
+async function licenseOf(name) {
+  const folder = join(ROOT, 'node_modules', name)
+  const { version } = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8'))
+  return [`${name} ${version}`, join(folder, 'LICENSE')]
+}
+
 /** Writes THIRD-PARTY-LICENSES of the main package. */
 export async function writeMainLicenses(stage) {
-  const intro = 'dist/formats/onnx/onnx-proto.js is generated from the following.'
-  await writeThirdParty(stage, intro, [["ONNX's onnx.proto, Copyright (c) ONNX Project Contributors", join(ADDED, 'onnx', 'LICENSE.txt')]])
+  const intro =
+    'dist/formats/onnx/onnx-proto.js is generated from the first of the following; dist/charts/plot-bundle.js and dist/server/page/page.js hold the others.'
+  const onnx = ["ONNX's onnx.proto, Copyright (c) ONNX Project Contributors", join(ADDED, 'onnx', 'LICENSE.txt')]
+  await writeThirdParty(stage, intro, [
+    onnx,
+    ...(await bundledLicenses(CHARTS_PACKAGES)),
+    ...(await Promise.all(PAGE_PACKAGES.map(licenseOf))),
+  ])
+}
+
+/** Titles and files of the licences of the packages in a bundle. @param {string} list - What the step of the bundle wrote. */
+async function bundledLicenses(list) {
+  const bundled = JSON.parse(await readFile(list, 'utf8'))
+  return bundled.map(({ name, version, folder }) => {
+    const file = ['LICENSE', 'LICENSE.md', 'LICENSE.txt', 'LICENCE']
+      .map((each) => join(ROOT, folder, each))
+      .find((path) => existsSync(path))
+    if (file === undefined) throw new Error(`Expected a licence in ${folder}, which is a part of a bundle, but there is none.`)
+    return [`${name} ${version}`, file]
+  })
 }
 
 /** @param {string[][]} texts - Pairs of a title and a file. */

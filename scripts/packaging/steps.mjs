@@ -1,7 +1,7 @@
 /** The packages as steps of the set-up: a package whose inputs have not changed is not packed again. */
 import { rmSync, statSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import { ADDON_FILES, DIST, FETCHED_LIBTORCH, LIBTORCH_SCRIPTS, PLATFORM, ROOT } from '../bootstrap/places.mjs'
+import { ADDON_FILES, CHARTS_PACKAGES, DIST, FETCHED_LIBTORCH, LIBTORCH_SCRIPTS, PLATFORM, ROOT } from '../bootstrap/places.mjs'
 import { filesBelow, hashFiles } from '../bootstrap/stamps.mjs'
 import { binaryProblems, buildFolderProblems, readBinaries } from './binaries.mjs'
 import { CONTENT_RULES } from './contents.mjs'
@@ -93,6 +93,8 @@ export function mainSteps(addons) {
     'binding.gyp.md',
     'CMakeLists.txt',
     'docs/errors.md',
+    'docs/pictures.md',
+    'docs/pictures',
     'docs/predict.md',
     'docs/runs.md',
     'docs/search.md',
@@ -100,7 +102,7 @@ export function mainSteps(addons) {
   return [
     packageStep('main-package', MAIN, 'main', {
       fingerprint: () =>
-        `${JSON.stringify(addons)} ${fingerprint(DIST, join(ROOT, 'native'), join(ROOT, 'cmake'), join(ROOT, 'models'), ...texts)}`,
+        `${JSON.stringify(addons)} ${fingerprint(DIST, CHARTS_PACKAGES, ...['native', 'cmake', 'models'].map((folder) => join(ROOT, folder)), ...texts)}`,
       stage: () => stageMain(addons),
     }),
     packageStep('command-package', COMMAND, 'command', { fingerprint: () => fingerprint(), stage: stageCommand }),

@@ -4,7 +4,7 @@
  * The GPU tests need a libtorch with CUDA (LIBTORCH, LIBTORCH_USE_PYTORCH=1) and are skipped when it finds no device. With
  * TEST_CUDA_LIBTORCH=<a PyTorch with CUDA> its libraries are also tried on a machine without a GPU.
  */
-import { type BatchEvent, ImageRNN, type TrainOptions } from '../../lib'
+import { type BatchEvent, ImageDataset, ImageRNN, type TrainOptions } from '../../lib'
 import { native } from '../../lib/addon/native'
 import { runScript, WELL_ENDED } from '../support/child-script'
 import { expectClose } from '../support/expect-close'
@@ -40,6 +40,26 @@ describeWithGpu('a GPU', () => {
     expectClose(await lossesOf(gpu), await lossesOf(cpu), LOSSES)
     const [onGpu, onCpu] = [await gpu.evaluate(DATA), await cpu.evaluate(DATA)]
     expectClose([onGpu.loss], [onCpu.loss], LOSSES)
+  })
+
+  test.each(DEVICES)('%s inspects, normalises and reads sequences of different length as the CPU does', async (device) => {
+    const normalization = { mean: [0.1, 0.2, 0.3, 0.4, 0.5], std: [1, 2, 0.5, 1, 0.25] }
+    const lengths = [4, 1, 3, 2, 4, 1, 2, 3]
+    const { data, shape } = smallImages(8)
+    const labels = lengths.map((length) => length % 3)
+    const [cpu, gpu] = [createModel({ normalization }), createModel({ normalization })]
+    await gpu.to(device) // With its normalization.
+    const sequences = { data, shape, lengths }
+    expectClose((await gpu.forward(sequences)).data, (await cpu.forward(sequences)).data, LOGITS)
+    const [onGpu, onCpu] = [await gpu.inspect(sequences, { labels }), await cpu.inspect(sequences, { labels })]
+    expectClose(onGpu.hiddenStates.data, onCpu.hiddenStates.data, LOGITS)
+    expectClose(onGpu.probabilities.data, onCpu.probabilities.data, LOGITS)
+    expectClose(onGpu.gradientNorms?.data ?? [], onCpu.gradientNorms?.data ?? [], LOGITS)
+    const dataset = new ImageDataset({ images: data, shape, labels, lengths })
+    const losses = []
+    for (const model of [gpu, cpu])
+      losses.push((await model.train(dataset, { epochs: 3, batchSize: 3 })).epochs.map(({ trainLoss }) => trainLoss))
+    expectClose(losses[0] ?? [], losses[1] ?? [], LOSSES)
   })
 
   test.each(DEVICES)('a model moves to %s and back unchanged, and keeps learning', async (device) => {

@@ -7,28 +7,59 @@ export interface Page {
   goto(url: string): Promise<unknown>
   on(event: 'console', listener: (message: { type(): string; text(): string }) => void): void
   on(event: 'pageerror', listener: (error: Error) => void): void
+  on(event: 'request', listener: (request: { url(): string }) => void): void
   /** Evaluates an expression in the page, and waits for it if it is a promise. */
   evaluate(expression: string): Promise<unknown>
+  /** Waits until an expression is true in the page. */
+  waitForFunction(expression: string): Promise<unknown>
+  emulateMedia(media: MediaSettings): Promise<void>
   locator(selector: string): Locator
   readonly mouse: {
-    move(x: number, y: number): Promise<void>
+    move(x: number, y: number, options?: { steps: number }): Promise<void>
     down(): Promise<void>
     up(): Promise<void>
   }
+  readonly keyboard: {
+    press(key: string): Promise<void>
+    down(key: string): Promise<void>
+    up(key: string): Promise<void>
+  }
+  context(): BrowserContext
   close(): Promise<void>
+}
+
+interface MediaSettings {
+  readonly colorScheme?: 'light' | 'dark'
+  readonly reducedMotion?: 'reduce' | 'no-preference'
 }
 
 interface Locator {
   /** Waits until it is in the page and visible. */
   waitFor(): Promise<void>
-  boundingBox(): Promise<{ x: number; y: number } | null>
+  boundingBox(): Promise<{ x: number; y: number; width: number; height: number } | null>
   textContent(): Promise<string | null>
   allTextContents(): Promise<string[]>
+  getAttribute(name: string): Promise<string | null>
+  isVisible(): Promise<boolean>
+  count(): Promise<number>
   click(): Promise<void>
+  hover(): Promise<void>
+  fill(text: string): Promise<void>
+  focus(): Promise<void>
+}
+
+interface BrowserContext {
+  /** Speaks to the browser itself, which can do more than playwright-core does. */
+  newCDPSession(page: Page): Promise<{ send(method: string, parameters: object): Promise<unknown> }>
+}
+
+interface PageSettings extends MediaSettings {
+  readonly viewport?: { readonly width: number; readonly height: number }
+  readonly hasTouch?: boolean
 }
 
 export interface Browser {
-  newPage(): Promise<Page>
+  newPage(settings?: PageSettings): Promise<Page>
   close(): Promise<void>
 }
 

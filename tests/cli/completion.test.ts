@@ -18,6 +18,8 @@ const COMMANDS = [
   'forward',
   'hook',
   'export',
+  'plot',
+  'serve',
   'runs',
   'search',
   'doctor',
@@ -112,7 +114,7 @@ inShell('bash')('bash', () => {
   test.each([...COMMANDS.filter((command) => command !== 'help')])(
     'offers every option that %s --help lists, and no other',
     async (command) => {
-      const parts = command === 'runs' ? ['list', 'show', 'compare', 'export'].map((part) => [command, part]) : [[command]]
+      const parts = command === 'runs' ? ['list', 'show', 'compare', 'export', 'report'].map((part) => [command, part]) : [[command]]
       const helps = await Promise.all(parts.map((words) => succeed([...words, '--help'])))
       const listed = Array.from(helps.join('\n').matchAll(/^ {2}(?:-\w, )?(--[a-z-]+)/gm), (match) => match[1] as string)
       expect((await offered(command, '--')).sort()).toEqual(Array.from(new Set(listed)).sort())
@@ -124,7 +126,7 @@ inShell('bash')('bash', () => {
     expect(await offered('train', '--engine', '=', '')).toEqual(['auto', 'torch', 'fused'])
     expect(await offered('train', '--epochs', '')).toEqual([''])
     expect(await offered('completion', '')).toEqual(expect.arrayContaining(['bash', 'zsh', 'fish']))
-    expect(await offered('runs', '')).toEqual(expect.arrayContaining(['list', 'show', 'compare', 'export']))
+    expect(await offered('runs', '')).toEqual(expect.arrayContaining(['list', 'show', 'compare', 'export', 'report']))
     expect(await offered('runs', 'show', 's')).toEqual(['small'])
     expect(await offered('--json', 'eval')).toEqual(['']) // A command comes before its options.
   })
@@ -178,7 +180,7 @@ inShell('fish')('fish', () => {
     expect(await offered('rnn-mnist-train train --epochs ')).toEqual([])
     expect((await offered('rnn-mnist-train completion ')).sort()).toEqual(['bash', 'fish', 'zsh'])
     expect(await offered('rnn-mnist-train help summ')).toEqual(['summary'])
-    expect((await offered('rnn-mnist-train runs ')).sort()).toEqual(['compare', 'export', 'list', 'show'])
+    expect((await offered('rnn-mnist-train runs ')).sort()).toEqual(['compare', 'export', 'list', 'report', 'show'])
     expect(await offered('rnn-mnist-train runs show ')).toEqual(['small'])
   })
 })

@@ -213,9 +213,18 @@ describe('without libtorch', () => {
   ]
   const SHARED_FLAGS = [...DATA_FLAGS, '--seed', '--device', '--engine', '--threads', '--precision', '--json', '--quiet', '--help']
   const AUGMENT_FLAGS = ['--augment-shift', '--augment-rotation', '--augment-scale', '--augment-shear']
-  const NOT_FOR_TRIALS = ['--model', '--run', '--output', '--checkpoint-every', '--keep-checkpoints', '--stop-after-epochs', '--resume']
+  const NOT_FOR_TRIALS = [
+    '--model',
+    '--run',
+    '--output',
+    '--no-report',
+    '--checkpoint-every',
+    '--keep-checkpoints',
+    '--stop-after-epochs',
+    '--resume',
+  ]
   const TRAIN_FLAGS = [
-    ...['--recipe', '--epochs', '--batch-size', '--no-shuffle', '--log-interval', '--model', '--run', '--output'],
+    ...['--recipe', '--epochs', '--batch-size', '--no-shuffle', '--log-interval', '--model', '--run', '--output', '--no-report'],
     ...[
       '--optimizer',
       '--learning-rate',
@@ -259,6 +268,7 @@ describe('without libtorch', () => {
     expect(help).toMatch(/^ {2}completion .*shell/m)
     expect(help).toMatch(/^ {2}forward .*images/m)
     expect(help).toMatch(/^ {2}hook .*hook/m)
+    expect(help).toMatch(/^ {2}plot .*pictures/m)
     expect(help).toMatch(/^ {2}search .*options/m)
   })
 
@@ -271,12 +281,13 @@ describe('without libtorch', () => {
     ['summary', ['--model', ...ARCHITECTURE_FLAGS, ...SHARED_FLAGS]],
     ['forward', ['--model', '--batch-size', '--rows', ...SHARED_FLAGS]],
     ['hook', ['--model', '--module', '--batch-size', ...SHARED_FLAGS]],
+    ['plot', ['--run', '--runs', '--model', '--image', '--count', '--output', '--format', '--theme', ...SHARED_FLAGS]],
   ])('%s --help lists every option', async (command, flags) => {
     const help = await succeed([command, '--help'], { env })
     expect(flagsOf(help).sort()).toEqual([...flags].sort())
   })
 
-  test.each(['train', 'lr-find', 'evaluate', 'explore', 'summary', 'forward', 'hook', 'search', 'completion'])(
+  test.each(['train', 'lr-find', 'evaluate', 'explore', 'summary', 'forward', 'hook', 'plot', 'search', 'completion'])(
     'help %s is its --help',
     async (command) => {
       expect(await succeed(['help', command], { env })).toBe(await succeed([command, '--help'], { env }))

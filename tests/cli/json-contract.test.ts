@@ -28,11 +28,15 @@ const COMMANDS: Readonly<Record<string, { readonly works?: readonly string[]; re
   summary: { works: ['summary'], fails: ['summary', '--model', 'nowhere'] },
   forward: { works: ['forward', ...TINY_DATA], fails: ['forward', '--data', 'nowhere'] },
   hook: { works: ['hook', ...TINY_DATA], fails: ['hook', '--data', 'nowhere'] },
+  plot: { works: ['plot', 'curves', '--run', 'run'], fails: ['plot', 'states', ...TINY_DATA, '--model', 'nowhere'] },
   export: { works: ['export', '--onnx', 'model.onnx', '--model', MODEL], fails: ['export', '--onnx', 'model.onnx', '--model', 'nowhere'] },
+  // It works until it is told to end: tests/server/serve.test.ts.
+  serve: { fails: ['serve', '--data', 'nowhere'] },
   'runs list': { works: ['runs', 'list', '--runs', '.'], fails: ['runs', 'list', '--runs', 'run/config.json'] },
   'runs show': { works: ['runs', 'show', 'run'], fails: ['runs', 'show', 'nowhere'] },
   'runs compare': { works: ['runs', 'compare', 'run', './run'], fails: ['runs', 'compare', 'run'] },
   'runs export': { works: ['runs', 'export', 'run'], fails: ['runs', 'export', 'nowhere'] },
+  'runs report': { works: ['runs', 'report', 'run'], fails: ['runs', 'report', 'nowhere'] },
   search: {
     works: ['search', ...TINY_RUN, '--vary', 'learning-rate', '--epochs', '1', '--trials', '1'],
     fails: ['search', '--data', 'nowhere'],

@@ -128,7 +128,7 @@ describe('--resume', () => {
     writeFileSync(path('run', 'metrics.csv'), 'torn o')
     writeFileSync(path('run', 'metrics.jsonl'), '\0\0\0\n\0') // As after a power cut.
     const events = eventsOf(await succeed(['--resume', '--run', 'run', '--json'])).map(({ type }) => type)
-    expect(events).toEqual(['start', 'model', 'evaluation', 'done'])
+    expect(events).toEqual(['start', 'model', 'evaluation', 'report', 'done'])
     await expectSameRuns('run', 'whole')
   })
 

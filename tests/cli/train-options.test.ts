@@ -50,6 +50,27 @@ describe('--validation-split', () => {
   })
 })
 
+describe('--normalize', () => {
+  test('gives the network the mean and deviation of the training images, which it keeps', async () => {
+    await succeed([...RUN, '--epochs', '1', '--normalize'])
+    const { normalization, options } = JSON.parse(readFileSync(path('run', 'config.json'), 'utf8'))
+    expect(normalization.mean).toHaveLength(28)
+    expect(options.normalization).toEqual(normalization)
+    using model = await ImageRNN.load(path('run', 'model.safetensors'), { device: 'cpu' })
+    expect(model.options.normalization).toEqual(normalization)
+    expect(readFileSync(path('run', 'README.md'), 'utf8')).toMatch(/npx rnn-mnist-train .*--normalize/)
+    // The run goes on with it, and other commands use it.
+    await succeed(['train', '--resume', '--run', 'run', '--epochs', '2', '--quiet'])
+    await succeed(['train', ...TINY_DATA, '--model', path('run', 'model.safetensors'), '--normalize', '--epochs', '1', '--run', 'next'])
+  })
+
+  test('contradicts a model that has none', async () => {
+    await succeed([...RUN, '--epochs', '1'])
+    const args = ['train', ...TINY_DATA, '--model', path('run', 'model.safetensors'), '--normalize', '--epochs', '1', '--run', 'next']
+    expect(await run(args)).toMatchObject({ code: 2, stderr: expect.stringContaining('--normalize contradicts --model') })
+  })
+})
+
 describe('early stopping', () => {
   const RESTLESS = [...RUN, '--epochs', '30', '--learning-rate', '0.1', '--validation-split', '100']
 

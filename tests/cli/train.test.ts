@@ -15,7 +15,7 @@ const RUN_FILES = [
   'checkpoints',
   'config.json',
   expect.stringMatching(/^events\.out\.tfevents\.\d{10}\./),
-  ...['metrics.csv', 'metrics.jsonl', 'model.safetensors', 'timing.jsonl'],
+  ...['metrics.csv', 'metrics.jsonl', 'model.safetensors', 'report.html', 'timing.jsonl'],
 ]
 
 function text(...names: string[]): string {
@@ -176,6 +176,7 @@ describe('text on stdout', () => {
       expect.stringMatching(/^│ Test accuracy {3}\d+\.\d\d % +│$/),
       expect.stringMatching(/^│ Time {12}\d+s +│$/),
       '│ Model, metrics  run                      │',
+      expect.stringMatching(/^│ Pictures {8}run.report\.html {10}│$/),
       '│ Try next        rnn-mnist-train evaluate │',
       '│                 rnn-mnist-train hook     │',
       '│                 rnn-mnist-train --help   │',
@@ -202,7 +203,7 @@ describe('--json', () => {
     const stdout = await succeed([...TINY_RUN, '--epochs', '2', '--log-interval', '4', '--run', 'run', '--output', 'copy', '--json'])
     const batches = ['batch', 'batch', 'batch'] // After batches 4, 8 and 10, the last.
     const epoch = [...batches, 'epoch', 'model', 'checkpoint']
-    expect(eventsOf(stdout).map(({ type }) => type)).toEqual(['start', ...epoch, ...epoch, 'model', 'evaluation', 'done'])
+    expect(eventsOf(stdout).map(({ type }) => type)).toEqual(['start', ...epoch, ...epoch, 'model', 'evaluation', 'report', 'done'])
     for (const key of eventsOf(stdout).flatMap(keysOf)) expect(key).toMatch(/^[a-z][a-zA-Z0-9]*$/)
     expect(eventsOfType(stdout, 'batch').map(({ epoch, batch }) => [epoch, batch])).toEqual([
       [1, 4],
@@ -252,7 +253,9 @@ describe('--json', () => {
 
   test('is the same with --quiet', async () => {
     const stdout = await succeed([...TINY_RUN, '--epochs', '1', '--run', 'run', '--json', '--quiet'])
-    expect(eventsOf(stdout).map(({ type }) => type)).toEqual(['start', 'batch', 'epoch', 'model', 'checkpoint', 'evaluation', 'done'])
+    expect(eventsOf(stdout).map(({ type }) => type)).toEqual([
+      ...['start', 'batch', 'epoch', 'model', 'checkpoint', 'evaluation', 'report', 'done'],
+    ])
   })
 })
 

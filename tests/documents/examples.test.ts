@@ -16,12 +16,23 @@ const path = useTemporaryFolder()
 const PROGRAM = 'rnn-mnist-train'
 const PICTURES = join(REPOSITORY, 'tests', 'fixtures', 'pictures')
 /** Those that read images. */
-const WITH_DATA = ['train', 'lr-find', 'evaluate', 'explore', 'forward', 'hook', 'search', 'doctor']
+const WITH_DATA = ['train', 'lr-find', 'evaluate', 'explore', 'forward', 'hook', 'plot', 'search', 'doctor']
 /**
  * Except completion, whose help has lines for the start-up files of shells (completion.test.ts tests its scripts), and build, which
  * compiles (the package tests cover it).
  */
-const COMMANDS = [...WITH_DATA, 'predict', 'summary', 'export', 'runs list', 'runs show', 'runs compare', 'runs export', 'runs']
+const COMMANDS = [
+  ...WITH_DATA,
+  'predict',
+  'summary',
+  'export',
+  'runs list',
+  'runs show',
+  'runs compare',
+  'runs export',
+  'runs report',
+  'runs',
+]
 /** The runs that examples name. */
 const RUNS = ['runs/small', 'runs/large', 'runs/2026-11-24T21-25-08Z', 'elsewhere/run', 'elsewhere/b', 'runs/a', 'runs/c']
 const EXAMPLE = new RegExp(`^  (${PROGRAM}(?: .*?)?)(?:   .*)?$`, 'gm')

@@ -101,6 +101,21 @@ test('lengths are a second input, which every layer reads', () => {
   ])
 })
 
+test('a normalization comes first', () => {
+  const normalization = { mean: [1, 2, 3, 4, 5], std: [0.5, 1, 2, 4, 8] }
+  const { graph } = decode(encodeOnnx(network({ normalization })))
+  expect(linesOf(graph).slice(0, 3)).toEqual([
+    '/Normalize/Sub: Sub(images,mean) -> centred',
+    '/Normalize/Div: Div(centred,std) -> normalized',
+    '/basic_rnn/Transpose: Transpose(normalized) -> x0 perm=1,0,2',
+  ])
+  const tensors = tensorsOf(graph)
+  for (const name of ['mean', 'std'] as const) {
+    const data = Float32Array.from(normalization[name])
+    expect(tensors.get(name)).toEqual({ dims: [5], dataType: TensorProto_DataType.FLOAT, data })
+  }
+})
+
 test('one layer and ReLU', () => {
   const { graph } = decode(encodeOnnx(network({ numLayers: 1, activation: 'Relu' })))
   expect(linesOf(graph).filter((line) => /RNN_|Squeeze/.test(line))).toEqual([

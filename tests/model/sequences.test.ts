@@ -177,6 +177,30 @@ test('both engines learn the same from shuffled batches', async () => {
   expectClose(norms[1] ?? [], norms[0] ?? [], { rtol: 1e-4 })
 })
 
+test('bf16 gives the same answers, but for its rounding', async () => {
+  const { inputs, hidden, layers, classes } = sizes
+  const model = createModel({
+    inputSize: inputs,
+    hiddenSize: hidden,
+    numLayers: layers,
+    numClasses: classes,
+    engine: 'torch',
+    precision: 'bf16',
+  })
+  const exact = createModel({ inputSize: inputs, hiddenSize: hidden, numLayers: layers, numClasses: classes, engine: 'torch' })
+  const logits = await exact.forward(sequences)
+  expectClose((await model.forward(sequences)).data, logits.data, { atol: 0.03 })
+  const { probabilities } = await model.inspect(sequences)
+  const answers = (await model.predict(sequences)).probabilities.data
+  for (const [sample, length] of lengths.entries()) {
+    const start = ((length - 1) * N + sample) * classes
+    expectClose(probabilities.data.subarray(start, start + classes), answers.subarray(sample * classes, (sample + 1) * classes), {
+      atol: 0.01,
+    })
+  }
+  await model.train(sequenceDataset(), { epochs: 1, batchSize: 3 })
+})
+
 test('a training goes on only with the same lengths', async () => {
   const checkpoints = { folder: path('run') }
   const options = { epochs: 1, batchSize: N, checkpoints }

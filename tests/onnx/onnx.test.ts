@@ -115,6 +115,16 @@ test('sequences of different length give the same logits', async () => {
   expect(files).toMatchObject([{ logits: ['N', 10] }])
 })
 
+test('a normalization is a part of the model', async () => {
+  const images = formulaImages(3, 5)
+  const normalization = { mean: Array.from({ length: FEATURES }, (_, feature) => feature / 50), std: new Array(FEATURES).fill(0.3) }
+  const model = createModel({ inputSize: FEATURES, hiddenSize: 20, numLayers: 1, numClasses: 10, normalization })
+  await model.exportOnnx(path('model.onnx'))
+  const [result] = await compute([{ model: path('model.onnx'), images }])
+  expectClose(result?.data ?? [], (await model.forward(images)).data, { atol: TOLERANCE })
+  await checkFiles(path('model.onnx'))
+})
+
 function fileOf({ nonlinearity, numLayers }: (typeof NETWORKS)[number]): string {
   return path(`${nonlinearity}-${numLayers}.onnx`)
 }

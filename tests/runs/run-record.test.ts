@@ -92,7 +92,7 @@ describe('a damaged file is named', () => {
     ['config.json', configWith({ device: 'cpu\n# heading' }), 'auto, cpu, cuda or cuda:N as device'],
     ['config.json', configWith({ device: 1 }), 'auto, cpu, cuda or cuda:N as device'],
     ['config.json', configWith({ engine: '<script>' }), 'one of auto, torch, fused as engine'],
-    ['config.json', `{"x":"${'x'.repeat(1024 ** 2)}"}`, 'at most 1048576 bytes'],
+    ['config.json', `{"x":"${'x'.repeat(8 * 1024 ** 2)}"}`, 'at most 8388608 bytes'],
     ['metrics.jsonl', 'no JSON\n', 'a JSON object as record'],
     ['metrics.jsonl', '\0\0\0\n', 'a JSON object'],
     ['metrics.jsonl', '{"type":"epoch","epoch":1,"epoch":2}\n', 'different names'],

@@ -122,7 +122,10 @@ describe('the files of a package', () => {
       'models',
       'CMakeLists.txt',
       'docs/errors.md',
+      'docs/pictures.md',
+      'docs/pictures',
       'docs/predict.md',
+      'docs/live-page.md',
       'docs/runs.md',
       'docs/search.md',
       'CHANGELOG.md',
@@ -138,6 +141,14 @@ describe('the files of a package', () => {
       .map((entry) => relative(REPOSITORY, join(entry.parentPath, entry.name)).split(sep).join('/'))
     const files = [...tracked, ...built, 'package.json', 'SHA256SUMS', 'THIRD-PARTY-LICENSES']
     expect(await call('contents', 'contentProblems(CONTENT_RULES.main, JSON.parse(args[0]), 1000)', files)).toEqual([])
+  })
+
+  test('of the main package include the licences of what is bundled into it', async () => {
+    await call('licenses', 'writeMainLicenses(JSON.parse(args[0]))', path())
+    const text = readFileSync(path('THIRD-PARTY-LICENSES'), 'utf8')
+    const bundled = ['@observablehq/plot', 'linkedom', 'ml-matrix', 'd3-scale', 'htmlparser2']
+    for (const name of bundled) expect(text).toMatch(new RegExp(`^${name} \\d+\\.\\d+\\.\\d+$`, 'm'))
+    expect(text).toContain('Permission to use, copy, modify, and/or distribute this software for any purpose')
   })
 
   const GOOD = ['package.json', 'README.md', 'LICENSE', 'SHA256SUMS', 'THIRD-PARTY-LICENSES', 'torch_rnn_mnist.node', 'loader.node']

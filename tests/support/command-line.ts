@@ -8,16 +8,18 @@ import type { ExportEvent } from '../../lib/cli/commands/export'
 import type { LogitsEvent } from '../../lib/cli/commands/forward'
 import type { FeaturesEvent } from '../../lib/cli/commands/hook'
 import type { LearningRateEvent, LearningRateStepEvent } from '../../lib/cli/commands/lr-find'
+import type { PictureEvent } from '../../lib/cli/commands/plot'
 import type { NoDigitEvent, PictureFailureEvent } from '../../lib/cli/commands/predict'
 import type { ComparisonEvent } from '../../lib/cli/commands/runs-compare'
 import type { RunExportEvent } from '../../lib/cli/commands/runs-export'
 import type { RunsEvent } from '../../lib/cli/commands/runs-list'
 import type { RunEvent as ShownRunEvent } from '../../lib/cli/commands/runs-show'
 import type { SummaryEvent } from '../../lib/cli/commands/summary'
-import type { DoneEvent, ErrorEvent, EvaluationEvent, ModelEvent, StartEvent, WarningEvent } from '../../lib/cli/events'
+import type { DoneEvent, ErrorEvent, EvaluationEvent, ModelEvent, ReportEvent, StartEvent, WarningEvent } from '../../lib/cli/events'
 import type { DataEvent, ReadingEvent } from '../../lib/cli/load-data'
 import type { PredictionEvent } from '../../lib/cli/prediction/predict-picture'
 import type { RankingEvent } from '../../lib/cli/search/search-texts'
+import type { TrainingEndEvent, TrainingStartEvent } from '../../lib/cli/serving/live-reporter'
 import type { SearchEvent } from '../../lib/search/search-events'
 import type { BatchEvent, CheckpointEvent, EpochEvent } from '../../lib/training/events'
 import { type Outcome, type ProgramSettings, REPOSITORY, type RunningProgram, startNode } from './run-program'
@@ -29,9 +31,11 @@ type RunEvent =
   | (StartEvent | CheckpointEvent | ModelEvent | EvaluationEvent | WarningEvent | ErrorEvent | DoneEvent)
   | (BatchEvent | EpochEvent | DataEvent | ReadingEvent)
   | (Exclude<SearchEvent, { type: 'searchStart' }> | RankingEvent)
+  | (PictureEvent | ReportEvent)
   | (ComparisonEvent | RunExportEvent | RunsEvent | ShownRunEvent)
   | (PredictionEvent | NoDigitEvent | PictureFailureEvent)
   | (LearningRateEvent | LearningRateStepEvent)
+  | (TrainingStartEvent | TrainingEndEvent)
   | (BuildEvent | CheckEvent | EvaluationBatchEvent | ExploreEvent | ExportEvent | FeaturesEvent | LogitsEvent | SummaryEvent)
 
 /** The file that the package installs as `rnn-mnist-train`. */

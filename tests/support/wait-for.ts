@@ -12,6 +12,11 @@ export async function untilThere(file: string): Promise<void> {
   while (!existsSync(file)) await setImmediate()
 }
 
+/** Waits until something is so that no event tells. */
+export async function until(isSo: () => boolean): Promise<void> {
+  while (!isSo()) await setImmediate()
+}
+
 function isAlive(pid: number): boolean {
   try {
     // After the name in parentheses comes the state. A zombie has ended, and only its parent has not asked how.

@@ -1,26 +1,19 @@
 import type { Command } from 'commander'
-import { TorchRnnError } from '../../errors'
 import { pickOptions } from '../../options/checks'
-import { flagIn } from '../../options/flag-words'
-import { HYPERPARAMETERS } from '../../options/options'
 import type { RunFolder } from '../../runs/run-folder'
 import { drawBox } from '../../text/table'
-import { checkCombinations } from '../../training/combinations'
 import { withRecipe } from '../../training/recipes'
-import { checkValidation } from '../../training/training-data'
 import { defineCommand } from '../define-command'
 import { type DoneEvent, doneSince, startOf } from '../events'
-import { checkFlagsBy } from '../exit'
-import { loadTrainingData } from '../load-data'
 import { formatDuration, toPercent } from '../numbers'
 import type { Reporter } from '../reporter'
 import { columnsOf } from '../terminal'
-import { createModel } from '../training/create-model'
 import { resumeCommand } from '../training/keep-model'
 import { type ReopenedRun, reopenRun } from '../training/reopen-run'
-import { CONFIGURED, checkOutput, startRun } from '../training/start-run'
-import { type Outcome, trainAndMeasure } from '../training/train-and-measure'
+import { CONFIGURED } from '../training/start-run'
+import type { Outcome } from '../training/train-and-measure'
 import { describeRecipes, HEADINGS, TRAIN_OPTIONS, type TrainFlags } from '../training/train-flags'
+import { trainRun } from '../training/train-run'
 
 const EXAMPLES = `
 ${describeRecipes()}
@@ -62,24 +55,14 @@ export function trainCommand(): Command {
   })
 }
 
-/** What a training is asked for. */
-interface Request {
-  readonly flags: TrainFlags
-  /** The names of the flags that the user wrote. */
-  readonly given: ReadonlySet<string>
-  /** The run that goes on; undefined for a new one. */
-  readonly reopened: ReopenedRun | undefined
-  /** When the command began, by `performance.now()`. */
-  readonly started: number
-}
-
 async function train(asked: TrainFlags, reporter: Reporter, stop: AbortSignal, given: ReadonlySet<string>): Promise<void> {
   const started = performance.now()
   const reopened = asked.resume === undefined ? undefined : await reopenRun(asked.resume, asked, given)
   const flags = reopened?.flags ?? withRecipe(asked, asked.recipe, given)
   try {
     if (reopened !== undefined && isStopReached(flags, reopened)) reportNothingToDo(reopened, reporter, started)
-    else await trainRun({ flags, given, reopened, started }, reporter, stop)
+    else
+      await trainRun({ flags, given, reopened }, reporter, stop, (outcome, run) => reportDone(outcome, run, { flags, started }, reporter))
   } finally {
     await reopened?.run.close()
   }
@@ -98,37 +81,14 @@ function reportNothingToDo({ run, flags, file, checkpoint }: ReopenedRun, report
   reporter.step(done, (event) => describePause(event, run, epochs, flags))
 }
 
-async function trainRun(request: Request, reporter: Reporter, stop: AbortSignal): Promise<void> {
-  const { flags, given, reopened } = request
-  const hyperparameters = pickOptions(HYPERPARAMETERS, flags)
-  checkFlagsBy(() => checkCombinations(hyperparameters, (name) => flagIn(HYPERPARAMETERS, name)))
-  checkValidation(hyperparameters, flags.validationSplit !== undefined)
-  if (flags.output !== undefined) await checkOutput(flags.output, flags.run)
-  const data = await loadTrainingData(flags, reporter, stop)
-  const model = await createModel({ flags, given, train: data.train, checkpoint: reopened?.checkpoint }, stop)
-  try {
-    const { run, goOn } = await startRun(flags, model, data, reporter, reopened)
-    try {
-      const outcome = await trainAndMeasure({ flags, model, data, run, goOn, reporter, stop, reopened })
-      checkMeasured(outcome)
-      reportDone(outcome, request, run, reporter)
-    } finally {
-      if (reopened === undefined) await run.close()
-    }
-  } finally {
-    model.dispose()
-  }
+/** What the end is told about. */
+interface Asked {
+  readonly flags: TrainFlags
+  /** When the command began, by `performance.now()`. */
+  readonly started: number
 }
 
-/** Fails where the model is of no use, once all is saved. @throws TorchRnnError `ERR_NOT_FINITE`. */
-function checkMeasured({ evaluation }: Outcome): void {
-  if (evaluation === undefined || Number.isFinite(evaluation.loss)) return
-  const advice = 'Train again with a lower learning rate, or clip the gradients.'
-  const message = `The mean loss on the test images is not finite (${evaluation.loss}): what the model computes for them overflows. ${advice}`
-  throw new TorchRnnError('ERR_NOT_FINITE', message, { expected: 'a finite loss', actual: String(evaluation.loss) })
-}
-
-function reportDone({ history, evaluation }: Outcome, { flags, started }: Request, run: RunFolder, reporter: Reporter): void {
+function reportDone({ history, evaluation, report }: Outcome, run: RunFolder, { flags, started }: Asked, reporter: Reporter): void {
   const { bestEpoch, epochs } = history
   const facts = { ended: toEnded(history), ...(bestEpoch === undefined ? {} : { bestEpoch }), run: run.path }
   if (evaluation === undefined) {
@@ -136,7 +96,7 @@ function reportDone({ history, evaluation }: Outcome, { flags, started }: Reques
     return
   }
   const { accuracy, loss } = evaluation
-  reporter.step({ ...doneSince(started, { testAccuracy: accuracy, testLoss: loss }), ...facts }, describeDone)
+  reporter.step({ ...doneSince(started, { testAccuracy: accuracy, testLoss: loss }), ...facts }, (event) => describeDone(event, report))
 }
 
 /** Of a run, only `--stop-after-epochs` ends the training after an epoch. */
@@ -144,13 +104,14 @@ function toEnded({ ended }: Outcome['history']): NonNullable<DoneEvent['ended']>
   return ended === 'callback' ? 'stopped' : ended
 }
 
-function describeDone({ seconds, run = '', testAccuracy = 0, ended, bestEpoch }: DoneEvent): string {
+function describeDone({ seconds, run = '', testAccuracy = 0, ended, bestEpoch }: DoneEvent, report: string | undefined): string {
   const best = bestEpoch === undefined ? [] : [['Best epoch', describeBest(bestEpoch, ended)] as const]
   return drawLines([
     ['Test accuracy', `${toPercent(testAccuracy)} %`],
     ...best,
     ['Time', formatDuration(seconds)],
     ['Model, metrics', run],
+    ...(report === undefined ? [] : [['Pictures', report] as const]),
     ['Try next', 'rnn-mnist-train evaluate'],
     ['', 'rnn-mnist-train hook'],
     ['', 'rnn-mnist-train --help'],

@@ -30,8 +30,12 @@ export async function createModel({ flags, given, train, checkpoint }: ModelSour
     ...pickOptions(NETWORK_CHOICES, flags),
     inputSize: train.columns,
     numClasses: train.numClasses,
+    ...(flags.normalize === true && checkpoint === undefined && { normalization: await train.normalization() }),
     classNames: train.classNames,
     ...checkpoint?.origin.model,
+  }
+  if (flags.normalize === true && network.normalization === undefined) {
+    throw new WrongUsage('--normalize contradicts the checkpoint: its network was trained without a normalization.')
   }
   checkSavable(network)
   await waitForLibtorch(flags, stop)
@@ -59,6 +63,9 @@ async function loadModel(
 
 /** Refuses flags that contradict the network of `--model`. Those that agree with it, as in a script, do no harm. */
 function checkAgrees({ options }: ImageRNN, flags: NetworkFlags, given: ReadonlySet<string>): void {
+  if (flags.normalize === true && options.normalization === undefined) {
+    throw new WrongUsage('--normalize contradicts --model: that network was trained without a normalization.')
+  }
   for (const name of Object.keys(NETWORK_CHOICES) as (keyof typeof NETWORK_CHOICES)[]) {
     if (!given.has(name) || (name !== 'recurrentInit' && options[name] === flags[name])) continue
     const has = name === 'recurrentInit' ? 'is trained already' : `has ${options[name]}`

@@ -8,10 +8,12 @@ import type { Evaluation } from '../../model/evaluation'
 import { pickOptions } from '../../options/checks'
 import { HYPERPARAMETERS } from '../../options/options'
 import { writeModelCard } from '../../runs/card-file'
+import { writeReport } from '../../runs/report-file'
 import type { RunFolder } from '../../runs/run-folder'
+import { readRun } from '../../runs/run-record'
 import type { CheckpointEvent, EpochEvent } from '../../training/events'
 import type { History, TrainOptions } from '../../training/train-options'
-import { describeEvaluation } from '../events'
+import { describeEvaluation, type ReportEvent } from '../events'
 import { CommandFailure } from '../exit'
 import { flushOutput } from '../interruption'
 import { toPercent } from '../numbers'
@@ -33,6 +35,8 @@ export interface Outcome {
   readonly history: History
   /** On the test set, which is measured once all epochs are done; undefined before. */
   readonly evaluation: Evaluation | undefined
+  /** The page of pictures, where it was drawn. */
+  readonly report: string | undefined
 }
 
 /**
@@ -50,7 +54,7 @@ export async function trainAndMeasure(training: ReadyTraining): Promise<Outcome>
   }
   try {
     const history = await train(training, saved)
-    const outcome = { history, evaluation: await finish(training, saved, history) }
+    const outcome = { history, ...(await finish(training, saved, history)) }
     await flushOutput()
     stop.throwIfAborted()
     return outcome
@@ -114,16 +118,30 @@ function hasGoneBack({ earlyStoppingPatience, restoreBest }: TrainFlags, { bestE
 }
 
 /** Measures the model, unless there are epochs left for later. */
-async function finish(training: ReadyTraining, saved: Saved, { ended }: History): Promise<Evaluation | undefined> {
+async function finish(training: ReadyTraining, saved: Saved, { ended }: History): Promise<Omit<Outcome, 'history'>> {
   const { flags, model, data, run, reporter, stop, goOn } = training
   if (flags.output !== undefined) await saveModel(training, saved.epoch, flags.output)
-  if (ended === 'callback') return undefined
+  if (ended === 'callback') return { evaluation: undefined, report: undefined }
   const evaluation = await model.evaluate(data.test, { signal: stop })
   reporter.result({ type: 'evaluation', dataset: 'test', ...evaluation }, describeEvaluation)
   await goOn()
   await run.addEvaluation('test', evaluation)
   if (!(await writeModelCard(run.path))) reporter.warning(`${showPath(run.path)} has a README.md of its own, which stays as it is.`)
-  return evaluation
+  return { evaluation, report: flags.report ? await drawReport(training) : undefined }
+}
+
+/** Draws what there is to see of the run. The training is done and safe, so a failure is no more than a warning. */
+async function drawReport({ model, data, run, reporter, stop }: ReadyTraining): Promise<string | undefined> {
+  try {
+    const file = await writeReport(await readRun(run.path), { model, test: data.test, signal: stop })
+    reporter.step<ReportEvent>({ type: 'report', file })
+    return file
+  } catch (error) {
+    if (stop.aborted) return undefined // The caller ends the program, and says why.
+    const reason = error instanceof Error ? error.message : String(error)
+    reporter.warning(`The report of the run could not be drawn. ${reason}`)
+    return undefined
+  }
 }
 
 /** Notes in the logs why the run ended, if they can still be written. The error that came first is the one to report. */

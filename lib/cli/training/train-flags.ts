@@ -20,10 +20,19 @@ export const MODEL_OPTION = {
   model: { kind: 'path', of: 'file', optional: true, summary: 'go on from this trained model', whenAbsent: 'a new network' },
 } as const
 
+export const NORMALIZE_OPTION = {
+  normalize: {
+    kind: 'boolean',
+    default: false,
+    summary: "let a new network subtract each column's mean over the training images, and divide by its deviation; it keeps both",
+  },
+} as const
+
 export const TRAIN_OPTIONS = {
   ...RECIPE_OPTIONS,
   ...HYPERPARAMETERS,
   ...NETWORK_CHOICES,
+  ...NORMALIZE_OPTION,
   ...MODEL_OPTION,
   ...OPTIONS.run,
   ...OPTIONS.checkpoints,
@@ -37,7 +46,7 @@ export const HEADINGS = {
   'Learning rate': OPTIONS.schedule,
   'Validation and early stopping': { ...OPTIONS.validation, ...OPTIONS.earlyStopping },
   'Random changes of the training images': OPTIONS.augmentation,
-  Network: { ...NETWORK_CHOICES, ...MODEL_OPTION },
+  Network: { ...NETWORK_CHOICES, ...NORMALIZE_OPTION, ...MODEL_OPTION },
   'Files and data': { ...OPTIONS.run, ...OPTIONS.data },
   'Checkpoints and pauses': OPTIONS.checkpoints,
   'Where and how to compute': OPTIONS.placement,
@@ -48,7 +57,7 @@ export const HEADINGS = {
 export type TrainFlags = Resolved<typeof TRAIN_OPTIONS>
 
 /** The flags by which a command that trains chooses its network. */
-export type NetworkFlags = Resolved<typeof NETWORK_CHOICES> & Resolved<typeof MODEL_OPTION> & SharedFlags
+export type NetworkFlags = Resolved<typeof NETWORK_CHOICES> & Resolved<typeof MODEL_OPTION> & SharedFlags & { readonly normalize?: boolean }
 
 /** The recipes, for `--help`. */
 export function describeRecipes(): string {

@@ -20,6 +20,8 @@ export interface OnnxNetwork {
   readonly activation: OnnxActivation
   /** Whether it also has the input `lengths`, int32 `[N]`: how many rows of each image are real. Default false. */
   readonly hasLengths?: boolean
+  /** What is done with the images first: (x - mean) / std for each feature. Default: nothing. */
+  readonly normalization?: { readonly mean: readonly number[]; readonly std: readonly number[] } | undefined
   /** What made the file. */
   readonly producer: { readonly name: string; readonly version: string }
   /** What it holds, for people. */
@@ -39,6 +41,7 @@ export function encodeOnnx({
   numLayers,
   activation,
   hasLengths = false,
+  normalization,
   producer,
   description,
   metadata,
@@ -49,7 +52,7 @@ export function encodeOnnx({
     producerName: producer.name,
     producerVersion: producer.version,
     docString: description,
-    graph: makeGraph(numLayers, activation, (name) => take(parameters, name), hasLengths),
+    graph: makeGraph(numLayers, activation, (name) => take(parameters, name), { hasLengths, normalization }),
     metadataProps: Object.entries(metadata).map(([key, value]) => ({ key, value })),
   })
   try {

@@ -20,11 +20,22 @@ import {
 /** The activation of the recurrent layers, by ONNX's name. */
 export type OnnxActivation = 'Tanh' | 'Relu'
 
+/** What a graph reads. */
+export interface GraphInput {
+  /**
+   * Whether there are also lengths, int32 `[N]`. They are what ONNX's RNN calls sequence_lens: then its last state is that after the last real row.
+   */
+  readonly hasLengths: boolean
+  /** What is done with the images first. */
+  readonly normalization: { readonly mean: readonly number[]; readonly std: readonly number[] } | undefined
+}
+
 /** The tensor of this name, which must be there. */
 export type TakeTensor = (name: string) => Tensor
 
 const IMAGES = 'images'
 const LENGTHS = 'lengths'
+const NORMALIZED = 'normalized'
 const LOGITS = 'logits'
 const IMAGES_DOC = 'Grey images, row by row: 0 is background, 1 is ink (bytes divided by 255). N images of T rows of F pixels.'
 const LENGTHS_DOC = 'How many rows of each image are real, 1 to T; the others are padding.'
@@ -41,16 +52,31 @@ const DIRECTION_OF_LAST = { name: 'direction_of_last', axis: 0n }
  * are PyTorch's, in a dimension of directions. Its attribute `layout`, by which it would read `[N, T, F]`, is not known to ONNX Runtime.
  *
  * @param take - Gives the parameters, by PyTorch's names.
- * @param hasLengths - Whether the graph also reads lengths, int32 `[N]`. They are what ONNX's RNN calls sequence_lens: then its last state is that
- *   after the last real row.
  */
-export function makeGraph(numLayers: number, activation: OnnxActivation, take: TakeTensor, hasLengths: boolean): GraphProto {
+export function makeGraph(
+  numLayers: number,
+  activation: OnnxActivation,
+  take: TakeTensor,
+  { hasLengths, normalization }: GraphInput,
+): GraphProto {
   const [weight, bias] = [take('FC.weight'), take('FC.bias')]
   const [numClasses = 0] = weight.shape
   const features = take('basic_rnn.weight_ih_l0').shape[1] ?? 0
   const layers = Array.from({ length: numLayers }, (_, layer) => makeLayer(layer, layer === numLayers - 1, activation, take, hasLengths))
+  const numbers = Object.entries(normalization ?? {}).map(([name, values]) => makeFloats(name, [features], Float32Array.from(values)))
+  const normalize = [
+    makeNode('/Normalize/Sub', 'Sub', [IMAGES, 'mean'], ['centred']),
+    makeNode('/Normalize/Div', 'Div', ['centred', 'std'], [NORMALIZED]),
+  ]
   const node = [
-    makeNode('/basic_rnn/Transpose', 'Transpose', [IMAGES], [inputOf(0)], [intsAttribute('perm', [1n, 0n, 2n])]),
+    ...(normalization === undefined ? [] : normalize),
+    makeNode(
+      '/basic_rnn/Transpose',
+      'Transpose',
+      [normalization === undefined ? IMAGES : NORMALIZED],
+      [inputOf(0)],
+      [intsAttribute('perm', [1n, 0n, 2n])],
+    ),
     ...layers.flatMap((layer) => layer.node),
     makeNode('/FC/Gemm', 'Gemm', ['last', 'FC.weight', 'FC.bias'], [LOGITS], [intAttribute('transB', 1n)]),
   ]
@@ -66,6 +92,7 @@ export function makeGraph(numLayers: number, activation: OnnxActivation, take: T
     output: [makeValue(LOGITS, LOGITS_DOC, ['N', numClasses])],
     initializer: [
       ...axes.map(({ name, axis }) => makeTensor(name, TensorProto_DataType.INT64, [1], BigInt64Array.of(axis))),
+      ...numbers,
       ...layers.flatMap((layer) => layer.initializer),
       makeFloats('FC.weight', weight.shape, weight.data),
       makeFloats('FC.bias', bias.shape, bias.data),

@@ -21,7 +21,7 @@ Evaluation Evaluate(ImageRnn& model, Engine& engine, const Dataset& dataset, int
   for (int64_t index = 0; index < batches.count(); ++index) {
     ThrowIfStopped(*stop);
     const Batch batch = batches.Get(index);
-    const torch::Tensor logits = engine.Logits(batch.sequences(), stop);
+    const torch::Tensor logits = engine.Logits({model.Normalize(batch.images), batch.lengths}, stop);
     loss += torch::nn::functional::cross_entropy(logits, batch.labels, sum).to(torch::kFloat64);
     // Not bincount: on a GPU it waits twice to find the range of its input.
     const torch::Tensor cells = batch.labels * classes + logits.argmax(/*dim=*/1);

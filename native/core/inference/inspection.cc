@@ -144,8 +144,7 @@ Inspection Inspect(ImageRnn& model, const Sequences& sequences, const torch::Ten
     const int64_t size = std::min(batch_size, count - first);
     torch::Tensor batch_labels;
     if (labels.defined()) batch_labels = labels.narrow(0, first, size).to(model.device(), torch::kInt64);
-    const Sequences batch = sequences.Part(first, size);
-    inspector.Add(first, {ScaleImages(batch.values.to(model.device())), batch.lengths}, batch_labels);
+    inspector.Add(first, model.Prepare(sequences.Part(first, size)), batch_labels);
   }
   return inspector.Result();
 }

@@ -27,7 +27,7 @@ torch::Tensor Infer(ImageRnn& model, Engine& engine, const Sequences& images, in
   for (int64_t first = 0; first < count; first += batch_size) {
     ThrowIfStopped(*stop);
     const Sequences batch = images.Part(first, std::min(batch_size, count - first));
-    logits.push_back(engine.Logits({ScaleImages(batch.values.to(model.device())), batch.lengths}, stop).cpu());
+    logits.push_back(engine.Logits(model.Prepare(batch), stop).cpu());
   }
   return torch::cat(logits);
 }

@@ -4,8 +4,10 @@
 #include <torch/nn/utils/rnn.h>
 
 #include <cmath>
+#include <string>
 #include <utility>
 
+#include "native/core/data/dataset.h"
 #include "native/core/model/bfloat16_parameters.h"
 #include "native/core/runtime/error.h"
 #include "native/core/runtime/random.h"
@@ -50,6 +52,12 @@ ImageRnn::ImageRnn(const ModelOptions& options, std::shared_ptr<ForwardHooks> ho
   FC = register_module("FC", torch::nn::Linear(options.hidden_size, options.num_classes));
   UseParametersOf(values_);
   InitializeParameters();
+  if (!options.normalization) return;
+  mean_ = torch::tensor(options.normalization->mean);
+  std_ = torch::tensor(options.normalization->std);
+  if (mean_.numel() == options.input_size && std_.numel() == options.input_size && std_.gt(0).all().item<bool>()) return;
+  throw Error(kInvalidArgument, "Expected " + std::to_string(options.input_size) +
+                                    " numbers for mean and std of the normalization (the model's inputSize), and each std above 0.");
 }
 
 void ImageRnn::UseParametersOf(FlatTensors values) {
@@ -71,7 +79,19 @@ void ImageRnn::CollectGradientsIn(const FlatTensors& gradients) {
   }
 }
 
-void ImageRnn::MoveTo(torch::Device device) { UseParametersOf(values_.To(device)); }
+void ImageRnn::MoveTo(torch::Device device) {
+  // All that can fail comes first.
+  FlatTensors values = values_.To(device);
+  const torch::Tensor mean = mean_.defined() ? mean_.to(device) : mean_;
+  const torch::Tensor std = std_.defined() ? std_.to(device) : std_;
+  UseParametersOf(std::move(values));
+  mean_ = mean;
+  std_ = std;
+}
+
+torch::Tensor ImageRnn::Normalize(const torch::Tensor& images) const { return mean_.defined() ? images.sub(mean_).div_(std_) : images; }
+
+Sequences ImageRnn::Prepare(const Sequences& raw) const { return {Normalize(ScaleImages(raw.values.to(device()))), raw.lengths}; }
 
 void ImageRnn::InitializeParameters() {
   const bool starts_as_identity = StartsAsIdentity(options_.recurrent_init);

@@ -25,6 +25,12 @@ class ImageRnn : public torch::nn::Module {
   // `hooks` may be shared with the code that sets them; null: the model makes its own.
   explicit ImageRnn(const ModelOptions& options, std::shared_ptr<ForwardHooks> hooks = nullptr);
 
+  // Images or sequences as they come, uint8 or float32 on any device, as Forward and the engines take them: float32 on the model's device,
+  // scaled (see ScaleImages), then normalised where the options say so.
+  Sequences Prepare(const Sequences& raw) const;
+  // Of scaled images on the model's device.
+  torch::Tensor Normalize(const torch::Tensor& images) const;
+
   // images: float32 [N, T, F] on the model's device, any N and T. Returns logits [N, C] in float32. The initial state is zero. Of a
   // sequence with a length, the last real step is what the linear layer reads, as with PyTorch's pack_padded_sequence.
   // `stop` is the stop signal of the call that runs this pass; it ends the wait for a hook.
@@ -65,6 +71,7 @@ class ImageRnn : public torch::nn::Module {
   torch::nn::RNN basic_rnn{nullptr};  // The tutorial's names: they appear in the state dict.
   torch::nn::Linear FC{nullptr};
   FlatTensors values_;
+  torch::Tensor mean_, std_;  // [F] on the device; undefined without a normalization.
   const std::shared_ptr<ForwardHooks> hooks_;
 };
 

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
+#include <vector>
 
 #include "native/core/runtime/precision.h"
 
@@ -13,6 +15,12 @@ enum class RecurrentInit {
   kUniform,   // PyTorch's default: uniform in +-1/sqrt(H).
 };
 
+// What the network does with each feature before it reads it: (x - mean) / std, as torchvision's Normalize.
+struct Normalization {
+  std::vector<float> mean;  // [F]
+  std::vector<float> std;   // [F], each above 0.
+};
+
 // The defaults describe the tutorial's network.
 struct ModelOptions {
   int64_t input_size = 28;
@@ -23,6 +31,7 @@ struct ModelOptions {
   RecurrentInit recurrent_init = RecurrentInit::kIdentity;
   uint64_t seed = 1;
   Precision precision = Precision::kFloat32;
+  std::optional<Normalization> normalization = {};
 };
 
 }  // namespace torch_rnn_mnist

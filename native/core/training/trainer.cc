@@ -80,7 +80,9 @@ void Trainer::RunBatches(const Batches& batches, const BatchRange& range, const 
   Group running;
   for (int64_t index = range.first; index < end && !stop->Requested(); ++index) {
     updater_.BeginBatch();
-    const BatchSums batch = engine_.Accumulate(batches.Get(index), range.loss, stop);
+    Batch images = batches.Get(index);
+    images.images = model_.Normalize(images.images);
+    const BatchSums batch = engine_.Accumulate(images, range.loss, stop);
     updater_.EndBatch(batch, index);
     running.Add(batch);
     const int64_t done = index + 1;

@@ -44,8 +44,6 @@ export const onnxGenerator = packagesStep('onnx-generator', 'installing a genera
 
 export const docsPackages = packagesStep('docs-packages', 'installing the documentation generator', join(ROOT, 'scripts', 'docs'))
 
-export const plotPackages = packagesStep('plot-packages', 'installing what draws plots', join(ROOT, 'scripts', 'bench', 'plots'))
-
 export const packageTestTools = packagesStep(
   'package-test-tools',
   'installing a registry and other package managers',

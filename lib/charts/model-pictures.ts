@@ -1,0 +1,82 @@
+/** The pictures of a trained model on a data set, by their names. */
+import type { ImageDataset } from '../data/dataset'
+import type { ImageRNN } from '../model/image-rnn'
+import { nameOf, plotClassProbabilities } from './class-probabilities'
+import { plotConfusionMatrix } from './confusion-matrix'
+import { findMistakes } from './find-mistakes'
+import { plotGradientNorms } from './gradient-norms'
+import { plotHiddenStates } from './hidden-states'
+import { plotMistakes } from './mistakes'
+import { shorten } from './picture'
+import { plotEigenvalues, plotRecurrentWeights } from './recurrent-weights'
+import type { Theme } from './theme'
+
+/** What the pictures are drawn of. */
+export interface Subject {
+  readonly model: ImageRNN
+  readonly test: ImageDataset
+  readonly theme: Theme
+  /** The test image that is shown; undefined where none was chosen. */
+  readonly sample: number | undefined
+  /** How many mistakes are shown. */
+  readonly count: number
+  readonly signal: AbortSignal
+}
+
+/** Images whose gradients make the mean. */
+const GRADIENT_SAMPLES = 200
+/** States that are held at once, as float32. */
+const MAX_STATES = 2 ** 25
+
+/** Each draws one picture. */
+export const MODEL_PICTURES = {
+  confusion: async ({ model, test, theme, signal }: Subject) => {
+    const { confusionMatrix } = await model.evaluate(test, { signal })
+    return await plotConfusionMatrix(confusionMatrix, { theme, classNames: classNamesOf(test) })
+  },
+  mistakes: async ({ model, test, theme, count, signal }: Subject) => {
+    return await plotMistakes(await findMistakes(model, test, { count, signal }), { theme, classNames: classNamesOf(test) })
+  },
+  states: async ({ model, test, theme, sample = 0, signal }: Subject) => {
+    const images = test.images(sample, sample + 1)
+    const { hiddenStates } = await model.inspect(images, { signal })
+    const label = nameOf(classNamesOf(test), test.labelsOf(sample, sample + 1)[0] as number)
+    return await plotHiddenStates(hiddenStates, {
+      theme,
+      images,
+      title: `Hidden states while it reads test image ${sample}, of class ${shorten(label, 20)}`,
+    })
+  },
+  thinking: async ({ model, test, theme, sample = 0, signal }: Subject) => {
+    const images = test.images(sample, sample + 1)
+    const { probabilities } = await model.inspect(images, { signal })
+    return await plotClassProbabilities(probabilities, {
+      theme,
+      images,
+      label: test.labelsOf(sample, sample + 1)[0],
+      classNames: classNamesOf(test),
+    })
+  },
+  gradients: async ({ model, test, theme, sample, signal }: Subject) => {
+    const [start, end] = sample === undefined ? [0, gradientSamples(model, test)] : [sample, sample + 1]
+    const { gradientNorms } = await model.inspect(test.images(start, end), { labels: test.labelsOf(start, end), signal })
+    if (gradientNorms === undefined) throw new Error('Expected norms of gradients, as labels were given.')
+    return await plotGradientNorms(gradientNorms, { theme })
+  },
+  weights: async ({ model, theme }: Subject) => await plotRecurrentWeights(await model.stateDict(), { theme }),
+  eigenvalues: async ({ model, theme }: Subject) => await plotEigenvalues(await model.stateDict(), { theme }),
+} as const
+
+/** The name of a picture of a model. */
+export type ModelPicture = keyof typeof MODEL_PICTURES
+
+/** Of a large network, fewer. */
+function gradientSamples({ options }: ImageRNN, test: ImageDataset): number {
+  const states = options.numLayers * test.rows * options.hiddenSize
+  return Math.max(1, Math.min(GRADIENT_SAMPLES, test.length, Math.floor(MAX_STATES / states)))
+}
+
+/** The names of the classes, where the data set has some. */
+export function classNamesOf(dataset: ImageDataset): readonly string[] | undefined {
+  return (dataset as { classNames?: readonly string[] | undefined }).classNames
+}
