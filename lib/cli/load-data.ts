@@ -4,8 +4,10 @@ import { type LoadedImages, loadImages } from '../data/load-images'
 import { PLAIN_IDX } from '../data/sources/find-data'
 import { invalidFile } from '../files/regular-file'
 import { pickOptions } from '../options/checks'
+import { changedOptions } from '../options/flag-words'
 import { OPTIONS } from '../options/options'
 import type { Resolved } from '../options/specs'
+import type { RunConfig } from '../runs/run-record'
 import { checkFlagsBy } from './exit'
 import type { ProgressState } from './progress'
 import type { Reporter } from './reporter'
@@ -36,7 +38,7 @@ export interface ReadingEvent {
 /** So many events tell how far the reading is. */
 const PROGRESS_EVENTS = 100
 
-/** The options of data and reading, where a user sees files and not names of arrays. */
+/** The options that say which images, and how they are read. */
 export const DATA_OPTIONS = { ...OPTIONS.data, ...OPTIONS.reading }
 
 /**
@@ -77,6 +79,20 @@ export async function loadTrainingData(flags: DataFlags, reporter: Reporter, sto
   const index = labels.findIndex((label) => label >= classes)
   if (index === -1) return loaded
   throw invalidFile(testLabelsFile, `labels from 0 to ${classes - 1}, as in the training set,`, `${labels[index]} for image ${index}`)
+}
+
+/**
+ * Flags that read the data of a run as it did: where the images were, unless the user says where they are now, and how they were read, as far as
+ * the user says nothing else.
+ */
+export function withDataOf<Flags extends DataFlags>(
+  flags: Flags,
+  { data, dataFiles, options }: Pick<RunConfig, 'data' | 'dataFiles' | 'options'>,
+): Flags {
+  const isMoved = Object.keys(OPTIONS.data).some((name) => flags[name as keyof typeof OPTIONS.data] !== undefined)
+  const source = isMoved ? {} : (dataFiles ?? (data === undefined ? {} : { data }))
+  const reading = pickOptions(OPTIONS.reading, options as Resolved<typeof OPTIONS.reading>) // Checked when it was read.
+  return { ...flags, ...reading, ...Object.fromEntries(changedOptions(OPTIONS.reading, flags)), ...source }
 }
 
 function progressOfReading({ done, total }: ReadingEvent): ProgressState {

@@ -89,6 +89,14 @@ test('a run that goes on reads its data as before', async () => {
   const resumed = await succeed(['--resume', '--run', 'run', '--json'])
   expect(onlyEvent(resumed, 'data').description).toBe('EMNIST letters: transposed, labels from 1')
   expect(configOf().options.classNames[25]).toBe('Z/z')
+  // What looks into the run reads them so, too.
+  for (const command of [
+    ['runs', 'report', 'run'],
+    ['plot', 'confusion', '--run', 'run'],
+  ]) {
+    const looked = await succeed([...command, '--json'])
+    expect(onlyEvent(looked, 'data').description).toBe('EMNIST letters: transposed, labels from 1')
+  }
   const other = await run(['--resume', '--run', 'run', '--orientation', 'upright', '--epochs', '3', '--json'])
   expect(lastEvent(other.stdout, 'error').code).toBe('ERR_INVALID_DATA')
 })

@@ -96,7 +96,10 @@ describe('plot', () => {
     [['plot'], 'missing required argument'],
     [['plot', 'everything'], 'Allowed choices are curves, confusion'],
     [['plot', 'curves', 'states', '--output', 'a.svg'], 'Expected a folder for --output, since there are 2 pictures'],
-    [['plot', 'curves', '--output', 'a.svg', '--picture-format', 'png'], 'Expected --picture-format svg for --output a.svg but received png'],
+    [
+      ['plot', 'curves', '--output', 'a.svg', '--picture-format', 'png'],
+      'Expected --picture-format svg for --output a.svg but received png',
+    ],
     [['plot', 'states', '--run', 'a', '--run', 'b'], 'Expected one --run for pictures of a model'],
     [['plot', 'curves', '--theme', 'red'], 'one of auto, light, dark'],
   ])('%j is wrong usage', async (args, message) => {

@@ -1,5 +1,5 @@
 /** Data sets in the formats in which people download them. The fixtures come from tests/fixtures/data/make_data.py. */
-import { cpSync } from 'node:fs'
+import { cpSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { type ImageDataset, type LoadImagesOptions, loadImages } from '../../lib'
@@ -195,6 +195,13 @@ describe('a test part that is set aside', () => {
   test.each([0.001, 20])('of %p samples is refused', async (testSplit) => {
     await expectError(() => load({ testSplit }), 'ERR_INVALID_DATA', 'testSplit', '20 samples')
   })
+})
+
+test('a link that leads back makes no second data set', async () => {
+  cpSync(fixture('emnist'), path('emnist'), { recursive: true })
+  symlinkSync('.', path('emnist', 'loop'))
+  const { description } = await loadImages({ data: path('emnist'), subset: 'letters' })
+  expect(description).toBe('EMNIST letters: transposed, labels from 1')
 })
 
 test('names from a file replace those of the data', async () => {

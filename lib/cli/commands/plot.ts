@@ -17,6 +17,7 @@ import type { RunRecord } from '../../runs/run-record'
 import { defineCommand, SHARED_OPTIONS } from '../define-command'
 import { doneSince, startOf } from '../events'
 import { WrongUsage } from '../exit'
+import { withDataOf } from '../load-data'
 import { modelOption, withModel } from '../open-model'
 import { RUNS_OPTIONS } from '../open-runs'
 import type { Reporter } from '../reporter'
@@ -173,8 +174,7 @@ function sourceOf(flags: PlotFlags, runs: readonly RunRecord[]): PlotFlags {
   if (run === undefined) return flags
   if (!run.hasModel)
     throw new TorchRnnError('ERR_FILE_SYSTEM', `${showPath(run.path)} has no ${MODEL_FILE} yet, so there is nothing to look into.`)
-  const data = flags.data ?? run.data
-  return { ...flags, model: join(run.path, MODEL_FILE), ...(data === undefined ? {} : { data }) }
+  return { ...withDataOf(flags, run), model: join(run.path, MODEL_FILE) }
 }
 
 function checkImage(image: number | undefined, test: ImageDataset): void {

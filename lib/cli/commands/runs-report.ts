@@ -7,6 +7,7 @@ import { writeReport } from '../../runs/report-file'
 import { MODEL_FILE } from '../../runs/run-files'
 import { defineCommand, SHARED_OPTIONS } from '../define-command'
 import { doneSince, type ReportEvent, startOf } from '../events'
+import { withDataOf } from '../load-data'
 import { withModel } from '../open-model'
 import { RUN_ARGUMENT, RUNS_OPTIONS } from '../open-runs'
 import type { Reporter } from '../reporter'
@@ -46,8 +47,7 @@ async function report(flags: ReportFlags, given: string | undefined, reporter: R
   }
   if (run.state === 'running') reporter.warning(`${showPath(run.name)} is still running: this is what it has now.`)
   if (run.hasModel) {
-    const data = flags.data ?? run.data
-    const source = { ...flags, model: join(run.path, MODEL_FILE), ...(data === undefined ? {} : { data }) }
+    const source = { ...withDataOf(flags, run), model: join(run.path, MODEL_FILE) }
     await withModel(source, { command: 'runs report', withoutModel: 'refuse' }, reporter, stop, async ({ model, test }) => {
       await write({ model, test, signal: stop })
     })

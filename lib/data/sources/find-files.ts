@@ -1,6 +1,6 @@
 /** Finds the files of a data set in a folder by their names, as the data sets of MNIST's family have them once they are downloaded. */
 import type { Dirent } from 'node:fs'
-import { opendir, stat } from 'node:fs/promises'
+import { opendir, realpath, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { ifPresent, toFileSystemError } from '../../files/regular-file'
 import { isPictureName } from './picture-names'
@@ -56,12 +56,15 @@ export async function lookThrough(root: string): Promise<FolderContent> {
   const [npz, csv, names]: [string[], string[], string[]] = [[], [], []]
   let hasPictures = false
   let level = [root]
-  let folders = 0
+  const seen = new Set<string>()
   for (let depth = 0; depth < MAX_DEPTH && level.length > 0; depth += 1) {
     const below: string[] = []
     for (const folder of level) {
-      folders += 1
-      if (folders > MAX_FOLDERS) break
+      if (seen.size === MAX_FOLDERS) break
+      // A folder that a link leads to again holds nothing new.
+      const place = await realpath(folder).catch(() => folder)
+      if (seen.has(place)) continue
+      seen.add(place)
       for (const { name, isFolder } of await entriesOf(folder, depth === 0)) {
         const path = join(folder, name)
         if (isFolder) below.push(path)
