@@ -68,7 +68,7 @@ export async function plotRecurrentWeights(state: ReadonlyMap<string, Tensor>, o
  * Draws the eigenvalues of the recurrent matrix of each layer in the complex plane, with the unit circle. What they say holds exactly where the
  * activation is linear: states along an eigenvector grow from row to row where it lies outside the circle, and fade inside.
  *
- * @param state - As for {@link plotRecurrentWeights}. Blocks for 0.1 seconds a layer of 150 neurons, for minutes at 1024.
+ * @param state - As for {@link plotRecurrentWeights}. Blocks for some half a second a layer of 150 neurons, for minutes at 1024.
  * @returns An SVG document of its own.
  * @throws TorchRnnError `ERR_INVALID_ARGUMENT`, `ERR_INVALID_SHAPE`, `ERR_INVALID_OPTION`; `ERR_NOT_FINITE` for weights with NaN or an infinity.
  */
