@@ -18,8 +18,6 @@ export interface NamedModel {
   readonly model: ImageRNN
   /** A file, or words. */
   readonly name: string
-  /** False for a network fresh from its seed. */
-  readonly trained: boolean
 }
 
 /** A network in use. It is freed when nothing uses it any more. */
@@ -42,11 +40,11 @@ export class DigitReader {
   }
 
   get view(): ModelView {
-    const { model, name, trained, revision } = this.#current
+    const { model, name, revision } = this.#current
     const { numLayers, hiddenSize, nonlinearity } = model.options
     const parameters = model.parameterCount
     const hasTrained = this.#holders.trained !== undefined
-    return { choice: this.#choice, revision, name, trained, numLayers, hiddenSize, nonlinearity, parameters, hasTrained }
+    return { choice: this.#choice, revision, name, numLayers, hiddenSize, nonlinearity, parameters, hasTrained }
   }
 
   /** Takes a network that was trained in the page. It reads from now on. */

@@ -52,7 +52,7 @@ export class Examiner {
     const model = await ImageRNN.load(file, READER_PLACEMENT)
     try {
       this.#board.addMistakes(await findMistakes(model, this.#test, epoch))
-      this.#reader.take({ model, name: file, trained: true })
+      this.#reader.take({ model, name: file })
     } catch (error) {
       model.dispose()
       throw error

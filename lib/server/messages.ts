@@ -13,8 +13,6 @@ export interface ModelView {
   revision: number
   /** Where it comes from: a file, or words where there is none. */
   name: string
-  /** False for a network fresh from its seed, which only guesses. */
-  trained: boolean
   numLayers: number
   hiddenSize: number
   nonlinearity: string

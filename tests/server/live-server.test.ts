@@ -44,7 +44,7 @@ beforeEach(async () => {
   training = undefined
   server = await LiveServer.start({
     ...{ host: '127.0.0.1', port: 0, train, pageFolder: path('page') },
-    first: { model, name: 'the model', trained: true },
+    first: { model, name: 'the model' },
     report: (error) => mistakes.push(error),
   })
 })
@@ -307,7 +307,7 @@ describe('a training', () => {
     expect(jsonOf(await post(server.url, '/api/model', { choice: 'trained' }))).toMatchObject({ code: 'ERR_INVALID_OPTION' })
     expect(jsonOf(await post(server.url, '/api/model', { choice: '/etc/passwd' }))).toMatchObject({ code: 'ERR_INVALID_OPTION' })
     const other = new ImageRNN({ hiddenSize: 4, numLayers: 1, device: 'cpu', threads: 1 })
-    server.reader.take({ model: other, name: 'another', trained: true })
+    server.reader.take({ model: other, name: 'another' })
     expect(jsonOf(await post(server.url, READING, stroke()))).toMatchObject({ revision: 2, states: { layers: 1, neurons: 4 } })
     expect(jsonOf(await post(server.url, '/api/model', { choice: 'first' }))).toMatchObject({
       choice: 'first',
@@ -322,9 +322,9 @@ describe('a training', () => {
       ImageRNN,
       ImageRNN,
     ]
-    server.reader.take({ model: one, name: 'one', trained: true })
+    server.reader.take({ model: one, name: 'one' })
     const readings = Array.from({ length: 8 }, () => server.reader.read({ width: SIDE, height: SIDE, ink: stroke() }))
-    server.reader.take({ model: other, name: 'other', trained: true })
+    server.reader.take({ model: other, name: 'other' })
     expect((await Promise.all(readings)).map(({ revision }) => revision)).toEqual(new Array(8).fill(2))
     expect([one.disposed, other.disposed]).toEqual([true, false])
   })
@@ -412,7 +412,7 @@ test('the end stops the training first, then ends the streams, and frees the por
 
 test('a port that is taken is told, with what helps', async () => {
   const { port } = new URL(server.url)
-  const first = { model, name: 'the model', trained: true }
+  const first = { model, name: 'the model' }
   const start = LiveServer.start({ host: '127.0.0.1', port: Number(port), first, train, pageFolder: path('page'), report: () => undefined })
   await expect(start).rejects.toMatchObject({ code: 'ERR_FILE_SYSTEM', message: expect.stringContaining('Choose another --port') })
 })

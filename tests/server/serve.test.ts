@@ -6,7 +6,7 @@ import { ImageRNN } from '../../lib'
 import type { StartEvent } from '../../lib/cli/events'
 import { eventsOf, eventsOfType, lastEvent, onlyEvent, TINY_DATA, useCommandLine } from '../support/command-line'
 import { ask, jsonOf, listen, post } from '../support/live-page'
-import type { RunningProgram } from '../support/run-program'
+import { REPOSITORY, type RunningProgram } from '../support/run-program'
 
 const { path, start, run, succeed } = useCommandLine()
 
@@ -21,12 +21,12 @@ async function serve(...args: readonly string[]): Promise<{ program: RunningProg
   return { program, started, url: started.url ?? '' }
 }
 
-test('without a model, a fresh network guesses, and says so', async () => {
+test('without a model, the one of the package reads', async () => {
   const { program, started, url } = await serve()
   expect(started).toMatchObject({ command: 'serve', url: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+\/$/), parameters: 119_110 })
-  expect(started).not.toHaveProperty('model')
+  expect(started.model).toBe(join(REPOSITORY, 'models', 'mnist', 'model.safetensors'))
   const { model, training } = await (await listen(url)).until(() => true)
-  expect([model.trained, model.name, training.state]).toEqual([false, 'never trained, fresh from seed 1', 'idle'])
+  expect([model.name, training.state]).toEqual(['the one that comes with this package', 'idle'])
   expect(jsonOf(await post(url, READING, PLUS))).toMatchObject({ rows: 28, classes: 10, states: { layers: 3, neurons: 150 } })
   expect((await ask(url)).body.toString()).toContain('<div id="page"></div>')
   program.signal('SIGTERM')
@@ -40,7 +40,7 @@ test('a training in the page is a run, and its network reads afterwards', async 
   const done = await page.until(({ training }) => training.state === 'done')
   expect(done.training).toMatchObject({ number: 1, epochs: 2, hiddenSize: 16, progress: 2, test: { samples: 100 } })
   const folder = done.training.run as string
-  expect(done.model).toMatchObject({ choice: 'trained', trained: true, hiddenSize: 16, name: join(folder, 'model.safetensors') })
+  expect(done.model).toMatchObject({ choice: 'trained', hiddenSize: 16, name: join(folder, 'model.safetensors') })
   const { mistakes } = await page.until((update) => update.mistakes?.epoch === 2)
   expect(mistakes?.samples).toBe(100)
   expect(mistakes?.shown.length).toBe(Math.min(24, mistakes?.wrong ?? 0))

@@ -2,6 +2,7 @@ import { inspect } from 'node:util'
 import type { Command } from 'commander'
 import { invalidFile, showPath } from '../../files/regular-file'
 import { parameterCount } from '../../model/architecture'
+import { findBundledModel } from '../../model/bundled-model'
 import { ImageRNN } from '../../model/image-rnn'
 import type { OptionTable, Resolved } from '../../options/specs'
 import { findNewestModel } from '../../runs/run-folder'
@@ -14,8 +15,10 @@ import { modelOption } from '../open-model'
 import type { Reporter } from '../reporter'
 import { waitForLibtorch } from '../wait-for-libtorch'
 
+const BUNDLED_NAME = 'the one that comes with this package'
+
 const SERVE_OPTIONS = {
-  ...modelOption('a fresh network'),
+  ...modelOption(BUNDLED_NAME),
   train: { kind: 'boolean', default: false, summary: "start a training at once, with the tutorial's options" },
   port: {
     kind: 'integer',
@@ -84,7 +87,7 @@ async function serve(flags: ServeFlags, reporter: Reporter, stop: AbortSignal): 
     throw error
   })
   try {
-    reporter.result(startEvent(first, server.url), describeStart)
+    reporter.result(startEvent(first, server.url), (event) => describeStart(event, first.name))
     warnOfHost(flags.host, reporter)
     if (flags.train) server.desk.start({})
     await aborted(stop)
@@ -93,30 +96,35 @@ async function serve(flags: ServeFlags, reporter: Reporter, stop: AbortSignal): 
   }
 }
 
-/** The network that reads until another one is trained. */
-async function openFirst({ model: named, seed }: ServeFlags, reporter: Reporter): Promise<NamedModel & { file?: string }> {
-  const file = named ?? (await findNewestModel())
-  if (file !== undefined) {
-    const model = await ImageRNN.load(file, READER_PLACEMENT)
-    const { inputSize } = model.options
-    if (inputSize === IMAGE_SIZE) return { model, name: showPath(file), trained: true, file }
-    model.dispose()
-    const misfit = invalidFile(file, `a model for rows of ${IMAGE_SIZE} pixels`, `one for ${inputSize}`)
-    if (named !== undefined) throw misfit
-    reporter.warning(`${misfit.message} A fresh network is used.`)
-  }
-  return { model: new ImageRNN({ ...READER_PLACEMENT, seed }), name: `never trained, fresh from seed ${seed}`, trained: false }
+/** A network that reads, and its file. */
+interface FirstModel extends NamedModel {
+  readonly file: string
 }
 
-function startEvent({ model, file }: NamedModel & { file?: string }, url: string): StartEvent {
+/** The network that reads until another one is trained: that of the flags, the newest run's, or the one that comes with this package. */
+async function openFirst({ model: named }: ServeFlags, reporter: Reporter): Promise<FirstModel> {
+  const own = named ?? (await findNewestModel())
+  if (own !== undefined) {
+    const model = await ImageRNN.load(own, READER_PLACEMENT)
+    const { inputSize } = model.options
+    if (inputSize === IMAGE_SIZE) return { model, name: showPath(own), file: own }
+    model.dispose()
+    const misfit = invalidFile(own, `a model for rows of ${IMAGE_SIZE} pixels`, `one for ${inputSize}`)
+    if (named !== undefined) throw misfit
+    reporter.warning(`${misfit.message} The model that comes with this package is used.`)
+  }
+  const file = findBundledModel()
+  return { model: await ImageRNN.load(file, READER_PLACEMENT), name: BUNDLED_NAME, file }
+}
+
+function startEvent({ model, file }: FirstModel, url: string): StartEvent {
   const { device, engine, instructionSet, options } = model
   const facts = { device, engine, instructionSet, threads: options.threads, parameters: parameterCount(options), options, url }
-  return startOf('serve', file === undefined ? facts : { ...facts, model: file })
+  return startOf('serve', { ...facts, model: file })
 }
 
-function describeStart(event: StartEvent): string {
-  const source = event.model ?? `never trained, fresh from seed ${event.options['seed']} (there is no run yet): it only guesses`
-  return `${describeNetwork(event)}Model: ${source}\n\nOpen ${event.url}\nCtrl-C ends it.\n`
+function describeStart(event: StartEvent, name: string): string {
+  return `${describeNetwork(event)}Model: ${name}\n\nOpen ${event.url}\nCtrl-C ends it.\n`
 }
 
 function warnOfHost(host: string, reporter: Reporter): void {

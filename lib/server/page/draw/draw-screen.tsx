@@ -34,8 +34,7 @@ function Reader() {
   const other = view.choice === 'first' ? 'trained' : 'first'
   return (
     <p class="reader">
-      {view.trained ? `Read by ${view.name}. ` : 'This network was never trained: it only guesses. '}
-      {!view.trained && !view.hasTrained && <a href="#train">Train one</a>}
+      {`Read by ${view.name}. `}
       {view.hasTrained && (
         <button type="button" class="link" onClick={() => void chooseModel(other)}>
           {other === 'first' ? 'Use the network of the start instead' : 'Use the one that was trained here instead'}
