@@ -19,7 +19,7 @@ const PICTURES = join(REPOSITORY, 'tests', 'fixtures', 'pictures')
 const WITH_DATA = ['train', 'lr-find', 'evaluate', 'explore', 'forward', 'hook', 'plot', 'search', 'doctor']
 /**
  * Except completion, whose help has lines for the start-up files of shells (completion.test.ts tests its scripts), and build, which
- * compiles (the package tests cover it).
+ * compiles (the package tests cover it), and serve, which runs until it is ended (tests/server).
  */
 const COMMANDS = [
   ...WITH_DATA,
@@ -47,7 +47,8 @@ async function helpExamples(command: string): Promise<string[]> {
 function readmeExamples(): string[] {
   const readme = readFileSync(join(REPOSITORY, 'README.md'), 'utf8')
   const lines = readme.matchAll(/^npm run (?:--silent )?train -- (.*?)(?: {2,}# .*)?$/gm)
-  return Array.from(lines, (match) => `${PROGRAM} ${match[1]}`.trimEnd())
+  const examples = Array.from(lines, (match) => `${PROGRAM} ${match[1]}`.trimEnd())
+  return examples.filter((example) => example !== `${PROGRAM} serve`)
 }
 
 /** The same example with little data and one epoch. */
