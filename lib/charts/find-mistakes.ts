@@ -1,5 +1,5 @@
+import { checkSignal } from '../abort'
 import type { ImageDataset } from '../data/dataset'
-import { checkSignal } from '../model/abort'
 import type { ImageRNN, InferenceOptions } from '../model/image-rnn'
 import { resolveOptions } from '../options/checks'
 import type { Mistake } from './mistakes'

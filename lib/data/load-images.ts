@@ -1,8 +1,8 @@
 /** Reads any data set that this package knows how to read. */
 
+import { checkSignal } from '../abort'
 import { unexpected } from '../errors'
 import { toPath } from '../files/path-argument'
-import { checkSignal } from '../model/abort'
 import { resolveOptions } from '../options/checks'
 import { checkClassNames } from '../options/class-names'
 import { type DataFileOptions, OPTIONS, type ReadingOptions } from '../options/options'
