@@ -54,5 +54,7 @@ function fitLine(line: string, hasRemarksBelow: boolean, width: number): string[
 
 /** Breaks a text whose lines begin at a column. */
 function wrap(text: string, width: number, indent: number): string {
-  return new Help().boxWrap(text, Math.max(MIN_WIDTH, width - indent)).replaceAll('\n', `\n${' '.repeat(indent)}`)
+  const help = new Help()
+  help.minWidthToWrap = MIN_WIDTH
+  return help.boxWrap(text, width - indent).replaceAll('\n', `\n${' '.repeat(indent)}`)
 }
