@@ -1,8 +1,8 @@
 /** The only door to the addon, whose exports binding.ts describes. */
 import { isMainThread } from 'node:worker_threads'
+import { unlessAborted } from '../abort'
 import { TorchRnnError } from '../errors'
 import { describeRefusal } from '../host/permissions'
-import { unlessAborted } from '../unless-aborted'
 import { PACKAGE_ROOT } from '../version'
 import type { NativeBinding } from './binding'
 import type { LoadedAddon } from './load-addon'

@@ -1,3 +1,4 @@
+import { nameOfClass } from '../data/class-names'
 import type { Tensor } from '../tensor'
 import { amountScale, drawColourBar, drawHeatMap, encodeHeatMap, type Grid } from './heat-map'
 import { drawDigit } from './hidden-states'
@@ -32,7 +33,7 @@ export async function plotClassProbabilities(probabilities: Readonly<Tensor>, op
   const [theme, sample] = [themeOf(options), sampleOf(options, samples)]
   const image = imageOf(options, sample, samples, steps)
   const grid = probabilityGrid(probabilities.data, { steps, samples, sample, classes })
-  const names = Array.from({ length: classes }, (_, index) => nameOf(options.classNames, index))
+  const names = Array.from({ length: classes }, (_, index) => nameOfClass(index, options.classNames))
   const guesses = Array.from({ length: steps }, (_, step) => guessOf(grid, step))
   const height = Math.min(560, Math.max(120, ROW * steps))
   const imageWidth = image === undefined ? 0 : Math.min(320, (height * image.columns) / steps)
@@ -50,7 +51,7 @@ export async function plotClassProbabilities(probabilities: Readonly<Tensor>, op
   parts.push(drawColourBar({ x: PICTURE_WIDTH - MARGIN - 120, y: -40 }, ['0 %', '50 %', '100 %'], false))
   const last = guesses.at(-1) as Guess
   const answer = shorten(names[last.label] ?? '', 20)
-  const right = options.label === undefined ? '' : `: it is ${shorten(nameOf(options.classNames, options.label), 20)}`
+  const right = options.label === undefined ? '' : `: it is ${shorten(nameOfClass(options.label, options.classNames), 20)}`
   return drawPicture(
     {
       width: PICTURE_WIDTH,
@@ -65,11 +66,6 @@ export async function plotClassProbabilities(probabilities: Readonly<Tensor>, op
     },
     theme,
   )
-}
-
-/** The name of a class: its number, where it has none. */
-export function nameOf(classNames: readonly string[] | undefined, label: number): string {
-  return String(classNames?.[label] ?? label)
 }
 
 interface Guess {

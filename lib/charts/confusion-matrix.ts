@@ -1,5 +1,6 @@
+import { nameOfClass } from '../data/class-names'
 import { unexpected } from '../errors'
-import { nameOf, showShare } from './class-probabilities'
+import { showShare } from './class-probabilities'
 import { amountScale, drawFrame, drawHeatMap, encodeHeatMap } from './heat-map'
 import { drawPicture, drawText, MARGIN, PICTURE_WIDTH, type PictureOptions, round, shorten } from './picture'
 import { themeOf } from './sample-input'
@@ -30,7 +31,7 @@ export async function plotConfusionMatrix(
   const classes = confusionMatrix.length
   const total = sum(confusionMatrix.flat())
   const right = sum(confusionMatrix.map((row, label) => row[label] as number))
-  const names = confusionMatrix.map((_, label) => nameOf(options.classNames, label))
+  const names = confusionMatrix.map((_, label) => nameOfClass(label, options.classNames))
   const isCounted = classes <= COUNTED_CLASSES
   const { body, height } = isCounted ? drawCounts(confusionMatrix, names) : await drawMap(confusionMatrix)
   const wrong = total - right

@@ -1,6 +1,6 @@
+import { checkSignal } from '../abort'
 import type { ImageDataset } from '../data/dataset'
-import { checkSignal } from '../model/abort'
-import type { ImageRNN } from '../model/image-rnn'
+import type { ImageRNN, InferenceOptions } from '../model/image-rnn'
 import { resolveOptions } from '../options/checks'
 import type { Mistake } from './mistakes'
 
@@ -25,23 +25,43 @@ export async function findMistakes(
   options: { count?: number | undefined; signal?: AbortSignal | undefined } = {},
 ): Promise<Mistake[]> {
   const { count } = resolveOptions(MISTAKES_OPTIONS, options, 'findMistakes', ['signal'])
-  const { signal } = options
-  checkSignal(signal)
-  let surest: { sample: number; label: number; answer: number; probability: number }[] = []
-  for (let start = 0; start < dataset.length; start += PART) {
-    const end = Math.min(dataset.length, start + PART)
-    const { classes, probabilities } = await model.predict(dataset.images(start, end), { signal })
-    const labels = dataset.labelsOf(start, end)
-    const width = probabilities.shape[1] as number
-    classes.forEach((answer, index) => {
-      const label = labels[index] as number
-      if (answer !== label)
-        surest.push({ sample: start + index, label, answer, probability: probabilities.data[index * width + answer] as number })
-    })
-    surest = surest.sort((one, other) => other.probability - one.probability || one.sample - other.sample).slice(0, count)
-  }
+  checkSignal(options.signal)
+  const { surest } = await searchMistakes(model, dataset, count, { signal: options.signal })
   return surest.map((mistake) => {
     const { data, shape } = dataset.images(mistake.sample, mistake.sample + 1)
     return { ...mistake, image: { data, shape: [shape[1], shape[2]] } }
   })
+}
+
+/** A mistake, whose image is in the data set. */
+type SampleMistake = Omit<Mistake, 'image'> & { readonly sample: number }
+
+/**
+ * {@link findMistakes} without its checks and the images.
+ *
+ * @param options - How the images are computed.
+ * @returns How many mistakes there are, and the `count` surest of them.
+ */
+export async function searchMistakes(
+  model: ImageRNN,
+  dataset: ImageDataset,
+  count: number,
+  options: InferenceOptions,
+): Promise<{ wrong: number; surest: SampleMistake[] }> {
+  let wrong = 0
+  let surest: SampleMistake[] = []
+  for (let start = 0; start < dataset.length; start += PART) {
+    const end = Math.min(dataset.length, start + PART)
+    const { classes, probabilities } = await model.predict(dataset.images(start, end), options)
+    const labels = dataset.labelsOf(start, end)
+    const width = probabilities.shape[1] as number
+    classes.forEach((answer, index) => {
+      const label = labels[index] as number
+      if (answer === label) return
+      wrong += 1
+      surest.push({ sample: start + index, label, answer, probability: probabilities.data[index * width + answer] as number })
+    })
+    surest = surest.sort((one, other) => other.probability - one.probability || one.sample - other.sample).slice(0, count)
+  }
+  return { wrong, surest }
 }

@@ -1,7 +1,8 @@
+import { nameOfClass } from '../data/class-names'
 import type { ImageInput } from '../data/image-batch'
 import { toBatch } from '../data/image-batch'
 import { TorchRnnError, unexpected } from '../errors'
-import { nameOf, showShare } from './class-probabilities'
+import { showShare } from './class-probabilities'
 import { drawFrame, drawImage, encodeHeatMap, inkScale } from './heat-map'
 import { drawPicture, drawText, MARGIN, PICTURE_WIDTH, type PictureOptions, shorten } from './picture'
 import { themeOf } from './sample-input'
@@ -54,7 +55,7 @@ export async function plotMistakes(mistakes: readonly Mistake[], options: Mistak
   const none = drawText('There are no mistakes.', { x: MARGIN, y: 24 })
   const described = mistakes.map(({ label, answer, probability, sample }) => {
     const which = sample === undefined ? '' : `Image ${sample}: `
-    return `${which}${nameOf(options.classNames, label)} taken for ${nameOf(options.classNames, answer)}, ${showShare(probability)} sure`
+    return `${which}${nameOfClass(label, options.classNames)} taken for ${nameOfClass(answer, options.classNames)}, ${showShare(probability)} sure`
   })
   return drawPicture(
     {
@@ -86,7 +87,7 @@ async function drawTile(
   const scale = Math.min(box.width / columns, box.height / rows)
   const [width, height] = [columns * scale, rows * scale]
   const inner = { x: box.x + (box.width - width) / 2, y: box.y + (box.height - height) / 2, width, height }
-  const [from, to] = [label, answer].map((each) => shorten(nameOf(options.classNames, each), 9))
+  const [from, to] = [label, answer].map((each) => shorten(nameOfClass(each, options.classNames), 9))
   const baseline = box.y + box.height + 16
   const number =
     sample === undefined ? '' : drawText(String(sample), { x: box.x + box.width, y: baseline, size: 10, anchor: 'end', className: 'muted' })

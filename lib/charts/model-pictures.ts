@@ -1,7 +1,8 @@
 /** The pictures of a trained model on a data set, by their names. */
+import { nameOfClass } from '../data/class-names'
 import type { ImageDataset } from '../data/dataset'
 import type { ImageRNN } from '../model/image-rnn'
-import { nameOf, plotClassProbabilities } from './class-probabilities'
+import { plotClassProbabilities } from './class-probabilities'
 import { plotConfusionMatrix } from './confusion-matrix'
 import { findMistakes } from './find-mistakes'
 import { plotGradientNorms } from './gradient-norms'
@@ -32,15 +33,15 @@ const MAX_STATES = 2 ** 25
 export const MODEL_PICTURES = {
   confusion: async ({ model, test, theme, signal }: Subject) => {
     const { confusionMatrix } = await model.evaluate(test, { signal })
-    return await plotConfusionMatrix(confusionMatrix, { theme, classNames: classNamesOf(test) })
+    return await plotConfusionMatrix(confusionMatrix, { theme, classNames: test.classNames })
   },
   mistakes: async ({ model, test, theme, count, signal }: Subject) => {
-    return await plotMistakes(await findMistakes(model, test, { count, signal }), { theme, classNames: classNamesOf(test) })
+    return await plotMistakes(await findMistakes(model, test, { count, signal }), { theme, classNames: test.classNames })
   },
   states: async ({ model, test, theme, sample = 0, signal }: Subject) => {
     const images = test.images(sample, sample + 1)
     const { hiddenStates } = await model.inspect(images, { signal })
-    const label = nameOf(classNamesOf(test), test.labelsOf(sample, sample + 1)[0] as number)
+    const label = nameOfClass(test.labelsOf(sample, sample + 1)[0] as number, test.classNames)
     return await plotHiddenStates(hiddenStates, {
       theme,
       images,
@@ -54,7 +55,7 @@ export const MODEL_PICTURES = {
       theme,
       images,
       label: test.labelsOf(sample, sample + 1)[0],
-      classNames: classNamesOf(test),
+      classNames: test.classNames,
     })
   },
   gradients: async ({ model, test, theme, sample, signal }: Subject) => {
@@ -74,9 +75,4 @@ export type ModelPicture = keyof typeof MODEL_PICTURES
 function gradientSamples({ options }: ImageRNN, test: ImageDataset): number {
   const states = options.numLayers * test.rows * options.hiddenSize
   return Math.max(1, Math.min(GRADIENT_SAMPLES, test.length, Math.floor(MAX_STATES / states)))
-}
-
-/** The names of the classes, where the data set has some. */
-export function classNamesOf(dataset: ImageDataset): readonly string[] | undefined {
-  return (dataset as { classNames?: readonly string[] | undefined }).classNames
 }

@@ -26,7 +26,7 @@ const CHECKED = { keep: OPTIONS.checkpoints.keepCheckpoints } as const
 const INTERVAL = /^([1-9]\d{0,6})(b?)$/
 
 /** @returns Undefined for anything but a whole number above 0, as a number or a text, or with a `b` behind it. */
-export function parseInterval(value: unknown): KeepingRules['every'] | undefined {
+function parseInterval(value: unknown): KeepingRules['every'] | undefined {
   const [, count, unit] = INTERVAL.exec(typeof value === 'number' || typeof value === 'string' ? String(value) : '') ?? []
   if (count === undefined) return undefined
   return unit === 'b' ? { batches: Number(count) } : { epochs: Number(count) }

@@ -2,8 +2,10 @@
 import { Command } from 'commander'
 import { OPTIONS } from '../options/options'
 import type { OptionTable, Resolved } from '../options/specs'
+import { fitDetails } from './help-details'
 import { addFlags } from './option-flags'
 import { type CommandWork, runCommand } from './run-command'
+import { columnsOf } from './terminal'
 
 export interface CommandDefinition<Options extends OptionTable> {
   readonly name: string
@@ -16,7 +18,7 @@ export interface CommandDefinition<Options extends OptionTable> {
   readonly options: Options
   /** Headings for the flags in `--help`, where they are many. A flag that has none is listed under "Options". */
   readonly headings?: Readonly<Record<string, OptionTable>>
-  /** What `--help` shows after the flags. */
+  /** What `--help` shows after the flags, in lines of any length: {@link fitDetails} breaks them. */
   readonly details: string
   readonly work: CommandWork<Resolved<Options>>
 }
@@ -42,7 +44,7 @@ export function defineCommand<Options extends OptionTable & typeof OPTIONS.repor
     if (heading !== undefined) option.helpGroup(`${heading}:`)
   }
   return command
-    .addHelpText('after', details)
+    .addHelpText('after', () => fitDetails(details, columnsOf(process.stdout)))
     .action(() => runCommand(fullName, command.opts<Resolved<Options> & Resolved<typeof OPTIONS.reporting>>(), work, namesGiven(command)))
 }
 

@@ -1,7 +1,9 @@
-/** Opens the model that the flags name, together with the test set that it has to fit. */
+/** Finds and opens the model that the flags name, together with the test set that it has to fit. */
 import { type ImageDataset, relabelled } from '../data/dataset'
 import { invalidFile } from '../files/regular-file'
+import { MNIST_SIDE } from '../images/mnist-image'
 import { parameterCount } from '../model/architecture'
+import { findBundledModel } from '../model/bundled-model'
 import { ImageRNN } from '../model/image-rnn'
 import { pickOptions } from '../options/checks'
 import { OPTIONS } from '../options/options'
@@ -34,11 +36,25 @@ export interface OpenSettings {
   readonly withoutModel: 'refuse' | 'fresh'
 }
 
+/** The model that comes with this package, in words. */
+export const BUNDLED_MODEL = 'the one that comes with this package'
+
 /** `--model FILE`. @param fallback - What is used where there is no run, for `--help`. */
 export function modelOption(fallback?: string) {
   const newest = "the newest run's in runs/"
   const whenAbsent = fallback === undefined ? newest : `${newest}, else ${fallback}`
   return { model: { kind: 'path', of: 'file', optional: true, summary: 'the model, as safetensors', whenAbsent } } as const
+}
+
+/** The file of the model that reads drawn and photographed digits: that of `--model`, the newest run's, or the one that comes with this package. */
+export async function findReadingModel(named: string | undefined): Promise<{ file: string; isBundled: boolean }> {
+  const own = named ?? (await findNewestModel())
+  return { file: own ?? findBundledModel(), isBundled: own === undefined }
+}
+
+/** @throws TorchRnnError `ERR_INVALID_FILE` when a model does not read the rows that digits are prepared with. @param advice - Ends the message. */
+export function checkReadsDigits({ options: { inputSize } }: ImageRNN, file: string, advice?: string): void {
+  if (inputSize !== MNIST_SIDE) throw invalidFile(file, `a model for rows of ${MNIST_SIDE} pixels`, `one for ${inputSize}`, advice)
 }
 
 /**

@@ -1,8 +1,8 @@
 import { unexpected } from '../errors'
 import { checkOption, resolveOptions } from '../options/checks'
+import { checkClassNames } from '../options/class-names'
 import type { Normalization } from '../options/normalization'
 import { MODEL_OPTIONS } from '../options/options'
-import { checkClassNames } from './class-names'
 import { featureNormalization } from './feature-statistics'
 import type { ImageBatch } from './image-batch'
 import {

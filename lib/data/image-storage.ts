@@ -1,8 +1,8 @@
 /** The arrays that data sets share, and the checks of what goes into them. */
 import { types } from 'node:util'
 import { describeShape, TorchRnnError, unexpected } from '../errors'
+import { checkClassNames } from '../options/class-names'
 import { MODEL_OPTIONS } from '../options/options'
-import { checkClassNames } from './class-names'
 
 /** How many classes a label can tell apart, which is one byte: the bound of a model's `numClasses`. */
 export const CLASSES = MODEL_OPTIONS.numClasses

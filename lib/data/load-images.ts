@@ -1,12 +1,12 @@
 /** Reads any data set that this package knows how to read. */
 
+import { checkSignal } from '../abort'
 import { unexpected } from '../errors'
 import { toPath } from '../files/path-argument'
-import { checkSignal } from '../model/abort'
 import { resolveOptions } from '../options/checks'
+import { checkClassNames } from '../options/class-names'
 import { type DataFileOptions, OPTIONS, type ReadingOptions } from '../options/options'
 import type { Resolved } from '../options/specs'
-import { checkClassNames } from './class-names'
 import { datasetFromOwned, type ImageDataset } from './dataset'
 import { loadBundled, type Mnist } from './mnist'
 import { readPartFiles } from './sources/array-files'

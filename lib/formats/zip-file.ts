@@ -1,7 +1,6 @@
 /** Reads archives in the ZIP format, with the sizes and checksums of their directory: nothing is taken from a file that is not as it says. */
 import { Readable } from 'node:stream'
-import { createInflateRaw } from 'node:zlib'
-import { buf as crc32 } from 'crc-32'
+import { crc32, createInflateRaw } from 'node:zlib'
 import { TorchRnnError } from '../errors'
 import { chunksInto, invalidFile, type OpenFile } from '../files/regular-file'
 import { quoteValue } from '../text/unprintable'
@@ -87,7 +86,7 @@ export async function* zipContent(file: OpenFile, entry: ZipEntry): AsyncGenerat
     throw damaged(file, entry, 'intact compressed data', error.message, error)
   }
   if (size !== entry.size) throw damaged(file, entry, `${entry.size} bytes`, `${size}`)
-  if (crc >>> 0 !== entry.crc) throw damaged(file, entry, 'content with the checksum of the directory', 'another one')
+  if (crc !== entry.crc) throw damaged(file, entry, 'content with the checksum of the directory', 'another one')
 }
 
 async function* inflated(file: OpenFile, entry: ZipEntry): AsyncGenerator<Uint8Array> {

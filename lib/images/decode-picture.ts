@@ -32,7 +32,7 @@ export interface DecodedPicture extends GreyPicture {
 }
 
 /** More than the largest sensors of today's cameras have, but those of a few phones. */
-export const MAX_PICTURE_PIXELS = 64_000_000
+const MAX_PICTURE_PIXELS = 64_000_000
 /** Enough for such a picture, uncompressed. */
 export const MAX_PICTURE_BYTES = 256 * 1024 * 1024
 /** An SVG is a text, which takes many times its own memory once it is parsed. */

@@ -7,7 +7,7 @@ export interface GreyPicture {
 }
 
 /** Black pixels around and between the images of a grid, as torchvision.utils.make_grid has. */
-export const GRID_MARGIN = 2
+const GRID_MARGIN = 2
 
 /** The size of a grid in pixels. */
 export function gridSize(count: number, image: Pick<GreyPicture, 'width' | 'height'>, columns: number) {

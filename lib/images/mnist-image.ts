@@ -27,7 +27,7 @@ const EDGE = 2
  * The width of the strokes of MNIST's digits, in pixels of the final image: all but the thinnest and the thickest twentieth. Thinner pens
  * are drawn as thick as the first, thicker ones as thin as the last.
  */
-export const STROKE_WIDTHS = [1.6, 3.6] as const
+const STROKE_WIDTHS = [1.6, 3.6] as const
 /** A stroke is made thinner by at most this share of its width, so that thin parts of it do not break. */
 const MOST_THINNING = 0.4
 

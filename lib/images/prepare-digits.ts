@@ -30,7 +30,7 @@ export interface DigitBox {
 export type PictureLimits = Pick<DecodeOptions, 'maxPixels' | 'maxBytes'>
 
 /** Larger pictures are made smaller first: more pixels show more of the paper, and nothing of the digits. */
-export const WORKING_SIDE = 1024
+const WORKING_SIDE = 1024
 
 /** How far a centre of mass may be from the middle of an image that was prepared already, in pixels: it was moved by whole ones. */
 const MOST_OFFSET = 0.75

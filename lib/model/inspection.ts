@@ -1,9 +1,10 @@
 /** What happens inside a network while it reads images. */
+
+import { checkSignal } from '../abort'
 import type { NativeInput, NativeInspection } from '../addon/binding'
 import { checkLabels, copyLabels } from '../data/image-storage'
 import { resolveOptions } from '../options/checks'
 import type { Tensor } from '../tensor'
-import { checkSignal } from './abort'
 
 /** How to look inside. */
 export interface InspectOptions {

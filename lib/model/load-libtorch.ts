@@ -1,6 +1,6 @@
+import { checkSignal } from '../abort'
 import { loadNative } from '../addon/native'
 import { resolveOptions } from '../options/checks'
-import { checkSignal } from './abort'
 
 /** When to stop loading. */
 export interface LoadOptions {

@@ -1,12 +1,12 @@
 /** A model on disk: a safetensors file of PyTorch's state dict, with the architecture in its metadata. */
 
-import { checkClassNames } from '../data/class-names'
 import { TorchRnnError } from '../errors'
 import { writeFileDurably } from '../files/durable-file'
 import { invalidFile, showPath } from '../files/regular-file'
 import { encodeSafetensors, type SafetensorsTensor } from '../formats/safetensors'
 import { type SafetensorsFile, withSafetensorsFile } from '../formats/safetensors-file'
 import { parseJsonObject } from '../formats/strict-json'
+import { checkClassNames } from '../options/class-names'
 import type { LabellingOptions } from '../options/options'
 import type { Tensor } from '../tensor'
 import { quoteText } from '../text/unprintable'

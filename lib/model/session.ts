@@ -1,4 +1,6 @@
 /** The part of a model that users do not see: its object in the addon, and the rules for calling that. */
+
+import { abortReason } from '../abort'
 import type { NativeImageRnn } from '../addon/binding'
 import { knownCudaDevices, native } from '../addon/native'
 import { type Caller, toPublicError, translated } from '../addon/native-errors'
@@ -6,7 +8,6 @@ import { allocateResult } from '../addon/result-arrays'
 import { TorchRnnError } from '../errors'
 import type { ResolvedModelOptions } from '../options/options'
 import { warnOnce } from '../warnings'
-import { abortReason } from './abort'
 import { Callbacks, ThrownByCallback, wouldWaitForItself } from './callbacks'
 import { usableCores } from './usable-cores'
 

@@ -1,6 +1,7 @@
 /** The options of a model, some of which depend on each other. */
-import { checkClassNames } from '../data/class-names'
+
 import { checkOption, resolveOptions } from './checks'
+import { checkClassNames } from './class-names'
 import { checkNormalization } from './normalization'
 import { MODEL_OPTIONS, type ResolvedModelOptions } from './options'
 

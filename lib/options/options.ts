@@ -1,25 +1,20 @@
 /**
  * All options, in groups. The checks of the API, the flags of the command line, `--help`, shell completion, `config.json` and every list of
- * option names follow from this table: an option that is added here is added everywhere. Its types, with what each option means in full, are in
- * option-types.ts.
+ * option names follow from this table: an option that is added here is added everywhere. The groups of a training are in training-options.ts, those
+ * of data sets in data-options.ts. The types, with what each option means in full, are in option-types.ts.
  */
+import { data, reading } from './data-options'
 import type {
-  AugmentationOptions,
   BatchingOptions,
-  DataFileOptions,
-  EarlyStoppingOptions,
   LabellingOptions,
   OnnxOptions,
-  OptimizerOptions,
   PlacementOptions,
   PlainModelOptions,
-  ReadingOptions,
-  ScheduleOptions,
   SearchPlanOptions,
   TrainHyperparameters,
-  ValidationOptions,
 } from './option-types'
 import type { TableFor } from './specs'
+import { augmentation, batchSizes, earlyStopping, optimizer, schedule, training, validation } from './training-options'
 
 export type * from './option-types'
 
@@ -108,197 +103,6 @@ const placement = {
   },
 } as const satisfies TableFor<PlacementOptions>
 
-const batchSizes = { kind: 'integer', min: 1, max: 65536 } as const
-
-/** How to train. */
-const training = {
-  epochs: { kind: 'integer', min: 1, max: 1_000_000, default: 10, summary: 'passes over the training set' },
-  batchSize: { ...batchSizes, default: 128, summary: 'samples that are computed together', search: { choices: [32, 64, 128, 256] } },
-  shuffle: { kind: 'boolean', default: true, summary: 'visit the samples in a new random order every epoch' },
-  logInterval: { kind: 'integer', min: 1, max: 1_000_000, default: 10, summary: 'batches between two progress events' },
-} as const satisfies Partial<TableFor<TrainHyperparameters>>
-
-/** How the gradients become updates. */
-const optimizer = {
-  optimizer: {
-    kind: 'choice',
-    choices: ['adam', 'adamw', 'muon'],
-    default: 'adam',
-    summary: 'adam; adamw with decoupled weight decay; or muon, which turns the hidden matrices by orthogonal ones',
-    search: { choices: ['adam', 'adamw', 'muon'] },
-  },
-  learningRate: {
-    kind: 'number',
-    min: 0,
-    max: 100,
-    default: 1e-3,
-    summary: "step size: the schedule's first or highest rate",
-    search: { scale: 'log', low: 1e-4, high: 1e-2 },
-  },
-  betas: { kind: 'pair', min: 0, below: 1, default: [0.9, 0.999], summary: "how slowly Adam's two running means follow" },
-  weightDecay: {
-    kind: 'number',
-    min: 0,
-    max: 100,
-    optional: true,
-    summary: 'pull of the parameters towards zero',
-    whenAbsent: '0 with adam, 0.01 with adamw, 0.1 with muon',
-    search: { scale: 'log', low: 1e-5, high: 1e-1 },
-  },
-  momentum: {
-    kind: 'number',
-    min: 0,
-    below: 1,
-    default: 0.95,
-    summary: "how slowly muon's running mean of the gradients follows",
-    search: { scale: 'linear', low: 0.8, high: 0.98 },
-  },
-  clipGradNorm: {
-    kind: 'number',
-    above: 0,
-    optional: true,
-    summary: 'scale larger gradients down to this norm',
-    whenAbsent: 'never',
-    search: { scale: 'log', low: 0.1, high: 10 },
-  },
-  labelSmoothing: {
-    kind: 'number',
-    min: 0,
-    max: 1,
-    default: 0,
-    summary: 'share of the target that is spread over all classes',
-    search: { scale: 'linear', low: 0, high: 0.2 },
-  },
-  accumulationSteps: {
-    kind: 'integer',
-    min: 1,
-    max: 1_000_000,
-    default: 1,
-    summary: 'batches whose gradients make one update',
-    search: { choices: [1, 2, 4] },
-  },
-  emaDecay: {
-    kind: 'number',
-    min: 0,
-    below: 1,
-    optional: true,
-    summary: 'decay of a moving average of the parameters, which the model then holds',
-    whenAbsent: 'no average',
-    search: { choices: [null, 0.9, 0.99, 0.999] },
-  },
-} as const satisfies TableFor<OptimizerOptions>
-
-/** How the learning rate changes. */
-const schedule = {
-  schedule: {
-    kind: 'choice',
-    choices: ['constant', 'step', 'cosine', 'one-cycle', 'warmup-cosine', 'plateau'],
-    default: 'constant',
-    summary: 'how the learning rate changes',
-    search: { choices: ['constant', 'cosine', 'one-cycle', 'warmup-cosine'] },
-  },
-  stepSize: {
-    kind: 'integer',
-    min: 1,
-    max: 1_000_000,
-    default: 5,
-    summary: 'epochs between two steps of the schedule step',
-    search: { scale: 'linear', low: 1, high: 10 },
-  },
-  gamma: {
-    kind: 'number',
-    above: 0,
-    max: 1,
-    default: 0.1,
-    summary: 'what step and plateau multiply the rate by',
-    search: { scale: 'linear', low: 0.1, high: 0.9 },
-  },
-  warmup: {
-    kind: 'number',
-    min: 0,
-    max: 1,
-    optional: true,
-    summary: 'share of all updates in which the rate rises',
-    whenAbsent: '0.3 with one-cycle, 0.05 with warmup-cosine',
-    search: { scale: 'linear', low: 0.02, high: 0.4 },
-  },
-  minLearningRate: {
-    kind: 'number',
-    min: 0,
-    max: 100,
-    default: 0,
-    summary: 'last rate of cosine and warmup-cosine, lowest one of plateau',
-    search: { scale: 'log', low: 1e-6, high: 1e-4 },
-  },
-  plateauPatience: {
-    kind: 'integer',
-    min: 0,
-    max: 1_000_000,
-    default: 10,
-    summary: 'epochs without a lower validation loss before plateau lowers the rate',
-    search: { scale: 'linear', low: 0, high: 5 },
-  },
-} as const satisfies TableFor<ScheduleOptions>
-
-/** What a model is measured on while it trains. */
-const validation = {
-  validationSplit: {
-    kind: 'part',
-    optional: true,
-    summary: 'training samples to set aside, on which every epoch is measured',
-    whenAbsent: 'none',
-  },
-} as const satisfies TableFor<ValidationOptions>
-
-/** When a training ends early. */
-const earlyStopping = {
-  earlyStoppingPatience: {
-    kind: 'integer',
-    min: 1,
-    max: 1_000_000,
-    optional: true,
-    summary: 'end after so many epochs without a lower validation loss',
-    whenAbsent: 'never',
-  },
-  restoreBest: { kind: 'boolean', default: true, summary: 'go back to the best epoch at the end of a training with early stopping' },
-} as const satisfies TableFor<EarlyStoppingOptions>
-
-/** Random changes of the training images. */
-const augmentation = {
-  augmentShift: {
-    kind: 'number',
-    min: 0,
-    max: 1000,
-    default: 0,
-    summary: 'largest random shift of a training image, in pixels',
-    search: { scale: 'linear', low: 0, high: 3 },
-  },
-  augmentRotation: {
-    kind: 'number',
-    min: 0,
-    max: 180,
-    default: 0,
-    summary: 'largest random rotation, in degrees',
-    search: { scale: 'linear', low: 0, high: 15 },
-  },
-  augmentScale: {
-    kind: 'number',
-    min: 0,
-    max: 0.9,
-    default: 0,
-    summary: 'largest random change of size: 0.1 gives 0.9 to 1.1',
-    search: { scale: 'linear', low: 0, high: 0.2 },
-  },
-  augmentShear: {
-    kind: 'number',
-    min: 0,
-    max: 80,
-    default: 0,
-    summary: 'largest random shear, in degrees: how far upright lines lean',
-    search: { scale: 'linear', low: 0, high: 10 },
-  },
-} as const satisfies TableFor<AugmentationOptions>
-
 /** How a search tries options. */
 const search = {
   strategy: {
@@ -363,106 +167,6 @@ const checkpoints = {
     summary: 'go on with the run of --run, or with the newest one, from a checkpoint, with its options',
   },
 } as const
-
-/** The images to use. */
-const data = {
-  data: {
-    kind: 'path',
-    of: 'path',
-    optional: true,
-    summary: 'the images: a folder (IDX files as of MNIST and its family, or pictures by class), a CSV or an .npz file',
-    whenAbsent: 'the bundled MNIST',
-  },
-  trainImages: { kind: 'path', of: 'file', optional: true, summary: 'instead of --data: images to train with (IDX, .npy, .npz or CSV)' },
-  trainLabels: { kind: 'path', of: 'file', optional: true, summary: 'their labels, unless they are in the same file' },
-  testImages: { kind: 'path', of: 'file', optional: true, summary: 'images to evaluate with', whenAbsent: 'a part of the others' },
-  testLabels: { kind: 'path', of: 'file', optional: true, summary: 'their labels' },
-} as const satisfies TableFor<DataFileOptions & { data?: string }>
-
-/** How the images are read. */
-const reading = {
-  format: {
-    kind: 'choice',
-    choices: ['auto', 'idx', 'npz', 'csv', 'pictures'],
-    default: 'auto',
-    summary: 'what the data are; auto: by their content',
-  },
-  subset: {
-    kind: 'text',
-    pattern: /^.{1,200}$/su,
-    expected: 'a part of the name of a file or folder',
-    placeholder: 'name',
-    optional: true,
-    summary: 'of several data sets in a folder, the one with this word in its name, such as letters of EMNIST',
-  },
-  orientation: {
-    kind: 'choice',
-    choices: ['auto', 'upright', 'transposed'],
-    default: 'auto',
-    summary: 'whether rows and columns of each image are swapped in the files, as in EMNIST',
-  },
-  firstLabel: {
-    kind: 'integer',
-    min: 0,
-    max: 255,
-    optional: true,
-    summary: 'label of the first class',
-    whenAbsent: '1 where the labels begin with it and leave none out, else 0',
-  },
-  labelNames: {
-    kind: 'text',
-    pattern: /^.{1,30000}$/su,
-    expected: 'names with commas between them, or the path of a file with a name a line',
-    placeholder: 'names',
-    optional: true,
-    summary: 'names of the classes with commas between them, or a file with one a line',
-    whenAbsent: 'those of the data, where they are known',
-  },
-  labelColumn: {
-    kind: 'text',
-    pattern: /^.{1,200}$/su,
-    expected: 'the name of a column, or its number from 1',
-    placeholder: 'name',
-    optional: true,
-    summary: 'column of a CSV with the labels, by its name or number',
-    whenAbsent: 'the one named label, class, target, digit or y, else the first',
-  },
-  imageSize: {
-    kind: 'text',
-    pattern: /^[1-9]\d{0,3}(x[1-9]\d{0,3})?$/,
-    expected: 'a number of pixels (28), or rows and columns (32x24)',
-    placeholder: 'size',
-    completions: ['28'],
-    optional: true,
-    summary: 'rows and columns of an image: 28 or 32x24',
-    whenAbsent: '28 for pictures, else as in the files',
-  },
-  fit: {
-    kind: 'choice',
-    choices: ['contain', 'cover', 'stretch'],
-    default: 'contain',
-    summary: 'how a picture of another shape is resized: with a border, cropped, or stretched',
-  },
-  ink: {
-    kind: 'choice',
-    choices: ['auto', 'dark', 'light'],
-    default: 'auto',
-    summary: 'what is drawn in pictures: dark on light, which is inverted, or light on dark',
-  },
-  testSplit: {
-    kind: 'part',
-    default: 0.1,
-    summary: 'samples to set aside as the test set where the data have none',
-  },
-  splitSeed: {
-    kind: 'integer',
-    min: 0,
-    max: Number.MAX_SAFE_INTEGER,
-    default: 1,
-    summary: 'which samples these are follows from it',
-  },
-  skipBroken: { kind: 'boolean', default: false, summary: 'leave out pictures that cannot be read' },
-} as const satisfies TableFor<ReadingOptions>
 
 /** What a command prints. On the command line only. */
 const reporting = {

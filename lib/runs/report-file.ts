@@ -1,16 +1,17 @@
 /** Writes the report of a run: one page with everything that can be shown of it. */
 import { join } from 'node:path'
-import { nameOf } from '../charts/class-probabilities'
 import { plotConfusionMatrix } from '../charts/confusion-matrix'
 import { findMistakes } from '../charts/find-mistakes'
 import { plotMistakes } from '../charts/mistakes'
-import { classNamesOf, MODEL_PICTURES, type ModelPicture, type Subject } from '../charts/model-pictures'
+import { MODEL_PICTURES, type ModelPicture, type Subject } from '../charts/model-pictures'
 import { drawCode, drawFigure, drawParagraph, drawReportPage, drawTable, type ReportSection } from '../charts/report-page'
 import { plotTrainingCurves } from '../charts/training-curves'
+import { nameOfClass } from '../data/class-names'
 import type { ImageDataset } from '../data/dataset'
 import { TorchRnnError } from '../errors'
 import { writeFileDurably } from '../files/durable-file'
 import { parameterCount } from '../model/architecture'
+import { classNamesOf } from '../model/evaluation'
 import type { ImageRNN } from '../model/image-rnn'
 import { changedOptions } from '../options/flag-words'
 import { commandLineOf, nameOfPath } from './command-line'
@@ -51,7 +52,7 @@ export async function writeReport(run: RunRecord, source: ReportSource | undefin
 async function drawReport(run: RunRecord, source: ReportSource | undefined): Promise<string> {
   const sections = [
     await curvesSection(run),
-    await confusionSection(run, source),
+    await confusionSection(run),
     ...(source === undefined ? [] : await modelSections(run, source)),
   ]
   const { inputSize, hiddenSize, numLayers, numClasses, nonlinearity } = run.network
@@ -117,11 +118,11 @@ async function curvesSection(run: RunRecord): Promise<ReportSection | undefined>
   return { id: 'curves', heading: 'Training', content: content.join('\n') }
 }
 
-async function confusionSection({ evaluation }: RunRecord, source: ReportSource | undefined): Promise<ReportSection | undefined> {
+async function confusionSection({ evaluation }: RunRecord): Promise<ReportSection | undefined> {
   if (evaluation === undefined) return undefined
-  const classNames = source === undefined ? undefined : classNamesOf(source.test)
+  const classNames = classNamesOf(evaluation.perClass)
   const classes = evaluation.perClass.map(({ label, precision, recall, f1, support }) => [
-    nameOf(classNames, label),
+    nameOfClass(label, classNames),
     ...[precision, recall, f1].map((share) => share.toFixed(4)),
     String(support),
   ])
@@ -154,7 +155,7 @@ async function modelSections(run: RunRecord, { model, test, signal }: ReportSour
           {
             id: 'mistakes',
             heading: 'Mistakes',
-            content: drawFigure(await plotMistakes(mistakes, { classNames: classNamesOf(test), ...among })),
+            content: drawFigure(await plotMistakes(mistakes, { classNames: test.classNames, ...among })),
           },
         ]
       : []),

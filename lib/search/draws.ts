@@ -101,7 +101,7 @@ export function valueAt(name: string, range: SearchRange, place: number): TriedV
  *
  * @throws TorchRnnError `ERR_INVALID_OPTION` for values that contradict each other.
  */
-export function completeTrial(trial: number, drawn: TriedValues, base: SearchBase, show: (name: string) => string): Trial {
+function completeTrial(trial: number, drawn: TriedValues, base: SearchBase, show: (name: string) => string): Trial {
   const all: Record<string, unknown> = { ...base.model, ...base.training }
   for (const [name, value] of Object.entries(drawn)) all[name] = value ?? undefined
   const idle = Object.keys(SPECS).filter((name) => !hasEffect(name, all as Partial<Hyperparameters>))

@@ -1,9 +1,10 @@
 /** The learning-rate range test: trains a copy of a model for a while, with a rate that grows from batch to batch. */
+
+import { checkSignal, unlessAborted } from '../abort'
 import type { NativeProgress } from '../addon/binding'
 import { type Caller, callerOf } from '../addon/native-errors'
 import type { ImageDataset } from '../data/dataset'
 import { describe, TorchRnnError, unexpected } from '../errors'
-import { checkSignal } from '../model/abort'
 import { ImageRNN } from '../model/image-rnn'
 import { ModelSession } from '../model/session'
 import { resolveOptions } from '../options/checks'
@@ -14,7 +15,6 @@ import type { Resolved } from '../options/specs'
 import type { Hyperparameters } from '../training/checkpoint'
 import { NativeTraining } from '../training/native-training'
 import { prepareData, type TrainingData } from '../training/training-data'
-import { unlessAborted } from '../unless-aborted'
 import { LearningRateCurve, type LearningRatePoint, type LearningRateSuggestions, suggestLearningRates } from './learning-rate-curve'
 
 /** Progress of a learning-rate range test: a step is done. */

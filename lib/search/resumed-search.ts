@@ -60,7 +60,7 @@ export function checkSearchedData(found: DataIdentity, { dataset }: StoredSearch
 }
 
 /** A space in words: "learningRate 0.0001 to 0.01 (log); batchSize 32, 64". */
-export function describeSpace(space: SearchSpace, show = asItIs): string {
+function describeSpace(space: SearchSpace, show = asItIs): string {
   return Object.entries(space)
     .map(([name, range]) => `${show(name)} ${describeRange(range)}`)
     .join('; ')

@@ -1,8 +1,9 @@
 /** The options of a search, and what follows from them before anything is trained. */
+
+import { checkSignal } from '../abort'
 import type { ImageDataset } from '../data/dataset'
 import { viewOf } from '../data/dataset'
 import { unexpected } from '../errors'
-import { checkSignal } from '../model/abort'
 import { checkOption, resolveOptions } from '../options/checks'
 import { asItIs } from '../options/flag-words'
 import { resolveModelOptions } from '../options/model-options'

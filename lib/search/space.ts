@@ -43,7 +43,7 @@ export type SearchSpace = Readonly<Record<string, SearchRange>>
 export type TriedValues = Readonly<Record<string, TriedValue>>
 
 /** What is varied unless the user says otherwise: these two matter most, and depend on each other. */
-export const USUALLY_VARIED: readonly SearchableOption[] = ['learningRate', 'batchSize']
+const USUALLY_VARIED: readonly SearchableOption[] = ['learningRate', 'batchSize']
 
 /** The specs of all options that a search can vary. */
 export const SEARCHABLE_SPECS: Readonly<Record<string, AnyOptionSpec & { readonly search: SearchRange }>> = SEARCHABLE satisfies Readonly<

@@ -1,10 +1,11 @@
 /** The networks that read drawings: the one that the page was started with, and the latest one that was trained in it. */
 import { TorchRnnError } from '../errors'
+import { MNIST_SIDE } from '../images/mnist-image'
 import type { ImageRNN } from '../model/image-rnn'
 import type { Inspection } from '../model/inspection'
 import type { ChangeSignal } from './change-signal'
 import type { ModelChoice, ModelView, ReadingMessage, StatesMessage } from './messages'
-import { type Drawing, IMAGE_SIZE, prepareDrawing } from './prepare-drawing'
+import { type Drawing, prepareDrawing } from './prepare-drawing'
 import { RequestRefusal } from './request-refusal'
 
 /** Drawings that may wait at once: each takes a few milliseconds, so more than these are no people. */
@@ -88,7 +89,7 @@ export class DigitReader {
     const holder = this.#current
     holder.users += 1
     try {
-      const inspection = await holder.model.inspect({ data: image, shape: [1, IMAGE_SIZE, IMAGE_SIZE] })
+      const inspection = await holder.model.inspect({ data: image, shape: [1, MNIST_SIDE, MNIST_SIDE] })
       return { revision: holder.revision, ...toMessage(inspection, image) }
     } finally {
       holder.users -= 1

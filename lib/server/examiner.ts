@@ -2,9 +2,9 @@
 import type { ImageDataset } from '../data/dataset'
 import { ImageRNN } from '../model/image-rnn'
 import type { DigitReader } from './digit-reader'
-import { findMistakes } from './find-mistakes'
 import { READER_PLACEMENT } from './reader-placement'
 import type { TrainingBoard } from './training-board'
+import { viewMistakes } from './view-mistakes'
 
 /** A model that was saved. */
 interface SavedModel {
@@ -51,7 +51,7 @@ export class Examiner {
   async #examine({ file, epoch }: SavedModel): Promise<void> {
     const model = await ImageRNN.load(file, READER_PLACEMENT)
     try {
-      this.#board.addMistakes(await findMistakes(model, this.#test, epoch))
+      this.#board.addMistakes(await viewMistakes(model, this.#test, epoch))
       this.#reader.take({ model, name: file })
     } catch (error) {
       model.dispose()

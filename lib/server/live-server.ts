@@ -34,7 +34,7 @@ export interface LiveServerOptions {
 }
 
 /** The same address as yesterday, so that a bookmark works. */
-export const USUAL_PORT = 8028
+const USUAL_PORT = 8028
 
 export class LiveServer {
   /** Where the page is: "http://127.0.0.1:8028/". */

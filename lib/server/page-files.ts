@@ -21,7 +21,7 @@ export interface PageFile {
 }
 
 /** Where the page lies in the package. */
-export const PAGE_FOLDER = join(typeof __dirname === 'undefined' ? '' : __dirname, 'page')
+const PAGE_FOLDER = join(typeof __dirname === 'undefined' ? '' : __dirname, 'page')
 
 /** More than the whole page has. */
 const MAX_BYTES = 4 * 2 ** 20

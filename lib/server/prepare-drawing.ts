@@ -3,10 +3,7 @@
  * for a picture, which takes longer: here, there is no paper to be found, and the pen is as thick as MNIST's.
  */
 import type { Box } from '../images/components'
-import { centre, DIGIT_SIDE, MNIST_SIDE, shares } from '../images/mnist-image'
-
-/** Rows and columns of a prepared image. */
-export const IMAGE_SIZE = MNIST_SIDE
+import { centre, DIGIT_SIDE, shares } from '../images/mnist-image'
 
 /** A drawing as it comes from the page. */
 export interface Drawing {

@@ -1,10 +1,10 @@
 /** The options of a training, and what they must not be together. */
 
+import { checkSignal } from '../abort'
 import type { CheckpointOptions } from '../checkpoints/checkpoint-options'
 import { checkResumedOptions, type ResumedCheckpoint } from '../checkpoints/resume'
 import type { ImageDataset } from '../data/dataset'
 import { TorchRnnError, unexpected } from '../errors'
-import { checkSignal } from '../model/abort'
 import { checkOption, resolveOptions } from '../options/checks'
 import { HYPERPARAMETERS, type TrainHyperparameters } from '../options/options'
 import type { Hyperparameters } from './checkpoint'

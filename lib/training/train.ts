@@ -1,10 +1,11 @@
 /** Runs a training from the user's options to its end: for callbacks, or as a stream of events. */
+
+import { abortReason } from '../abort'
 import type { Caller } from '../addon/native-errors'
 import { resolveCheckpointOptions } from '../checkpoints/checkpoint-options'
 import { openCheckpoints, readResumed, type Trainee } from '../checkpoints/open-checkpoints'
 import type { ResumedCheckpoint } from '../checkpoints/resume'
 import type { ImageDataset } from '../data/dataset'
-import { abortReason } from '../model/abort'
 import type { Hyperparameters } from './checkpoint'
 import type { CheckpointEvent, EpochEvent, TrainingEvent } from './events'
 import { trainEpochs } from './loop'

@@ -2,17 +2,15 @@
  * How long the live page takes from a piece of a stroke to the answer on the screen, in a Chromium without a window: while nothing else
  * happens, and while a network trains in the same page. The page itself tells: from the pointer's event to the new state of the page.
  */
-import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { Command } from 'commander'
 import { launchChromium } from '../page/chromium.mjs'
-import { describeMachine, PROGRAM } from './machine.mjs'
+import { startServer } from '../page/serve.mjs'
+import { describeMachine } from './machine.mjs'
 import { inTurns, percentile, spread } from './measure.mjs'
 import { integerOption, jsonOption, roundsOption } from './options.mjs'
-import { start } from './processes.mjs'
 import { checkResultsFile, showSpread, writeResults } from './report.mjs'
 
 /** Of one 60th of a second each: as often as a mouse moves. */
@@ -27,21 +25,6 @@ const WATCH = `
     if (delay !== delays.at(-1)) delays.push(delay)
   })
   watcher.observe(document.querySelector('.draw'), { attributeFilter: ['data-delay'], childList: true, subtree: true })`
-
-/** Starts the server. Returns its address, and what ends it. */
-async function startServer(folder) {
-  const child = start(process.execPath, [PROGRAM, 'serve', '--port', '0', '--json'], { cwd: folder, stdio: ['ignore', 'pipe', 'inherit'] })
-  const lines = createInterface({ input: child.stdout })
-  const [first] = await once(lines, 'line')
-  lines.on('line', () => undefined)
-  return {
-    url: JSON.parse(first).url,
-    async end() {
-      child.kill('SIGTERM')
-      await once(child, 'close')
-    },
-  }
-}
 
 /** Draws a ring in so many pieces. Returns the delay of each answer that the page has shown. */
 async function drawRing(page, pieces) {

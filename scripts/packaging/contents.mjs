@@ -12,11 +12,16 @@ const COMMON = ['package.json', 'README.md', 'LICENSE', 'SHA256SUMS']
  * @property {string[]} required - In addition to the common ones.
  */
 
+/** What users look up. The pages about speed and accuracy are for those who have the repository. */
+export const MAIN_DOCUMENTS = ['data', 'errors', 'learning-rate', 'live-page', 'pictures', 'predict', 'runs', 'search'].map(
+  (name) => `docs/${name}.md`,
+)
+
 /** @type {Record<'main' | 'command' | 'addon' | 'libtorch', ContentRule>} */
 export const CONTENT_RULES = {
   main: {
     allowed:
-      /^(dist\/([a-z-]+\/)*[a-z-]+\.(m?js|m?js\.map|d\.m?ts)|dist\/server\/page\/(index\.html|page\.(js|css)|icon\.svg)|native\/([a-z]+\/)*([a-z0-9_]+\.(cc|h)|CMakeLists\.txt)|cmake\/[a-z]+\.cmake|CMakeLists\.txt|docs\/(errors|live-page|pictures|predict|runs|search)\.md|docs\/pictures\/[a-z]+\.svg|models\/mnist\/(README\.md|config\.json|metrics\.csv|model\.safetensors)|CHANGELOG\.md|binding\.gyp\.md|THIRD-PARTY-LICENSES)$/,
+      /^(dist\/([a-z-]+\/)*[a-z-]+\.(m?js|m?js\.map|d\.m?ts)|dist\/server\/page\/(index\.html|page\.(js|css)|icon\.svg)|native\/([a-z]+\/)*([a-z0-9_]+\.(cc|h)|CMakeLists\.txt)|cmake\/[a-z]+\.cmake|CMakeLists\.txt|docs\/(data|errors|learning-rate|live-page|pictures|predict|runs|search)\.md|docs\/pictures\/[a-z]+\.svg|models\/mnist\/(README\.md|config\.json|metrics\.csv|model\.safetensors)|CHANGELOG\.md|binding\.gyp\.md|THIRD-PARTY-LICENSES)$/,
     required: [
       ...['dist/index.js', 'dist/index.mjs', 'dist/index.d.ts', 'dist/index.d.mts', 'dist/cli/main.js', 'dist/charts/plot-bundle.js'],
       ...['index.html', 'page.js', 'page.css', 'icon.svg'].map((name) => `dist/server/page/${name}`),
@@ -24,14 +29,9 @@ export const CONTENT_RULES = {
       ...[
         'cmake/libtorch.cmake',
         'CMakeLists.txt',
-        'docs/errors.md',
-        'docs/pictures.md',
-        'docs/predict.md',
+        ...MAIN_DOCUMENTS,
         'models/mnist/README.md',
         'models/mnist/model.safetensors',
-        'docs/live-page.md',
-        'docs/runs.md',
-        'docs/search.md',
         'CHANGELOG.md',
         'binding.gyp.md',
         'THIRD-PARTY-LICENSES',

@@ -9,6 +9,7 @@ import { promisify } from 'node:util'
 import { ADDON_FILES, FETCHED_LIBTORCH, PLATFORM, ROOT } from '../bootstrap/places.mjs'
 import { filesBelow } from '../bootstrap/stamps.mjs'
 import { readBinaries } from './binaries.mjs'
+import { MAIN_DOCUMENTS } from './contents.mjs'
 import { describeFloors, highestFloors } from './floors.mjs'
 import { writeAddonLicenses, writeLibtorchLicenses, writeMainLicenses } from './licenses.mjs'
 import { addonManifest, commandManifest, libtorchManifest, mainManifest, withRepository } from './manifests.mjs'
@@ -22,13 +23,8 @@ const MAIN_FILES = [
   'cmake',
   'models',
   'CMakeLists.txt',
-  'docs/errors.md',
-  'docs/pictures.md',
+  ...MAIN_DOCUMENTS,
   'docs/pictures',
-  'docs/predict.md',
-  'docs/live-page.md',
-  'docs/runs.md',
-  'docs/search.md',
   'binding.gyp.md',
   'README.md',
   'CHANGELOG.md',

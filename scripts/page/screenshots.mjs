@@ -3,15 +3,13 @@
  *
  * It trains a network in the page, so that what is shown is what a reader gets.
  */
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import sharp from 'sharp'
-import { DIST, ROOT } from '../bootstrap/places.mjs'
+import { ROOT } from '../bootstrap/places.mjs'
 import { launchChromium } from './chromium.mjs'
+import { startServer } from './serve.mjs'
 
 const TARGET = join(ROOT, 'docs', 'screenshots')
 const VIEW = { width: 1280, height: 800 }
@@ -40,26 +38,6 @@ const THREE = [
   [0.45, 0.84],
   [0.32, 0.76],
 ]
-
-/** Starts the server in an empty folder. Returns its address, and what ends it. */
-async function startServer(args) {
-  const folder = mkdtempSync(join(tmpdir(), 'screenshots-'))
-  const child = spawn(process.execPath, [join(DIST, 'cli', 'main.js'), 'serve', '--port', '0', '--json', ...args], {
-    cwd: folder,
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  const lines = createInterface({ input: child.stdout })
-  const [first] = await once(lines, 'line')
-  lines.on('line', () => undefined)
-  return {
-    url: JSON.parse(first).url,
-    async end() {
-      child.kill('SIGTERM')
-      await once(child, 'close')
-      rmSync(folder, { recursive: true })
-    },
-  }
-}
 
 async function draw(page, points) {
   const box = await page.locator('.pad').boundingBox()
@@ -90,7 +68,8 @@ async function open(browser, url, settings) {
 }
 
 mkdirSync(TARGET, { recursive: true })
-const server = await startServer(process.argv.slice(2))
+const folder = mkdtempSync(join(tmpdir(), 'screenshots-'))
+const server = await startServer(folder, process.argv.slice(2))
 const browser = await launchChromium()
 try {
   const trained = await open(browser, `${server.url}#train`, { colorScheme: 'light' })
@@ -114,4 +93,5 @@ try {
 } finally {
   await browser.close()
   await server.end()
+  rmSync(folder, { recursive: true })
 }

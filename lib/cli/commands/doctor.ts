@@ -28,6 +28,7 @@ Examples:
 
 It checks the versions, the addon and libtorch (where they were found, and that their files are as published), the CPU and the CUDA
 devices, the data set, write access, and trains for a second in a process of its own. --quiet tells only what is wrong.
+
 Exit code 1 when something is broken.`
 
 /** `doctor`: finds out what is wrong with an installation. */

@@ -1,23 +1,20 @@
 import type { Command } from 'commander'
 import { type ErrorCode, TorchRnnError } from '../../errors'
-import { invalidFile, showPath } from '../../files/regular-file'
+import { showPath } from '../../files/regular-file'
 import type { GreyPicture } from '../../images/grey-picture'
 import { drawRows } from '../../images/half-blocks'
-import { MNIST_SIDE } from '../../images/mnist-image'
 import { PICTURE_FORMATS } from '../../images/picture-format'
 import { parameterCount } from '../../model/architecture'
-import { findBundledModel } from '../../model/bundled-model'
 import { ImageRNN } from '../../model/image-rnn'
 import { pickOptions } from '../../options/checks'
 import { OPTIONS } from '../../options/options'
 import type { Resolved } from '../../options/specs'
-import { findNewestModel } from '../../runs/run-folder'
 import { classText } from '../class-text'
 import { defineCommand } from '../define-command'
 import { describeNetwork, doneSince, type StartEvent, startOf } from '../events'
 import { CommandFailure, EXIT_FAILURE } from '../exit'
 import { toPercent } from '../numbers'
-import { modelOption } from '../open-model'
+import { BUNDLED_MODEL, checkReadsDigits, findReadingModel, modelOption } from '../open-model'
 import { findPictures, type NamedPicture, STANDARD_INPUT } from '../prediction/picture-files'
 import { type PredictionEvent, predictPicture, type ReadPicture } from '../prediction/predict-picture'
 import type { Reporter } from '../reporter'
@@ -49,7 +46,7 @@ const PROGRESS_AFTER_MS = 2000
 const SHADE_COLOURS = 2 ** 24
 
 const PREDICT_OPTIONS = {
-  ...modelOption('the one that comes with this package'),
+  ...modelOption(BUNDLED_MODEL),
   asIs: {
     kind: 'boolean',
     default: false,
@@ -114,28 +111,20 @@ async function predict(flags: PredictFlags, names: readonly string[], reporter: 
 
 /** The model that the flags name: the newest run's, or where there is none that of this package. Reports the start. */
 async function openModel(flags: PredictFlags, reporter: Reporter, stop: AbortSignal): Promise<ImageRNN> {
-  const own = flags.model ?? (await findNewestModel())
-  const file = own ?? findBundledModel()
+  const { file, isBundled } = await findReadingModel(flags.model)
   await waitForLibtorch(flags, stop)
   const model = await ImageRNN.load(file, pickOptions(OPTIONS.placement, flags))
   try {
-    checkRows(model, flags.asIs, file)
+    if (!flags.asIs) checkReadsDigits(model, file, 'With --as-is, it reads pictures that have its own width.')
     const { device, engine, instructionSet, options } = model
     const facts = { device, engine, instructionSet, threads: await model.threadCount(), parameters: parameterCount(options), options }
-    reporter.step(startOf('predict', { ...facts, model: file }), (event) => describeStart(event, own === undefined))
+    reporter.step(startOf('predict', { ...facts, model: file }), (event) => describeStart(event, isBundled))
     warnOfThreads(flags.threads, device, reporter)
     return model
   } catch (error) {
     model.dispose()
     throw error
   }
-}
-
-/** Digits are prepared for models that read MNIST's rows. */
-function checkRows({ options: { inputSize } }: ImageRNN, asIs: boolean, file: string): void {
-  if (asIs || inputSize === MNIST_SIDE) return
-  const advice = 'With --as-is, it reads pictures that have its own width.'
-  throw invalidFile(file, `a model for rows of ${MNIST_SIDE} pixels`, `one for ${inputSize}`, advice)
 }
 
 /** What a picture holds; undefined, and reported, where it cannot be read. Any other error is not about the picture. */
@@ -166,7 +155,7 @@ function showProgress(done: number, total: number, reporter: Reporter): void {
 }
 
 function describeStart(event: StartEvent, isBundled: boolean): string {
-  return `${describeNetwork(event)}Model: ${isBundled ? 'the one that comes with this package; --model names another' : event.model}\n`
+  return `${describeNetwork(event)}Model: ${isBundled ? `${BUNDLED_MODEL}; --model names another` : event.model}\n`
 }
 
 function describePrediction(event: PredictionEvent, model: ImageRNN): string {

@@ -1,4 +1,6 @@
 import { Command } from 'commander'
+import { fitDetails } from '../help-details'
+import { columnsOf } from '../terminal'
 import { runsCompareCommand } from './runs-compare'
 import { runsExportCommand } from './runs-export'
 import { runsListCommand } from './runs-list'
@@ -18,7 +20,9 @@ Only report needs libtorch. Each explains itself: rnn-mnist-train runs list --he
 /** `runs`: what was trained so far. */
 export function runsCommand(): Command {
   const command = new Command('runs').summary('list, show, compare, export and report what was trained')
-  command.description('Lists, shows, compares, exports and reports the training runs of a folder.').addHelpText('after', EXAMPLES)
+  command
+    .description('Lists, shows, compares, exports and reports the training runs of a folder.')
+    .addHelpText('after', () => fitDetails(EXAMPLES, columnsOf(process.stdout)))
   for (const create of [runsListCommand, runsShowCommand, runsCompareCommand, runsExportCommand, runsReportCommand])
     command.addCommand(create())
   return command

@@ -1,24 +1,21 @@
 import { inspect } from 'node:util'
 import type { Command } from 'commander'
-import { invalidFile, showPath } from '../../files/regular-file'
+import { TorchRnnError } from '../../errors'
+import { showPath } from '../../files/regular-file'
 import { parameterCount } from '../../model/architecture'
 import { findBundledModel } from '../../model/bundled-model'
 import { ImageRNN } from '../../model/image-rnn'
 import type { OptionTable, Resolved } from '../../options/specs'
-import { findNewestModel } from '../../runs/run-folder'
 import type { NamedModel } from '../../server/digit-reader'
-import { IMAGE_SIZE } from '../../server/prepare-drawing'
 import { READER_PLACEMENT } from '../../server/reader-placement'
 import { defineCommand, SHARED_OPTIONS } from '../define-command'
 import { describeNetwork, type StartEvent, startOf } from '../events'
-import { modelOption } from '../open-model'
+import { BUNDLED_MODEL, checkReadsDigits, findReadingModel, modelOption } from '../open-model'
 import type { Reporter } from '../reporter'
 import { waitForLibtorch } from '../wait-for-libtorch'
 
-const BUNDLED_NAME = 'the one that comes with this package'
-
 const SERVE_OPTIONS = {
-  ...modelOption(BUNDLED_NAME),
+  ...modelOption(BUNDLED_MODEL),
   train: { kind: 'boolean', default: false, summary: "start a training at once, with the tutorial's options" },
   port: {
     kind: 'integer',
@@ -103,18 +100,18 @@ interface FirstModel extends NamedModel {
 
 /** The network that reads until another one is trained: that of the flags, the newest run's, or the one that comes with this package. */
 async function openFirst({ model: named }: ServeFlags, reporter: Reporter): Promise<FirstModel> {
-  const own = named ?? (await findNewestModel())
-  if (own !== undefined) {
-    const model = await ImageRNN.load(own, READER_PLACEMENT)
-    const { inputSize } = model.options
-    if (inputSize === IMAGE_SIZE) return { model, name: showPath(own), file: own }
+  const { file, isBundled } = await findReadingModel(named)
+  const model = await ImageRNN.load(file, READER_PLACEMENT)
+  try {
+    checkReadsDigits(model, file)
+    return { model, name: isBundled ? BUNDLED_MODEL : showPath(file), file }
+  } catch (error) {
     model.dispose()
-    const misfit = invalidFile(own, `a model for rows of ${IMAGE_SIZE} pixels`, `one for ${inputSize}`)
-    if (named !== undefined) throw misfit
-    reporter.warning(`${misfit.message} The model that comes with this package is used.`)
+    if (named !== undefined || !(error instanceof TorchRnnError)) throw error
+    reporter.warning(`${error.message} The model that comes with this package is used.`)
   }
-  const file = findBundledModel()
-  return { model: await ImageRNN.load(file, READER_PLACEMENT), name: BUNDLED_NAME, file }
+  const bundled = findBundledModel()
+  return { model: await ImageRNN.load(bundled, READER_PLACEMENT), name: BUNDLED_MODEL, file: bundled }
 }
 
 function startEvent({ model, file }: FirstModel, url: string): StartEvent {

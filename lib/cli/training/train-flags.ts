@@ -1,5 +1,4 @@
 /** The flags of `train`. */
-import { Help } from 'commander'
 import { flagOf } from '../../options/flag-words'
 import { HYPERPARAMETERS, NETWORK_CHOICES, OPTIONS } from '../../options/options'
 import type { OptionTable, Resolved } from '../../options/specs'
@@ -20,7 +19,7 @@ export const MODEL_OPTION = {
   model: { kind: 'path', of: 'file', optional: true, summary: 'go on from this trained model', whenAbsent: 'a new network' },
 } as const
 
-export const NORMALIZE_OPTION = {
+const NORMALIZE_OPTION = {
   normalize: {
     kind: 'boolean',
     default: false,
@@ -64,7 +63,7 @@ export function describeRecipes(): string {
   const recipes = (Object.keys(RECIPES) as RecipeName[]).map((name) => {
     const flags = recipeOptions(name).map(([option, value]) => `${flagOf(option)} ${value}`)
     const values = flags.length === 0 ? 'the defaults above' : flags.join(' ')
-    return `  ${name.padEnd(10)}${new Help().boxWrap(values, 66).replaceAll('\n', `\n${' '.repeat(12)}`)}\n`
+    return `  ${name.padEnd(10)}${values}\n`
   })
   return `Recipes:\n${recipes.join('')}`
 }

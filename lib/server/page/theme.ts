@@ -1,4 +1,4 @@
-/** The colours of canvases, which style sheets do not reach. Those of style sheets are in page.css. */
+/** The colours of canvases, which style sheets do not reach. Those of style sheets are in common.css. */
 import { signal } from '@preact/signals'
 
 type Colour = readonly [red: number, green: number, blue: number]

@@ -1,5 +1,5 @@
 /** What all calls do about an `AbortSignal`. */
-import { unexpected } from '../errors'
+import { unexpected } from './errors'
 
 /** @throws TorchRnnError `ERR_INVALID_OPTION` */
 export function checkSignal(signal: unknown): asserts signal is AbortSignal | undefined {
@@ -17,4 +17,13 @@ export function abortReason(signal: AbortSignal, error: unknown): unknown {
   const takesCause = typeof reason === 'object' && reason !== null && !('cause' in reason) && Object.isExtensible(reason)
   if (takesCause && error !== reason) Object.defineProperty(reason, 'cause', { value: error, configurable: true, writable: true })
   return reason
+}
+
+/** Waits for work that an abort cannot end: the wait then rejects with the signal's reason, and the work goes on. */
+export function unlessAborted<Result>(work: Promise<Result>, signal: AbortSignal | undefined): Promise<Result> {
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal?.reason)
+    signal?.addEventListener('abort', abort)
+    work.finally(() => signal?.removeEventListener('abort', abort)).then(resolve, reject)
+  })
 }
