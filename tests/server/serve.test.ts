@@ -95,6 +95,15 @@ test('a training that is stopped in the page is saved, and goes on by the comman
   expect(lastEvent(resumed, 'done')).toMatchObject({ ended: 'completed' })
 })
 
+test('--train starts one at once', async () => {
+  const { program, url } = await serve('--train')
+  await (await listen(url)).until(({ training }) => training.number === 1)
+  program.signal('SIGTERM')
+  const { code, stdout } = await program.ended
+  expect(code).toBe(143)
+  expect(eventsOfType(stdout, 'trainingEnd')).toHaveLength(1)
+})
+
 test('Ctrl-C stops and saves a running training before the program ends', async () => {
   const { program, url } = await serve()
   await post(url, '/api/training', { epochs: 100 })
