@@ -8,6 +8,8 @@ module.exports = {
   testMatch: ['<rootDir>/tests/**/*.test.ts'],
   // For tests that train a model, also on a busy machine; Jest's own limit is 5 seconds. run-program.ts has a longer one for programs.
   testTimeout: 60_000,
+  // A global is looked up slowly inside jest's sandbox, which a loop over pixels does for each of them.
+  sandboxInjectedGlobals: ['Math'],
   transform: { '\\.ts$': ['@swc/jest', { jsc: { target: 'es2022', parser: { syntax: 'typescript' } } }] },
   // Two folders that hold copies of package.json would confuse jest's module map.
   modulePathIgnorePatterns: ['<rootDir>/build', '<rootDir>/.cache'],

@@ -46,15 +46,21 @@ const DENSITIES = [1, 100_000] as const
 /** The longest side of an SVG that states a size of its own, unless the caller wants another. */
 const MAX_SVG_SIDE = 4096
 /**
- * What an SVG must not have: a filter of a few characters computes for hours, an embedded picture may be of any size, and neither libvips nor
- * librsvg can be stopped then. Entities and other encodings could hide them.
+ * What an SVG must not have: a filter or a pattern of dashes of a few characters computes for hours, masks and patterns multiply when they are
+ * nested, an embedded picture may be of any size, and neither libvips nor librsvg can be stopped then. Entities, other encodings and style
+ * sheets in addresses could hide them.
  */
 const SVG_REFUSALS: readonly (readonly [pattern: RegExp, name: string])[] = [
-  [/<([\w.-]+:)?filter\b|\bfilter\s*[=:]/i, 'a filter'],
+  [/<([\w.-]+:)?filter\b|\bfilter\s*([=:]|\/\*)/i, 'a filter'],
   [/<([\w.-]+:)?image\b/i, 'an embedded picture'],
+  [/<([\w.-]+:)?(mask|pattern)\b/i, 'a mask or a pattern'],
+  [/\bstroke-dasharray\s*(:|=|\/\*)(?!\s*["']?\s*none\b)/i, 'a dashed line'],
   [/<!ENTITY/i, 'an entity'],
-  [/^.{0,40}\bencoding\s*=\s*["'](?!utf-?8|us-ascii|iso-8859-1\b)/i, 'another encoding than UTF-8'],
+  [/<\?xml-stylesheet|@import[^;@]*\bdata:/i, 'a style sheet in an address'],
+  [/^[^>]*\bencoding\s*=\s*["'](?!utf-?8|us-ascii|iso-8859-1\b)/i, 'another encoding than UTF-8'],
 ]
+/** Copies of copies multiply: so many `use` elements make 3^10 at most, which takes a second. */
+const MOST_COPIES = 30
 
 /** After so many seconds, a picture is refused. */
 const MAX_SECONDS = 60
@@ -102,8 +108,21 @@ function checkFormat(name: string, bytes: Uint8Array): PictureFormat {
 function checkSvg(name: string, bytes: Uint8Array): void {
   if (bytes.length > MAX_SVG_BYTES) throw invalidFile(name, `an SVG picture of at most ${MAX_SVG_BYTES} bytes`, `${bytes.length} bytes`)
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1')
-  const [, found] = SVG_REFUSALS.find(([pattern]) => pattern.test(text)) ?? []
+  const plain = withoutEscapes(text)
+  const copies = plain.match(/<([\w.-]+:)?use\b/gi)?.length ?? 0
+  const [, refused] = SVG_REFUSALS.find(([pattern]) => pattern.test(plain)) ?? []
+  const found = refused ?? (copies > MOST_COPIES ? `${copies} copies (use)` : undefined)
   if (found !== undefined) throw invalidFile(name, 'a plain SVG picture', found, 'Save it as PNG first.')
+}
+
+/** Letters may be written by their numbers, in XML (&#102;) and in CSS (\\66). */
+function withoutEscapes(text: string): string {
+  const toLetter = (number: number) => (number <= 0x10ffff ? String.fromCodePoint(number) : '')
+  return text
+    .replace(/&#x0*([\da-f]{1,6});/gi, (_, digits: string) => toLetter(Number.parseInt(digits, 16)))
+    .replace(/&#0*(\d{1,7});/g, (_, digits: string) => toLetter(Number(digits)))
+    .replace(/\\([\da-f]{1,6})\s?/gi, (_, digits: string) => toLetter(Number.parseInt(digits, 16)))
+    .replace(/\\/g, '')
 }
 
 /** Opens the picture anew for each purpose: the density of an SVG is known only after its size. */

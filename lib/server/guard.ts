@@ -48,9 +48,11 @@ export function guard(ownHost: string, port: () => number): MiddlewareHandler {
     const site = context.req.header('sec-fetch-site')
     const isForeign = site !== undefined && site !== 'same-origin' && site !== 'none'
     const isSafe = context.req.method === 'GET' || context.req.method === 'HEAD'
-    // A link on another page may lead here; nothing else of another page may.
-    const isLink = context.req.header('sec-fetch-mode') === 'navigate'
-    if (isSafe ? isForeign && !isLink : isForeign || context.req.header('origin') !== `http://${host}`) {
+    // A link on another page may lead to this one; nothing else of another page may.
+    const isLink = context.req.header('sec-fetch-mode') === 'navigate' && context.req.path === '/'
+    const origin = context.req.header('origin')
+    const isOwn = origin === `http://${host}` || (isSafe && origin === undefined)
+    if (!isOwn || (isForeign && !(isSafe && isLink))) {
       throw new RequestRefusal('ERR_ORIGIN', 'Only the page of this server itself may ask for this.')
     }
     await next()

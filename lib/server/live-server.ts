@@ -29,6 +29,8 @@ export interface LiveServerOptions {
   readonly train: Train
   /** The folder with the page's files. Default: that of this package. */
   readonly pageFolder?: string
+  /** Milliseconds after which a page that takes none of its updates is given up. Default: 30 seconds. */
+  readonly writeLimit?: number
   /** Tells whoever runs the server of a mistake in this package. */
   readonly report: (error: unknown) => void
 }
@@ -62,14 +64,14 @@ export class LiveServer {
   }
 
   /** @throws TorchRnnError `ERR_FILE_SYSTEM` where it cannot listen, or the page's files are missing. */
-  static async start({ host, port, first, train, pageFolder, report }: LiveServerOptions): Promise<LiveServer> {
+  static async start({ host, port, first, train, pageFolder, writeLimit, report }: LiveServerOptions): Promise<LiveServer> {
     const files = await readPageFiles(pageFolder)
     const changes = new ChangeSignal()
     const reader = new DigitReader(changes, first)
     const board = new TrainingBoard(changes, checkSettings({}))
     const desk = new TrainingDesk(board, train)
     const closing = new AbortController()
-    const updates = new Updates({ changes, board, reader }, closing.signal)
+    const updates = new Updates({ changes, board, reader }, closing.signal, writeLimit)
     const portOf = () => (server.address() as AddressInfo).port
     const { fetch } = createRoutes({ host, port: portOf, files, reader, desk, updates, report })
     const limits = { requestTimeout: REQUEST_LIMIT_MS, headersTimeout: REQUEST_LIMIT_MS, maxHeaderSize: MAX_HEADER_BYTES }

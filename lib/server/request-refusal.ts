@@ -23,6 +23,8 @@ const STATUS_OF_ERRORS: Partial<Readonly<Record<ErrorCode, ContentfulStatusCode>
   ERR_INVALID_SHAPE: 400,
   ERR_INVALID_DATA: 400,
   ERR_BUSY: 409,
+  // The server is being closed.
+  ERR_DISPOSED: 503,
 }
 
 /** A request that is not answered. */
@@ -39,7 +41,8 @@ export class RequestRefusal extends Error {
 /** Answers with why it failed. The cause of a mistake in this package is for whoever runs the server, not for the network. */
 export function answerError(error: unknown, context: Context, report: (error: unknown) => void): Response {
   if (error instanceof RequestRefusal) return refuse(context, STATUS[error.code], error)
-  if (error instanceof TorchRnnError) return refuse(context, STATUS_OF_ERRORS[error.code] ?? 500, error)
+  const status = error instanceof TorchRnnError ? STATUS_OF_ERRORS[error.code] : undefined
+  if (status !== undefined) return refuse(context, status, error as TorchRnnError)
   if (error instanceof HTTPException) return refuse(context, error.status, { code: 'ERR_INVALID_ARGUMENT', message: error.message })
   report(error)
   return refuse(context, 500, { code: 'ERR_INTERNAL', message: 'The server made a mistake, and has told its terminal more.' })

@@ -15,7 +15,7 @@ const MAX_CLIENTS = 64
 /** Without news, a line is sent so often, which finds out who has vanished. */
 const HEARTBEAT_MS = 15_000
 /** Who takes nothing for so long has vanished. */
-const WRITE_LIMIT_MS = 30_000
+export const WRITE_LIMIT_MS = 30_000
 /** The shortest time between two updates: more often, no eye sees them. */
 const PACE_MS = 80
 
@@ -32,12 +32,17 @@ export interface UpdateSources {
 export class Updates {
   readonly #sources: UpdateSources
   readonly #closing: AbortSignal
+  readonly #writeLimit: number
   #clients = 0
 
-  /** @param closing - Ends all streams. */
-  constructor(sources: UpdateSources, closing: AbortSignal) {
+  /**
+   * @param closing - Ends all streams.
+   * @param writeLimit - Milliseconds after which a client that takes nothing is given up.
+   */
+  constructor(sources: UpdateSources, closing: AbortSignal, writeLimit = WRITE_LIMIT_MS) {
     this.#sources = sources
     this.#closing = closing
+    this.#writeLimit = writeLimit
   }
 
   get clients(): number {
@@ -54,10 +59,12 @@ export class Updates {
     outgoing.on('close', () => gone.abort())
     return streamSSE(context, async (stream) => {
       stream.onAbort(() => gone.abort())
+      const ended = aborted(end)
       try {
         await this.#send(end, async (text) => {
-          const late = setTimeout(() => outgoing.destroy(), WRITE_LIMIT_MS)
-          await stream.write(text)
+          const late = setTimeout(() => outgoing.destroy(), this.#writeLimit)
+          // A write to somebody who has gone, or who asked by HEAD, never ends.
+          await Promise.race([stream.write(text), ended])
           clearTimeout(late)
         })
       } finally {
@@ -83,6 +90,13 @@ export class Updates {
       await changes.changed(known, HEARTBEAT_MS, end)
     }
   }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve(), { once: true })
+  })
 }
 
 function pause(milliseconds: number, end: AbortSignal): Promise<void> {

@@ -32,6 +32,12 @@ function svg(inside: string, size = 'width="28" height="14"'): Uint8Array {
   return Buffer.from(`<svg xmlns="http://www.w3.org/2000/svg" ${size}>${inside}</svg>`)
 }
 
+/** Groups of ten copies of the group before. */
+function copiesOfCopies(depth: number): string {
+  const groups = Array.from({ length: depth }, (_, index) => `<g id="g${index + 1}">${`<use href="#g${index}"/>`.repeat(10)}</g>`)
+  return `<defs><rect id="g0" width="1" height="1"/>${groups.join('')}</defs>`
+}
+
 test.each(FORMATS)('%s', async (format) => {
   const { width, height, pixels } = await decodePicture(await sharp(GREY)[format]().toBuffer())
   expect({ width, height }).toEqual({ width: 8, height: 4 })
@@ -113,6 +119,13 @@ describe('an SVG', () => {
   test.each([
     ['a filter', '<filter id="f"><feTurbulence numOctaves="1000"/></filter><rect width="9" height="9" filter="url(#f)"/>'],
     ['a filter', '<rect width="9" height="9" style="filter: blur(900px)"/>'],
+    ['a filter', '<rect width="9" height="9" style="f&#105;lter: blur(900px)"/>'],
+    ['a filter', '<rect width="9" height="9" style="f\\69 lter/**/: blur(900px)"/>'],
+    ['a mask or a pattern', '<mask id="m"><rect width="9" height="9"/></mask>'],
+    ['a dashed line', '<path d="M0 7H1e6" stroke="#000" stroke-dasharray="0.01"/>'],
+    ['a style sheet in an address', '<style>@import url("data:text/css;base64,AAAA");</style>'],
+    // Nine times ten copies of copies: 10^9 in the end.
+    ['91 copies (use)', `${copiesOfCopies(9)}<use href="#g9"/>`],
     ['an embedded picture', '<image href="data:image/png;base64,AAAA" width="9" height="9"/>'],
     ['an embedded picture', '<image href="file:///etc/hostname" width="9" height="9"/>'],
   ])('with %s is refused', async (found, inside) => {

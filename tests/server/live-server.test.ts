@@ -140,6 +140,10 @@ describe('a request is refused', () => {
     expect([read.status, jsonOf(read)['code']]).toEqual([403, 'ERR_ORIGIN'])
     const link = await ask(server.url, { headers: { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate' } })
     expect(link.status).toBe(200)
+    // Browsers without Sec-Fetch-Site name the page that asks; and a frame is no link.
+    const named = await ask(server.url, { path: '/api/events', headers: { origin: 'http://evil.example' } })
+    const frame = await ask(server.url, { path: '/api/events', headers: { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate' } })
+    expect([named.status, frame.status, server.clients]).toEqual([403, 403, 0])
   })
 
   test('for a file that is not one of the page, however it is named', async () => {
@@ -389,6 +393,31 @@ describe('the stream of updates', () => {
     page.vanish()
     await until(() => server.clients === 0)
     training?.finish()
+  })
+
+  test('ends for a page that takes nothing for too long', async () => {
+    const first = { model: new ImageRNN({ hiddenSize: 4, numLayers: 1, device: 'cpu', threads: 1 }), name: 'another' }
+    const report = (error: unknown) => mistakes.push(error)
+    const place = { host: '127.0.0.1', port: 0, pageFolder: path('page') }
+    const impatient = await LiveServer.start({ ...place, first, train, report, writeLimit: 1 })
+    const { hostname, port } = new URL(impatient.url)
+    const deaf = connect(Number(port), hostname).pause()
+    deaf.write(`GET /api/events HTTP/1.1\r\nHost: ${hostname}:${port}\r\n\r\n`)
+    await until(() => impatient.clients === 1)
+    await post(impatient.url, '/api/training', {})
+    // More than the buffers of a connection hold, again and again.
+    const long = 'x'.repeat(2 ** 24)
+    await until(() => {
+      training?.board.tell(long)
+      return impatient.clients === 0
+    })
+    deaf.destroy()
+    await impatient.close()
+  })
+
+  test('is not held open by who asks for its headers alone', async () => {
+    expect((await ask(server.url, { method: 'HEAD', path: '/api/events' })).status).toBe(200)
+    await until(() => server.clients === 0)
   })
 
   test('is not opened for more pages than there are people', async () => {

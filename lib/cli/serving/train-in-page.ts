@@ -58,7 +58,8 @@ export async function trainInPage(
     }
     end(place, board, 'done')
   } catch (error) {
-    end(place, board, stop.aborted ? 'stopped' : 'failed', error)
+    // What goes wrong while a stopped training is saved is a failure.
+    end(place, board, stop.aborted && !(error instanceof TorchRnnError) ? 'stopped' : 'failed', error)
   }
 }
 
