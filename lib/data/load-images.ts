@@ -37,15 +37,14 @@ export interface LoadImagesOptions extends ReadingOptions {
   signal?: AbortSignal | undefined
 }
 
-/** How a data set was read: with these options, it is read in the same way again. */
-export type ResolvedReading = Resolved<typeof OPTIONS.reading>
+type ResolvedReading = Resolved<typeof OPTIONS.reading>
 
 /** A data set, and what was recognised. */
 export interface LoadedImages extends Mnist {
   /** What the data are, in one line: "EMNIST letters: transposed, labels from 1". */
   readonly description: string
-  /** The options with all that was recognised. */
-  readonly reading: ResolvedReading
+  /** The options with all that was recognised: with these, the data are read in the same way again. */
+  readonly reading: Readonly<ReadingOptions>
   /** The file, or folder, that the labels of the test part come from. */
   readonly testLabelsFile: string
 }

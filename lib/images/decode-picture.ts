@@ -10,12 +10,16 @@ import type { GreyPicture } from './grey-picture'
 import { loadSharp } from './load-sharp'
 import { PICTURE_FORMATS, type PictureFormat, recognizeOther, recognizePicture } from './picture-format'
 
-/** What is accepted, and how large the result is. */
-export interface DecodeOptions {
-  /** The most pixels of a picture, as it is stored. Default: {@link MAX_PICTURE_PIXELS}. */
+/** What of a picture's file is accepted. */
+export interface PictureLimits {
+  /** The most pixels of a picture, as it is stored. Default: 64 million. */
   maxPixels?: number
-  /** The most bytes of a file, or of the bytes given. Default: {@link MAX_PICTURE_BYTES}. */
+  /** The most bytes of a file, or of the bytes given. Default: 256 MiB. */
   maxBytes?: number
+}
+
+/** What is accepted, and how large the result is. */
+export interface DecodeOptions extends PictureLimits {
   /**
    * The longest side of the result in pixels. A larger picture is made smaller while it is decoded, which takes less memory; an SVG is drawn
    * at this size, larger ones and smaller ones alike. Default: each picture's own size, of an SVG at most 4096.

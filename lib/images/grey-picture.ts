@@ -1,6 +1,8 @@
 /** A picture of grey values. */
 export interface GreyPicture {
+  /** Columns. */
   readonly width: number
+  /** Rows. */
   readonly height: number
   /** `[height, width]`, row by row, 0 = black ... 255 = white. */
   readonly pixels: Uint8Array

@@ -1,7 +1,7 @@
 import { unexpected } from '../errors'
 import { toPath } from '../files/path-argument'
 import type { Box } from './components'
-import { type DecodeOptions, decodePicture } from './decode-picture'
+import { decodePicture, type PictureLimits } from './decode-picture'
 import { findDigits } from './find-digits'
 import { findInk } from './find-ink'
 import type { GreyPicture } from './grey-picture'
@@ -20,14 +20,15 @@ export interface PreparedDigits {
 
 /** A rectangle of a picture, in pixels; of an upright one, where EXIF says how it was held. */
 export interface DigitBox {
+  /** Columns to the left of it. */
   left: number
+  /** Rows above it. */
   top: number
+  /** Its columns. */
   width: number
+  /** Its rows. */
   height: number
 }
-
-/** What of a picture's file is accepted. */
-export type PictureLimits = Pick<DecodeOptions, 'maxPixels' | 'maxBytes'>
 
 /** Larger pictures are made smaller first: more pixels show more of the paper, and nothing of the digits. */
 const WORKING_SIDE = 1024

@@ -68,8 +68,8 @@ export type PlainModelOptions = Omit<ModelOptions, 'normalization'>
 
 /** The options of a model as resolved: each has a value, except for names that nobody gave and a normalization that nobody wants. */
 export type ResolvedModelOptions = {
-  readonly [Key in Exclude<keyof PlainModelOptions, keyof LabellingOptions>]-?: Exclude<PlainModelOptions[Key], undefined>
-} & { readonly [Key in keyof LabellingOptions]?: Exclude<LabellingOptions[Key], undefined> } & { readonly normalization?: Normalization }
+  readonly [Key in Exclude<keyof ModelOptions, 'normalization' | keyof LabellingOptions>]-?: Exclude<ModelOptions[Key], undefined>
+} & { readonly [Key in 'normalization' | keyof LabellingOptions]?: Exclude<ModelOptions[Key], undefined> }
 
 /** How the gradients become updates. The defaults are those of torch.optim.Adam. */
 export interface OptimizerOptions {
