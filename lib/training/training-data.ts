@@ -31,7 +31,7 @@ export function prepareData(
   viewOf(dataset) // Refuses anything that is no data set.
   checkAugmentable(dataset, hyperparameters)
   const { validationSplit } = hyperparameters
-  const [train, validation] = validationSplit === undefined ? [dataset, validationData] : split(dataset, validationSplit, seed)
+  const [train, validation] = validationSplit === undefined ? [dataset, validationData] : splitForValidation(dataset, validationSplit, seed)
   checkValidation(hyperparameters, validation !== undefined)
   return {
     train: toNativeDataset(train),
@@ -54,7 +54,14 @@ function checkAugmentable(dataset: ImageDataset, hyperparameters: Hyperparameter
   )
 }
 
-function split(dataset: ImageDataset, part: number, seed: number): [train: ImageDataset, validation: ImageDataset] {
+/**
+ * Sets samples aside to validate on.
+ *
+ * @param part - A number of samples, or a share of them.
+ * @param seed - Of the model: which samples go where follows from it.
+ * @throws TorchRnnError `ERR_INVALID_OPTION` unless there are samples on both sides.
+ */
+export function splitForValidation(dataset: ImageDataset, part: number, seed: number): [train: ImageDataset, validation: ImageDataset] {
   const count = countPart(part, dataset.length)
   return dataset.randomSplit([dataset.length - count, count], { seed }) as [ImageDataset, ImageDataset]
 }
