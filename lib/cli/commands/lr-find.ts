@@ -32,7 +32,7 @@ import type { Reporter } from '../reporter'
 import { columnsOf } from '../terminal'
 import { warnOfThreads } from '../thread-warning'
 import { createModel } from '../training/create-model'
-import { describeRecipes, MODEL_OPTION, RECIPE_OPTIONS, TRAIN_OPTIONS } from '../training/train-flags'
+import { describeRecipes, MODEL_OPTION, NORMALIZE_OPTION, RECIPE_OPTIONS, TRAIN_OPTIONS } from '../training/train-flags'
 
 /** A step of the test. */
 export interface LearningRateStepEvent extends LearningRateStep {
@@ -73,6 +73,7 @@ const LR_FIND_OPTIONS = {
   ...LEARNING_RATE_TEST_GROUPS.optimizer,
   ...LEARNING_RATE_TEST_GROUPS.augmentation,
   ...NETWORK_CHOICES,
+  ...NORMALIZE_OPTION,
   ...MODEL_OPTION,
   ...SHARED_OPTIONS,
 }
@@ -84,7 +85,7 @@ const HEADINGS = {
   Training: { ...RECIPE_OPTIONS, ...LEARNING_RATE_TEST_GROUPS.training },
   Optimizer: LEARNING_RATE_TEST_GROUPS.optimizer,
   'Random changes of the training images': LEARNING_RATE_TEST_GROUPS.augmentation,
-  Network: { ...NETWORK_CHOICES, ...MODEL_OPTION },
+  Network: { ...NETWORK_CHOICES, ...NORMALIZE_OPTION, ...MODEL_OPTION },
   Data: OPTIONS.data,
   'Where and how to compute': OPTIONS.placement,
   Output: OPTIONS.reporting,
