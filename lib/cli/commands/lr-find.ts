@@ -22,6 +22,7 @@ import {
 import { drawLineChart } from '../../text/line-chart'
 import { drawBox } from '../../text/table'
 import { withRecipe } from '../../training/recipes'
+import { checkAugmentable } from '../../training/training-data'
 import { defineCommand, SHARED_OPTIONS } from '../define-command'
 import { describeNetwork, doneSince, type StartEvent, startOf } from '../events'
 import { CommandFailure, checkFlagsBy } from '../exit'
@@ -149,6 +150,7 @@ async function lrFind(asked: LrFindFlags, reporter: Reporter, stop: AbortSignal,
   checkFlagsBy(() => checkLearningRates(flags, flagOf))
   if (flags.csv !== undefined) await checkTable(flags.csv, flags.model)
   const { train } = await loadTrainingData(flags, reporter, stop)
+  checkAugmentable(train, flags, flagOf)
   const model = await createModel({ flags, given, train, checkpoint: undefined }, stop)
   try {
     await reportStart(flags, model, train, reporter)

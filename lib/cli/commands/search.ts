@@ -13,7 +13,7 @@ import { runSearch } from '../../search/search'
 import type { SearchEvent, SearchResult, SearchStartEvent, TrialStartEvent } from '../../search/search-events'
 import { findNewestSearch, readSearch, SEARCHES_FOLDER, type StoredSearch } from '../../search/search-folder'
 import { type PlannedSearch, planSearch, resolveSearch, USUAL_VALIDATION_SPLIT } from '../../search/search-options'
-import { countPart } from '../../training/training-data'
+import { checkAugmentable, countPart } from '../../training/training-data'
 import { defineCommand } from '../define-command'
 import { type DoneEvent, doneSince, type StartEvent, startOf } from '../events'
 import { checkFlagsBy, WrongUsage } from '../exit'
@@ -108,6 +108,7 @@ async function prepare(flags: SearchFlags, given: ReadonlySet<string>, reporter:
   const { train } = await loadData(source, reporter, stop)
   // Depends on the data, and so is no wrong usage, as in a training.
   if (flags.validationSplit !== undefined) countPart(flags.validationSplit, train.length, flagOf('validationSplit'))
+  checkAugmentable(train, settings.training ?? {}, showFlag)
   if (flags.normalize && stored !== undefined && stored.base.model.normalization === undefined) {
     throw new WrongUsage('--normalize contradicts the search: its networks have no normalization.')
   }
