@@ -41,7 +41,7 @@ export async function findMistakes(
     surest = surest.sort((one, other) => other.probability - one.probability || one.sample - other.sample).slice(0, count)
   }
   return surest.map((mistake) => {
-    const { data, shape } = dataset.images(mistake.sample, mistake.sample + 1)
-    return { ...mistake, image: { data, shape: [shape[1], shape[2]] } }
+    const { data, shape, ...rest } = dataset.images(mistake.sample, mistake.sample + 1)
+    return { ...mistake, image: { data, shape: [shape[1], shape[2]], ...rest } }
   })
 }
