@@ -34,7 +34,8 @@ export async function plotClassProbabilities(probabilities: Readonly<Tensor>, op
   const image = imageOf(options, sample, samples, steps)
   const grid = probabilityGrid(probabilities.data, { steps, samples, sample, classes })
   const names = Array.from({ length: classes }, (_, index) => nameOfClass(index, options.classNames))
-  const guesses = Array.from({ length: steps }, (_, step) => guessOf(grid, step))
+  const read = stepsRead(grid)
+  const guesses = Array.from({ length: read }, (_, step) => guessOf(grid, step))
   const height = Math.min(560, Math.max(120, ROW * steps))
   const imageWidth = image === undefined ? 0 : Math.min(320, (height * image.columns) / steps)
   const left = LEFT + (image === undefined ? 0 : imageWidth + 20)
@@ -47,7 +48,7 @@ export async function plotClassProbabilities(probabilities: Readonly<Tensor>, op
   }
   const parts = [drawHeatMap(await encodeHeatMap(grid, amountScale(1)), grid, box, axes)]
   if (image !== undefined) parts.unshift(await drawDigit(image, { x: LEFT, y: TOP, width: imageWidth, height }, true))
-  parts.push(...drawGuesses(guesses, names, { x: box.x + box.width + 12, y: TOP, height }))
+  parts.push(...drawGuesses(guesses, names, { x: box.x + box.width + 12, y: TOP, height: (height * read) / steps }))
   parts.push(drawColourBar({ x: PICTURE_WIDTH - MARGIN - 120, y: -40 }, ['0 %', '50 %', '100 %'], false))
   const last = guesses.at(-1) as Guess
   const answer = shorten(names[last.label] ?? '', 20)
@@ -61,7 +62,7 @@ export async function plotClassProbabilities(probabilities: Readonly<Tensor>, op
         'How likely each class is after each row of the image, as the linear layer sees it then.',
         'At the right: the likeliest class, where it changes.',
       ],
-      description: `After each of ${steps} rows, the likeliest of ${classes} classes. ${describeGuesses(guesses, names)}.`,
+      description: `After each of ${read} rows, the likeliest of ${classes} classes. ${describeGuesses(guesses, names)}.`,
       body: parts.join(''),
     },
     theme,
@@ -81,6 +82,12 @@ function probabilityGrid(data: Float32Array, place: { steps: number; samples: nu
     values.set(data.subarray(from, from + classes), step * classes)
   }
   return { rows: steps, columns: classes, values }
+}
+
+/** The rows until a sequence ends: those after it have no probabilities. */
+function stepsRead({ rows, columns, values }: Grid): number {
+  for (let last = values.length - 1; last >= 0; last -= 1) if (values[last] !== 0) return Math.floor(last / columns) + 1
+  return rows
 }
 
 function guessOf({ columns, values }: Grid, step: number): Guess {

@@ -28,8 +28,8 @@ export async function findMistakes(
   checkSignal(options.signal)
   const { surest } = await searchMistakes(model, dataset, count, { signal: options.signal })
   return surest.map((mistake) => {
-    const { data, shape } = dataset.images(mistake.sample, mistake.sample + 1)
-    return { ...mistake, image: { data, shape: [shape[1], shape[2]] } }
+    const { data, shape, ...rest } = dataset.images(mistake.sample, mistake.sample + 1)
+    return { ...mistake, image: { data, shape: [shape[1], shape[2]], ...rest } }
   })
 }
 

@@ -30,10 +30,14 @@ interface Point {
 export async function plotGradientNorms(gradientNorms: Readonly<Tensor>, options: PictureOptions = {}): Promise<string> {
   const [layers, steps, samples] = checkTensor('gradientNorms', gradientNorms, 'LTN') as [number, number, number]
   const theme = themeOf(options)
+  const ends = Array.from({ length: samples }, (_, sample) => endOf(gradientNorms, sample))
   const lines = Array.from({ length: layers }, (_, layer) =>
     Array.from({ length: steps }, (_, step) => {
       const from = (layer * steps + step) * samples
-      return pointOf(step + 1, gradientNorms.data.subarray(from, from + samples))
+      return pointOf(
+        step + 1,
+        gradientNorms.data.subarray(from, from + samples).filter((_, sample) => step < (ends[sample] as number)),
+      )
     }),
   )
   const positive = lines.flat().filter(({ median }) => median > 0)
@@ -53,6 +57,13 @@ export async function plotGradientNorms(gradientNorms: Readonly<Tensor>, options
     },
     theme,
   )
+}
+
+/** The rows until the sequence of a sample ends. From there on, its loss depends on no state. */
+function endOf({ data, shape: [layers = 0, steps = 0, samples = 0] }: Readonly<Tensor>, sample: number): number {
+  const top = (layers - 1) * steps
+  for (let step = steps; step > 0; step -= 1) if (data[(top + step - 1) * samples + sample] !== 0) return step
+  return steps
 }
 
 function pointOf(step: number, norms: Float32Array): Point {

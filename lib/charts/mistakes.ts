@@ -5,7 +5,7 @@ import { TorchRnnError, unexpected } from '../errors'
 import { showShare } from './class-probabilities'
 import { drawFrame, drawImage, encodeHeatMap, inkScale } from './heat-map'
 import { drawPicture, drawText, MARGIN, PICTURE_WIDTH, type PictureOptions, shorten } from './picture'
-import { themeOf } from './sample-input'
+import { inkOf, themeOf } from './sample-input'
 
 /** An image that was not recognised. */
 export interface Mistake {
@@ -77,12 +77,12 @@ async function drawTile(
 ): Promise<string> {
   const { image, label, answer, probability, sample } = mistake
   const columns = Number(image?.shape?.at(-1) ?? 0)
-  const { data, shape } = toBatch(image, columns)
+  const { data, shape, lengths } = toBatch(image, columns)
   const [count = 0, rows = 0] = shape
   if (count !== 1 || data.length !== rows * columns) {
     throw new TorchRnnError('ERR_INVALID_SHAPE', 'Expected one image [T, F] for each mistake, and as many values, but received others.')
   }
-  const url = await encodeHeatMap({ rows, columns, values: data }, inkScale(data instanceof Float32Array ? 1 : 255))
+  const url = await encodeHeatMap({ rows, columns, values: inkOf(data, (lengths?.[0] ?? rows) * columns) }, inkScale(1))
   // Images that are not square keep their shape.
   const scale = Math.min(box.width / columns, box.height / rows)
   const [width, height] = [columns * scale, rows * scale]

@@ -16,6 +16,8 @@ export interface SamplePictureOptions extends PictureOptions {
   images?: Readonly<ImageInput> | undefined
 }
 
+const WHITE = 255
+
 /** @throws TorchRnnError `ERR_INVALID_OPTION` */
 export function themeOf({ theme = 'auto' }: PictureOptions): Theme {
   return checkOption('theme', { kind: 'choice', choices: THEMES, default: 'auto', summary: '' }, theme)
@@ -43,16 +45,33 @@ export function sampleOf({ sample = 0 }: SamplePictureOptions, count: number): n
   return checkOption('sample', { kind: 'integer', min: 0, max: count - 1, default: 0, summary: '' }, sample)
 }
 
-/** The image of a sample, from 0 (paper) to 1 (ink); undefined where none was given. @throws As {@link toBatch}, and for other numbers of rows. */
+/**
+ * The values of an image from 0 (paper) to 1 (ink). Floats outside this range, as measurements have them, are stretched to it.
+ *
+ * @param real - So many values are read; what follows the end of a sequence is paper.
+ */
+export function inkOf(image: Uint8Array | Float32Array, real = image.length): Float32Array {
+  const ink = new Float32Array(image.length)
+  const read = image.subarray(0, real)
+  if (!types.isFloat32Array(read)) {
+    ink.set(Float32Array.from(read, (value) => value / WHITE))
+    return ink
+  }
+  const least = read.reduce((least, value) => Math.min(least, value), 0)
+  const most = read.reduce((most, value) => Math.max(most, value), 1)
+  ink.set(read.map((value) => (value - least) / (most - least)))
+  return ink
+}
+
+/** The image of a sample, as {@link inkOf}; undefined where none was given. @throws As {@link toBatch}, and for other numbers of rows. */
 export function imageOf({ images }: SamplePictureOptions, sample: number, count: number, rows: number): Grid | undefined {
   if (images === undefined) return undefined
   const columns = Number(images?.shape?.at(-1) ?? 0)
-  const { data, shape } = toBatch(images, columns)
+  const { data, shape, lengths } = toBatch(images, columns)
   const [samples = 0, height = 0] = shape
   if (samples === count && height === rows && data.length === samples * height * columns) {
     const size = rows * columns
-    const scale = data instanceof Float32Array ? 1 : 255
-    return { rows, columns, values: Float32Array.from(data.subarray(sample * size, (sample + 1) * size), (value) => value / scale) }
+    return { rows, columns, values: inkOf(data.subarray(sample * size, (sample + 1) * size), (lengths?.[sample] ?? rows) * columns) }
   }
   const expected = `[${count}, ${rows}, ${columns}] and as many values`
   const actual = `${describeShape(shape)} and ${data.length}`

@@ -282,7 +282,7 @@ export function viewOf(dataset: ImageDataset, name = 'the dataset'): DatasetView
 }
 
 /**
- * The image of each sample, in the data set's order, not copied: for reading only.
+ * The image of each sample, in the data set's order, not copied: for reading only. Of a sequence, its real rows.
  *
  * @internal
  */
@@ -291,7 +291,8 @@ export function* eachImage(dataset: ImageDataset): Generator<Uint8Array | Float3
   const pixels = storage.shape[1] * storage.shape[2]
   for (let index = 0; index < dataset.length; index += 1) {
     const sample = samples instanceof Uint32Array ? (samples[index] as number) : samples.first + index
-    yield storage.images.subarray(sample * pixels, (sample + 1) * pixels)
+    const real = storage.lengths === undefined ? pixels : (storage.lengths[sample] as number) * storage.shape[2]
+    yield storage.images.subarray(sample * pixels, sample * pixels + real)
   }
 }
 

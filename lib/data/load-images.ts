@@ -1,8 +1,9 @@
 /** Reads any data set that this package knows how to read. */
 
 import { checkSignal } from '../abort'
-import { unexpected } from '../errors'
+import { TorchRnnError, unexpected } from '../errors'
 import { toPath } from '../files/path-argument'
+import { showPath } from '../files/regular-file'
 import { resolveOptions } from '../options/checks'
 import { checkClassNames } from '../options/class-names'
 import { type DataFileOptions, OPTIONS, type ReadingOptions } from '../options/options'
@@ -124,8 +125,17 @@ function parseSize(size: string | undefined): readonly [number, number] | undefi
 function finish(raw: RawData & { target?: PictureTarget }, reading: ResolvedReading, decided: DecidedData): LoadedImages {
   const { numClasses, classNames } = decided
   const names = classNames === undefined ? undefined : checkClassNames(classNames, numClasses)
-  const toDataset = ({ images, shape, labels, lengths }: RawPart) =>
-    datasetFromOwned({ images, shape, labels, numClasses, classNames: names, lengths: isPadded(lengths, shape[1]) ? lengths : undefined })
+  const toDataset = ({ images, shape, labels, lengths, imagesFile }: RawPart) =>
+    namingFile(imagesFile, () =>
+      datasetFromOwned({
+        images,
+        shape,
+        labels,
+        numClasses,
+        classNames: names,
+        lengths: isPadded(lengths, shape[1]) ? lengths : undefined,
+      }),
+    )
   const all = toDataset(decided.train)
   const isSplit = decided.test === undefined
   const [train, test] =
@@ -136,6 +146,17 @@ function finish(raw: RawData & { target?: PictureTarget }, reading: ResolvedRead
     description: describe(raw, decided, isSplit ? { reading, test } : undefined),
     reading: resolvedReading(raw, reading, decided),
     testLabelsFile: (decided.test ?? decided.train).labelsFile,
+  }
+}
+
+/** Data that are checked as those of a user come from a file here. */
+function namingFile<Result>(file: string, check: () => Result): Result {
+  try {
+    return check()
+  } catch (error) {
+    if (!(error instanceof TorchRnnError) || error.code !== 'ERR_INVALID_DATA') throw error
+    const { code, message, expected, actual } = error
+    throw new TorchRnnError(code, `${showPath(file)}: ${message}`, { expected, actual, cause: error })
   }
 }
 

@@ -17,12 +17,21 @@ export interface StepStatistics {
   saturation: number
 }
 
-/** @param states - `[T, N, H]`: what a hook on `basic_rnn` gets as the first output. */
-export function statisticsByStep({ data, shape: [steps = 0] }: Tensor, nonlinearity: Architecture['nonlinearity']): StepStatistics[] {
-  const size = data.length / steps
+/**
+ * @param states - `[T, N, H]`: what a hook on `basic_rnn` gets as the first output.
+ * @param lengths - `[N]`, of sequences of different length: those that have ended count no more. The longest one is the last that is measured.
+ */
+export function statisticsByStep(
+  { data, shape: [rows = 0, samples = 0, neurons = 0] }: Tensor,
+  nonlinearity: Architecture['nonlinearity'],
+  lengths?: Int32Array,
+): StepStatistics[] {
+  const steps = lengths?.reduce((longest, length) => Math.max(longest, length), 0) ?? rows
+  const size = samples * neurons
   const isSaturated = nonlinearity === 'tanh' ? (state: number) => Math.abs(state) > SATURATED_TANH : (state: number) => state === 0
   return Array.from({ length: steps }, (_, step) => {
-    const states = data.subarray(step * size, (step + 1) * size)
+    const all = data.subarray(step * size, (step + 1) * size)
+    const states = lengths === undefined ? all : all.filter((_, index) => step < (lengths[Math.floor(index / neurons)] as number))
     const mean = meanOf(states, (state) => state)
     const variance = meanOf(states, (state) => (state - mean) ** 2)
     const saturation = meanOf(states, (state) => (isSaturated(state) ? 1 : 0))

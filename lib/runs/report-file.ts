@@ -182,7 +182,7 @@ async function drawOrExplain(name: ModelPicture, subject: Subject): Promise<stri
 }
 
 function settingsSection(run: RunRecord): ReportSection {
-  const { options, data, model, trainSamples, testSamples, device, engine, instructionSet, threads, versions } = run
+  const { options, network, data, model, trainSamples, testSamples, device, engine, instructionSet, threads, versions } = run
   const place = [
     device,
     engine,
@@ -194,6 +194,7 @@ function settingsSection(run: RunRecord): ReportSection {
     ['data', data === undefined ? BUNDLED_DATA : nameOfPath(data)],
     ['images', `${trainSamples ?? '?'} for training, ${testSamples ?? '?'} for the test`],
     ...(model === undefined ? [] : [['began from', nameOfPath(model)]]),
+    ...(network.normalization === undefined ? [] : [['input', 'normalised by the mean and deviation of each feature']]),
     ['computed by', place.join(', ')],
     ...Object.entries(versions),
   ]

@@ -36,7 +36,7 @@ export function resumeSearch({ space, plan, base }: StoredSearch, given: SearchS
     [merged.training, HYPERPARAMETERS, training],
   ] as const
   for (const [stored, table, values] of parts) {
-    resolveOptions(table, values, 'searchHyperparameters')
+    resolveOptions(table, values, 'searchHyperparameters', table === MODEL_OPTIONS ? ['normalization'] : [])
     for (const [name, value] of Object.entries(values ?? {})) {
       const before = (stored as Record<string, unknown>)[name]
       if (value === undefined || isDeepStrictEqual(value, before)) continue

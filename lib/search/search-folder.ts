@@ -33,7 +33,8 @@ const TRIALS_FILE = 'trials.jsonl'
 /** The same as a table, without times: the same seed gives the same file. */
 const TABLE_FILE = 'trials.csv'
 
-const MAX_SEARCH_BYTES = 1024 ** 2
+/** A normalization of 65,536 features takes some 5 MB. */
+const MAX_SEARCH_BYTES = 8 * 1024 ** 2
 /** Far more than the results of ten thousand trials with a hundred seeds each. */
 const MAX_TRIALS_BYTES = 512 * 1024 ** 2
 

@@ -15,7 +15,7 @@ import {
   type SearchPlanOptions,
   type TrainHyperparameters,
 } from '../options/options'
-import { countPart } from '../training/training-data'
+import { checkAugmentable, countPart } from '../training/training-data'
 import { drawTrials, type SearchBase, type Trial } from './draws'
 import { type Rung, rungsOf, type SearchPlan } from './halving'
 import { resolveSpace, type SearchSpace, type VariedOptions } from './space'
@@ -123,6 +123,7 @@ export function planSearch(data: ImageDataset, search: ResolvedSearch, show = as
   const { plan, space, base } = search
   const { validationSplit = USUAL_VALIDATION_SPLIT, epochs } = base.training
   countPart(validationSplit, data.length, show('validationSplit'))
+  checkAugmentable(data, base.training, show)
   const lastSeed = base.model.seed + (plan.seeds - 1)
   checkOption(`the last of the ${show('seeds')}`, MODEL_OPTIONS.seed, lastSeed)
   return { ...search, rungs: rungsOf(plan, epochs, show), trials: drawTrials(space, base, plan.trials, show) }

@@ -3,6 +3,7 @@ import type { NativeDataset } from '../addon/binding'
 import { type ImageDataset, viewOf } from '../data/dataset'
 import { toNativeDataset } from '../data/native-data'
 import { TorchRnnError, unexpected } from '../errors'
+import { asItIs } from '../options/flag-words'
 import { OPTIONS } from '../options/options'
 import type { Hyperparameters } from './checkpoint'
 
@@ -31,7 +32,7 @@ export function prepareData(
   viewOf(dataset) // Refuses anything that is no data set.
   checkAugmentable(dataset, hyperparameters)
   const { validationSplit } = hyperparameters
-  const [train, validation] = validationSplit === undefined ? [dataset, validationData] : split(dataset, validationSplit, seed)
+  const [train, validation] = validationSplit === undefined ? [dataset, validationData] : splitForValidation(dataset, validationSplit, seed)
   checkValidation(hyperparameters, validation !== undefined)
   return {
     train: toNativeDataset(train),
@@ -41,20 +42,34 @@ export function prepareData(
   }
 }
 
-/** @throws TorchRnnError `ERR_INVALID_OPTION` for an augmentation of sequences of different length: there is no image to change. */
-function checkAugmentable(dataset: ImageDataset, hyperparameters: Hyperparameters): void {
+/**
+ * @param show - The name of an option as the user knows it.
+ * @throws TorchRnnError `ERR_INVALID_OPTION` for an augmentation of sequences of different length: there is no image to change.
+ */
+export function checkAugmentable(
+  dataset: ImageDataset,
+  hyperparameters: { readonly [Name in keyof typeof OPTIONS.augmentation]?: number | undefined },
+  show = asItIs,
+): void {
   const names = Object.keys(OPTIONS.augmentation) as (keyof typeof OPTIONS.augmentation)[]
-  const used = names.find((name) => hyperparameters[name] > 0)
+  const used = names.find((name) => (hyperparameters[name] ?? 0) > 0)
   if (used === undefined || viewOf(dataset).storage.lengths === undefined) return
   throw unexpected(
     'ERR_INVALID_OPTION',
-    used,
+    show(used),
     '0 for sequences of different length, which cannot be changed as images are,',
     hyperparameters[used],
   )
 }
 
-function split(dataset: ImageDataset, part: number, seed: number): [train: ImageDataset, validation: ImageDataset] {
+/**
+ * Sets samples aside to validate on.
+ *
+ * @param part - A number of samples, or a share of them.
+ * @param seed - Of the model: which samples go where follows from it.
+ * @throws TorchRnnError `ERR_INVALID_OPTION` unless there are samples on both sides.
+ */
+export function splitForValidation(dataset: ImageDataset, part: number, seed: number): [train: ImageDataset, validation: ImageDataset] {
   const count = countPart(part, dataset.length)
   return dataset.randomSplit([dataset.length - count, count], { seed }) as [ImageDataset, ImageDataset]
 }

@@ -93,6 +93,15 @@ describe('class probabilities', () => {
     })
   })
 
+  test('of a sequence end with it', async () => {
+    const ended = { data: Float32Array.from([...probabilities.data.subarray(0, 6), 0, 0, 0]), shape: [3, 1, 3] }
+    const svg = await plotClassProbabilities(ended, { label: 1 })
+    expect(altTextOf(svg)).toEqual({
+      title: 'What the network thinks so far: it is 1, the answer is 1',
+      description: expect.stringMatching(/After row 2: 1, 80.0 %\.$/),
+    })
+  })
+
   test('take the names of the classes, whatever is in them', async () => {
     const classNames = ['<script>alert(1)</script>', 'a & "b"', '\u202eevil\u0000']
     const svg = await plotClassProbabilities(probabilities, { label: 0, classNames })
@@ -119,6 +128,12 @@ test('mistakes show the images, labels and answers in their order', async () => 
     'ERR_INVALID_SHAPE',
     'one image',
   )
+})
+
+test('measurements are shown from the least to the greatest, and no padding', async () => {
+  const image = { data: Float32Array.from([-100, 0, 300, 100, 7, 7]), shape: [3, 2], lengths: [2] } as const
+  const [picture] = await imagesOf(await plotMistakes([{ image, label: 0, answer: 1, probability: 0.5 }]))
+  expectPixels(picture, 2, 3, (x, y) => [0, 0, 0, [0, 64, 255, 128, 0, 0][2 * y + x] as number])
 })
 
 test('recurrent weights are one map a layer, the matrix as it is', async () => {

@@ -163,6 +163,11 @@ describe('gradient norms', () => {
     expect(textsOf(svg).join(' ')).toContain('The median of 5 images')
   })
 
+  test('are those of the sequences that have not ended', async () => {
+    const svg = await plotGradientNorms(norms([1, 2, 5], (index) => [1, 2, 3, 4, 5, 10, 0, 0, 0, 0][index] as number))
+    expect(altTextOf(svg).description).toContain('3.00 after the first row, 10.0 after the last')
+  })
+
   test('that are all 0 are said to be so', async () => {
     const svg = await plotGradientNorms(norms([1, 2, 3], () => 0))
     expect(textsOf(svg)).toContain('All gradients are 0.')

@@ -250,7 +250,7 @@ describe('without libtorch', () => {
     // What fixes the trials: all that train has for one training, from its beginning.
     ...TRAIN_FLAGS.filter((flag) => !NOT_FOR_TRIALS.includes(flag)),
   ]
-  const NETWORK_FLAGS = ['--hidden-size', '--num-layers', '--nonlinearity', '--recurrent-init']
+  const NETWORK_FLAGS = ['--hidden-size', '--num-layers', '--nonlinearity', '--recurrent-init', '--normalize']
   const ARCHITECTURE_FLAGS = ['--input-size', '--hidden-size', '--num-layers', '--num-classes', '--nonlinearity']
 
   function flagsOf(help: string): string[] {
@@ -273,7 +273,7 @@ describe('without libtorch', () => {
   })
 
   test.each([
-    ['train', [...TRAIN_FLAGS, '--normalize', ...NETWORK_FLAGS, ...SHARED_FLAGS]],
+    ['train', [...TRAIN_FLAGS, ...NETWORK_FLAGS, ...SHARED_FLAGS]],
     ['lr-find', [...LR_FIND_FLAGS, ...NETWORK_FLAGS, ...SHARED_FLAGS]],
     ['search', [...SEARCH_FLAGS, ...NETWORK_FLAGS, ...SHARED_FLAGS]],
     ['evaluate', ['--model', '--verbose', ...SHARED_FLAGS]],

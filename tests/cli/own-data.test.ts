@@ -1,5 +1,5 @@
 /** Data sets of other kinds through all commands: what is told, what is kept, and the names of the classes all the way. */
-import { cpSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { cpSync, existsSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { ImageRNN } from '../../lib'
 import { readModelFile } from '../../lib/model/model-file'
@@ -135,4 +135,17 @@ test.each([
   const { code, stderr } = await run(['explore', ...args])
   expect(code).toBe(2)
   expect(stderr).toContain(part)
+})
+
+test('sequences of different length, from the training to what is shown of them', async () => {
+  const data = ['--data', join('npz', 'sequences.npz')]
+  const augmented = await run([...data, ...EPOCH, '--augment-shift', '1'])
+  expect(augmented).toMatchObject({ code: 1, stderr: expect.stringContaining('--augment-shift') })
+  expect(existsSync(path('run'))).toBe(false) // Refused before there is anything to clean up.
+
+  await succeed([...data, ...EPOCH, '--normalize', '--quiet'])
+  const model = ['--model', join('run', 'model.safetensors')]
+  expect(await succeed(['explore', ...data])).toMatch(/^Values +Training +Test$/m)
+  expect(linesOf(await succeed(['hook', ...model, ...data])).join('\n')).not.toContain('NaN')
+  await succeed(['plot', 'thinking', 'states', 'gradients', 'mistakes', '--run', 'run', '--output', 'pictures-of-run'])
 })

@@ -1,6 +1,7 @@
 /** `search`: what it prints, what it keeps, and how it goes on after Ctrl-C and kill -9. */
 import { existsSync, readdirSync, readFileSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
+import { loadMnist } from '../../lib'
 import type { RankingEvent } from '../../lib/cli/search/search-texts'
 import { eventsOf, eventsOfType, lastEvent, linesOf, MAIN, onlyEvent, TINY_RUN, useCommandLine } from '../support/command-line'
 import { testOnPosix } from '../support/needs'
@@ -16,6 +17,9 @@ const TINY = TINY_RUN.filter((word, index) => word !== BATCH_SIZE && TINY_RUN[in
 const SEARCH = ['search', ...TINY, '--epochs', '2', '--trials', '4', '--search', 'found']
 
 const read = (...names: string[]) => readFileSync(path(...names), 'utf8')
+
+/** A search of one short trial. */
+const ONE_TRIAL = ['search', ...TINY, '--epochs', '1', '--trials', '1', '--search', 'one']
 
 /** A ranking as it is for every run of the same search. */
 function withoutTimes({ trials, ...rest }: RankingEvent) {
@@ -293,4 +297,21 @@ test('what fails for another reason ends with 1', async () => {
   expect(await run(SEARCH)).toMatchObject({ code: 1, stderr: expect.stringContaining('found holds a search already. Go on with it') })
   const other = await runNode([MAIN, 'search', '--resume', '--search', 'found', '--device', 'cpu'], { cwd: path() })
   expect(other).toMatchObject({ code: 0 })
+})
+
+describe('--normalize', () => {
+  test('is that of the samples from which trials learn, kept for --resume and in the command that trains', async () => {
+    await succeed([...ONE_TRIAL, '--normalize', '--seed', '7'])
+    const { train } = await loadMnist({ dir: path('data') })
+    const [learned] = train.randomSplit([0.9, 0.1], { seed: 7 })
+    expect(JSON.parse(read('one', 'search.json')).model.normalization).toEqual(await learned?.normalization())
+    const resumed = await succeed(['search', '--resume', '--search', 'one', '--normalize', '--trials', '2'])
+    expect(resumed).toMatch(/^ {2}rnn-mnist-train .* --normalize$/m)
+  })
+
+  test('contradicts a search that goes on without', async () => {
+    await succeed(ONE_TRIAL)
+    const { code, stderr } = await run(['search', '--resume', '--search', 'one', '--normalize'])
+    expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining('--normalize contradicts the search') })
+  })
 })

@@ -1,6 +1,6 @@
 /** `train` with validation samples, early stopping, recipes, and a trained model to start from. */
 import { existsSync, readFileSync } from 'node:fs'
-import { ImageRNN, RECIPES } from '../../lib'
+import { ImageRNN, loadMnist, RECIPES } from '../../lib'
 import { eventsOf, eventsOfType, lastEvent, linesOf, onlyEvent, TINY_DATA, TINY_RUN, useCommandLine } from '../support/command-line'
 import { TINY_TEST_SAMPLES, TINY_TRAIN_SAMPLES } from '../support/tiny-mnist'
 
@@ -62,6 +62,15 @@ describe('--normalize', () => {
     // The run goes on with it, and other commands use it.
     await succeed(['train', '--resume', '--run', 'run', '--epochs', '2', '--quiet'])
     await succeed(['train', ...TINY_DATA, '--model', path('run', 'model.safetensors'), '--normalize', '--epochs', '1', '--run', 'next'])
+  })
+
+  test('leaves out the samples that are set aside', async () => {
+    await succeed([...RUN, '--epochs', '1', '--normalize', '--validation-split', '60', '--seed', '7'])
+    const { train } = await loadMnist({ dir: path('data') })
+    const [learned] = train.randomSplit([TINY_TRAIN_SAMPLES - 60, 60], { seed: 7 })
+    const { normalization } = JSON.parse(readFileSync(path('run', 'config.json'), 'utf8'))
+    expect(normalization).toEqual(await learned?.normalization())
+    expect(normalization).not.toEqual(await train.normalization())
   })
 
   test('contradicts a model that has none', async () => {

@@ -220,6 +220,8 @@ test('training learns digits', async () => {
   expect(before.accuracy).toBeLessThan(0.3) // Guessing is right once in ten.
   expect(after.accuracy).toBeGreaterThan(0.5)
   expect(after.loss).toBeLessThan(before.loss)
+  // Not from each epoch to the next: so early, roundings decide where it rises once, and every instruction set has its own.
   const losses = epochs.map(({ trainLoss }) => trainLoss)
-  expect(losses).toEqual(losses.toSorted((a, b) => b - a))
+  expect(losses).toHaveLength(5)
+  expect(losses[4]).toBeLessThan(0.6 * (losses[0] as number))
 })

@@ -203,13 +203,14 @@ function describeChanges({ shift, rotation, scale, shear }: NativeAugmentation):
 /** Two tables, narrower than 60 columns, and where the picture is. */
 function describeExploration({ classes, pixels, file, samples, imageShape, augmentation }: ExploreEvent): string {
   const { train, test } = pixels
+  const isScaled = [train, test].every(({ minimum, maximum }) => minimum >= 0 && maximum <= 1)
   const total = (part: 'trainSamples' | 'testSamples') => String(classes.reduce((sum, entry) => sum + entry[part], 0))
   const rows = [
     ['Class', 'Training', 'Test'],
     ...classes.map(({ label, name, trainSamples, testSamples }) => [numberAndName(label, name), String(trainSamples), String(testSamples)]),
     ['All', total('trainSamples'), total('testSamples')],
     ['', '', ''],
-    ['Pixels, from 0 to 1', 'Training', 'Test'],
+    [isScaled ? 'Pixels, from 0 to 1' : 'Values', 'Training', 'Test'],
     ['Mean', train.mean.toFixed(4), test.mean.toFixed(4)],
     ['Standard deviation', train.standardDeviation.toFixed(4), test.standardDeviation.toFixed(4)],
     ['Minimum', train.minimum.toFixed(4), test.minimum.toFixed(4)],

@@ -62,7 +62,8 @@ A forward hook sees what flows through a module; SaveFeatures is a hook that kee
   features[0][-1]  those after the last row, from which the linear layer reads the answer
   features[1]      the states of every layer after the last row: [layers, images, neurons]
 The table shows mean and standard deviation (Std) of the top layer's states after each row, over all images and neurons, and the share of
-them that pass hardly any gradient back in training: |h| > 0.99 with tanh, where the curve is flat; zeros with relu.
+them that pass hardly any gradient back in training: |h| > 0.99 with tanh, where the curve is flat; zeros with relu. Sequences
+that have ended count no more.
 The batch is the first images of the test set, or all of them where there are fewer. Before the first run there is no trained model.
 Then a fresh network from --seed is shown, and the output says so.`
 
@@ -82,12 +83,13 @@ async function hook(flags: Resolved<typeof HOOK_OPTIONS>, reporter: Reporter, st
   const started = performance.now()
   await withModel(flags, { command: 'hook', withoutModel: 'fresh' }, reporter, stop, async ({ model, test, trained }) => {
     const module = flags.module as ModuleName // The pattern of the option allows nothing else.
-    const features = await featuresOf(model, test.images(0, Math.min(flags.batchSize, test.length)), module, stop)
+    const images = test.images(0, Math.min(flags.batchSize, test.length))
+    const features = await featuresOf(model, images, module, stop)
     const { nonlinearity } = model.options
     const shapes = features.map(({ shape }) => shape)
     const [states] = features
     const isRecurrent = module === 'basic_rnn' && states !== undefined
-    const steps = isRecurrent ? { steps: statisticsByStep(states, nonlinearity) } : {}
+    const steps = isRecurrent ? { steps: statisticsByStep(states, nonlinearity, images.lengths) } : {}
     reporter.result({ type: 'features', trained, module, nonlinearity, shapes, ...steps }, describeFeatures)
     reporter.step(doneSince(started))
   })

@@ -22,6 +22,7 @@ import {
 import { drawLineChart } from '../../text/line-chart'
 import { drawBox } from '../../text/table'
 import { withRecipe } from '../../training/recipes'
+import { checkAugmentable } from '../../training/training-data'
 import { defineCommand, SHARED_OPTIONS } from '../define-command'
 import { describeNetwork, doneSince, type StartEvent, startOf } from '../events'
 import { CommandFailure, checkFlagsBy } from '../exit'
@@ -32,7 +33,7 @@ import type { Reporter } from '../reporter'
 import { columnsOf } from '../terminal'
 import { warnOfThreads } from '../thread-warning'
 import { createModel } from '../training/create-model'
-import { describeRecipes, MODEL_OPTION, RECIPE_OPTIONS, TRAIN_OPTIONS } from '../training/train-flags'
+import { describeRecipes, MODEL_OPTION, NORMALIZE_OPTION, RECIPE_OPTIONS, TRAIN_OPTIONS } from '../training/train-flags'
 
 /** A step of the test. */
 export interface LearningRateStepEvent extends LearningRateStep {
@@ -73,6 +74,7 @@ const LR_FIND_OPTIONS = {
   ...LEARNING_RATE_TEST_GROUPS.optimizer,
   ...LEARNING_RATE_TEST_GROUPS.augmentation,
   ...NETWORK_CHOICES,
+  ...NORMALIZE_OPTION,
   ...MODEL_OPTION,
   ...SHARED_OPTIONS,
 }
@@ -84,7 +86,7 @@ const HEADINGS = {
   Training: { ...RECIPE_OPTIONS, ...LEARNING_RATE_TEST_GROUPS.training },
   Optimizer: LEARNING_RATE_TEST_GROUPS.optimizer,
   'Random changes of the training images': LEARNING_RATE_TEST_GROUPS.augmentation,
-  Network: { ...NETWORK_CHOICES, ...MODEL_OPTION },
+  Network: { ...NETWORK_CHOICES, ...NORMALIZE_OPTION, ...MODEL_OPTION },
   Data: OPTIONS.data,
   'Where and how to compute': OPTIONS.placement,
   Output: OPTIONS.reporting,
@@ -148,6 +150,7 @@ async function lrFind(asked: LrFindFlags, reporter: Reporter, stop: AbortSignal,
   checkFlagsBy(() => checkLearningRates(flags, flagOf))
   if (flags.csv !== undefined) await checkTable(flags.csv, flags.model)
   const { train } = await loadTrainingData(flags, reporter, stop)
+  checkAugmentable(train, flags, flagOf)
   const model = await createModel({ flags, given, train, checkpoint: undefined }, stop)
   try {
     await reportStart(flags, model, train, reporter)

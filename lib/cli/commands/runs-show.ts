@@ -88,12 +88,15 @@ function toEvent(run: RunRecord): RunEvent {
   }
 }
 
-function describeRun(event: RunEvent, { numLayers, hiddenSize, nonlinearity }: RunRecord['network']): string {
+function describeRun(event: RunEvent, { numLayers, hiddenSize, nonlinearity, normalization }: RunRecord['network']): string {
   const facts = [
     ['Run', showPath(event.path)],
     ['Started', `${showTime(event.created)} UTC`],
     ['State', showState(event)],
-    ['Network', `${numLayers} x ${hiddenSize} ${nonlinearity} neurons, ${event.parameters} parameters`],
+    [
+      'Network',
+      `${numLayers} x ${hiddenSize} ${nonlinearity} neurons, ${event.parameters} parameters${normalization === undefined ? '' : ', normalised input'}`,
+    ],
     ...(event.model === null ? [] : [['Began from', showPath(event.model)]]),
     ['Data', describeData(event)],
     ['Device', describeDevice(event)],

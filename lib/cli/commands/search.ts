@@ -12,11 +12,11 @@ import { resumeSearch } from '../../search/resumed-search'
 import { runSearch } from '../../search/search'
 import type { SearchEvent, SearchResult, SearchStartEvent, TrialStartEvent } from '../../search/search-events'
 import { findNewestSearch, readSearch, SEARCHES_FOLDER, type StoredSearch } from '../../search/search-folder'
-import { type PlannedSearch, planSearch, resolveSearch } from '../../search/search-options'
-import { countPart } from '../../training/training-data'
+import { type PlannedSearch, planSearch, resolveSearch, USUAL_VALIDATION_SPLIT } from '../../search/search-options'
+import { checkAugmentable, countPart } from '../../training/training-data'
 import { defineCommand } from '../define-command'
 import { type DoneEvent, doneSince, type StartEvent, startOf } from '../events'
-import { checkFlagsBy } from '../exit'
+import { checkFlagsBy, WrongUsage } from '../exit'
 import { DATA_OPTIONS, type DataFlags, loadData } from '../load-data'
 import { formatDuration } from '../numbers'
 import type { Reporter } from '../reporter'
@@ -32,6 +32,7 @@ import {
 import { SearchProgress } from '../search/search-progress'
 import { describeRanking, describeRung, describeStart, describeTrial, type RankingEvent, trainCommandFor } from '../search/search-texts'
 import { warnOfThreads } from '../thread-warning'
+import { normalizationFor } from '../training/create-model'
 import { describeRecipes } from '../training/train-flags'
 import { waitForLibtorch } from '../wait-for-libtorch'
 
@@ -107,6 +108,12 @@ async function prepare(flags: SearchFlags, given: ReadonlySet<string>, reporter:
   const { train } = await loadData(source, reporter, stop)
   // Depends on the data, and so is no wrong usage, as in a training.
   if (flags.validationSplit !== undefined) countPart(flags.validationSplit, train.length, flagOf('validationSplit'))
+  checkAugmentable(train, settings.training ?? {}, showFlag)
+  if (flags.normalize && stored !== undefined && stored.base.model.normalization === undefined) {
+    throw new WrongUsage('--normalize contradicts the search: its networks have no normalization.')
+  }
+  if (flags.normalize && stored === undefined)
+    settings.model = { ...settings.model, normalization: await normalizationOfTrials(train, flags) }
   let planned: PlannedSearch | undefined
   checkFlagsBy(() => {
     const resolved =
@@ -114,6 +121,11 @@ async function prepare(flags: SearchFlags, given: ReadonlySet<string>, reporter:
     planned = planSearch(train, resolved, showFlag)
   })
   return { train, planned: planned as PlannedSearch, source, path }
+}
+
+/** All trials have the same one, whatever their seeds: that of the samples from which those of the first seed learn. */
+async function normalizationOfTrials(train: ImageDataset, { validationSplit = USUAL_VALIDATION_SPLIT, seed }: SearchFlags) {
+  return await normalizationFor(train, { validationSplit, seed })
 }
 
 /** Where a search has its images from. One that goes on reads them as before, unless the user says otherwise. */

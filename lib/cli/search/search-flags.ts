@@ -10,7 +10,7 @@ import { drawColumns } from '../../text/table'
 import { withRecipe } from '../../training/recipes'
 import { SHARED_OPTIONS } from '../define-command'
 import { WrongUsage } from '../exit'
-import { RECIPE_OPTIONS } from '../training/train-flags'
+import { NORMALIZE_OPTION, RECIPE_OPTIONS } from '../training/train-flags'
 import { parseVary, VARY_OPTION, wordOf } from './vary-flag'
 
 const { epochs } = OPTIONS.training
@@ -47,6 +47,7 @@ export const SEARCH_OPTIONS = {
   ...TRAINING_OPTIONS,
   ...VALIDATION_OPTIONS,
   ...NETWORK_CHOICES,
+  ...NORMALIZE_OPTION,
   ...SHARED_OPTIONS,
 } as const
 
@@ -58,7 +59,7 @@ export const SEARCH_HEADINGS = {
   'Learning rate': OPTIONS.schedule,
   'Validation and early stopping': VALIDATION_OPTIONS,
   'Random changes of the training images': OPTIONS.augmentation,
-  Network: NETWORK_CHOICES,
+  Network: { ...NETWORK_CHOICES, ...NORMALIZE_OPTION },
   'Files and data': { ...FOLDER_OPTIONS, ...OPTIONS.data },
   'Where and how to compute': OPTIONS.placement,
   Output: OPTIONS.reporting,

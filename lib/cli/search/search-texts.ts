@@ -104,5 +104,6 @@ export function trainCommandFor({ model, training }: BestTrial, data: DataFlags)
     const spec = TABLE[name]
     return spec === undefined ? [] : wordsOf(name, spec, value)
   })
-  return ['rnn-mnist-train', ...changed.map(quoteWord)].join(' ')
+  const normalized = model.normalization === undefined ? [] : ['--normalize']
+  return ['rnn-mnist-train', ...changed.map(quoteWord), ...normalized].join(' ')
 }

@@ -6,7 +6,9 @@ import { ImageRNN } from '../../model/image-rnn'
 import { checkSavable } from '../../model/model-file'
 import { pickOptions } from '../../options/checks'
 import { flagOf } from '../../options/flag-words'
+import type { Normalization } from '../../options/normalization'
 import { NETWORK_CHOICES, OPTIONS } from '../../options/options'
+import { splitForValidation } from '../../training/training-data'
 import { WrongUsage } from '../exit'
 import { checkFit } from '../open-model'
 import { waitForLibtorch } from '../wait-for-libtorch'
@@ -30,7 +32,7 @@ export async function createModel({ flags, given, train, checkpoint }: ModelSour
     ...pickOptions(NETWORK_CHOICES, flags),
     inputSize: train.columns,
     numClasses: train.numClasses,
-    ...(flags.normalize === true && checkpoint === undefined && { normalization: await train.normalization() }),
+    ...(flags.normalize === true && checkpoint === undefined && { normalization: await normalizationFor(train, flags) }),
     classNames: train.classNames,
     ...checkpoint?.origin.model,
   }
@@ -40,6 +42,15 @@ export async function createModel({ flags, given, train, checkpoint }: ModelSour
   checkSavable(network)
   await waitForLibtorch(flags, stop)
   return new ImageRNN({ ...network, ...placement })
+}
+
+/** By what a network is normalised: the samples that it learns from, without those that are set aside to validate on. */
+export async function normalizationFor(
+  train: ImageDataset,
+  { validationSplit, seed }: Pick<NetworkFlags, 'validationSplit' | 'seed'>,
+): Promise<Normalization> {
+  const [learned] = validationSplit === undefined ? [train] : splitForValidation(train, validationSplit, seed)
+  return await learned.normalization()
 }
 
 async function loadModel(

@@ -23,7 +23,8 @@ const NORMALIZE_OPTION = {
   normalize: {
     kind: 'boolean',
     default: false,
-    summary: "let a new network subtract each column's mean over the training images, and divide by its deviation; it keeps both",
+    summary:
+      "let a new network subtract each column's mean over the images that it learns from, and divide by its deviation; it keeps both",
   },
 } as const
 
@@ -56,7 +57,8 @@ export const HEADINGS = {
 export type TrainFlags = Resolved<typeof TRAIN_OPTIONS>
 
 /** The flags by which a command that trains chooses its network. */
-export type NetworkFlags = Resolved<typeof NETWORK_CHOICES> & Resolved<typeof MODEL_OPTION> & SharedFlags & { readonly normalize?: boolean }
+export type NetworkFlags = Resolved<typeof NETWORK_CHOICES & typeof NORMALIZE_OPTION & typeof MODEL_OPTION> &
+  SharedFlags & { readonly validationSplit?: number | undefined }
 
 /** The recipes, for `--help`. */
 export function describeRecipes(): string {

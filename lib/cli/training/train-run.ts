@@ -2,11 +2,11 @@
 import type { LoadedImages } from '../../data/load-images'
 import { TorchRnnError } from '../../errors'
 import { pickOptions } from '../../options/checks'
-import { flagIn } from '../../options/flag-words'
+import { flagIn, flagOf } from '../../options/flag-words'
 import { HYPERPARAMETERS } from '../../options/options'
 import type { RunFolder } from '../../runs/run-folder'
 import { checkCombinations } from '../../training/combinations'
-import { checkValidation } from '../../training/training-data'
+import { checkAugmentable, checkValidation } from '../../training/training-data'
 import { checkFlagsBy } from '../exit'
 import { loadTrainingData } from '../load-data'
 import type { Reporter } from '../reporter'
@@ -46,6 +46,7 @@ export async function trainRun(
   if (flags.output !== undefined) await checkOutput(flags.output, flags.run)
   const data = request.data ?? (await loadTrainingData(flags, reporter, stop))
   stop.throwIfAborted()
+  checkAugmentable(data.train, hyperparameters, flagOf)
   const model = await createModel({ flags, given, train: data.train, checkpoint: reopened?.checkpoint }, stop)
   try {
     const { run, goOn } = await startRun(flags, model, data, reporter, reopened)

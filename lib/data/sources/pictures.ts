@@ -222,8 +222,9 @@ class PictureWork {
 
   #notes(): string[] {
     const { testFolder } = this.#list
-    const broken = Array.from(this.#flags().entries()).filter(([, flag]) => flag === BROKEN)
-    const shown = broken.slice(0, SHOWN_BROKEN).map(([index]) => showPath(this.#pathOf(index)))
+    const broken: number[] = []
+    for (const [index, flag] of this.#flags().entries()) if (flag === BROKEN) broken.push(index)
+    const shown = broken.slice(0, SHOWN_BROKEN).map((index) => showPath(this.#pathOf(index)))
     const names = `${shown.join(', ')}${broken.length > shown.length ? ', ...' : ''}`
     const pictures = broken.length === 1 ? '1 broken picture' : `${broken.length} broken pictures`
     return [
