@@ -19,7 +19,7 @@ export const MODEL_OPTION = {
   model: { kind: 'path', of: 'file', optional: true, summary: 'go on from this trained model', whenAbsent: 'a new network' },
 } as const
 
-const NORMALIZE_OPTION = {
+export const NORMALIZE_OPTION = {
   normalize: {
     kind: 'boolean',
     default: false,
