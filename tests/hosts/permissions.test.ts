@@ -96,7 +96,7 @@ describe('the flag is named', () => {
     const permissions = [`--allow-fs-read=${REPOSITORY}/`, ...['read', 'write'].map((kind) => `--allow-fs-${kind}=${path('out')}/`), ADDONS]
     const { code, message } = await failure(permissions, ['explore', ...TINY_DATA, '--output', path('out', 'digits.png')])
     expect(code).toBe('ERR_FILE_SYSTEM')
-    expect(message).toMatch(/^Cannot read .*train-images.* does not allow reading .* Start Node with --allow-fs-read for this path\.$/)
+    expect(message).toMatch(/^Cannot read data: .* does not allow reading data .* Start Node with --allow-fs-read for this path\.$/)
   })
 
   test('for the bundled data, which is not to blame', async () => {

@@ -1,6 +1,5 @@
 /** A table of labels and pixels, one image a row, plain or gzipped. */
 import { setImmediate } from 'node:timers/promises'
-import { CsvError, parse } from 'csv-parse/sync'
 import { allocateBytes, invalidFile, type OpenFile, withRegularFile } from '../../files/regular-file'
 import { quoteValue } from '../../text/unprintable'
 import { MAX_DATASET_BYTES } from '../idx'
@@ -131,6 +130,8 @@ function splitLine(line: string): { fields: readonly string[]; delimiter: string
 
 /** Where the quotes are of another kind, the fields are what is between the delimiters: the scanner tells what is wrong with them. */
 function parseQuoted(line: string, delimiter: string): readonly string[] {
+  // Loaded here: few files have quotes, and the package is imported for much else.
+  const { CsvError, parse } = require('csv-parse/sync') as typeof import('csv-parse/sync')
   try {
     const [fields = []] = parse(line, { delimiter, relax_quotes: true, max_record_size: MAX_LINE_BYTES }) as string[][]
     return fields
