@@ -1,12 +1,14 @@
 import { TorchRnnError } from '../errors'
 import { describeRefusal } from '../host/permissions'
 
+const SHARP: string = 'sharp'
 const INSTALL = 'Run npm install --include=optional sharp.'
 
 /** Loads sharp when a picture is drawn or read, not before: other commands start faster, and work where sharp has no binary. */
 export async function loadSharp() {
   try {
-    return (await import('sharp')).default
+    // By a variable: bundlers follow a name that they see, and fail at the native parts.
+    return ((await import(SHARP)) as typeof import('sharp')).default
   } catch (cause) {
     const refusal = describeRefusal(cause)
     const reason = refusal === undefined ? '' : `: ${refusal.problem}`
