@@ -8,7 +8,7 @@ const INSTALL = 'Run npm install --include=optional sharp.'
 export async function loadSharp() {
   try {
     // By a variable: bundlers follow a name that they see, and fail at the native parts.
-    return ((await import(SHARP)) as typeof import('sharp')).default
+    return ((await import(SHARP)) as { default: typeof import('sharp') }).default
   } catch (cause) {
     const refusal = describeRefusal(cause)
     const reason = refusal === undefined ? '' : `: ${refusal.problem}`
