@@ -42,10 +42,11 @@ export class DigitReader {
 
   get view(): ModelView {
     const { model, name, revision } = this.#current
-    const { numLayers, hiddenSize, nonlinearity } = model.options
+    const { numLayers, hiddenSize, nonlinearity, classNames } = model.options
     const parameters = model.parameterCount
     const hasTrained = this.#holders.trained !== undefined
-    return { choice: this.#choice, revision, name, numLayers, hiddenSize, nonlinearity, parameters, hasTrained }
+    const network = { numLayers, hiddenSize, nonlinearity, parameters, ...(classNames === undefined ? {} : { classNames }) }
+    return { choice: this.#choice, revision, name, ...network, hasTrained }
   }
 
   /** Takes a network that was trained in the page. It reads from now on. */

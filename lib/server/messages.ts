@@ -17,6 +17,8 @@ export interface ModelView {
   hiddenSize: number
   nonlinearity: string
   parameters: number
+  /** What its classes are called, by label. Absent where they have no names. */
+  classNames?: readonly string[]
   /** Whether there is a network that was trained in the page, so that one can choose. */
   hasTrained: boolean
 }
@@ -94,6 +96,8 @@ export interface MistakesView {
   wrong: number
   /** The most confident of these. */
   shown: Mistake[]
+  /** What the classes are called, by label. Absent where they have no names. */
+  classNames?: readonly string[]
 }
 
 export interface Mistake {

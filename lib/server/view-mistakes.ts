@@ -16,7 +16,7 @@ export async function viewMistakes(model: ImageRNN, test: ImageDataset, epoch: n
   const samples = Math.min(SAMPLES, test.length)
   const { wrong, surest } = await searchMistakes(model, test.slice(0, samples), SHOWN, { batchSize: BATCH })
   const shown = surest.map(({ sample, ...mistake }) => ({ image: toBase64(toBytes(test.images(sample, sample + 1).data)), ...mistake }))
-  return { epoch, samples, wrong, shown }
+  return { epoch, samples, wrong, shown, ...(test.classNames === undefined ? {} : { classNames: test.classNames }) }
 }
 
 function toBytes(pixels: ArrayLike<number>): Uint8Array {

@@ -12,6 +12,8 @@ const path = useSharedTemporaryFolder()
 
 const AXE = readFileSync(join(__dirname, 'tools', 'node_modules', 'axe-core', 'axe.min.js'), 'utf8')
 
+const NAMES = ['zero', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine']
+
 let browser: Browser
 let server: RunningProgram
 let url: string
@@ -27,7 +29,10 @@ beforeAll(async () => {
   const model = new ImageRNN({ hiddenSize: 64, numLayers: 2, device: 'cpu' })
   await model.train(train, { epochs: 1, learningRate: 0.003 })
   await model.save(path('model.safetensors'))
-  model.dispose()
+  const named = new ImageRNN({ hiddenSize: 64, numLayers: 2, device: 'cpu', classNames: NAMES })
+  await named.loadStateDict(await model.stateDict())
+  await named.save(path('named.safetensors'))
+  for (const each of [model, named]) each.dispose()
   writeTinyMnist(path('data'))
   browser = await startBrowser()
 }, 120_000)
@@ -36,10 +41,14 @@ afterAll(async () => {
   await browser?.close()
 })
 
-beforeEach(async () => {
-  const args = ['serve', '--model', 'model.safetensors', '--data', 'data', '--port', '0', '--device', 'cpu', '--threads', '1', '--json']
+async function serve(model: string): Promise<void> {
+  const args = ['serve', '--model', model, '--data', 'data', '--port', '0', '--device', 'cpu', '--threads', '1', '--json']
   server = startNode([MAIN, ...args], { cwd: path() })
   url = (JSON.parse(await server.line(/"type":"start"/)) as { url: string }).url
+}
+
+beforeEach(async () => {
+  await serve('model.safetensors')
   complaints = []
   requests = []
 })
@@ -150,6 +159,20 @@ test('what is drawn with the mouse is read while it is drawn', async () => {
   await page.mouse.move(...(second as [number, number]))
   expect(await answer()).toMatch(/^\d$/)
   await page.mouse.up()
+})
+
+test('classes are called by their names', async () => {
+  server.signal('SIGTERM')
+  await server.ended
+  await serve('named.safetensors')
+  await open('#draw', { viewport: { width: 390, height: 700 } })
+  await drawWithMouse(SEVEN)
+  expect(await answer()).toBe('seven')
+  expect(await page.locator('.bars .name').allTextContents()).toEqual(NAMES)
+  expect(await page.locator('.thinks figcaption').textContent()).toMatch(/^It thinks seven, /)
+  // There is no room for a word.
+  expect(await page.locator('.leaders .now').textContent()).toBe('7')
+  expect(await page.evaluate('document.documentElement.scrollWidth <= innerWidth')).toBe(true)
 })
 
 test('a finger draws, and does not scroll', async () => {

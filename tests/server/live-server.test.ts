@@ -321,6 +321,14 @@ describe('a training', () => {
     expect(jsonOf(await post(server.url, READING, stroke()))).toMatchObject({ revision: 1, states: { layers: 2 } })
   })
 
+  test('a network with names for its classes tells them', async () => {
+    const classNames = ['light', 'dark']
+    const named = new ImageRNN({ hiddenSize: 4, numLayers: 1, classNames, device: 'cpu', threads: 1 })
+    server.reader.take({ model: named, name: 'named' })
+    expect(jsonOf(await post(server.url, '/api/model', { choice: 'trained' }))).toMatchObject({ name: 'named', classNames })
+    expect(jsonOf(await post(server.url, '/api/model', { choice: 'first' }))).not.toHaveProperty('classNames')
+  })
+
   test('a network that is replaced while it reads finishes, and is freed then', async () => {
     const [one, other] = [4, 5].map((hiddenSize) => new ImageRNN({ hiddenSize, numLayers: 1, device: 'cpu', threads: 1 })) as [
       ImageRNN,

@@ -1,4 +1,4 @@
-/** Numbers as people read them. */
+/** Numbers and names as people read them. */
 
 /** A share in percent: "97.5 %"; never "100 %" for what is less, nor "0 %" for what is more. */
 export function percent(share: number, digits = 1): string {
@@ -6,6 +6,11 @@ export function percent(share: number, digits = 1): string {
   const rounded = (share * 100).toFixed(digits)
   const capped = share < 1 && Number(rounded) === 100 ? (100 - 10 ** -digits).toFixed(digits) : rounded
   return `${capped} %`
+}
+
+/** Whether a class has a name that fits where a digit does. */
+export function isShortName(name: string): boolean {
+  return Array.from(name).length <= 2
 }
 
 export function duration(seconds: number): string {

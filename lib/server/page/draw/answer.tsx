@@ -1,7 +1,9 @@
 /** What the network thinks after the row that is looked at. */
 import { useSignal } from '@preact/signals'
 import { useEffect } from 'preact/hooks'
-import { percent } from '../numbers'
+import { nameOfClass } from '../../../data/class-names'
+import { model } from '../connection'
+import { isShortName, percent } from '../numbers'
 import { isPending, reading, row, thoughts } from './reading'
 
 /** After this time without a change, the answer is said to those who do not see it. */
@@ -13,23 +15,24 @@ export function Answer() {
   if (now === undefined || shares === undefined) return <Welcome />
   const [best = 0, second = 0] = Array.from(shares.keys()).sort((one, other) => (shares[other] ?? 0) - (shares[one] ?? 0))
   const share = percent(shares[best] ?? 0)
+  const [name = '', runnerUp = ''] = [best, second].map((label) => nameOfClass(label, model.value?.classNames))
   return (
     <div class="answer" aria-busy={isPending.value} data-delay={now.delay.toFixed(1)}>
       <h1 class="hidden">What the network thinks</h1>
       <p class="when">{whenOf(row.value, now.rows)}</p>
       <div class="verdict">
-        <p class="digit" id="answer">
-          {best}
+        <p class={isShortName(name) ? 'digit' : 'digit word'} id="answer">
+          {name}
         </p>
         <p class="certainty">
           <span class="share">{share}</span>
           <span class="second">
-            or {second}, with {percent(shares[second] ?? 0)}
+            or {runnerUp}, with {percent(shares[second] ?? 0)}
           </span>
         </p>
       </div>
       <Bars shares={shares} best={best} />
-      <Announcement text={`${best}, ${share}`} />
+      <Announcement text={`${name}, ${share}`} />
     </div>
   )
 }
@@ -52,13 +55,13 @@ function whenOf(index: number, rows: number): string {
 
 function Bars({ shares, best }: { readonly shares: Float32Array; readonly best: number }) {
   return (
-    <ol class="bars" aria-label="Probability of each digit">
+    <ol class="bars" aria-label="Probability of each class">
       {Array.from(shares, (share, index) => (
         <li key={index} class={index === best ? 'best' : ''}>
           <span class="rod" aria-hidden="true">
             <span class="rod-fill" style={{ height: `${share * 100}%` }} />
           </span>
-          <span class="name">{index}</span>
+          <span class="name">{nameOfClass(index, model.value?.classNames)}</span>
           <span class="hidden">{percent(share)}</span>
         </li>
       ))}

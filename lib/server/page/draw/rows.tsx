@@ -2,7 +2,9 @@
 import { useSignal } from '@preact/signals'
 import type { ComponentChildren } from 'preact'
 import { useEffect } from 'preact/hooks'
-import { percent } from '../numbers'
+import { nameOfClass } from '../../../data/class-names'
+import { model } from '../connection'
+import { isShortName, percent } from '../numbers'
 import { Pixels } from '../pixels'
 import { mix, stateColour, theme } from '../theme'
 import { chooseRow, pointedRow, type Reading, reading, row } from './reading'
@@ -134,7 +136,7 @@ function Panel({ class: name, title, note, rows, children }: PanelProps) {
   )
 }
 
-/** The probabilities after each row: a column for each digit, and at the end of the row the digit that leads. */
+/** The probabilities after each row: a column for each class, and at the end of the row the one that leads, by its number if its name is long. */
 function Thoughts({ now }: { readonly now: Reading }) {
   const { ink, field } = theme.value
   const leaders = Array.from({ length: now.rows }, (_, index) => leaderOf(now, index))
@@ -146,12 +148,12 @@ function Thoughts({ now }: { readonly now: Reading }) {
         height={now.rows}
         values={now.probabilities}
         colourOf={(value) => mix(field, ink, value)}
-        label={`Probability of each digit after each row. ${describeChanges(leaders)}`}
+        label={`Probability of each class after each row. ${describeChanges(leaders)}`}
       />
       <ol class="leaders" aria-hidden="true">
         {leaders.map((leader, index) => (
           <li key={index} class={index === row.value ? 'now' : leader === leaders[index - 1] ? 'same' : ''}>
-            {leader}
+            {isShortName(nameOf(leader)) ? nameOf(leader) : leader}
           </li>
         ))}
       </ol>
@@ -164,14 +166,21 @@ function leaderOf({ probabilities, classes }: Reading, index: number): number {
   return shares.reduce((best, share, digit) => (share > (shares[best] ?? 0) ? digit : best), 0)
 }
 
+/** A class of the network that reads. */
+function nameOf(label: number): string {
+  return nameOfClass(label, model.value?.classNames)
+}
+
 function describeThought(now: Reading, index: number): string {
   const leader = leaderOf(now, index)
-  return `${leader}, ${percent(now.probabilities[index * now.classes + leader] ?? 0)}`
+  return `${nameOf(leader)}, ${percent(now.probabilities[index * now.classes + leader] ?? 0)}`
 }
 
 /** "From row 1 it leads with 5, from row 9 with 7." */
 function describeChanges(leaders: readonly number[]): string {
-  const changes = leaders.flatMap((leader, index) => (leader === leaders[index - 1] ? [] : [`from row ${index + 1}, ${leader} leads`]))
+  const changes = leaders.flatMap((leader, index) =>
+    leader === leaders[index - 1] ? [] : [`from row ${index + 1}, ${nameOf(leader)} leads`],
+  )
   return `${changes.join('; ')}.`
 }
 

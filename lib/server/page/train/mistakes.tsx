@@ -1,12 +1,13 @@
 /** What the network still gets wrong. */
 import { useMemo } from 'preact/hooks'
+import { nameOfClass } from '../../../data/class-names'
 import type { Mistake, MistakesView } from '../../messages'
 import { bytesOf, percent } from '../numbers'
 import { Pixels } from '../pixels'
 import { mix, theme } from '../theme'
 
 export function Mistakes({ view }: { readonly view: MistakesView }) {
-  const { epoch, samples, wrong, shown } = view
+  const { epoch, samples, wrong, shown, classNames } = view
   const after = epoch === 0 ? '' : `, after ${epoch === 1 ? 'one epoch' : `${epoch} epochs`}`
   return (
     <section class="mistakes" aria-labelledby="mistakes-title">
@@ -17,14 +18,21 @@ export function Mistakes({ view }: { readonly view: MistakesView }) {
       </p>
       <ol>
         {shown.map((mistake) => (
-          <MistakeFigure key={mistake.image} mistake={mistake} />
+          <MistakeFigure key={mistake.image} mistake={mistake} classNames={classNames} />
         ))}
       </ol>
     </section>
   )
 }
 
-function MistakeFigure({ mistake: { image, label, answer, probability } }: { readonly mistake: Mistake }) {
+interface MistakeProps {
+  readonly mistake: Mistake
+  readonly classNames: MistakesView['classNames']
+}
+
+function MistakeFigure({ mistake, classNames }: MistakeProps) {
+  const { image, probability } = mistake
+  const [label, answer] = [mistake.label, mistake.answer].map((each) => nameOfClass(each, classNames))
   const pixels = useMemo(() => bytesOf(image), [image])
   const { ink, field } = theme.value
   return (
