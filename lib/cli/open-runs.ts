@@ -5,7 +5,7 @@ import { OPTIONS } from '../options/options'
 import type { Resolved } from '../options/specs'
 import { type FoundRuns, findRuns } from '../runs/find-runs'
 import { RUNS_FOLDER } from '../runs/run-folder'
-import type { RunState } from '../runs/run-record'
+import type { RunRecord, RunState } from '../runs/run-record'
 import { toPercent } from './numbers'
 import type { Reporter } from './reporter'
 
@@ -25,6 +25,11 @@ export async function openRuns(folder: string, reporter: Reporter): Promise<Foun
   const found = await findRuns(folder)
   for (const problem of found.problems) warnOf(problem, reporter)
   return found
+}
+
+/** Says that a run that goes on will have more later. */
+export function warnWhileRunning({ state, name }: RunRecord, reporter: Reporter): void {
+  if (state === 'running') reporter.warning(`${showPath(name)} is still running: this is what it has now.`)
 }
 
 function warnOf({ message }: TorchRnnError, reporter: Reporter): void {

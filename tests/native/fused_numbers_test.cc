@@ -235,20 +235,22 @@ void RequireGradients(const Engine& engine, plain::Network expected, const std::
   }
 }
 
+// Logits, loss, hits and gradients of every engine against a plain computation in float64.
+void RequireNumbersOfFloat64(const Case& one) {
+  const plain::Result expected = plain::Compute(one.network, one.batch.images(), one.batch.targets());
+  ForEachEngine(one, [&](Engine& engine, const std::string& name) {
+    RequireAtMost(Error(engine.Logits(one.batch), expected.logits), kLogitsTolerance * Norm(expected.logits), name + ", logits");
+    const Sums sums = engine.Accumulate(one.batch);
+    RequireAtMost(std::abs(sums.loss - expected.loss), kLossTolerance * expected.loss, name + ", loss");
+    if (sums.hits != expected.hits) check::Fail(__FILE__, __LINE__, name + ": hits " + std::to_string(sums.hits));
+    RequireGradients(engine, expected.gradients, name);
+  });
+}
+
 }  // namespace
 
 TEST(LogitsLossAndGradientsAreThoseOfFloat64) {
-  for (uint64_t seed = 1; seed <= 24; ++seed) {
-    const Case one = DrawCase(seed);
-    const plain::Result expected = plain::Compute(one.network, one.batch.images(), one.batch.targets());
-    ForEachEngine(one, [&](Engine& engine, const std::string& name) {
-      RequireAtMost(Error(engine.Logits(one.batch), expected.logits), kLogitsTolerance * Norm(expected.logits), name + ", logits");
-      const Sums sums = engine.Accumulate(one.batch);
-      RequireAtMost(std::abs(sums.loss - expected.loss), kLossTolerance * expected.loss, name + ", loss");
-      if (sums.hits != expected.hits) check::Fail(__FILE__, __LINE__, name + ": hits " + std::to_string(sums.hits));
-      RequireGradients(engine, expected.gradients, name);
-    });
-  }
+  for (uint64_t seed = 1; seed <= 24; ++seed) RequireNumbersOfFloat64(DrawCase(seed));
 }
 
 TEST(PaddedSequencesGiveTheNumbersOfFloat64AndPaddingIsNotRead) {
@@ -257,14 +259,7 @@ TEST(PaddedSequencesGiveTheNumbersOfFloat64AndPaddingIsNotRead) {
     Draw draw(seed);
     DrawLengths(draw, one.batch);
     one.name += ", lengths";
-    const plain::Result expected = plain::Compute(one.network, one.batch.images(), one.batch.targets());
-    ForEachEngine(one, [&](Engine& engine, const std::string& name) {
-      RequireAtMost(Error(engine.Logits(one.batch), expected.logits), kLogitsTolerance * Norm(expected.logits), name + ", logits");
-      const Sums sums = engine.Accumulate(one.batch);
-      RequireAtMost(std::abs(sums.loss - expected.loss), kLossTolerance * expected.loss, name + ", loss");
-      if (sums.hits != expected.hits) check::Fail(__FILE__, __LINE__, name + ": hits " + std::to_string(sums.hits));
-      RequireGradients(engine, expected.gradients, name);
-    });
+    RequireNumbersOfFloat64(one);
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { nameOfClass } from '../../data/class-names'
 import { type ErrorCode, TorchRnnError } from '../../errors'
 import { showPath } from '../../files/regular-file'
 import type { GreyPicture } from '../../images/grey-picture'
@@ -9,7 +10,6 @@ import { ImageRNN } from '../../model/image-rnn'
 import { pickOptions } from '../../options/checks'
 import { OPTIONS } from '../../options/options'
 import type { Resolved } from '../../options/specs'
-import { classText } from '../class-text'
 import { defineCommand } from '../define-command'
 import { describeNetwork, doneSince, type StartEvent, startOf } from '../events'
 import { CommandFailure, EXIT_FAILURE } from '../exit'
@@ -160,9 +160,10 @@ function describeStart(event: StartEvent, isBundled: boolean): string {
 
 function describePrediction(event: PredictionEvent, model: ImageRNN): string {
   const { file, class: best, probability, probabilities } = event
+  const nameOf = (label: number) => nameOfClass(label, model.options.classNames)
   const second = probabilities.reduce((found, each, index) => (index !== best && each > (probabilities[found] ?? -1) ? index : found), -1)
-  const runnerUp = second < 0 ? '' : ` (then ${classText(model, second)}, ${toPercent(probabilities[second] as number)} %)`
-  return `${showName(file)}: ${classText(model, best)}, ${toPercent(probability)} %${runnerUp}\n`
+  const runnerUp = second < 0 ? '' : ` (then ${nameOf(second)}, ${toPercent(probabilities[second] as number)} %)`
+  return `${showName(file)}: ${nameOf(best)}, ${toPercent(probability)} %${runnerUp}\n`
 }
 
 function describeNoDigit({ file }: NoDigitEvent): string {

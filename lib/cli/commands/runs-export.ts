@@ -6,7 +6,7 @@ import { openRun } from '../../runs/find-runs'
 import { drawColumns } from '../../text/table'
 import { defineCommand } from '../define-command'
 import { doneSince, startOf } from '../events'
-import { RUN_ARGUMENT, RUNS_OPTIONS } from '../open-runs'
+import { RUN_ARGUMENT, RUNS_OPTIONS, warnWhileRunning } from '../open-runs'
 import type { Reporter } from '../reporter'
 
 /** A run was exported. */
@@ -55,7 +55,7 @@ async function exportGiven(flags: ExportFlags, given: string | undefined, report
   const run = await openRun(flags.runs, given)
   const output = flags.output ?? `${run.name}.zip`
   reporter.step(startOf('runs export', { options: { runs: flags.runs, output, force: flags.force }, run: run.path }))
-  if (run.state === 'running') reporter.warning(`${showPath(run.name)} is still running: this is what it has now.`)
+  warnWhileRunning(run, reporter)
   const exported = await exportRun(run, output, flags.force, stop)
   reporter.result<RunExportEvent>({ type: 'runs-export', ...exported }, describeExport)
   reporter.step(doneSince(started))

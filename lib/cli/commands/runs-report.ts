@@ -9,7 +9,7 @@ import { defineCommand, SHARED_OPTIONS } from '../define-command'
 import { doneSince, type ReportEvent, startOf } from '../events'
 import { withDataOf } from '../load-data'
 import { withModel } from '../open-model'
-import { RUN_ARGUMENT, RUNS_OPTIONS } from '../open-runs'
+import { RUN_ARGUMENT, RUNS_OPTIONS, warnWhileRunning } from '../open-runs'
 import type { Reporter } from '../reporter'
 
 const REPORT_OPTIONS = { runs: RUNS_OPTIONS.runs, ...SHARED_OPTIONS } as const
@@ -45,7 +45,7 @@ async function report(flags: ReportFlags, given: string | undefined, reporter: R
     const file = await writeReport(run, source)
     reporter.result<ReportEvent>({ type: 'report', file }, describeReport)
   }
-  if (run.state === 'running') reporter.warning(`${showPath(run.name)} is still running: this is what it has now.`)
+  warnWhileRunning(run, reporter)
   if (run.hasModel) {
     const source = { ...withDataOf(flags, run), model: join(run.path, MODEL_FILE) }
     await withModel(source, { command: 'runs report', withoutModel: 'refuse' }, reporter, stop, async ({ model, test }) => {
