@@ -67,6 +67,7 @@ struct Tile {
 
   FUSED_INLINE void Add(RowMajor left, Vectors right, int64_t depth) {
     for (; depth > 0; --depth) {
+      PrefetchStep(right);
       AddStep(left.values, left.row, right);
       left.values += 1;
       right.values += right.depth;
@@ -82,6 +83,16 @@ struct Tile {
   }
 
  private:
+  // Not in wide tiles, which have few rows: there, every load counts, and one sample would take 15 % longer.
+  FUSED_INLINE static void PrefetchStep(const Vectors& right) {
+    if constexpr (Simd::kPrefetchedSteps > 0 && kVectors <= Simd::kVectors) {
+      FUSED_UNROLL
+      for (int vector = 0; vector < kVectors; ++vector) {
+        Simd::Prefetch(right.values + Simd::kPrefetchedSteps * right.depth + vector * right.vector);
+      }
+    }
+  }
+
   FUSED_INLINE void AddStep(const float* left, ptrdiff_t row_stride, const Vectors& right) {
     Vector columns[kVectors];
     FUSED_UNROLL

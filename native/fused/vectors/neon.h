@@ -12,6 +12,7 @@ struct Neon {
   static constexpr int kLanes = 4;
   static constexpr int kSums = 24;  // Of 32 registers.
   static constexpr int kVectors = 2;
+  static constexpr int kPrefetchedSteps = 0;
 
   static FUSED_INLINE Vector Load(const float* from) { return vld1q_f32(from); }
   static FUSED_INLINE void Store(float* to, Vector x) { vst1q_f32(to, x); }

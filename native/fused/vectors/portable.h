@@ -18,6 +18,7 @@ struct ArrayVector {
   static constexpr int kLanes = kWidth;
   static constexpr int kSums = kSumsInTile;
   static constexpr int kVectors = 2;
+  static constexpr int kPrefetchedSteps = 0;
 
   static FUSED_INLINE Vector Load(const float* from) {
     return Each([from](int i) { return from[i]; });
@@ -72,6 +73,7 @@ struct Portable {
   static constexpr int kLanes = 4;
   static constexpr int kSums = 12;  // Of 16 registers, as x86-64 has them.
   static constexpr int kVectors = 3;
+  static constexpr int kPrefetchedSteps = 0;
 
   static FUSED_INLINE Vector Load(const float* from) {
     Vector x;
