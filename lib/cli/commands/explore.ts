@@ -38,7 +38,7 @@ export interface ExploreEvent {
   /** The class of each of them. */
   labels: number[]
   /**
-   * The largest random changes: pixels, degrees, a share, degrees. The picture then shows the samples as the first epoch of a training on the
+   * The largest random changes: pixels, degrees, a share, degrees; and the probability of a flip. The picture then shows the samples as the first epoch of a training on the
    * whole training set with the same seed sees them. Absent where they are shown as they are.
    */
   augmentation?: NativeAugmentation
@@ -85,6 +85,7 @@ Examples:
   rnn-mnist-train explore --data pictures             a folder of pictures for each class, as a network sees them
   rnn-mnist-train explore --data fashion/ --json
 
+  rnn-mnist-train explore --data fashion/ --augment-flip 0.5    half of them mirrored
 No device is needed, and libtorch only to augment: --device, --engine, --threads and --precision change nothing.`
 
 /** `explore`: says what the data holds, and draws a batch of it. */
@@ -196,8 +197,8 @@ function describeStart({ trainSamples, testSamples }: StartEvent): string {
   return `Data: ${trainSamples} training and ${testSamples} test images\n`
 }
 
-function describeChanges({ shift, rotation, scale, shear }: NativeAugmentation): string {
-  return `shift ${shift}, rotation ${rotation}, scale ${scale}, shear ${shear}`
+function describeChanges({ shift, rotation, scale, shear, flip }: NativeAugmentation): string {
+  return `shift ${shift}, rotation ${rotation}, scale ${scale}, shear ${shear}, flip ${flip}`
 }
 
 /** Two tables, narrower than 60 columns, and where the picture is. */
