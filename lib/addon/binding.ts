@@ -100,12 +100,13 @@ export interface NativeOptimizer {
   emaDecay?: number | undefined
 }
 
-/** The largest random changes of an image: pixels, degrees, a share, degrees. At most 1000, 180, 0.9 and 80. */
+/** The largest random changes of an image: pixels, degrees, a share, degrees; and the probability of a flip. At most 1000, 180, 0.9, 80 and 1. */
 export interface NativeAugmentation {
   shift: number
   rotation: number
   scale: number
   shear: number
+  flip: number
 }
 
 /** Which samples to change as in an epoch of the model with this seed. */

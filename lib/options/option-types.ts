@@ -160,8 +160,8 @@ export interface EarlyStoppingOptions {
 }
 
 /**
- * Random changes of the training images, as torchvision's RandomAffine makes them: about the centre, an image is sheared, scaled, rotated, then
- * shifted, with bilinear interpolation, and 0 where nothing was. Every number is drawn uniformly from its range, anew for every sample and
+ * Random changes of the training images, as torchvision's RandomHorizontalFlip and then RandomAffine make them: about the centre, an image is
+ * mirrored, sheared, scaled, rotated, then shifted, with bilinear interpolation, and 0 where nothing was. Every number is drawn uniformly from its range, anew for every sample and
  * epoch; it follows from the model's seed, the epoch and the sample's index in the training set alone. Validation and evaluation see the images
  * as they are. All 0 (the default): no changes.
  */
@@ -174,6 +174,8 @@ export interface AugmentationOptions {
   augmentScale?: number | undefined
   /** Largest horizontal shear, to either side, in degrees, 0 to 80: the angle by which upright lines lean. Default 0. */
   augmentShear?: number | undefined
+  /** Probability that an image is mirrored left to right, 0 to 1: for pictures of things, not of digits. Default 0. */
+  augmentFlip?: number | undefined
 }
 
 /** How to train. Everything is optional; the defaults are the tutorial's. */

@@ -199,4 +199,12 @@ export const augmentation = {
     summary: 'largest random shear, in degrees: how far upright lines lean',
     search: { scale: 'linear', low: 0, high: 10 },
   },
+  augmentFlip: {
+    kind: 'number',
+    min: 0,
+    max: 1,
+    default: 0,
+    summary: 'probability that an image is mirrored left to right: for pictures of things, not of digits',
+    search: { scale: 'linear', low: 0, high: 0.5 },
+  },
 } as const satisfies TableFor<AugmentationOptions>

@@ -9,7 +9,7 @@ import type { AnyOptionSpec, SearchRange, TriedValue } from '../options/specs'
 export type SearchableOption =
   | ('hiddenSize' | 'numLayers' | 'nonlinearity' | 'recurrentInit' | 'batchSize' | 'optimizer' | 'learningRate' | 'weightDecay')
   | ('momentum' | 'clipGradNorm' | 'labelSmoothing' | 'accumulationSteps' | 'emaDecay' | 'schedule' | 'stepSize' | 'gamma' | 'warmup')
-  | ('minLearningRate' | 'plateauPatience' | 'augmentShift' | 'augmentRotation' | 'augmentScale' | 'augmentShear')
+  | ('minLearningRate' | 'plateauPatience' | 'augmentShift' | 'augmentRotation' | 'augmentScale' | 'augmentShear' | 'augmentFlip')
 
 /** Where a search looks for values of an option: both limits are allowed values themselves. */
 export interface VariedRange {

@@ -17,7 +17,7 @@ export const USUAL_AUGMENTATION: Readonly<ResolvedAugmentation> = resolveOptions
 
 /** What the addon takes; null where nothing is changed. */
 export function toAugmentation(options: Readonly<ResolvedAugmentation>): NativeAugmentation | null {
-  const { augmentShift: shift, augmentRotation: rotation, augmentScale: scale, augmentShear: shear } = options
-  const augmentation = { shift, rotation, scale, shear }
+  const { augmentShift: shift, augmentRotation: rotation, augmentScale: scale, augmentShear: shear, augmentFlip: flip } = options
+  const augmentation = { shift, rotation, scale, shear, flip }
   return Object.values(augmentation).some((largest) => largest > 0) ? augmentation : null
 }

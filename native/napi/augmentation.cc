@@ -39,7 +39,8 @@ AugmentationOptions ReadAugmentation(const Napi::Object& object) {
   return {.shift = RequireNumber(given, "shift"),
           .rotation = RequireNumber(given, "rotation"),
           .scale = RequireNumber(given, "scale"),
-          .shear = RequireNumber(given, "shear")};
+          .shear = RequireNumber(given, "shear"),
+          .flip = RequireNumber(given, "flip")};
 }
 
 void Augment(const Napi::CallbackInfo& info) {

@@ -6,7 +6,7 @@
 
 namespace torch_rnn_mnist {
 
-// The property `augmentation` of an object: { shift, rotation, scale, shear }, or null for images as they are. Throws Error.
+// The property `augmentation` of an object: { shift, rotation, scale, shear, flip }, or null for images as they are. Throws Error.
 AugmentationOptions ReadAugmentation(const Napi::Object& object);
 
 // augment(dataset, { samples, seed, epoch, augmentation }, into): writes what a training sees of some samples. lib/addon/binding.ts has its

@@ -14,7 +14,7 @@ import { checkResultsFile, showSpread, table, writeResults } from './report.mjs'
 const { augmentedImages } = augmentedImagesModule
 const { toAugmentation, USUAL_AUGMENTATION } = augmentationModule
 const DIGITS = 3
-const NONE = { shift: 0, rotation: 0, scale: 0, shear: 0 }
+const NONE = { shift: 0, rotation: 0, scale: 0, shear: 0, flip: 0 }
 const USUAL = toAugmentation(USUAL_AUGMENTATION) ?? NONE
 
 /** The images as they are first: the others are compared with them. */

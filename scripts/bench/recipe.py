@@ -31,7 +31,8 @@ COMPUTED = {
     *("inputSize", "hiddenSize", "numLayers", "numClasses", "nonlinearity", "recurrentInit"),
     *("epochs", "batchSize", "shuffle", "optimizer", "learningRate", "betas", "weightDecay", "momentum"),
     *("clipGradNorm", "labelSmoothing", "emaDecay"),
-    *("schedule", "warmup", "minLearningRate", "augmentShift", "augmentRotation", "augmentScale", "augmentShear"),
+    *("schedule", "warmup", "minLearningRate"),
+    *("augmentShift", "augmentRotation", "augmentScale", "augmentShear", "augmentFlip"),
 }
 # These change nothing of what is learned, or only together with others that are refused.
 IGNORED = {"seed", "device", "engine", "threads", "logInterval", "checkpointEvery", "keepCheckpoints"}
@@ -115,37 +116,41 @@ def make_average(model, options):
 
 
 def augmentation_of(options):
-    """The largest changes: shift in pixels, rotation and shear in radians, scale as a share; None where nothing changes."""
-    shift, scale = options["augmentShift"], options["augmentScale"]
+    """The most: shift in pixels, rotation and shear in radians, scale as a share; and how probable a flip is. None: no changes."""
+    shift, scale, flip = options["augmentShift"], options["augmentScale"], options["augmentFlip"]
     rotation, shear = (math.radians(options[name]) for name in ("augmentRotation", "augmentShear"))
-    return (shift, rotation, scale, shear) if any((shift, rotation, scale, shear)) else None
+    return (shift, rotation, scale, shear, flip) if any((shift, rotation, scale, shear, flip)) else None
 
 
 def source_maps(changes, rows, columns):
     """
     For affine_grid: where each pixel of the result comes from.
 
-    changes: [5, N], each of shift to the right, shift down (pixels), rotation, shear (radians), and scale. An image is sheared, scaled,
-    rotated and shifted about its centre, so this is the inverse, as torchvision's _get_inverse_affine_matrix gives it; in grid_sample's
-    units, of which an image is 2 wide and 2 high.
+    changes: [6, N], each of shift to the right, shift down (pixels), rotation, shear (radians), scale, and side: -1 mirrors left to right,
+    1 does not. An image is mirrored, sheared, scaled, rotated and shifted about its centre, so this is the inverse, as torchvision's
+    _get_inverse_affine_matrix gives it; in grid_sample's units, of which an image is 2 wide and 2 high.
     """
-    right, down, rotation, shear, scale = changes
+    right, down, rotation, shear, scale, side = changes
     cos, sin, tan = rotation.cos() / scale, rotation.sin() / scale, shear.tan()
     xx, xy, yx, yy = cos - sin * tan, cos * tan + sin, -sin, cos
     x0, y0 = -(xx * right + xy * down), -(yx * right + yy * down)
-    across = torch.stack([xx, xy * rows / columns, 2 * x0 / columns], 1)
+    across = torch.stack([side * xx, side * xy * rows / columns, side * 2 * x0 / columns], 1)
     along = torch.stack([yx * columns / rows, yy, 2 * y0 / rows], 1)
     return torch.stack([across, along], 1)
 
 
 def augment(images, augmentation):
     """Images [N, rows, columns], each changed at random within these limits."""
-    shift, rotation, scale, shear = augmentation
+    shift, rotation, scale, shear, flip = augmentation
     limits = torch.tensor([shift, shift, rotation, shear, scale], device=images.device)[:, None]
     changes = limits * (2 * torch.rand(5, len(images), device=images.device) - 1)
     changes[4] += 1
+    sides = torch.ones(1, len(images), device=images.device)
+    if flip > 0:  # Without it, the random numbers of what follows stay as they are.
+        sides -= 2 * (torch.rand(1, len(images), device=images.device) < flip)
     whole = images[:, None]
-    grid = functional.affine_grid(source_maps(changes, *images.shape[1:]), list(whole.shape), align_corners=False)
+    maps = source_maps(torch.cat([changes, sides]), *images.shape[1:])
+    grid = functional.affine_grid(maps, list(whole.shape), align_corners=False)
     return functional.grid_sample(whole, grid, align_corners=False)[:, 0]
 
 

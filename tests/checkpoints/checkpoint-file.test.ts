@@ -95,6 +95,11 @@ function described(change: (training: Described) => void): Promise<Uint8Array> {
   })
 }
 
+test('a checkpoint from before an option has its default, which is what that version did', async () => {
+  const bytes = await described((it) => delete it['hyperparameters']['augmentFlip'])
+  expect((await decodeCheckpoint(bytes, 'file')).hyperparameters).toStrictEqual({ ...FULL.hyperparameters, augmentFlip: 0 })
+})
+
 const float64 = (...values: number[]) => Buffer.from(Float64Array.from(values).buffer).toString('base64')
 
 /** A control sequence of a terminal that JSON does not escape, and a character that turns the text behind it. */

@@ -42,11 +42,12 @@ async function imagesOfFirstEpoch(options: object): Promise<Uint8Array[]> {
 }
 
 test('shows exactly what the first epoch of a training sees', async () => {
-  const changes = { augmentShift: 3, augmentRotation: 25, augmentScale: 0.2, augmentShear: 10 }
-  const flags = ['--augment-shift', '3', '--augment-rotation', '25', '--augment-scale', '0.2', '--augment-shear', '10']
+  const changes = { augmentShift: 3, augmentRotation: 25, augmentScale: 0.2, augmentShear: 10, augmentFlip: 0.5 }
+  const turned = ['--augment-shift', '3', '--augment-rotation', '25', '--augment-scale', '0.2']
+  const flags = [...turned, '--augment-shear', '10', '--augment-flip', '0.5']
   const stdout = await succeed([...EXPLORE, '--augment', ...flags, '--json'])
   const { samples, augmentation } = onlyEvent(stdout, 'explore')
-  expect(augmentation).toEqual({ shift: 3, rotation: 25, scale: 0.2, shear: 10 })
+  expect(augmentation).toEqual({ shift: 3, rotation: 25, scale: 0.2, shear: 10, flip: 0.5 })
   expect(eventsOfType(stdout, 'start')[0]?.options).toMatchObject(changes)
   const trained = await imagesOfFirstEpoch(changes)
   const shown = await readImages('explore.png', samples.length)
@@ -56,7 +57,7 @@ test('shows exactly what the first epoch of a training sees', async () => {
 })
 
 test('alone, it takes the changes of the recipe accurate; the picture follows from the seed', async () => {
-  const usual = { shift: 1.5, rotation: 8, scale: 0.08, shear: 0 }
+  const usual = { shift: 1.5, rotation: 8, scale: 0.08, shear: 0, flip: 0 }
   const { samples, augmentation } = onlyEvent(await succeed([...EXPLORE, '--augment', '--output', 'usual.png', '--json']), 'explore')
   expect(augmentation).toEqual(usual)
   const flags = ['--augment-shift', '1.5', '--augment-rotation', '8', '--augment-scale', '0.08']
@@ -65,17 +66,27 @@ test('alone, it takes the changes of the recipe accurate; the picture follows fr
   const plain = onlyEvent(stdout, 'explore')
   expect(plain.samples).toEqual(samples)
   expect(plain.augmentation).toBeUndefined()
-  expect(eventsOfType(stdout, 'start')[0]?.options).toMatchObject({ augmentShift: 0, augmentShear: 0 })
+  expect(eventsOfType(stdout, 'start')[0]?.options).toMatchObject({ augmentShift: 0, augmentShear: 0, augmentFlip: 0 })
   const [first, same, other] = ['usual.png', 'same.png', 'plain.png'].map((name) => readFileSync(path(name))) as [Buffer, Buffer, Buffer]
   expect(same.equals(first)).toBe(true)
   expect(other.equals(first)).toBe(false)
 })
 
 test('says what it changed', async () => {
-  const stdout = await succeed([...EXPLORE, '--augment', '--augment-rotation', '45'])
-  expect(stdout).toMatch(/^20 images of 28 x 28 pixels: explore\.png\nChanged at random: shift 1\.5, rotation 45, scale 0\.08, shear 0$/m)
-  expect(await succeed([...EXPLORE, '--augment-rotation', '45'])).toContain('\nChanged at random: shift 0, rotation 45, scale 0, shear 0\n')
+  const changed = /^20 images of 28 x 28 pixels: explore\.png\nChanged at random: shift 1\.5, rotation 45, scale 0\.08, shear 0, flip 0$/m
+  expect(await succeed([...EXPLORE, '--augment', '--augment-rotation', '45'])).toMatch(changed)
+  const flipped = '\nChanged at random: shift 0, rotation 0, scale 0, shear 0, flip 1\n'
+  expect(await succeed([...EXPLORE, '--augment-flip', '1'])).toContain(flipped)
   expect(await succeed(EXPLORE)).not.toContain('Changed at random')
+})
+
+test('--augment-flip 1 mirrors every image, and nothing else', async () => {
+  const { samples } = onlyEvent(await succeed([...EXPLORE, '--augment-flip', '1', '--json']), 'explore')
+  await succeed([...EXPLORE, '--output', 'plain.png'])
+  const plain = await readImages('plain.png', samples.length)
+  const mirrored = plain.map((image) => image.map((_, pixel) => image[pixel - (pixel % SIDE) + SIDE - 1 - (pixel % SIDE)] as number))
+  expect(await readImages('explore.png', samples.length)).toEqual(mirrored)
+  expect(mirrored).not.toEqual(plain)
 })
 
 test('without libtorch, it says so and draws nothing', async () => {

@@ -212,7 +212,7 @@ describe('without libtorch', () => {
     ...['--image-size', '--fit', '--ink', '--test-split', '--split-seed', '--skip-broken'],
   ]
   const SHARED_FLAGS = [...DATA_FLAGS, '--seed', '--device', '--engine', '--threads', '--precision', '--json', '--quiet', '--help']
-  const AUGMENT_FLAGS = ['--augment-shift', '--augment-rotation', '--augment-scale', '--augment-shear']
+  const AUGMENT_FLAGS = ['--augment-shift', '--augment-rotation', '--augment-scale', '--augment-shear', '--augment-flip']
   const NOT_FOR_TRIALS = [
     '--model',
     '--run',

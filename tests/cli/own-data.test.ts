@@ -142,6 +142,11 @@ test('sequences of different length, from the training to what is shown of them'
   const augmented = await run([...data, ...EPOCH, '--augment-shift', '1'])
   expect(augmented).toMatchObject({ code: 1, stderr: expect.stringContaining('--augment-shift') })
   expect(existsSync(path('run'))).toBe(false) // Refused before there is anything to clean up.
+  const explored = await run(['explore', ...data, '--augment-flip', '0.5'])
+  expect(explored).toMatchObject({ code: 1, stderr: expect.stringMatching(/for --augment-flip but received 0\.5/) })
+  const usual = await run(['explore', ...data, '--augment'])
+  expect(usual).toMatchObject({ code: 1, stderr: expect.stringMatching(/for --augment-shift \(of --augment\) but received 1\.5/) })
+  expect(existsSync(path('explore.png'))).toBe(false)
 
   await succeed([...data, ...EPOCH, '--normalize', '--quiet'])
   const model = ['--model', join('run', 'model.safetensors')]

@@ -13,8 +13,8 @@ import { smallDataset, useModels } from '../support/sample-models'
 
 const createModel = useModels()
 
-const USUAL: NativeAugmentation = { shift: 2, rotation: 10, scale: 0.1, shear: 5 }
-const STRONG: ResolvedAugmentation = { augmentShift: 1.5, augmentRotation: 180, augmentScale: 0.5, augmentShear: 30 }
+const USUAL: NativeAugmentation = { shift: 2, rotation: 10, scale: 0.1, shear: 5, flip: 0.5 }
+const STRONG: ResolvedAugmentation = { augmentShift: 1.5, augmentRotation: 180, augmentScale: 0.5, augmentShear: 30, augmentFlip: 0.9 }
 
 function range(count: number): Uint32Array {
   return Uint32Array.from({ length: count }, (_, sample) => sample)
@@ -28,11 +28,12 @@ function uniformNumbers(seed: number, epoch: number, sample: number): number[] {
 
 /** The change of an image by the definition, in double precision: the forward matrix, inverted, and the four pixels around each position. */
 function changeByDefinition(image: ArrayLike<number>, side: number, numbers: readonly number[], largest: NativeAugmentation): number[] {
-  const [turn = 0, right = 0, down = 0, size = 0, lean = 0] = numbers
+  const [turn = 0, right = 0, down = 0, size = 0, lean = 0, flip = 0] = numbers
   const [angle, shear] = [largest.rotation * turn, largest.shear * lean].map((degrees) => (degrees * Math.PI) / 180) as [number, number]
   const scale = 1 + largest.scale * size
   const [cos, sin, tan] = [scale * Math.cos(angle), scale * Math.sin(angle), Math.tan(shear)]
-  const [a, b, c, d] = [cos, -cos * tan - sin, sin, -sin * tan + cos]
+  const mirror = (flip + 1) / 2 < largest.flip ? -1 : 1
+  const [a, b, c, d] = [cos * mirror, -cos * tan - sin, sin * mirror, -sin * tan + cos]
   const determinant = a * d - b * c
   const pixel = (x: number, y: number) => (x >= 0 && y >= 0 && x < side && y < side ? (image[y * side + x] as number) : 0)
   return Array.from({ length: side * side }, (_, index) => {
@@ -72,10 +73,29 @@ test('without changes, they are the bytes divided by 255, exactly', () => {
 })
 
 test('options of zero are no augmentation', () => {
-  const none = { augmentShift: 0, augmentRotation: 0, augmentScale: 0, augmentShear: 0 }
+  const none = { augmentShift: 0, augmentRotation: 0, augmentScale: 0, augmentShear: 0, augmentFlip: 0 }
   expect(toAugmentation(none)).toBeNull()
   for (const name of Object.keys(none)) expect(toAugmentation({ ...none, [name]: 0.5 })).not.toBeNull()
   expect(USUAL_AUGMENTATION).toEqual({ ...none, augmentShift: 1.5, augmentRotation: 8, augmentScale: 0.08 }) // As RECIPES.accurate.
+})
+
+test('a flip of 1 mirrors every image exactly, and one of 0.5 about half of them, without a change of the other draws', async () => {
+  const { train } = await loadMnist()
+  const [count, none] = [1000, { shift: 0, rotation: 0, scale: 0, shear: 0, flip: 0 }]
+  const seen = (augmentation: NativeAugmentation | null) => {
+    const { data } = augmentedImages(train, range(count), { seed: 1, epoch: 0, augmentation })
+    return Array.from({ length: count }, (_, sample) => data.subarray(sample * 784, (sample + 1) * 784))
+  }
+  const plain = seen(null)
+  const mirrored = plain.map((image) => image.map((_, pixel) => image[pixel - (pixel % 28) + 27 - (pixel % 28)] as number))
+  expect(seen({ ...none, flip: 1 })).toEqual(mirrored)
+  const some = seen({ ...none, flip: 0.5 })
+  const isMirrored = range(count).map((sample) => ((uniformNumbers(1, 0, sample)[5] as number) < 0 ? 1 : 0))
+  expect(some).toEqual(Array.from(isMirrored, (flip, sample) => (flip === 1 ? mirrored : plain)[sample]))
+  expect(isMirrored.reduce((sum, flip) => sum + flip, 0) / count).toBeCloseTo(0.5, 1)
+  // An image that is not mirrored changes as it does without flips.
+  const [moved, both] = [seen({ ...none, shift: 2 }), seen({ ...none, shift: 2, flip: 0.5 })]
+  for (const sample of range(count)) if (isMirrored[sample] === 0) expect(both[sample]).toEqual(moved[sample])
 })
 
 /** Trains with a hook on the whole network. Returns the images that it saw, in training and in evaluation. */
@@ -125,6 +145,7 @@ test('the same seed trains the same network, and another augmentation another on
   const first = await weights({})
   expect(await weights({})).toEqual(first)
   expect(await weights({ augmentShear: 0 })).not.toEqual(first)
+  expect(await weights({ augmentFlip: 0 })).not.toEqual(first)
 })
 
 test.each<[string, object]>([
@@ -132,6 +153,8 @@ test.each<[string, object]>([
   ['augmentRotation', { augmentRotation: -1 }],
   ['augmentScale', { augmentScale: 1 }],
   ['augmentShear', { augmentShear: 90 }],
+  ['augmentFlip', { augmentFlip: 1.5 }],
+  ['augmentFlip', { augmentFlip: -0.5 }],
 ])('a wrong %s is refused', async (name, options) => {
   await expectError(() => createModel().train(smallDataset(8), options), 'ERR_INVALID_OPTION', name)
 })
@@ -148,6 +171,7 @@ describe('the addon refuses', () => {
     ['samples of another type', { samples: [0, 1] }, undefined, 'ERR_INVALID_ARGUMENT'],
     ['a missing augmentation', { augmentation: undefined }, undefined, 'ERR_INVALID_ARGUMENT'],
     ['a number out of range', { augmentation: { ...USUAL, scale: 0.95 } }, undefined, 'ERR_INVALID_ARGUMENT'],
+    ['a probability above 1', { augmentation: { ...USUAL, flip: 1.5 } }, undefined, 'ERR_INVALID_ARGUMENT'],
     ['a number that is none', { augmentation: { ...USUAL, shear: Number.NaN } }, undefined, 'ERR_INVALID_ARGUMENT'],
     ['an epoch that is too large', { epoch: 2 ** 48 }, undefined, 'ERR_INVALID_ARGUMENT'],
     ['a result of another shape', {}, { data: new Float32Array(40), shape: [2, 5, 4] }, 'ERR_INVALID_SHAPE'],

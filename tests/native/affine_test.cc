@@ -52,7 +52,8 @@ torch::Tensor ChangeByDefinition(const torch::Tensor& image, const AffineTransfo
   const torch::Tensor rotation = matrix(std::cos(angle), -std::sin(angle), 0, std::sin(angle), std::cos(angle), 0);
   const torch::Tensor scale = matrix(transform.scale, 0, 0, 0, transform.scale, 0);
   const torch::Tensor shear = matrix(1, -std::tan(transform.shear * std::numbers::pi / 180), 0, 0, 1, 0);
-  const torch::Tensor forth = shift.matmul(centre).matmul(rotation).matmul(scale).matmul(shear).matmul(centre.inverse());
+  const torch::Tensor flip = matrix(transform.flip ? -1 : 1, 0, 0, 0, 1, 0);
+  const torch::Tensor forth = shift.matmul(centre).matmul(rotation).matmul(scale).matmul(shear).matmul(flip).matmul(centre.inverse());
   const torch::Tensor back = forth.inverse().contiguous();
   const auto* m = back.const_data_ptr<double>();
   const auto pixels = image.accessor<float, 2>();
@@ -74,6 +75,19 @@ torch::Tensor ChangeByDefinition(const torch::Tensor& image, const AffineTransfo
     }
   }
   return result;
+}
+
+// Many changes of images of many sizes: everything at once, and the widest that options allow. Every other one mirrors.
+std::vector<AffineTransform> ManyTransforms() {
+  std::vector<AffineTransform> transforms;
+  at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(1);
+  const auto draw = [&](double range) { return range * (2 * torch::rand({}, generator, torch::kFloat64).item<double>() - 1); };
+  for (const double width : {0.1, 1.0}) {
+    for (int i = 0; i < 40; ++i) {
+      transforms.push_back({draw(180 * width), draw(10 * width), draw(10 * width), 1 + draw(0.9 * width), draw(80 * width), i % 2 == 1});
+    }
+  }
+  return transforms;
 }
 
 TEST(NoChangeGivesTheSameBits) {
@@ -140,17 +154,24 @@ TEST(PositiveShearLeansToTheRight) {
   REQUIRE_SAME(Change(line, {.shear = -45}), Image({{1, 0, 0, 0, 0}, {0, 2, 0, 0, 0}, {0, 0, 3, 0, 0}, {0, 0, 0, 4, 0}, {0, 0, 0, 0, 5}}));
 }
 
-// Many changes of images of many sizes: everything at once, and the widest that options allow.
-std::vector<AffineTransform> ManyTransforms() {
-  std::vector<AffineTransform> transforms;
-  at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(1);
-  const auto draw = [&](double range) { return range * (2 * torch::rand({}, generator, torch::kFloat64).item<double>() - 1); };
-  for (const double width : {0.1, 1.0}) {
-    for (int i = 0; i < 40; ++i) {
-      transforms.push_back({draw(180 * width), draw(10 * width), draw(10 * width), 1 + draw(0.9 * width), draw(80 * width)});
-    }
+TEST(FlipAloneMirrorsLeftToRightBitForBit) {
+  REQUIRE_SAME(Change(Image({{1, 2, 3}, {4, 5, 6}}), {.flip = true}), Image({{3, 2, 1}, {6, 5, 4}}));
+  for (const auto& [rows, columns] : {std::pair{28, 28}, {5, 9}, {9, 4}, {1, 1}, {1, 2}, {2, 65536}}) {
+    const torch::Tensor image = Picture(rows, columns) - 0.3;
+    REQUIRE_SAME(Change(image, {.flip = true}), image.flip({1}));
   }
-  return transforms;
+}
+
+TEST(FlipComesBeforeTheOtherChanges) {
+  REQUIRE_SAME(Change(Image({{1, 2, 3, 4}}), {.shift_x = 1, .flip = true}), Image({{0, 4, 3, 2}}));
+  const torch::Tensor image = Picture(12, 9);
+  const torch::Tensor mirrored = image.flip({1}).contiguous();
+  for (AffineTransform transform : ManyTransforms()) {
+    transform.flip = false;
+    const torch::Tensor expected = Change(mirrored, transform);
+    transform.flip = true;
+    REQUIRE_CLOSE(Change(image, transform), expected, kTolerance, 0);
+  }
 }
 
 TEST(ImagesFollowTheDefinition) {
@@ -172,13 +193,14 @@ TEST(LongRowsStayExact) {
 
 TEST(ImagesEqualPyTorchs) {
   const reference::Numbers fixture(AFFINE_NUMBERS);
-  constexpr int kCases = 13;  // As in the script.
+  constexpr int kCases = 17;  // As in the script.
   for (int number = 0; number < kCases; ++number) {
     const std::string name = std::to_string(number) + "/";
     const torch::Tensor image =
         Picture(static_cast<int64_t>(fixture.Number(name + "rows")), static_cast<int64_t>(fixture.Number(name + "columns")));
-    const AffineTransform transform{fixture.Number(name + "rotation"), fixture.Number(name + "shift_x"), fixture.Number(name + "shift_y"),
-                                    fixture.Number(name + "scale"), fixture.Number(name + "shear")};
+    const AffineTransform transform{fixture.Number(name + "rotation"), fixture.Number(name + "shift_x"),
+                                    fixture.Number(name + "shift_y"),  fixture.Number(name + "scale"),
+                                    fixture.Number(name + "shear"),    fixture.Number(name + "flip") == 1};
     REQUIRE_CLOSE(Change(image, transform), fixture.Get(name + "result"), kTolerance, 0);
   }
 }
@@ -206,14 +228,14 @@ TEST(InkIsKeptUpToTheChangeOfArea) {
         std::abs(transform.shear) > 15) {
       continue;
     }
-    const double expected = blot.sum().item<double>() * transform.scale * transform.scale;  // A shear keeps the area.
+    const double expected = blot.sum().item<double>() * transform.scale * transform.scale;  // A shear keeps the area, and so does a flip.
     REQUIRE_NEAR(Change(blot, transform).sum().item<double>(), expected, 0.01 * expected);
   }
 }
 
 TEST(ExtremeChangesOfLargeImagesAreSafe) {
   constexpr int64_t kSide = int64_t{1} << 22;
-  const AffineTransform extreme{.rotation = 180, .shift_x = 1000, .shift_y = -1000, .scale = 0.1, .shear = -80};
+  const AffineTransform extreme{.rotation = 180, .shift_x = 1000, .shift_y = -1000, .scale = 0.1, .shear = -80, .flip = true};
   REQUIRE(Change(torch::ones({1, kSide}), extreme).max().item<float>() <= 1);
   REQUIRE(Change(torch::ones({kSide, 1}), extreme).min().item<float>() >= 0);
   REQUIRE_THROWS(kInvalidShape, AffineSource(1, kSide + 1));

@@ -16,7 +16,7 @@
 namespace torch_rnn_mnist {
 namespace {
 
-constexpr AugmentationOptions kOptions{.shift = 2, .rotation = 10, .scale = 0.1, .shear = 5};
+constexpr AugmentationOptions kOptions{.shift = 2, .rotation = 10, .scale = 0.1, .shear = 5, .flip = 0.5};
 constexpr uint64_t kSeed = 1;
 
 std::vector<double> NumbersOf(const AffineTransform& transform) {
@@ -36,6 +36,31 @@ TEST(DrawsFollowTheirDefinition) {
     const std::vector<double> expected = {10 * numbers[0], 2 * numbers[1], 2 * numbers[2], 1 + 0.1 * numbers[3], 5 * numbers[4]};
     REQUIRE_EQ(NumbersOf(augmentation.Draw(sample)), expected);
   }
+}
+
+TEST(FlipDrawsASixthNumberAndLeavesTheOthers) {
+  constexpr int64_t kCount = 20000;
+  const auto flips_of = [&](double probability) {
+    AugmentationOptions options = kOptions;
+    options.flip = probability;
+    const Augmentation augmentation(options, /*seed=*/7, /*epoch=*/3);
+    const Augmentation same(kOptions, /*seed=*/7, /*epoch=*/3);
+    torch::Tensor flips = torch::empty({kCount}, torch::kFloat64);
+    for (int64_t sample = 0; sample < kCount; ++sample) {
+      const AffineTransform drawn = augmentation.Draw(sample);
+      REQUIRE_EQ(NumbersOf(drawn), NumbersOf(same.Draw(sample)));
+      REQUIRE_EQ(drawn.flip, (UniformNumbers(7, RandomPurpose::kAugment, 3, static_cast<uint64_t>(sample))[5] + 1) / 2 < probability);
+      flips[sample] = drawn.flip ? 1 : 0;
+    }
+    return flips;
+  };
+  REQUIRE_EQ(flips_of(0).sum().item<double>(), 0);
+  REQUIRE_EQ(flips_of(1).sum().item<double>(), kCount);
+  const torch::Tensor half = flips_of(0.5);
+  // Five standard errors each: of a share, and of the correlation of neighbouring samples.
+  REQUIRE_NEAR(half.mean().item<double>(), 0.5, 0.018);
+  REQUIRE_NEAR(flips_of(0.1).mean().item<double>(), 0.1, 0.011);
+  REQUIRE_NEAR(torch::corrcoef(torch::stack({half.slice(0, 1), half.slice(0, 0, -1)}))[0][1].item<double>(), 0, 0.036);
 }
 
 TEST(DrawsAreUniformInTheirRangesAndIndependent) {
@@ -73,6 +98,8 @@ TEST(WrongOptionsAreRefused) {
                                            {.rotation = 181},
                                            {.scale = 0.91},
                                            {.shear = 81},
+                                           {.flip = 1.01},
+                                           {.flip = -0.01},
                                            {.shift = std::nan("")},
                                            {.rotation = INFINITY}}) {
     REQUIRE_THROWS(kInvalidArgument, Augmentation(wrong, kSeed, 0));
@@ -86,6 +113,17 @@ TEST(OptionsOfZeroGiveTheImagesThemselves) {
   REQUIRE(Augmentation({}, kSeed, 0).ChangesNothing());
   const Batches batches(*data, torch::kCPU, 8, {}, Augmentation({}, kSeed, 0));
   REQUIRE_SAME(batches.Get(0).images, ScaleImages(sample::Images(8)));
+}
+
+TEST(FlipAloneMirrorsTheImagesBitForBit) {
+  const auto data = sample::Data(50);
+  const torch::Tensor images = ScaleImages(sample::Images(50));
+  REQUIRE_SAME(Batches(*data, torch::kCPU, 50, {}, Augmentation({.flip = 1}, kSeed, 0)).Get(0).images, images.flip({2}));
+  const Augmentation half({.flip = 0.5}, kSeed, 0);
+  const torch::Tensor some = Batches(*data, torch::kCPU, 50, {}, half).Get(0).images;
+  for (const int64_t sample : Range(50)) {
+    REQUIRE_SAME(some[sample], half.Draw(sample).flip ? images[sample].flip({1}) : images[sample]);
+  }
 }
 
 TEST(SampleLooksTheSameInAnyBatchAndOrder) {

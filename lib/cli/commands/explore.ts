@@ -12,10 +12,12 @@ import { drawGrid, type GreyPicture, gridSize } from '../../images/grey-picture'
 import { drawPreview } from '../../images/half-blocks'
 import { MAX_PIXELS, writePng } from '../../images/png-file'
 import { pickOptions } from '../../options/checks'
+import { flagOf } from '../../options/flag-words'
 import { OPTIONS } from '../../options/options'
 import type { Resolved } from '../../options/specs'
 import { drawColumns } from '../../text/table'
 import { type ResolvedAugmentation, toAugmentation, USUAL_AUGMENTATION } from '../../training/augmentation'
+import { checkAugmentable } from '../../training/training-data'
 import { defineCommand, SHARED_OPTIONS } from '../define-command'
 import { doneSince, type StartEvent, startOf } from '../events'
 import { loadData } from '../load-data'
@@ -38,7 +40,7 @@ export interface ExploreEvent {
   /** The class of each of them. */
   labels: number[]
   /**
-   * The largest random changes: pixels, degrees, a share, degrees. The picture then shows the samples as the first epoch of a training on the
+   * The largest random changes: pixels, degrees, a share, degrees; and the probability of a flip. The picture then shows the samples as the first epoch of a training on the
    * whole training set with the same seed sees them. Absent where they are shown as they are.
    */
   augmentation?: NativeAugmentation
@@ -83,6 +85,7 @@ Examples:
   rnn-mnist-train explore --augment --augment-shear 5     that, and slanted by up to 5 degrees
   rnn-mnist-train explore --augment-rotation 30 --augment-shift 3    turned and moved, and nothing else
   rnn-mnist-train explore --data pictures             a folder of pictures for each class, as a network sees them
+  rnn-mnist-train explore --data fashion/ --augment-flip 0.5    half of them mirrored
   rnn-mnist-train explore --data fashion/ --json
 
 No device is needed, and libtorch only to augment: --device, --engine, --threads and --precision change nothing.`
@@ -109,6 +112,7 @@ async function explore(flags: ExploreFlags, reporter: Reporter, stop: AbortSigna
   const samples = randomOrder(seed, 'picture', 0, data.train.length).subarray(0, batchSize)
   checkSize(samples.length, data.train, columns)
   const changes = chosenChanges(flags, given)
+  checkAugmentable(data.train, changes, (name) => (given.has(name) ? flagOf(name) : `${flagOf(name)} (of --augment)`))
   const augmentation = toAugmentation(changes)
   if (augmentation !== null) await waitForLibtorch(flags, stop)
   const images = augmentation === null ? imagesOf(data.train, samples) : changedImages(data.train, samples, { seed, augmentation })
@@ -196,8 +200,8 @@ function describeStart({ trainSamples, testSamples }: StartEvent): string {
   return `Data: ${trainSamples} training and ${testSamples} test images\n`
 }
 
-function describeChanges({ shift, rotation, scale, shear }: NativeAugmentation): string {
-  return `shift ${shift}, rotation ${rotation}, scale ${scale}, shear ${shear}`
+function describeChanges({ shift, rotation, scale, shear, flip }: NativeAugmentation): string {
+  return `shift ${shift}, rotation ${rotation}, scale ${scale}, shear ${shear}, flip ${flip}`
 }
 
 /** Two tables, narrower than 60 columns, and where the picture is. */

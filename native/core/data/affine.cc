@@ -72,9 +72,9 @@ Line::Span Line::Inside(Fixed limit, int64_t count) const {
 
 }  // namespace
 
-// The inverse of M = T(shift) C R(rotation) S(scale) H(shear) C^-1, with torchvision's matrices (_get_inverse_affine_matrix in
-// torchvision/transforms/functional.py): y points down, R = [cos -sin; sin cos], H = [1 -tan; 0 1]. C moves to the centre, where this map
-// has its origin.
+// The inverse of M = T(shift) C R(rotation) S(scale) H(shear) F C^-1, with torchvision's matrices (_get_inverse_affine_matrix in
+// torchvision/transforms/functional.py): y points down, R = [cos -sin; sin cos], H = [1 -tan; 0 1]. F = [-1 0; 0 1] where the image is
+// mirrored. C moves to the centre, where this map has its origin.
 SourceMap SourceOf(const AffineTransform& transform) {
   constexpr double kRadians = std::numbers::pi / 180;
   const double cos = std::cos(transform.rotation * kRadians) / transform.scale;
@@ -83,6 +83,8 @@ SourceMap SourceOf(const AffineTransform& transform) {
   SourceMap map{.xx = cos - sin * tan, .xy = cos * tan + sin, .x0 = 0, .yx = -sin, .yy = cos, .y0 = 0};
   map.x0 = -(map.xx * transform.shift_x + map.xy * transform.shift_y);
   map.y0 = -(map.yx * transform.shift_x + map.yy * transform.shift_y);
+  // F, its own inverse, comes last on the way back. A change of sign alone is exact.
+  if (transform.flip) map = {-map.xx, -map.xy, -map.x0, map.yx, map.yy, map.y0};
   return map;
 }
 

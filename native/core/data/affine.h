@@ -9,7 +9,7 @@ namespace torch_rnn_mnist {
 
 // Affine changes of images, with the meaning and the order of torchvision.transforms.functional.affine: about the centre of the image,
 // which is ((F - 1) / 2, (T - 1) / 2) where pixel centres are whole numbers, an image is first sheared, then scaled, then rotated, then
-// shifted.
+// shifted. Where it is mirrored, that comes before all of these, as by torchvision.transforms.functional.hflip.
 
 // One change. The default changes nothing.
 struct AffineTransform {
@@ -19,6 +19,7 @@ struct AffineTransform {
   double shift_y = 0;  // Pixels. Positive moves it down.
   double scale = 1;    // Above 0. Above 1 enlarges.
   double shear = 0;    // Degrees, between -90 and 90. Positive leans upright lines to the right, as in italics.
+  bool flip = false;   // Mirrors left to right.
 };
 
 // Where a result reads from. Positions are relative to the centre, in pixels: x to the right, y down. The result at (x, y) is the image at

@@ -24,6 +24,7 @@ Augmentation::Augmentation(const AugmentationOptions& options, uint64_t seed, ui
   CheckRange("rotation", options.rotation, 180);
   CheckRange("scale", options.scale, 0.9);
   CheckRange("shear", options.shear, 80);
+  CheckRange("flip", options.flip, 1);
 }
 
 AffineTransform Augmentation::Draw(int64_t sample) const {
@@ -32,7 +33,8 @@ AffineTransform Augmentation::Draw(int64_t sample) const {
           .shift_x = options_.shift * numbers[1],
           .shift_y = options_.shift * numbers[2],
           .scale = 1 + options_.scale * numbers[3],
-          .shear = options_.shear * numbers[4]};
+          .shear = options_.shear * numbers[4],
+          .flip = numbers[5] < 2 * options_.flip - 1};
 }
 
 }  // namespace torch_rnn_mnist
