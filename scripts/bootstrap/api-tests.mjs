@@ -21,6 +21,8 @@ const ALL = [
 ]
 /** Trains for minutes, so only `npm test` runs it. */
 const TOO_LONG = 'tests/training/accuracy'
+/** How TypeScript finds addon and libtorch: many programs, which take minutes and run little of the addon. */
+const ABOUT_FINDING = ['installed-addon', 'library-trial', 'load-libtorch'].map((name) => `tests/addon/${name}`)
 const TOOLS = join(ROOT, 'tests', 'packages', 'tools')
 
 /** The versions of Node among the tools of the package tests, as pairs of a name ("node-22") and a program. */
@@ -40,8 +42,8 @@ export function apiTests(node, paths) {
   return jest(node, paths.length === 0 ? ALL : paths)
 }
 
-function jest(node, paths) {
-  return { command: node, args: [JEST, '--testPathIgnorePatterns', '/node_modules/', TOO_LONG, '--', ...paths] }
+function jest(node, paths, leftOut = []) {
+  return { command: node, args: [JEST, '--testPathIgnorePatterns', '/node_modules/', TOO_LONG, ...leftOut, '--', ...paths] }
 }
 
 /**
@@ -64,5 +66,5 @@ export function sanitizedApiTests(folder) {
     ASAN_OPTIONS: 'detect_leaks=0:abort_on_error=1:allocator_may_return_null=1:quarantine_size_mb=64',
     UBSAN_OPTIONS: 'abort_on_error=1:print_stacktrace=1',
   }
-  return { ...jest(process.execPath, WITH_ADDON), env }
+  return { ...jest(process.execPath, WITH_ADDON, ABOUT_FINDING), env }
 }

@@ -10,7 +10,7 @@ import { describeOnLinux } from '../support/needs'
 import { runNode, startNode } from '../support/run-program'
 import { useTemporaryFolder } from '../support/temporary-folder'
 import { TINY_NETWORK, writeTinyMnist } from '../support/tiny-mnist'
-import { untilGone } from '../support/wait-for'
+import { untilGone, untilThere } from '../support/wait-for'
 
 const path = useTemporaryFolder()
 
@@ -31,8 +31,8 @@ function trials(): number[] {
 const GATE = `
   const fs = require('node:fs')
   const { loadLibtorch } = require(process.env.PACKAGE_UNDER_TEST)
-  const { setImmediate: turn } = require('node:timers/promises')
-  const started = async () => { while (!fs.existsSync(process.env.STARTED)) await turn() }
+  const { setTimeout: pause } = require('node:timers/promises')
+  const started = async () => { while (!fs.existsSync(process.env.STARTED)) await pause(1) }
   const openGate = () => fs.writeFileSync(process.env.GATE, '')
 `
 const COMPUTE = 'console.log((await new ImageRNN(options).forward(dataset().images(0, 2))).shape)'
@@ -180,6 +180,7 @@ describeOnLinux('while a libtorch is tried', () => {
     test('tells what it waits for, and can be interrupted', async () => {
       const program = startNode(args, { cwd: path(), env: makeWaitingLibtorch() })
       await program.line(/^Trying libtorch in another process/)
+      await untilThere(path('started')) // On a busy machine, the trial begins later than the line comes.
       program.signal('SIGINT')
       const { code, stderr } = await program.ended
       expect(code).toBe(130)

@@ -3,20 +3,13 @@ import { join } from 'node:path'
 import { decodeSafetensors } from '../../lib/formats/safetensors'
 import { OPTIONS } from '../../lib/options/options'
 import { eventsOf, eventsOfType, lastEvent, linesOf, TINY_DATA, TINY_RUN, useCommandLine } from '../support/command-line'
+import { RUN_FILES } from '../support/run-files'
 import { TINY_TEST_SAMPLES, TINY_TRAIN_SAMPLES } from '../support/tiny-mnist'
 
 /** Those that the engine fused chooses by itself. */
 const INSTRUCTION_SET = /^(avx512|avx2|neon|portable)$/
 
 const { path, run, succeed } = useCommandLine()
-
-const RUN_FILES = [
-  'README.md',
-  'checkpoints',
-  'config.json',
-  expect.stringMatching(/^events\.out\.tfevents\.\d{10}\./),
-  ...['metrics.csv', 'metrics.jsonl', 'model.safetensors', 'report.html', 'timing.jsonl'],
-]
 
 function text(...names: string[]): string {
   return readFileSync(path(...names), 'utf8')

@@ -14,6 +14,7 @@
 #include "tests/native/check.h"
 #include "tests/native/parity_cases.h"
 #include "tests/native/parity_numbers.h"
+#include "tests/native/sanitizers.h"
 
 namespace parity {
 namespace {
@@ -28,12 +29,7 @@ constexpr double kHalfUnit = 1.0 / (1 << 24);  // Of a float32, relative to its 
 // Every size at which a vector, or two or four of them, are just full, lack one value or have one too many, for 8 and for 16 lanes.
 const std::vector<int64_t> kSizesAroundVectors = {1, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 150, 151};
 
-// Sanitizers make everything many times slower, and look for other mistakes than wrong numbers: a part of the cases is enough for them.
-#if defined(__SANITIZE_ADDRESS__)
-constexpr uint64_t kShare = 8;
-#else
-constexpr uint64_t kShare = 1;
-#endif
+constexpr uint64_t kShare = kSanitized ? 8 : 1;  // Of the cases, one in so many is enough.
 
 using Parts = std::vector<std::pair<std::string, torch::Tensor>>;
 

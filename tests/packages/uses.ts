@@ -2,6 +2,7 @@
 import { readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { readmeExample } from '../support/readme-example'
+import { RUN_FILES } from '../support/run-files'
 import { REPOSITORY } from '../support/run-program'
 import { TINY_NETWORK, writeTinyMnist } from '../support/tiny-mnist'
 import type { BareMachine } from './bare-machine'
@@ -64,12 +65,6 @@ export async function expectScripts(project: Project): Promise<void> {
     await expectToTrain(project, file)
   }
 }
-
-/** What a run that is complete leaves in its folder. */
-const RUN_FILES = [
-  ...['README.md', 'checkpoints', 'config.json', expect.stringMatching(/^events\.out\.tfevents\./)],
-  ...['metrics.csv', 'metrics.jsonl', 'model.safetensors', 'timing.jsonl'],
-]
 
 /** The command trains, saves, reads what it saved, and doctor finds no fault. @param exec - Runs the program of a package. */
 export async function expectCommand({ machine, folder }: Project, [program, ...words]: Project['node']): Promise<void> {

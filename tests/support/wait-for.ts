@@ -1,20 +1,22 @@
-/** Waits for what other processes do. */
+/** Waits for what other processes do, and leaves the cores to them meanwhile. */
 import { existsSync, readFileSync } from 'node:fs'
-import { setImmediate } from 'node:timers/promises'
+import { setTimeout } from 'node:timers/promises'
+
+const PAUSE_MS = 1
 
 /** Waits until a process has ended. Linux only. */
 export async function untilGone(pid: number): Promise<void> {
-  while (isAlive(pid)) await setImmediate()
+  while (isAlive(pid)) await setTimeout(PAUSE_MS)
 }
 
 /** Waits until another process has made a file. */
 export async function untilThere(file: string): Promise<void> {
-  while (!existsSync(file)) await setImmediate()
+  while (!existsSync(file)) await setTimeout(PAUSE_MS)
 }
 
 /** Waits until something is so that no event tells. */
 export async function until(isSo: () => boolean): Promise<void> {
-  while (!isSo()) await setImmediate()
+  while (!isSo()) await setTimeout(PAUSE_MS)
 }
 
 function isAlive(pid: number): boolean {
