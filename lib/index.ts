@@ -22,9 +22,9 @@ export { type ErrorCode, TorchRnnError, type TorchRnnErrorDetails } from './erro
 export type { PictureLimits } from './images/decode-picture'
 export type { GreyPicture } from './images/grey-picture'
 export { type DigitBox, type PreparedDigits, prepareDigits, readDigits } from './images/prepare-digits'
-export type { ClassMetrics, Evaluation } from './model/evaluation'
+export type { ClassMetrics, Evaluation, MistakenSample } from './model/evaluation'
 export type { ForwardHook, ForwardHookEvent, HookHandle, ModuleName } from './model/forward-hooks'
-export { ImageRNN, type InferenceOptions, type Prediction } from './model/image-rnn'
+export { type EvaluationOptions, ImageRNN, type InferenceOptions, type Prediction } from './model/image-rnn'
 export type { Inspection, InspectOptions } from './model/inspection'
 export { type LoadOptions, loadLibtorch } from './model/load-libtorch'
 export { SaveFeatures } from './model/save-features'
@@ -33,6 +33,7 @@ export type { Normalization } from './options/normalization'
 export type {
   BatchingOptions,
   LabellingOptions,
+  MistakeOptions,
   ModelOptions,
   OnnxOptions,
   PlacementOptions,

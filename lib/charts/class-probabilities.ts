@@ -26,7 +26,7 @@ const MANY_CLASSES = 20
  * @param probabilities - `[T, N, C]`: after each of T rows, for N samples, the softmax over C classes of what the linear layer makes of the top
  *   layer's state, as `model.inspect` gives it.
  * @returns An SVG document of its own.
- * @throws TorchRnnError `ERR_INVALID_ARGUMENT`, `ERR_INVALID_SHAPE`, `ERR_INVALID_OPTION`; `ERR_LIBRARY_LOAD` when sharp does not load.
+ * @throws TorchRnnError `ERR_INVALID_ARGUMENT`, `ERR_INVALID_SHAPE`, `ERR_INVALID_OPTION`.
  */
 export async function plotClassProbabilities(probabilities: Readonly<Tensor>, options: ClassPictureOptions = {}): Promise<string> {
   const [steps, samples, classes] = checkTensor('probabilities', probabilities, 'TNC') as [number, number, number]

@@ -20,7 +20,7 @@ const MAX_CLASSES = 256
  *
  * @param confusionMatrix - `[C, C]` counts, rows are labels and columns answers, as in the result of `model.evaluate`.
  * @returns An SVG document of its own.
- * @throws TorchRnnError `ERR_INVALID_ARGUMENT`, `ERR_INVALID_OPTION`; `ERR_LIBRARY_LOAD` when sharp does not load (for more than 20 classes).
+ * @throws TorchRnnError `ERR_INVALID_ARGUMENT`, `ERR_INVALID_OPTION`.
  */
 export async function plotConfusionMatrix(
   confusionMatrix: readonly (readonly number[])[],

@@ -27,7 +27,7 @@ const SHOWN_SHARE = 0.99
  * @param hiddenStates - `[L, T, N, H]`: the state of each of L layers after each of T rows, for N samples and H neurons, as
  *   `model.inspect` gives it. With tanh from -1 to 1, with relu from 0.
  * @returns An SVG document of its own.
- * @throws TorchRnnError `ERR_INVALID_ARGUMENT`, `ERR_INVALID_SHAPE`, `ERR_INVALID_OPTION`; `ERR_LIBRARY_LOAD` when sharp does not load.
+ * @throws TorchRnnError `ERR_INVALID_ARGUMENT`, `ERR_INVALID_SHAPE`, `ERR_INVALID_OPTION`.
  */
 export async function plotHiddenStates(hiddenStates: Readonly<Tensor>, options: SamplePictureOptions = {}): Promise<string> {
   const [layers, steps, samples, neurons] = checkTensor('hiddenStates', hiddenStates, 'LTNH') as [number, number, number, number]

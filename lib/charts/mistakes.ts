@@ -38,7 +38,7 @@ const MAX_MISTAKES = 120
  *
  * @param mistakes - At most 120, in the order in which they are shown; `findMistakes` finds them.
  * @returns An SVG document of its own.
- * @throws TorchRnnError `ERR_INVALID_ARGUMENT`, `ERR_INVALID_SHAPE`, `ERR_INVALID_OPTION`; `ERR_LIBRARY_LOAD` when sharp does not load.
+ * @throws TorchRnnError `ERR_INVALID_ARGUMENT`, `ERR_INVALID_SHAPE`, `ERR_INVALID_OPTION`.
  */
 export async function plotMistakes(mistakes: readonly Mistake[], options: MistakesOptions = {}): Promise<string> {
   if (!Array.isArray(mistakes) || mistakes.length > MAX_MISTAKES) {

@@ -13,6 +13,8 @@ import { resolveModelOptions } from '../options/model-options'
 import {
   type BatchingOptions,
   INFERENCE_OPTIONS,
+  MISTAKE_OPTIONS,
+  type MistakeOptions,
   MODEL_OPTIONS,
   type ModelOptions,
   ONNX_OPTIONS,
@@ -28,7 +30,7 @@ import type { History, TrainEventsOptions, TrainOptions } from '../training/trai
 import { warnOnce } from '../warnings'
 import { parameterCount } from './architecture'
 import { findBundledModel } from './bundled-model'
-import { type Evaluation, toEvaluation } from './evaluation'
+import { type Evaluation, toEvaluation, toMistakes } from './evaluation'
 import { type ForwardHook, ForwardHooks, type HookHandle, type ModuleName } from './forward-hooks'
 import { checkInspection, type Inspection, type InspectOptions, toInspection, toNativeLabels } from './inspection'
 import { checkSavable, readModelFile, writeModelFile } from './model-file'
@@ -49,6 +51,9 @@ export interface InferenceOptions extends BatchingOptions {
   /** Stops the call: the running batch is finished, and the call rejects with the signal's reason (an `AbortError` by default). */
   signal?: AbortSignal | undefined
 }
+
+/** How to compute an evaluation, when to stop, and which mistakes to tell. */
+export interface EvaluationOptions extends InferenceOptions, MistakeOptions {}
 
 /**
  * A recurrent network that reads an image row by row: stacked plain (Elman) layers over the rows, and one linear layer that turns the top
@@ -208,18 +213,22 @@ export class ImageRNN {
   }
 
   /**
-   * Measures loss, accuracy and confusions, and how well each class is recognised, in eval mode.
+   * Measures loss, accuracy and confusions, and how well each class is recognised, in eval mode; with `{ mistakes: 24 }`, it also tells which
+   * samples the model is surest of and yet wrong about.
    *
    * @throws TorchRnnError `ERR_INVALID_SHAPE` or `ERR_INVALID_DATA` when the dataset does not fit the model, `ERR_INVALID_OPTION`,
    *   `ERR_BUSY`, `ERR_DISPOSED`; and the signal's reason after an abort.
    */
-  async evaluate(dataset: ImageDataset, options: InferenceOptions = {}): Promise<Evaluation> {
-    const { batchSize = 0, signal } = checkInference(options, 'evaluate')
+  async evaluate(dataset: ImageDataset, options: EvaluationOptions = {}): Promise<Evaluation> {
+    const { batchSize = 0, mistakes, signal } = checkEvaluation(options)
     this.#session.checkUsable('evaluate')
     const data = toNativeDataset(dataset)
-    const evaluate = (call: number) => this.#session.native.evaluate(data, { call, batchSize })
+    const evaluate = (call: number) => this.#session.native.evaluate(data, { call, batchSize, mistakes })
     const measured = await this.#session.run(evaluate, callerOf(this.evaluate), signal)
-    return toEvaluation(measured, this.options.classNames ?? dataset.classNames)
+    const evaluation = toEvaluation(measured, this.options.classNames ?? dataset.classNames)
+    if (measured.mistakes === undefined) return evaluation
+    const labelOf = (sample: number) => dataset.labelsOf(sample, sample + 1)[0] as number
+    return { ...evaluation, mistakes: toMistakes(measured.mistakes, labelOf) }
   }
 
   /**
@@ -398,4 +407,12 @@ function checkInference(options: InferenceOptions, owner: string): InferenceOpti
   const { signal } = options ?? {}
   checkSignal(signal)
   return { batchSize, signal }
+}
+
+/** @throws TorchRnnError `ERR_INVALID_OPTION` */
+function checkEvaluation(options: EvaluationOptions): InferenceOptions & { mistakes: number } {
+  const { batchSize, mistakes } = resolveOptions({ ...INFERENCE_OPTIONS, ...MISTAKE_OPTIONS }, options, 'evaluate', ['signal'])
+  const { signal } = options ?? {}
+  checkSignal(signal)
+  return { batchSize, mistakes, signal }
 }
