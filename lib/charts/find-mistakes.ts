@@ -8,14 +8,7 @@ const MISTAKES_OPTIONS = {
   count: { kind: 'integer', min: 1, max: 120, default: 24, summary: 'mistakes to find' },
 } as const
 
-/**
- * Finds the mistakes that a model is most sure of.
- *
- * @param options.count - The most that are returned, 1 to 120. Default 24.
- * @param options.signal - Stops the call, which then rejects with the signal's reason.
- * @returns The surest first; of equally sure ones, the first of the data set.
- * @throws TorchRnnError As `model.evaluate`.
- */
+/** As the function of this name in lib/functions.ts. */
 export async function findMistakes(
   model: ImageRNN,
   dataset: ImageDataset,

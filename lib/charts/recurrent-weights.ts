@@ -24,13 +24,7 @@ interface Recurrence {
   readonly tensor: Readonly<Tensor>
 }
 
-/**
- * Draws the recurrent matrix of each layer as a heat map: what a neuron adds to another one at the next row.
- *
- * @param state - What `model.stateDict()` gives. Of it, only `basic_rnn.weight_hh_l0` and so on are read, each `[H, H]` with at most 1024 neurons.
- * @returns An SVG document of its own.
- * @throws TorchRnnError `ERR_INVALID_ARGUMENT`, `ERR_INVALID_SHAPE`, `ERR_INVALID_OPTION`.
- */
+/** As the function of this name in lib/functions.ts. */
 export async function plotRecurrentWeights(state: ReadonlyMap<string, Tensor>, options: PictureOptions = {}): Promise<string> {
   const theme = themeOf(options)
   const matrices = recurrencesOf(state)
@@ -66,17 +60,7 @@ export async function plotRecurrentWeights(state: ReadonlyMap<string, Tensor>, o
   )
 }
 
-/**
- * Draws the eigenvalues of the recurrent matrix of each layer in the complex plane, with the unit circle. What they say holds exactly where the
- * activation is linear: states along an eigenvector grow from row to row where it lies outside the circle, and fade inside.
- *
- * libtorch finds them, on a thread of its own: {@link loadLibtorch} is called for that.
- *
- * @param state - As for {@link plotRecurrentWeights}.
- * @returns An SVG document of its own.
- * @throws TorchRnnError `ERR_INVALID_ARGUMENT`, `ERR_INVALID_SHAPE`, `ERR_INVALID_OPTION`; `ERR_NOT_FINITE` for weights with NaN or an infinity;
- *   `ERR_LIBRARY_LOAD`.
- */
+/** As the function of this name in lib/functions.ts. */
 export async function plotEigenvalues(state: ReadonlyMap<string, Tensor>, options: PictureOptions = {}): Promise<string> {
   const theme = themeOf(options)
   const spectra: { layer: number; values: Complex[] }[] = []

@@ -25,7 +25,6 @@ import {
 } from '../options/options'
 import type { Tensor } from '../tensor'
 import type { TrainingEvent } from '../training/events'
-import { train, trainEvents } from '../training/train'
 import type { History, TrainEventsOptions, TrainOptions } from '../training/train-options'
 import { warnOnce } from '../warnings'
 import { parameterCount } from './architecture'
@@ -33,10 +32,15 @@ import { findBundledModel } from './bundled-model'
 import { type Evaluation, toEvaluation, toMistakes } from './evaluation'
 import { type ForwardHook, ForwardHooks, type HookHandle, type ModuleName } from './forward-hooks'
 import { checkInspection, type Inspection, type InspectOptions, toInspection, toNativeLabels } from './inspection'
-import { checkSavable, readModelFile, writeModelFile } from './model-file'
-import { checkExportable, writeOnnxFile } from './onnx-file'
 import { ModelSession } from './session'
 import { drawSummary, summarize } from './summary'
+
+/** Loaded when they are first needed: a program that only reads images starts faster without them. */
+const PARTS = {
+  training: (): typeof import('../training/train') => require('../training/train'),
+  files: (): typeof import('./model-file') => require('./model-file'),
+  onnx: (): typeof import('./onnx-file') => require('./onnx-file'),
+}
 
 /** How a model classifies images. */
 export interface Prediction {
@@ -176,7 +180,7 @@ export class ImageRNN {
    *   another training runs, `ERR_DISPOSED`, `ERR_OUT_OF_MEMORY`; and what a callback throws.
    */
   async train(dataset: ImageDataset, options: TrainOptions = {}): Promise<History> {
-    return await train(this.#trainee, dataset, options, callerOf(this.train))
+    return await PARTS.training().train(this.#trainee, dataset, options, callerOf(this.train))
   }
 
   /**
@@ -194,7 +198,7 @@ export class ImageRNN {
    * }
    */
   trainEvents(dataset: ImageDataset, options: TrainEventsOptions = {}): AsyncGenerator<TrainingEvent, History, undefined> {
-    return trainEvents(this.#trainee, dataset, options, callerOf(this.trainEvents))
+    return PARTS.training().trainEvents(this.#trainee, dataset, options, callerOf(this.trainEvents))
   }
 
   /** With `engine: 'torch'`, this is what was asked for. */
@@ -281,6 +285,7 @@ export class ImageRNN {
   async save(path: string | URL): Promise<void> {
     const file = toPath(path, 'path', 'the path of a file', 'ERR_INVALID_ARGUMENT')
     this.#session.checkUsable('save')
+    const { checkSavable, writeModelFile } = PARTS.files()
     checkSavable(this.options)
     const state = await this.#session.run(() => this.#session.native.stateDict(), callerOf(this.save))
     await writeModelFile(file, this.options, new Map(Object.entries(state)))
@@ -301,6 +306,7 @@ export class ImageRNN {
     const { lengths } = resolveOptions(ONNX_OPTIONS, options, 'exportOnnx')
     const file = toPath(path, 'path', 'the path of a file', 'ERR_INVALID_ARGUMENT')
     this.#session.checkUsable('exportOnnx')
+    const { checkExportable, writeOnnxFile } = PARTS.onnx()
     checkExportable(this.options)
     const state = await this.#session.run(() => this.#session.native.stateDict(), callerOf(this.exportOnnx))
     await writeOnnxFile(file, this.options, new Map(Object.entries(state)), lengths)
@@ -322,7 +328,7 @@ export class ImageRNN {
   static async load(path: string | URL, options: PlacementOptions = {}): Promise<ImageRNN> {
     const file = toPath(path, 'path', 'the path of a file', 'ERR_INVALID_ARGUMENT')
     const placement = resolveOptions(OPTIONS.placement, options, 'ImageRNN.load')
-    const { architecture, classNames, state } = await readModelFile(file)
+    const { architecture, classNames, state } = await PARTS.files().readModelFile(file)
     await loadNative()
     const model = new ImageRNN({ ...architecture, ...placement, classNames })
     try {

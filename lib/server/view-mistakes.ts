@@ -15,7 +15,13 @@ export async function viewMistakes(model: ImageRNN, test: ImageDataset, epoch: n
   const samples = Math.min(SAMPLES, test.length)
   const { accuracy, mistakes = [] } = await model.evaluate(test.slice(0, samples), { mistakes: SHOWN, batchSize: BATCH })
   const shown = mistakes.map(({ sample, ...mistake }) => ({ image: toBase64(toBytes(test.images(sample, sample + 1).data)), ...mistake }))
-  return { epoch, samples, wrong: samples - Math.round(accuracy * samples), shown, ...(test.classNames === undefined ? {} : { classNames: test.classNames }) }
+  return {
+    epoch,
+    samples,
+    wrong: samples - Math.round(accuracy * samples),
+    shown,
+    ...(test.classNames === undefined ? {} : { classNames: test.classNames }),
+  }
 }
 
 function toBytes(pixels: ArrayLike<number>): Uint8Array {

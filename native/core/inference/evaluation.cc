@@ -18,7 +18,7 @@ class MistakeSearch {
   void Add(const torch::Tensor& logits, const torch::Tensor& answers, const torch::Tensor& labels) {
     const torch::Tensor probabilities = logits.softmax(/*dim=*/1).amax(/*dim=*/1);
     ranks_.push_back(probabilities.masked_fill(answers == labels, kRight));
-    answers_.push_back(answers.to(torch::kUInt8));  // A label is a byte, so there are at most 256 classes.
+    answers_.push_back(answers.to(torch::kInt32));
   }
 
   Mistakes Surest(int64_t most) const {
@@ -33,7 +33,7 @@ class MistakeSearch {
   static constexpr float kRight = -1;  // Below every probability.
 
   std::vector<torch::Tensor> ranks_;    // float32 [n] of each batch, on the model's device: the probability of a wrong answer, or kRight.
-  std::vector<torch::Tensor> answers_;  // uint8 [n] of each batch, there.
+  std::vector<torch::Tensor> answers_;  // int32 [n] of each batch, there.
 };
 
 }  // namespace
