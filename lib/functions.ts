@@ -279,7 +279,7 @@ export async function plotRecurrentWeights(state: ReadonlyMap<string, Tensor>, o
  * Draws the eigenvalues of the recurrent matrix of each layer in the complex plane, with the unit circle. What they say holds exactly where the
  * activation is linear: states along an eigenvector grow from row to row where it lies outside the circle, and fade inside.
  *
- * libtorch finds them, on a thread of its own: {@link loadLibtorch} is called for that.
+ * libtorch finds them, on a thread of its own; it is loaded for that, as by {@link loadLibtorch}.
  *
  * @param state - As for {@link plotRecurrentWeights}.
  * @returns An SVG document of its own.

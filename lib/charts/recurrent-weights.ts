@@ -68,7 +68,7 @@ export async function plotEigenvalues(state: ReadonlyMap<string, Tensor>, option
     if (!tensor.data.every(Number.isFinite)) {
       throw new TorchRnnError('ERR_NOT_FINITE', `The recurrent weights of layer ${layer + 1} are not finite, so they have no eigenvalues.`)
     }
-    spectra.push({ layer, values: await eigenvaluesOf(tensor) })
+    spectra.push({ layer, values: settled(await eigenvaluesOf(tensor)) })
   }
   const radii = spectra.map(({ values }) => Math.max(...values.map(({ re, im }) => Math.hypot(re, im))))
   const window = windowOf(spectra.flatMap(({ values }) => values))
@@ -114,7 +114,7 @@ function windowOf(values: readonly Complex[]): PlaneWindow {
   return { middle: (low + high) / 2, reach: 1.08 * Math.max((high - low) / 2, top) }
 }
 
-/** LAPACK's order and last digits depend on the processor; here the same weights always give the same picture. */
+/** LAPACK's order and last digits depend on the processor. So rounded and sorted, the same weights always give the same picture. */
 function settled(values: readonly Complex[]): Complex[] {
   const round = (part: number) => Math.round(1e6 * part) / 1e6
   return values.map(({ re, im }) => ({ re: round(re), im: round(im) })).sort((one, other) => other.re - one.re || other.im - one.im)
@@ -141,7 +141,7 @@ function drawSpectrum(values: readonly Complex[], { middle, reach }: PlaneWindow
         plot.axisX({ ...axis, label: 'real part (vertical: imaginary part)', labelAnchor: 'center' }),
         plot.axisY({ ...axis, label: null }),
         plot.line(circle, { x: 're', y: 'im', className: 's1', stroke: null, strokeWidth: 1.5, strokeDasharray: '4 3' }),
-        plot.dot(settled(values), { x: 're', y: 'im', r: 2.2, className: 'f0', fill: null, fillOpacity: 0.75, stroke: 'none' }),
+        plot.dot(values, { x: 're', y: 'im', r: 2.2, className: 'f0', fill: null, fillOpacity: 0.75, stroke: 'none' }),
       ],
     },
   )
