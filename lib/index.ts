@@ -1,30 +1,44 @@
 // Kept in the typings, so that they know Symbol.dispose whatever the user's `lib` is.
 /// <reference lib="esnext.disposable" preserve="true" />
 
-export { type ClassPictureOptions, plotClassProbabilities } from './charts/class-probabilities'
-export { type ConfusionMatrixOptions, plotConfusionMatrix } from './charts/confusion-matrix'
-export { findMistakes } from './charts/find-mistakes'
-export { plotGradientNorms } from './charts/gradient-norms'
-export { plotHiddenStates } from './charts/hidden-states'
-export { type Mistake, type MistakesOptions, plotMistakes } from './charts/mistakes'
+export type { ClassPictureOptions } from './charts/class-probabilities'
+export type { ConfusionMatrixOptions } from './charts/confusion-matrix'
+export type { Mistake, MistakesOptions } from './charts/mistakes'
 export type { PictureOptions } from './charts/picture'
-export { plotEigenvalues, plotRecurrentWeights } from './charts/recurrent-weights'
 export type { SamplePictureOptions } from './charts/sample-input'
 export type { Theme } from './charts/theme'
-export { type EpochOfCurve, plotTrainingCurves, type TrainingCurve } from './charts/training-curves'
+export type { EpochOfCurve, TrainingCurve } from './charts/training-curves'
 export type { CheckpointOptions } from './checkpoints/checkpoint-options'
 export { ImageDataset, type ImageDatasetInit } from './data/dataset'
 export type { ImageBatch, ImageInput } from './data/image-batch'
-export { type LoadIdxOptions, loadIdx } from './data/load-idx'
-export { type LoadedImages, type LoadImagesOptions, loadImages } from './data/load-images'
-export { type LoadMnistOptions, loadMnist, type Mnist } from './data/mnist'
+export type { LoadIdxOptions } from './data/load-idx'
+export type { LoadedImages, LoadImagesOptions } from './data/load-images'
+export type { LoadMnistOptions, Mnist } from './data/mnist'
 export { type ErrorCode, TorchRnnError, type TorchRnnErrorDetails } from './errors'
+export {
+  findLearningRate,
+  findMistakes,
+  loadIdx,
+  loadImages,
+  loadMnist,
+  plotClassProbabilities,
+  plotConfusionMatrix,
+  plotEigenvalues,
+  plotGradientNorms,
+  plotHiddenStates,
+  plotMistakes,
+  plotRecurrentWeights,
+  plotTrainingCurves,
+  prepareDigits,
+  readDigits,
+  searchHyperparameters,
+} from './functions'
 export type { PictureLimits } from './images/decode-picture'
 export type { GreyPicture } from './images/grey-picture'
-export { type DigitBox, type PreparedDigits, prepareDigits, readDigits } from './images/prepare-digits'
-export type { ClassMetrics, Evaluation } from './model/evaluation'
+export type { DigitBox, PreparedDigits } from './images/prepare-digits'
+export type { ClassMetrics, Evaluation, MistakenSample } from './model/evaluation'
 export type { ForwardHook, ForwardHookEvent, HookHandle, ModuleName } from './model/forward-hooks'
-export { ImageRNN, type InferenceOptions, type Prediction } from './model/image-rnn'
+export { type EvaluationOptions, ImageRNN, type InferenceOptions, type Prediction } from './model/image-rnn'
 export type { Inspection, InspectOptions } from './model/inspection'
 export { type LoadOptions, loadLibtorch } from './model/load-libtorch'
 export { SaveFeatures } from './model/save-features'
@@ -33,6 +47,7 @@ export type { Normalization } from './options/normalization'
 export type {
   BatchingOptions,
   LabellingOptions,
+  MistakeOptions,
   ModelOptions,
   OnnxOptions,
   PlacementOptions,
@@ -43,8 +58,7 @@ export type {
 } from './options/options'
 export type { TriedValue } from './options/specs'
 export type { LearningRatePoint, LearningRateSuggestions } from './search/learning-rate-curve'
-export { findLearningRate, type LearningRateStep, type LearningRateTest, type LearningRateTestOptions } from './search/learning-rate-test'
-export { searchHyperparameters } from './search/search'
+export type { LearningRateStep, LearningRateTest, LearningRateTestOptions } from './search/learning-rate-test'
 export type {
   BestTrial,
   RungEvent,

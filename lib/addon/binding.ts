@@ -7,14 +7,17 @@ export interface NativeArray {
   shape: number[]
 }
 
-/** Whole numbers with their shape, row-major: exact up to 2^53. */
-export interface NativeCounts {
+/** Numbers in double precision with their shape, row-major. */
+export interface NativeDoubles {
   data: Float64Array
   shape: number[]
 }
 
+/** Whole numbers, exact up to 2^53. */
+export type NativeCounts = NativeDoubles
+
 /** Makes the array of a result, which the addon then fills. What it throws rejects the call that the result belongs to. */
-export type NativeAllocator = (dtype: 'float32' | 'float64', shape: readonly number[]) => NativeArray | NativeCounts
+export type NativeAllocator = (dtype: 'float32' | 'float64', shape: readonly number[]) => NativeArray | NativeDoubles
 
 /** Images, labels or parameters on their way in. Copied, except by {@link NativeBinding.ImageStorage}. */
 export interface NativeInput {
@@ -47,6 +50,16 @@ export interface NativeEvaluation {
   seconds: number
   /** `[C, C]`. Row: label; column: prediction. */
   confusion: NativeCounts
+  /** Only where some were asked for: the surest first; of equally sure ones, the first of the data set. */
+  mistakes?: NativeMistakes
+}
+
+/** `[K]` each. */
+export interface NativeMistakes {
+  samples: NativeCounts
+  answers: NativeCounts
+  /** Of the answer. */
+  probabilities: NativeArray
 }
 
 export interface NativePrediction {
@@ -187,7 +200,8 @@ export interface NativeImageRnn {
   predict(images: NativeSequences, options: NativeCall): Promise<NativePrediction>
   /** Labels: bytes `[N]`. Without them, no gradients are computed. The addon chooses the size of its batches. */
   inspect(images: NativeSequences, labels: NativeInput | null, options: NativeCall): Promise<NativeInspection>
-  evaluate(dataset: NativeDataset, options: NativeCall): Promise<NativeEvaluation>
+  /** `mistakes`: the most that are kept; 0 for none. */
+  evaluate(dataset: NativeDataset, options: NativeCall & { mistakes: number }): Promise<NativeEvaluation>
   /**
    * Checks that all the data fits, and starts a fresh optimizer; or goes on with the state of the one before, where `keepState` is set and
    * there is one, perhaps with other options. An average that begins starts from the parameters as they are; where one ends, the model gets
@@ -241,6 +255,11 @@ export interface NativeBinding {
    * @param into - Gets the images. Its shape must be theirs.
    */
   augment(dataset: NativeDataset, options: NativeAugmentedSamples, into: NativeArray): void
+  /**
+   * Of a square float matrix `[N, N]`, which need not be symmetric: `[N, 2]`, real and imaginary parts. It is computed on a thread that all these
+   * calls share, not on that of a model. `ERR_NOT_FINITE` for a matrix with NaN or an infinity.
+   */
+  eigenvalues(matrix: NativeInput, allocate: NativeAllocator): Promise<NativeDoubles>
   cudaDeviceCount(): number
   /** What libtorch computes with on the CPU: the instruction set it chose ("AVX2"), and its BLAS ("mkl"). */
   cpuBackend(): { capability: string; blas: string }

@@ -1,6 +1,6 @@
 /** The arrays of the addon's results. */
 import { describeShape, TorchRnnError } from '../errors'
-import type { NativeArray, NativeCounts } from './binding'
+import type { NativeArray, NativeDoubles } from './binding'
 
 /**
  * Makes an array that the addon fills. Because it is made here, its memory is JavaScript's own and can be transferred to a worker, and the array
@@ -8,7 +8,7 @@ import type { NativeArray, NativeCounts } from './binding'
  *
  * @throws TorchRnnError `ERR_OUT_OF_MEMORY`
  */
-export function allocateResult(dtype: 'float32' | 'float64', shape: readonly number[]): NativeArray | NativeCounts {
+export function allocateResult(dtype: 'float32' | 'float64', shape: readonly number[]): NativeArray | NativeDoubles {
   const ownShape = Array.from(shape)
   const length = ownShape.reduce((product, size) => product * size, 1)
   try {

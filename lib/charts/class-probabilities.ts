@@ -20,14 +20,7 @@ const ROW = 11
 /** From so many classes on, only their numbers are shown, where there is room. */
 const MANY_CLASSES = 20
 
-/**
- * Draws what the network thinks so far: the probability of each class after each row of the image.
- *
- * @param probabilities - `[T, N, C]`: after each of T rows, for N samples, the softmax over C classes of what the linear layer makes of the top
- *   layer's state, as `model.inspect` gives it.
- * @returns An SVG document of its own.
- * @throws TorchRnnError `ERR_INVALID_ARGUMENT`, `ERR_INVALID_SHAPE`, `ERR_INVALID_OPTION`; `ERR_LIBRARY_LOAD` when sharp does not load.
- */
+/** As the function of this name in lib/functions.ts. */
 export async function plotClassProbabilities(probabilities: Readonly<Tensor>, options: ClassPictureOptions = {}): Promise<string> {
   const [steps, samples, classes] = checkTensor('probabilities', probabilities, 'TNC') as [number, number, number]
   const [theme, sample] = [themeOf(options), sampleOf(options, samples)]

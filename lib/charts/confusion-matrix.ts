@@ -15,13 +15,7 @@ export interface ConfusionMatrixOptions extends PictureOptions {
 const COUNTED_CLASSES = 20
 const MAX_CLASSES = 256
 
-/**
- * Draws which classes are taken for which.
- *
- * @param confusionMatrix - `[C, C]` counts, rows are labels and columns answers, as in the result of `model.evaluate`.
- * @returns An SVG document of its own.
- * @throws TorchRnnError `ERR_INVALID_ARGUMENT`, `ERR_INVALID_OPTION`; `ERR_LIBRARY_LOAD` when sharp does not load (for more than 20 classes).
- */
+/** As the function of this name in lib/functions.ts. */
 export async function plotConfusionMatrix(
   confusionMatrix: readonly (readonly number[])[],
   options: ConfusionMatrixOptions = {},

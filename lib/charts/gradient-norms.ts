@@ -18,15 +18,7 @@ interface Point {
   readonly high: number
 }
 
-/**
- * Draws who learns from how far back: how strongly the loss depends on the state of each layer after each row.
- *
- * @param gradientNorms - `[L, T, N]`: the 2-norm of the gradient of each sample's loss with respect to the state of each of L layers after each
- *   of T rows, for N samples, as `model.inspect` gives it with labels. The picture has the median of the samples, and a band in which
- *   the half of them in the middle lies. A gradient of 0 has no place on the logarithmic axis and is left out.
- * @returns An SVG document of its own.
- * @throws TorchRnnError `ERR_INVALID_ARGUMENT`, `ERR_INVALID_SHAPE`, `ERR_INVALID_OPTION`.
- */
+/** As the function of this name in lib/functions.ts. */
 export async function plotGradientNorms(gradientNorms: Readonly<Tensor>, options: PictureOptions = {}): Promise<string> {
   const [layers, steps, samples] = checkTensor('gradientNorms', gradientNorms, 'LTN') as [number, number, number]
   const theme = themeOf(options)

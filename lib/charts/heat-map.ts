@@ -1,31 +1,40 @@
 /** Heat maps as PNG images inside an SVG: as SVG rectangles they would be a hundred times as large. */
-import { loadSharp } from '../images/load-sharp'
+import { encodePng } from '../images/encode-png'
 import { loadPlot } from './load-plot'
 import { drawPanel, drawText, round } from './picture'
 import { COLD, UNKNOWN, WARM } from './theme'
 
-/** Red, green, blue and opacity, each from 0 to 255. */
-type Colour = readonly [red: number, green: number, blue: number, opacity: number]
+/** Red, green and blue, each from 0 to 255. */
+type Colour = readonly [red: number, green: number, blue: number]
 
-/** A colour for each value. */
-export type ColourScale = (value: number) => Colour
+/** A colour for each value, and how opaque it is, from 0 to 255. Two functions: a picture has too many pixels for an object each. */
+export interface ColourScale {
+  colour(value: number): Colour
+  opacity(value: number): number
+}
+
+const BLACK: Colour = [0, 0, 0]
+const OPAQUE = 255
 
 /** From -limit, fully blue, over 0, fully transparent, to +limit, fully orange. What is beyond has the colour of the end. */
 export function signedScale(limit: number): ColourScale {
-  return (value) => {
-    if (!Number.isFinite(value)) return [...UNKNOWN, 255]
-    return [...(value < 0 ? COLD : WARM), opacityOf(Math.abs(value), limit)]
+  return {
+    colour: (value) => (Number.isFinite(value) ? (value < 0 ? COLD : WARM) : UNKNOWN),
+    opacity: (value) => (Number.isFinite(value) ? opacityOf(Math.abs(value), limit) : OPAQUE),
   }
 }
 
 /** From 0, fully transparent, to limit, fully blue. */
 export function amountScale(limit: number): ColourScale {
-  return (value) => (Number.isFinite(value) ? [...COLD, opacityOf(value, limit)] : [...UNKNOWN, 255])
+  return {
+    colour: (value) => (Number.isFinite(value) ? COLD : UNKNOWN),
+    opacity: (value) => (Number.isFinite(value) ? opacityOf(value, limit) : OPAQUE),
+  }
 }
 
 /** Ink on paper: black, as opaque as the ink is strong, from 0 to `limit`. */
 export function inkScale(limit: number): ColourScale {
-  return (value) => [0, 0, 0, opacityOf(value, limit)]
+  return { colour: () => BLACK, opacity: (value) => opacityOf(value, limit) }
 }
 
 function opacityOf(amount: number, limit: number): number {
@@ -51,14 +60,15 @@ export interface Grid {
   readonly values: ArrayLike<number>
 }
 
-/** A PNG of one pixel a value, as a data URL. @throws TorchRnnError `ERR_LIBRARY_LOAD` */
+/** A PNG of one pixel a value, as a data URL. */
 export async function encodeHeatMap({ rows, columns, values }: Grid, scale: ColourScale): Promise<string> {
-  const sharp = await loadSharp()
   const pixels = new Uint8Array(4 * rows * columns)
-  for (let index = 0; index < rows * columns; index += 1) pixels.set(scale(values[index] as number), 4 * index)
-  const png = await sharp(pixels, { raw: { width: columns, height: rows, channels: 4 } })
-    .png({ compressionLevel: 9 })
-    .toBuffer()
+  for (let index = 0; index < rows * columns; index += 1) {
+    const value = values[index] as number
+    pixels.set(scale.colour(value), 4 * index)
+    pixels[4 * index + 3] = scale.opacity(value)
+  }
+  const png = await encodePng(pixels, columns, rows)
   return `data:image/png;base64,${png.toString('base64')}`
 }
 

@@ -21,14 +21,7 @@ const LEFT = MARGIN + 44
 /** So large a share of the states of a layer without bounds is within the colours. */
 const SHOWN_SHARE = 0.99
 
-/**
- * Draws the states of the network while it reads one image: for each layer a heat map, one row of it a row of the image, one column a neuron.
- *
- * @param hiddenStates - `[L, T, N, H]`: the state of each of L layers after each of T rows, for N samples and H neurons, as
- *   `model.inspect` gives it. With tanh from -1 to 1, with relu from 0.
- * @returns An SVG document of its own.
- * @throws TorchRnnError `ERR_INVALID_ARGUMENT`, `ERR_INVALID_SHAPE`, `ERR_INVALID_OPTION`; `ERR_LIBRARY_LOAD` when sharp does not load.
- */
+/** As the function of this name in lib/functions.ts. */
 export async function plotHiddenStates(hiddenStates: Readonly<Tensor>, options: SamplePictureOptions = {}): Promise<string> {
   const [layers, steps, samples, neurons] = checkTensor('hiddenStates', hiddenStates, 'LTNH') as [number, number, number, number]
   const [theme, sample] = [themeOf(options), sampleOf(options, samples)]

@@ -7,15 +7,10 @@ import { PACKAGE_ROOT } from '../version'
 
 type Marks = 'axisX' | 'axisY' | 'areaY' | 'dot' | 'gridX' | 'gridY' | 'image' | 'line' | 'lineY' | 'rect' | 'ruleX' | 'ruleY' | 'text'
 
-/** What the bundle has: marks of Observable Plot, a document for it, and eigenvalues. */
+/** What the bundle has: marks of Observable Plot, and a document for it. */
 export interface PlotBundle extends Pick<typeof observablePlot, Marks> {
   plot(options: object): SvgElement
   parseHTML(html: string): { document: object }
-  /** Of a square matrix that need not be symmetric. */
-  EigenvalueDecomposition: new (
-    matrix: readonly ArrayLike<number>[],
-    options: { assumeSymmetric: boolean },
-  ) => { realEigenvalues: number[]; imaginaryEigenvalues: number[] }
 }
 
 /** What of an element is used here. */

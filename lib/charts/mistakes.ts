@@ -33,13 +33,7 @@ const CAPTION = 40
 /** More would make a picture of many megabytes. */
 const MAX_MISTAKES = 120
 
-/**
- * Draws images that were not recognised, each with its class, the answer, and how sure the network was.
- *
- * @param mistakes - At most 120, in the order in which they are shown; `findMistakes` finds them.
- * @returns An SVG document of its own.
- * @throws TorchRnnError `ERR_INVALID_ARGUMENT`, `ERR_INVALID_SHAPE`, `ERR_INVALID_OPTION`; `ERR_LIBRARY_LOAD` when sharp does not load.
- */
+/** As the function of this name in lib/functions.ts. */
 export async function plotMistakes(mistakes: readonly Mistake[], options: MistakesOptions = {}): Promise<string> {
   if (!Array.isArray(mistakes) || mistakes.length > MAX_MISTAKES) {
     throw unexpected('ERR_INVALID_ARGUMENT', 'mistakes', `an array of at most ${MAX_MISTAKES} mistakes`, mistakes)

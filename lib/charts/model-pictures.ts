@@ -2,6 +2,7 @@
 import { nameOfClass } from '../data/class-names'
 import type { ImageDataset } from '../data/dataset'
 import type { ImageRNN } from '../model/image-rnn'
+import type { Tensor } from '../tensor'
 import { plotClassProbabilities } from './class-probabilities'
 import { plotConfusionMatrix } from './confusion-matrix'
 import { findMistakes } from './find-mistakes'
@@ -24,8 +25,10 @@ export interface Subject {
   readonly signal: AbortSignal
 }
 
-/** Images whose gradients make the mean. */
+/** Images whose gradients make the median. */
 const GRADIENT_SAMPLES = 200
+/** Of them, so many are inspected at once: libtorch keeps all that a gradient needs, some ten times the states. */
+const GRADIENT_PART = 20
 /** States that are held at once, as float32. */
 const MAX_STATES = 2 ** 25
 
@@ -60,9 +63,7 @@ export const MODEL_PICTURES = {
   },
   gradients: async ({ model, test, theme, sample, signal }: Subject) => {
     const [start, end] = sample === undefined ? [0, gradientSamples(model, test)] : [sample, sample + 1]
-    const { gradientNorms } = await model.inspect(test.images(start, end), { labels: test.labelsOf(start, end), signal })
-    if (gradientNorms === undefined) throw new Error('Expected norms of gradients, as labels were given.')
-    return await plotGradientNorms(gradientNorms, { theme })
+    return await plotGradientNorms(await gradientNormsOf(model, test, start, end, signal), { theme })
   },
   weights: async ({ model, theme }: Subject) => await plotRecurrentWeights(await model.stateDict(), { theme }),
   eigenvalues: async ({ model, theme }: Subject) => await plotEigenvalues(await model.stateDict(), { theme }),
@@ -70,6 +71,23 @@ export const MODEL_PICTURES = {
 
 /** The name of a picture of a model. */
 export type ModelPicture = keyof typeof MODEL_PICTURES
+
+/** Those of the samples from `start` to `end`: `[L, T, N]`. */
+async function gradientNormsOf(model: ImageRNN, test: ImageDataset, start: number, end: number, signal: AbortSignal): Promise<Tensor> {
+  const count = end - start
+  const shape = [model.options.numLayers, test.rows, count]
+  const data = new Float32Array(shape.reduce((product, size) => product * size, 1))
+  for (let first = start; first < end; first += GRADIENT_PART) {
+    const last = Math.min(end, first + GRADIENT_PART)
+    const { gradientNorms } = await model.inspect(test.images(first, last), { labels: test.labelsOf(first, last), signal })
+    if (gradientNorms === undefined) throw new Error('Expected norms of gradients, as labels were given.')
+    const size = last - first
+    for (let from = 0; from < gradientNorms.data.length; from += size) {
+      data.set(gradientNorms.data.subarray(from, from + size), (from / size) * count + first - start)
+    }
+  }
+  return { data, shape }
+}
 
 /** Of a large network, fewer. */
 function gradientSamples({ options }: ImageRNN, test: ImageDataset): number {

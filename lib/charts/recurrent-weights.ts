@@ -1,5 +1,6 @@
 import { types } from 'node:util'
 import { describeShape, TorchRnnError, unexpected } from '../errors'
+import { type Complex, eigenvaluesOf } from '../model/eigenvalues'
 import type { Tensor } from '../tensor'
 import { drawColourBar, drawHeatMap, encodeHeatMap, type Grid, signedScale, sizeBelowWhich } from './heat-map'
 import { loadPlot } from './load-plot'
@@ -11,7 +12,7 @@ const SIDE = 186
 const LEFT = 44
 const CELL_WIDTH = (PICTURE_WIDTH - 2 * MARGIN) / PER_ROW
 const CELL_HEIGHT = SIDE + 66
-/** Larger matrices would take many megabytes, and their eigenvalues minutes. */
+/** Larger matrices would take many megabytes. */
 const MAX_HIDDEN = 1024
 /** So large a share of the weights is within the colours. */
 const SHOWN_SHARE = 0.99
@@ -20,15 +21,10 @@ const SHOWN_SHARE = 0.99
 interface Recurrence {
   readonly layer: number
   readonly grid: Grid
+  readonly tensor: Readonly<Tensor>
 }
 
-/**
- * Draws the recurrent matrix of each layer as a heat map: what a neuron adds to another one at the next row.
- *
- * @param state - What `model.stateDict()` gives. Of it, only `basic_rnn.weight_hh_l0` and so on are read, each `[H, H]` with at most 1024 neurons.
- * @returns An SVG document of its own.
- * @throws TorchRnnError `ERR_INVALID_ARGUMENT`, `ERR_INVALID_SHAPE`, `ERR_INVALID_OPTION`; `ERR_LIBRARY_LOAD` when sharp does not load.
- */
+/** As the function of this name in lib/functions.ts. */
 export async function plotRecurrentWeights(state: ReadonlyMap<string, Tensor>, options: PictureOptions = {}): Promise<string> {
   const theme = themeOf(options)
   const matrices = recurrencesOf(state)
@@ -64,17 +60,16 @@ export async function plotRecurrentWeights(state: ReadonlyMap<string, Tensor>, o
   )
 }
 
-/**
- * Draws the eigenvalues of the recurrent matrix of each layer in the complex plane, with the unit circle. What they say holds exactly where the
- * activation is linear: states along an eigenvector grow from row to row where it lies outside the circle, and fade inside.
- *
- * @param state - As for {@link plotRecurrentWeights}. Blocks for some half a second a layer of 150 neurons, for minutes at 1024.
- * @returns An SVG document of its own.
- * @throws TorchRnnError `ERR_INVALID_ARGUMENT`, `ERR_INVALID_SHAPE`, `ERR_INVALID_OPTION`; `ERR_NOT_FINITE` for weights with NaN or an infinity.
- */
+/** As the function of this name in lib/functions.ts. */
 export async function plotEigenvalues(state: ReadonlyMap<string, Tensor>, options: PictureOptions = {}): Promise<string> {
   const theme = themeOf(options)
-  const spectra = recurrencesOf(state).map(({ layer, grid }) => ({ layer, values: eigenvaluesOf(grid, layer) }))
+  const spectra: { layer: number; values: Complex[] }[] = []
+  for (const { layer, tensor } of recurrencesOf(state)) {
+    if (!tensor.data.every(Number.isFinite)) {
+      throw new TorchRnnError('ERR_NOT_FINITE', `The recurrent weights of layer ${layer + 1} are not finite, so they have no eigenvalues.`)
+    }
+    spectra.push({ layer, values: settled(await eigenvaluesOf(tensor)) })
+  }
   const radii = spectra.map(({ values }) => Math.max(...values.map(({ re, im }) => Math.hypot(re, im))))
   const window = windowOf(spectra.flatMap(({ values }) => values))
   const parts = spectra.flatMap(({ layer, values }, index) => {
@@ -100,11 +95,6 @@ export async function plotEigenvalues(state: ReadonlyMap<string, Tensor>, option
   )
 }
 
-interface Complex {
-  readonly re: number
-  readonly im: number
-}
-
 /** A square part of the complex plane. */
 interface PlaneWindow {
   /** The middle, on the real axis. */
@@ -122,6 +112,12 @@ function windowOf(values: readonly Complex[]): PlaneWindow {
     top = Math.max(top, Math.abs(im))
   }
   return { middle: (low + high) / 2, reach: 1.08 * Math.max((high - low) / 2, top) }
+}
+
+/** LAPACK's order and last digits depend on the processor. So rounded and sorted, the same weights always give the same picture. */
+function settled(values: readonly Complex[]): Complex[] {
+  const round = (part: number) => Math.round(1e6 * part) / 1e6
+  return values.map(({ re, im }) => ({ re: round(re), im: round(im) })).sort((one, other) => other.re - one.re || other.im - one.im)
 }
 
 function drawSpectrum(values: readonly Complex[], { middle, reach }: PlaneWindow, place: { x: number; y: number }): string {
@@ -165,7 +161,7 @@ function recurrencesOf(state: ReadonlyMap<string, Tensor>): Recurrence[] {
       const actual = describeShape(tensor.shape)
       throw new TorchRnnError('ERR_INVALID_SHAPE', `Expected ${expected} for ${name} but received ${actual}.`, { expected, actual })
     }
-    matrices.push({ layer, grid: { rows, columns, values: tensor.data } })
+    matrices.push({ layer, tensor, grid: { rows, columns, values: tensor.data } })
   }
   if (matrices.length > 0) return matrices
   throw unexpected('ERR_INVALID_ARGUMENT', 'state', 'a state dict with basic_rnn.weight_hh_l0', state)
@@ -191,17 +187,4 @@ function spreadOf({ rows, values }: Grid): { diagonal: number; rest: number } {
   }
   const others = Math.max(1, rows * rows - rows)
   return { diagonal: diagonal / rows, rest: Math.sqrt(Math.max(0, squares / others - (sum / others) ** 2)) }
-}
-
-/** @throws TorchRnnError `ERR_NOT_FINITE` */
-function eigenvaluesOf({ rows, columns, values }: Grid, layer: number): Complex[] {
-  const matrix = Array.from({ length: rows }, (_, row) =>
-    Array.from({ length: columns }, (_, column) => values[row * columns + column] as number),
-  )
-  if (!matrix.flat().every(Number.isFinite)) {
-    throw new TorchRnnError('ERR_NOT_FINITE', `The recurrent weights of layer ${layer + 1} are not finite, so they have no eigenvalues.`)
-  }
-  const { EigenvalueDecomposition } = loadPlot()
-  const { realEigenvalues, imaginaryEigenvalues } = new EigenvalueDecomposition(matrix, { assumeSymmetric: false })
-  return realEigenvalues.map((re, index) => ({ re, im: imaginaryEigenvalues[index] as number }))
 }

@@ -87,17 +87,7 @@ const MAX_POINTS = 1000
 /** Up to so many epochs, each has a dot. */
 const DOTTED_EPOCHS = 40
 
-/**
- * Draws loss, accuracy and, where it changes, the learning rate of trainings against their epochs, one above the other.
- *
- * @param runs - 1 to 24 trainings.
- * @returns An SVG document of its own.
- * @throws TorchRnnError `ERR_INVALID_ARGUMENT`, `ERR_INVALID_OPTION`.
- *
- * @example
- * const { epochs } = await model.train(train, { epochs: 10, validationSplit: 5000 })
- * await writeFile('curves.svg', await plotTrainingCurves([{ name: 'digits', epochs }]))
- */
+/** As the function of this name in lib/functions.ts. */
 export async function plotTrainingCurves(runs: readonly TrainingCurve[], options: PictureOptions = {}): Promise<string> {
   checkRuns(runs)
   const theme = themeOf(options)

@@ -25,16 +25,7 @@ export interface IdxPair {
   readonly labels: Uint8Array
 }
 
-/**
- * Loads a data set from two files in IDX, the format of MNIST; images of any size. For the four files of a whole MNIST-like data set there
- * is {@link loadMnist}.
- *
- * @throws TorchRnnError `ERR_INVALID_FILE` for damaged or mismatched files, `ERR_FILE_SYSTEM` for missing or unreadable ones,
- *   `ERR_INVALID_OPTION`, `ERR_INVALID_DATA` for a label that is not below `numClasses`, `ERR_OUT_OF_MEMORY`.
- *
- * @example
- * const letters = await loadIdx({ images: 'letters-images-idx3-ubyte.gz', labels: 'letters-labels-idx1-ubyte.gz' })
- */
+/** As the function of this name in lib/functions.ts. */
 export async function loadIdx(options: LoadIdxOptions): Promise<ImageDataset> {
   resolveOptions({}, options, 'loadIdx', ['images', 'labels', 'numClasses'])
   const { images, labels, numClasses }: Partial<LoadIdxOptions> = options ?? {}

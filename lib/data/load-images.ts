@@ -53,20 +53,7 @@ export interface LoadedImages extends Mnist {
 const FILES = ['trainImages', 'trainLabels', 'testImages', 'testLabels'] as const
 const HOOKS = ['onProgress', 'signal'] as const
 
-/**
- * Reads a data set: the bundled MNIST; the files of MNIST's family as they are downloaded (EMNIST, KMNIST, Fashion-MNIST, QMNIST; in
- * torchvision's or Kaggle's folders too), NumPy's `.npz`, a folder of pictures by class, or a CSV. What they are is recognised by their content
- * and told in `description`. Without a test part, one is set aside.
- *
- * Pictures are kept, decoded, in a hidden file beside them, which is checked before it is used again.
- *
- * @throws TorchRnnError `ERR_INVALID_FILE` for damaged files and for those that are not recognised, with what was found; `ERR_FILE_SYSTEM`,
- *   `ERR_INVALID_OPTION`, `ERR_INVALID_DATA` for floats that are not finite, `ERR_OUT_OF_MEMORY`, `ERR_LIBRARY_LOAD` where pictures cannot be
- *   decoded; and the signal's reason.
- *
- * @example
- * const { train, test, description } = await loadImages({ data: 'pictures', imageSize: '32' })
- */
+/** As the function of this name in lib/functions.ts. */
 export async function loadImages(options: LoadImagesOptions = {}): Promise<LoadedImages> {
   const paths = { ...options, ...pathsOf(options) }
   const { data, ...files } = resolveOptions(OPTIONS.data, pickFrom(paths, Object.keys(OPTIONS.data)), 'loadImages')

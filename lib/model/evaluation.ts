@@ -1,5 +1,5 @@
 /** What is measured when a model is evaluated. */
-import type { NativeEvaluation } from '../addon/binding'
+import type { NativeEvaluation, NativeMistakes } from '../addon/binding'
 
 /** How well one class is recognised. A ratio of nothing (no such answer, no such sample) counts as 0, as in scikit-learn. */
 export interface ClassMetrics {
@@ -17,6 +17,18 @@ export interface ClassMetrics {
   support: number
 }
 
+/** A sample of a data set that was not recognised. */
+export interface MistakenSample {
+  /** Its position in the data set, from 0. */
+  sample: number
+  /** Its class. */
+  label: number
+  /** The class that it was taken for. */
+  answer: number
+  /** How sure the model was of the answer, from 0 to 1. */
+  probability: number
+}
+
 /** How well a model does on a data set. */
 export interface Evaluation {
   /** Share of samples classified correctly, 0 to 1. */
@@ -31,6 +43,8 @@ export interface Evaluation {
   perClass: ClassMetrics[]
   /** Duration of the evaluation. */
   seconds: number
+  /** The mistakes that the model is surest of; of equally sure ones, the first of the data set. Only where some were asked for. */
+  mistakes?: MistakenSample[]
 }
 
 /** Adds to what the addon measured everything that follows from the confusion matrix. */
@@ -38,6 +52,14 @@ export function toEvaluation({ loss, samples, seconds, confusion }: NativeEvalua
   const [classes = 0] = confusion.shape
   const rows = Array.from({ length: classes }, (_, label) => Array.from(confusion.data.subarray(label * classes, (label + 1) * classes)))
   return evaluationOf({ loss, samples, seconds, confusionMatrix: rows }, classNames)
+}
+
+/** @param labelOf - The class of a sample. */
+export function toMistakes({ samples, answers, probabilities }: NativeMistakes, labelOf: (sample: number) => number): MistakenSample[] {
+  return Array.from(samples.data, (sample, index) => {
+    const [answer, probability] = [answers.data[index] as number, probabilities.data[index] as number]
+    return { sample, label: labelOf(sample), answer, probability }
+  })
 }
 
 /** Completes what was counted with everything that follows from the confusion matrix. */

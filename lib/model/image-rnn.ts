@@ -13,6 +13,8 @@ import { resolveModelOptions } from '../options/model-options'
 import {
   type BatchingOptions,
   INFERENCE_OPTIONS,
+  MISTAKE_OPTIONS,
+  type MistakeOptions,
   MODEL_OPTIONS,
   type ModelOptions,
   ONNX_OPTIONS,
@@ -23,18 +25,22 @@ import {
 } from '../options/options'
 import type { Tensor } from '../tensor'
 import type { TrainingEvent } from '../training/events'
-import { train, trainEvents } from '../training/train'
 import type { History, TrainEventsOptions, TrainOptions } from '../training/train-options'
 import { warnOnce } from '../warnings'
 import { parameterCount } from './architecture'
 import { findBundledModel } from './bundled-model'
-import { type Evaluation, toEvaluation } from './evaluation'
+import { type Evaluation, toEvaluation, toMistakes } from './evaluation'
 import { type ForwardHook, ForwardHooks, type HookHandle, type ModuleName } from './forward-hooks'
 import { checkInspection, type Inspection, type InspectOptions, toInspection, toNativeLabels } from './inspection'
-import { checkSavable, readModelFile, writeModelFile } from './model-file'
-import { checkExportable, writeOnnxFile } from './onnx-file'
 import { ModelSession } from './session'
 import { drawSummary, summarize } from './summary'
+
+/** Loaded when they are first needed: a program that only reads images starts faster without them. */
+const PARTS = {
+  training: (): typeof import('../training/train') => require('../training/train'),
+  files: (): typeof import('./model-file') => require('./model-file'),
+  onnx: (): typeof import('./onnx-file') => require('./onnx-file'),
+}
 
 /** How a model classifies images. */
 export interface Prediction {
@@ -49,6 +55,9 @@ export interface InferenceOptions extends BatchingOptions {
   /** Stops the call: the running batch is finished, and the call rejects with the signal's reason (an `AbortError` by default). */
   signal?: AbortSignal | undefined
 }
+
+/** How to compute an evaluation, when to stop, and which mistakes to tell. */
+export interface EvaluationOptions extends InferenceOptions, MistakeOptions {}
 
 /**
  * A recurrent network that reads an image row by row: stacked plain (Elman) layers over the rows, and one linear layer that turns the top
@@ -171,7 +180,7 @@ export class ImageRNN {
    *   another training runs, `ERR_DISPOSED`, `ERR_OUT_OF_MEMORY`; and what a callback throws.
    */
   async train(dataset: ImageDataset, options: TrainOptions = {}): Promise<History> {
-    return await train(this.#trainee, dataset, options, callerOf(this.train))
+    return await PARTS.training().train(this.#trainee, dataset, options, callerOf(this.train))
   }
 
   /**
@@ -189,7 +198,7 @@ export class ImageRNN {
    * }
    */
   trainEvents(dataset: ImageDataset, options: TrainEventsOptions = {}): AsyncGenerator<TrainingEvent, History, undefined> {
-    return trainEvents(this.#trainee, dataset, options, callerOf(this.trainEvents))
+    return PARTS.training().trainEvents(this.#trainee, dataset, options, callerOf(this.trainEvents))
   }
 
   /** With `engine: 'torch'`, this is what was asked for. */
@@ -208,18 +217,22 @@ export class ImageRNN {
   }
 
   /**
-   * Measures loss, accuracy and confusions, and how well each class is recognised, in eval mode.
+   * Measures loss, accuracy and confusions, and how well each class is recognised, in eval mode; with `{ mistakes: 24 }`, it also tells which
+   * samples the model is surest of and yet wrong about.
    *
    * @throws TorchRnnError `ERR_INVALID_SHAPE` or `ERR_INVALID_DATA` when the dataset does not fit the model, `ERR_INVALID_OPTION`,
    *   `ERR_BUSY`, `ERR_DISPOSED`; and the signal's reason after an abort.
    */
-  async evaluate(dataset: ImageDataset, options: InferenceOptions = {}): Promise<Evaluation> {
-    const { batchSize = 0, signal } = checkInference(options, 'evaluate')
+  async evaluate(dataset: ImageDataset, options: EvaluationOptions = {}): Promise<Evaluation> {
+    const { batchSize = 0, mistakes, signal } = checkEvaluation(options)
     this.#session.checkUsable('evaluate')
     const data = toNativeDataset(dataset)
-    const evaluate = (call: number) => this.#session.native.evaluate(data, { call, batchSize })
+    const evaluate = (call: number) => this.#session.native.evaluate(data, { call, batchSize, mistakes })
     const measured = await this.#session.run(evaluate, callerOf(this.evaluate), signal)
-    return toEvaluation(measured, this.options.classNames ?? dataset.classNames)
+    const evaluation = toEvaluation(measured, this.options.classNames ?? dataset.classNames)
+    if (measured.mistakes === undefined) return evaluation
+    const labelOf = (sample: number) => dataset.labelsOf(sample, sample + 1)[0] as number
+    return { ...evaluation, mistakes: toMistakes(measured.mistakes, labelOf) }
   }
 
   /**
@@ -272,6 +285,7 @@ export class ImageRNN {
   async save(path: string | URL): Promise<void> {
     const file = toPath(path, 'path', 'the path of a file', 'ERR_INVALID_ARGUMENT')
     this.#session.checkUsable('save')
+    const { checkSavable, writeModelFile } = PARTS.files()
     checkSavable(this.options)
     const state = await this.#session.run(() => this.#session.native.stateDict(), callerOf(this.save))
     await writeModelFile(file, this.options, new Map(Object.entries(state)))
@@ -292,6 +306,7 @@ export class ImageRNN {
     const { lengths } = resolveOptions(ONNX_OPTIONS, options, 'exportOnnx')
     const file = toPath(path, 'path', 'the path of a file', 'ERR_INVALID_ARGUMENT')
     this.#session.checkUsable('exportOnnx')
+    const { checkExportable, writeOnnxFile } = PARTS.onnx()
     checkExportable(this.options)
     const state = await this.#session.run(() => this.#session.native.stateDict(), callerOf(this.exportOnnx))
     await writeOnnxFile(file, this.options, new Map(Object.entries(state)), lengths)
@@ -313,7 +328,7 @@ export class ImageRNN {
   static async load(path: string | URL, options: PlacementOptions = {}): Promise<ImageRNN> {
     const file = toPath(path, 'path', 'the path of a file', 'ERR_INVALID_ARGUMENT')
     const placement = resolveOptions(OPTIONS.placement, options, 'ImageRNN.load')
-    const { architecture, classNames, state } = await readModelFile(file)
+    const { architecture, classNames, state } = await PARTS.files().readModelFile(file)
     await loadNative()
     const model = new ImageRNN({ ...architecture, ...placement, classNames })
     try {
@@ -398,4 +413,12 @@ function checkInference(options: InferenceOptions, owner: string): InferenceOpti
   const { signal } = options ?? {}
   checkSignal(signal)
   return { batchSize, signal }
+}
+
+/** @throws TorchRnnError `ERR_INVALID_OPTION` */
+function checkEvaluation(options: EvaluationOptions): InferenceOptions & { mistakes: number } {
+  const { batchSize, mistakes } = resolveOptions({ ...INFERENCE_OPTIONS, ...MISTAKE_OPTIONS }, options, 'evaluate', ['signal'])
+  const { signal } = options ?? {}
+  checkSignal(signal)
+  return { batchSize, mistakes, signal }
 }

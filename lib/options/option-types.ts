@@ -235,6 +235,12 @@ export interface BatchingOptions {
   batchSize?: number | undefined
 }
 
+/** Which mistakes an evaluation tells one by one. */
+export interface MistakeOptions {
+  /** The most mistakes that are told, 0 to 10,000: those that the model is surest of. Default 0. */
+  mistakes?: number | undefined
+}
+
 /** Single files of a data set, where they are not in one folder under known names. Each is IDX (plain or gzipped), `.npy`, `.npz` or CSV. */
 export interface DataFileOptions {
   /** The images to train with; a CSV or an `.npz` that holds the labels, too, needs no `trainLabels`. */

@@ -7,6 +7,7 @@ import { data, reading } from './data-options'
 import type {
   BatchingOptions,
   LabellingOptions,
+  MistakeOptions,
   OnnxOptions,
   PlacementOptions,
   PlainModelOptions,
@@ -234,6 +235,11 @@ function withSearchRange<Table extends object>(table: Table): Searchable<Table> 
 export const INFERENCE_OPTIONS = {
   batchSize: { ...batchSizes, optional: true, summary: 'samples that are computed at once' },
 } as const satisfies TableFor<BatchingOptions>
+
+/** What an evaluation takes besides; in the API only. */
+export const MISTAKE_OPTIONS = {
+  mistakes: { kind: 'integer', min: 0, max: 10_000, default: 0, summary: 'mistakes to tell, the surest first' },
+} as const satisfies TableFor<MistakeOptions>
 
 /** What a model in the format ONNX reads. */
 export const ONNX_OPTIONS = {

@@ -1,7 +1,7 @@
 /** Writes the report of a run: one page with everything that can be shown of it. */
 import { join } from 'node:path'
 import { plotConfusionMatrix } from '../charts/confusion-matrix'
-import { findMistakes } from '../charts/find-mistakes'
+import { withImages } from '../charts/find-mistakes'
 import { plotMistakes } from '../charts/mistakes'
 import { MODEL_PICTURES, type ModelPicture, type Subject } from '../charts/model-pictures'
 import { drawCode, drawFigure, drawParagraph, drawReportPage, drawTable, type ReportSection } from '../charts/report-page'
@@ -11,7 +11,7 @@ import type { ImageDataset } from '../data/dataset'
 import { TorchRnnError } from '../errors'
 import { writeFileDurably } from '../files/durable-file'
 import { parameterCount } from '../model/architecture'
-import { classNamesOf } from '../model/evaluation'
+import { classNamesOf, type MistakenSample } from '../model/evaluation'
 import type { ImageRNN } from '../model/image-rnn'
 import { changedOptions } from '../options/flag-words'
 import { commandLineOf, nameOfPath } from './command-line'
@@ -24,17 +24,17 @@ import { summarizeRun } from './run-summary'
 export interface ReportSource {
   readonly model: ImageRNN
   readonly test: ImageDataset
+  /** Those of the evaluation that the run ended with, so many as the page has room for; undefined where they have to be found first. */
+  readonly mistakes?: readonly MistakenSample[] | undefined
   readonly signal: AbortSignal
 }
 
-/** Test images that are looked at for mistakes: a training should not wait long for its report. */
-const MAX_SEARCHED = 20_000
 /** Mistakes on the page. */
-const MISTAKES = 24
+export const REPORT_MISTAKES = 24
 /** Epochs in the table; the logs have all of them. */
 const SHOWN_EPOCHS = 100
-/** Layers times neurons cubed: eigenvalues of more would make a training wait for its report. Twice that of the tutorial's network. */
-const MAX_EIGENVALUE_WORK = 2e7
+/** Layers times neurons cubed: eigenvalues of more would make a training wait for its report. Some half a second: 3 layers of 400 neurons. */
+const MAX_EIGENVALUE_WORK = 2e8
 
 /**
  * Writes `report.html` into the folder of a run. The same run gives the same bytes, except for the lines with times.
@@ -134,8 +134,9 @@ async function confusionSection({ evaluation }: RunRecord): Promise<ReportSectio
 }
 
 /** The test images may be shown at any time, but what they say about the model only once they have been measured. */
-async function modelSections(run: RunRecord, { model, test, signal }: ReportSource): Promise<ReportSection[]> {
-  const subject: Subject = { model, test, theme: 'auto', sample: 0, count: MISTAKES, signal }
+async function modelSections(run: RunRecord, source: ReportSource): Promise<ReportSection[]> {
+  const { model, test, signal } = source
+  const subject: Subject = { model, test, theme: 'auto', sample: 0, count: REPORT_MISTAKES, signal }
   const isMeasured = run.evaluation !== undefined
   const draw = (name: ModelPicture, changes: Partial<Subject> = {}) => drawOrExplain(name, { ...subject, ...changes })
   const hasEigenvalues = model.options.numLayers * model.options.hiddenSize ** 3 <= MAX_EIGENVALUE_WORK
@@ -145,9 +146,7 @@ async function modelSections(run: RunRecord, { model, test, signal }: ReportSour
         'There are too many neurons for their eigenvalues here: rnn-mnist-train plot eigenvalues draws them, in its time.',
         'note',
       )
-  const searched = test.length > MAX_SEARCHED ? test.slice(0, MAX_SEARCHED) : test
-  const mistakes = isMeasured ? await findMistakes(model, searched, { count: MISTAKES, signal }) : []
-  const among = searched === test ? {} : { title: `Most confident mistakes among the first ${MAX_SEARCHED} test images` }
+  const mistakes = isMeasured ? await mistakesOf(source) : []
   const worst = mistakes[0]?.sample
   return [
     ...(isMeasured
@@ -155,7 +154,7 @@ async function modelSections(run: RunRecord, { model, test, signal }: ReportSour
           {
             id: 'mistakes',
             heading: 'Mistakes',
-            content: drawFigure(await plotMistakes(mistakes, { classNames: test.classNames, ...among })),
+            content: drawFigure(await plotMistakes(withImages(mistakes, test), { classNames: test.classNames })),
           },
         ]
       : []),
@@ -168,6 +167,10 @@ async function modelSections(run: RunRecord, { model, test, signal }: ReportSour
     { id: 'gradients', heading: 'Gradients through time', content: await draw('gradients', { sample: undefined }) },
     { id: 'weights', heading: 'Recurrent weights', content: [await draw('weights'), await eigenvalues].join('\n') },
   ]
+}
+
+async function mistakesOf({ model, test, mistakes, signal }: ReportSource): Promise<readonly MistakenSample[]> {
+  return mistakes ?? (await model.evaluate(test, { mistakes: REPORT_MISTAKES, signal })).mistakes ?? []
 }
 
 /** What cannot be drawn of this model leaves the rest of the page as it is. */

@@ -55,26 +55,7 @@ export interface LearningRateTest extends Partial<LearningRateSuggestions> {
 /** The hyperparameters of a test, as checked. */
 type TestHyperparameters = Resolved<typeof LEARNING_RATE_TEST_OPTIONS>
 
-/**
- * Finds a learning rate to train with: the learning-rate range test (L. N. Smith, "Cyclical Learning Rates for Training Neural Networks",
- * 2017, https://arxiv.org/abs/1506.01186), as fastai's `lr_find`. It trains for some steps, each with a larger rate, step i of n with
- * `startLearningRate * (endLearningRate / startLearningRate) ** ((i - 1) / (n - 1))`, and looks at the losses: while the rate is too small
- * they stay, then they fall, and where it is too large they grow. Smoothing, end and suggestions are fastai's.
- *
- * A copy of the model is trained, in the model's precision and on its device, so that the model stays as it is and can be used meanwhile. Its
- * forward hooks do not see the copy. Where the model is being trained, the copy is made after the running epoch. The same model, data and
- * options give the same curve.
- *
- * @param model - Where the test starts from.
- * @param dataset - The samples to train on. Every step computes the same number of them; what is left at the end of a pass is left out.
- * @throws TorchRnnError `ERR_INVALID_OPTION`, `ERR_INVALID_ARGUMENT`, `ERR_INVALID_SHAPE` or `ERR_INVALID_DATA` when the dataset does not fit
- *   the model, `ERR_NOT_FINITE` when not even the first step can be measured, `ERR_BUSY` from inside a hook of the model, `ERR_DISPOSED`,
- *   `ERR_OUT_OF_MEMORY`; the signal's reason after an abort; and what the callback throws.
- *
- * @example
- * const { suggestion } = await findLearningRate(model, train)
- * await model.train(train, { learningRate: suggestion })
- */
+/** As the function of this name in lib/functions.ts. */
 export async function findLearningRate(
   model: ImageRNN,
   dataset: ImageDataset,

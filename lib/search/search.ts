@@ -20,28 +20,7 @@ import type { BestTrial, SearchEvent, SearchResult, SearchStartEvent, TrialResul
 import { readSearch, SearchFolder, type StoredSearch } from './search-folder'
 import { checkSearchOptions, type PlannedSearch, planSearch, resolveSearch, type SearchOptions } from './search-options'
 
-/**
- * Searches for good options: draws sets of them from their ranges, trains a network with each, and ranks them by how well it does on samples
- * that it did not learn from. Yields what happens, and returns the ranking. The test set is not needed, and must choose nothing.
- *
- * All trials follow from the seed of the model: the same seed gives the same trials and results, however often the search was interrupted. Each
- * training is that of `new ImageRNN({ ...model, seed })` and `train` with the options of its trial. One that diverges counts as the worst, and
- * the search goes on. Leaving the loop stops it after the running batch.
- *
- * @param data - The samples to train with. The seed of each training decides which of them are set aside for validation.
- * @returns After the last event: the ranking, and the best options.
- * @throws TorchRnnError `ERR_INVALID_OPTION`, `ERR_INVALID_ARGUMENT`; `ERR_INVALID_DATA` for other samples than those of a search that goes on;
- *   `ERR_BUSY` when another process uses the folder; `ERR_FILE_SYSTEM`, `ERR_INVALID_FILE`; and as {@link ImageRNN} and `train`, except
- *   `ERR_NOT_FINITE`.
- *
- * @example
- * const search = searchHyperparameters(train, { trials: 30, vary: { learningRate: true, hiddenSize: { low: 64, high: 256 } } })
- * let step = await search.next()
- * for (; step.done !== true; step = await search.next()) {
- *   if (step.value.type === 'trial') console.log(step.value.values, step.value.validationAccuracy)
- * }
- * const { best } = step.value
- */
+/** As the function of this name in lib/functions.ts. */
 export async function* searchHyperparameters(
   data: ImageDataset,
   options: SearchOptions = {},

@@ -1,4 +1,3 @@
-import { searchMistakes } from '../charts/find-mistakes'
 import type { ImageDataset } from '../data/dataset'
 import type { ImageRNN } from '../model/image-rnn'
 import { toBase64 } from './digit-reader'
@@ -14,9 +13,15 @@ const SHOWN = 24
 /** What a network gets wrong of the first test images, the most confident mistakes first. They are only shown: nothing is chosen by them. */
 export async function viewMistakes(model: ImageRNN, test: ImageDataset, epoch: number): Promise<MistakesView> {
   const samples = Math.min(SAMPLES, test.length)
-  const { wrong, surest } = await searchMistakes(model, test.slice(0, samples), SHOWN, { batchSize: BATCH })
-  const shown = surest.map(({ sample, ...mistake }) => ({ image: toBase64(toBytes(test.images(sample, sample + 1).data)), ...mistake }))
-  return { epoch, samples, wrong, shown, ...(test.classNames === undefined ? {} : { classNames: test.classNames }) }
+  const { accuracy, mistakes = [] } = await model.evaluate(test.slice(0, samples), { mistakes: SHOWN, batchSize: BATCH })
+  const shown = mistakes.map(({ sample, ...mistake }) => ({ image: toBase64(toBytes(test.images(sample, sample + 1).data)), ...mistake }))
+  return {
+    epoch,
+    samples,
+    wrong: samples - Math.round(accuracy * samples),
+    shown,
+    ...(test.classNames === undefined ? {} : { classNames: test.classNames }),
+  }
 }
 
 function toBytes(pixels: ArrayLike<number>): Uint8Array {

@@ -51,7 +51,7 @@ export class NativeTraining {
     const { session, data, options, caller } = this.#training
     const { validation } = data
     if (validation === undefined) return undefined
-    const evaluate = (call: number) => session.native.evaluate(validation, { call, batchSize: 0 })
+    const evaluate = (call: number) => session.native.evaluate(validation, { call, batchSize: 0, mistakes: 0 })
     return toEvaluation(await session.run(evaluate, caller, options.signal))
   }
 

@@ -38,7 +38,7 @@ void UseEverythingOnce(EngineOption option, Precision precision) {
     optimizer.rule = rule;
     Trainer(model, engine, optimizer).Run(dataset, range, stop, {});
   }
-  Evaluate(model, engine, *dataset, /*batch_size=*/2, stop);
+  Evaluate(model, engine, *dataset, {.batch_size = 2, .mistakes = 1}, stop);
   Predict(model, engine, torch::zeros({1, 1, 1}), /*batch_size=*/0, stop);
   Inspect(model, torch::zeros({1, 1, 1}), torch::zeros({1}, torch::kUInt8), stop);
 }

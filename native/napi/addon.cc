@@ -8,6 +8,7 @@
 #include "native/napi/async_call.h"
 #include "native/napi/augmentation.h"
 #include "native/napi/dataset_wrap.h"
+#include "native/napi/eigenvalues.h"
 #include "native/napi/environment.h"
 #include "native/napi/image_rnn_wrap.h"
 
@@ -58,6 +59,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
     exports.Set("Dataset", dataset);
     exports.Set("ImageRnn", ImageRnnWrap::Define(env));
     exports.Set("augment", Napi::Function::New(env, Augment, "augment"));
+    exports.Set("eigenvalues", Napi::Function::New(env, EigenvaluesOf, "eigenvalues"));
     exports.Set("torchVersion", TORCH_VERSION);
     exports.Set("cudaDeviceCount", Napi::Function::New(env, CudaDevices, "cudaDeviceCount"));
     exports.Set("cpuBackend", Napi::Function::New(env, CpuBackendOf, "cpuBackend"));

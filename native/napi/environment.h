@@ -70,6 +70,7 @@ class Environment {
 
   Napi::FunctionReference storage_constructor;
   Napi::FunctionReference dataset_constructor;
+  std::shared_ptr<JobQueue> eigenvalue_queue;  // Null before the first call of eigenvalues; one of `queues_` after it.
 
  private:
   struct Pending {

@@ -179,9 +179,10 @@ Napi::Value ImageRnnWrap::Evaluate(const Napi::CallbackInfo& info) {
   return Guarded(info.Env(), [&] {
     const std::shared_ptr<const Dataset> dataset = DatasetWrap::Read(info[0]);
     const auto [call, batch_size] = ReadCallOptions(info[1]);
-    const auto work = [dataset, batch_size = batch_size](ModelSession& session, const std::shared_ptr<StopSignal>& stop) {
+    const EvaluationOptions options{batch_size, RequireInteger(RequireObject(info[1], "options"), "mistakes", 0, kMaxSize)};
+    const auto work = [dataset, options](ModelSession& session, const std::shared_ptr<StopSignal>& stop) {
       session.KeepOnDevice(*dataset);
-      return torch_rnn_mnist::Evaluate(session.model(), session.engine(), *dataset, batch_size, stop);
+      return torch_rnn_mnist::Evaluate(session.model(), session.engine(), *dataset, options, stop);
     };
     return Queue(info, work, EvaluationToJavaScript, call);
   });

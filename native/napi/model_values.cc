@@ -125,6 +125,13 @@ Napi::Value EvaluationToJavaScript(Napi::Env env, const Evaluation& evaluation, 
   object.Set("samples", static_cast<double>(evaluation.samples));
   object.Set("seconds", evaluation.seconds);
   object.Set("confusion", arrays.Copy(env, evaluation.confusion));
+  if (const auto& mistakes = evaluation.mistakes) {
+    Napi::Object found = Napi::Object::New(env);
+    found.Set("samples", arrays.Copy(env, mistakes->samples));
+    found.Set("answers", arrays.Copy(env, mistakes->answers));
+    found.Set("probabilities", arrays.Copy(env, mistakes->probabilities));
+    object.Set("mistakes", found);
+  }
   return object;
 }
 

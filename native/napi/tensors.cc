@@ -57,8 +57,9 @@ Napi::Object ResultArrays::Copy(Napi::Env env, const torch::Tensor& tensor) cons
   const Napi::Function allocate = Environment::Of(env).FindFunction(allocate_.id());
   if (allocate.IsEmpty()) throw Error(kDisposed, "The model that this result belongs to is gone.");
   const bool is_float = tensor.scalar_type() == torch::kFloat32;
-  if ((!is_float && tensor.scalar_type() != torch::kInt64) || !tensor.is_contiguous() || !tensor.is_cpu()) {
-    throw Error(kInvalidArgument, "Expected a contiguous tensor (float32 or int64) on the CPU for a result.");
+  const bool is_double = tensor.scalar_type() == torch::kFloat64;
+  if ((!is_float && !is_double && tensor.scalar_type() != torch::kInt64) || !tensor.is_contiguous() || !tensor.is_cpu()) {
+    throw Error(kInvalidArgument, "Expected a contiguous tensor (float32, float64 or int64) on the CPU for a result.");
   }
   Napi::Array shape = Napi::Array::New(env, static_cast<size_t>(tensor.dim()));
   for (int64_t i = 0; i < tensor.dim(); ++i) shape.Set(static_cast<uint32_t>(i), static_cast<double>(tensor.size(i)));
@@ -69,7 +70,10 @@ Napi::Object ResultArrays::Copy(Napi::Env env, const torch::Tensor& tensor) cons
     if (tensor.numel() > 0) std::memcpy(memory, tensor.const_data_ptr<float>(), tensor.nbytes());
   } else {
     auto* const memory = MemoryOf<double>(array, napi_float64_array, tensor.numel());
-    std::copy_n(tensor.const_data_ptr<int64_t>(), tensor.numel(), memory);
+    if (is_double)
+      std::copy_n(tensor.const_data_ptr<double>(), tensor.numel(), memory);
+    else
+      std::copy_n(tensor.const_data_ptr<int64_t>(), tensor.numel(), memory);
   }
   return array;
 }

@@ -19,8 +19,8 @@ class ResultArrays {
  public:
   ResultArrays(Napi::Env env, Napi::Function allocate);
 
-  // On the JavaScript thread: an array with a copy of a contiguous tensor on the CPU: a Float32Array for float32, a Float64Array for int64
-  // (numbers up to 2^53 stay exact). Throws Error, or what the function throws.
+  // On the JavaScript thread: an array with a copy of a contiguous tensor on the CPU: a Float32Array for float32, a Float64Array for
+  // float64 and for int64 (numbers up to 2^53 stay exact). Throws Error, or what the function throws.
   Napi::Object Copy(Napi::Env env, const torch::Tensor& tensor) const;
 
  private:

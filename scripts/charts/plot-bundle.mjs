@@ -4,4 +4,3 @@
  */
 export { areaY, axisX, axisY, dot, gridX, gridY, image, line, lineY, plot, rect, ruleX, ruleY, text } from '@observablehq/plot'
 export { parseHTML } from 'linkedom'
-export { EigenvalueDecomposition } from 'ml-matrix'

@@ -12,6 +12,15 @@ function startWorker(body: string): string {
   `
 }
 
+/** Code that lets a thread look for the eigenvalues of some large matrices, and does not wait for them. */
+const FIND_EIGENVALUES = `
+  const { loadLibtorch, plotEigenvalues } = require(process.env.PACKAGE_UNDER_TEST)
+  await loadLibtorch()
+  const data = new Float32Array(400 * 400).map((_, index) => Math.sin(index))
+  const state = new Map([['basic_rnn.weight_hh_l0', { data, shape: [400, 400] }]])
+  const found = [1, 2, 3].map(() => plotEigenvalues(state))
+`
+
 /** A worker that reports when its endless training has started. */
 const TRAINING_WORKER = startWorker(`
   await startTraining(new ImageRNN(options))
@@ -49,6 +58,7 @@ describe('a process ends by itself', () => {
       const error = await training.catch((error) => error)
       if (error.code !== 'ERR_DISPOSED') throw error`,
     ],
+    ['after eigenvalues, without any model', `${FIND_EIGENVALUES}; await Promise.all(found)`],
     [
       'after a failure that it caught',
       `try {
@@ -90,6 +100,12 @@ describe('a process can be ended during a training', () => {
   test('by process.exit, with its code', async () => {
     const outcome = await runScript('await startTraining(new ImageRNN(options)); process.exit(7)')
     expect(outcome).toMatchObject({ code: 7, signal: null, stderr: '', isWorkDone: false })
+  })
+
+  test('by process.exit, also while eigenvalues are found', async () => {
+    const body = `${FIND_EIGENVALUES}; await Promise.race([found[0], new Promise(setImmediate)]); process.exit(7)`
+    expect(await runScript(body)).toMatchObject({ code: 7, signal: null, stderr: '', isWorkDone: false })
+    expect(await runScript(`process.removeAllListeners('exit');${body}`)).toMatchObject({ code: 7, signal: null, stderr: '' })
   })
 
   test('by process.exit inside onBatch, inside a hook and inside a timer', async () => {
@@ -218,6 +234,20 @@ describe('a worker thread', () => {
       console.log(threw, (await new ImageRNN(options).forward(dataset().images(0, 2))).shape)
     `
     expect(await runScript(body)).toMatchObject({ ...WELL_ENDED, stdout: expect.stringContaining('undefined [ 2, 3 ]') })
+  })
+
+  test('can be terminated while it finds eigenvalues, which its end takes from no other', async () => {
+    const body = `
+      ${startWorker(`
+        ${FIND_EIGENVALUES}
+        require('node:worker_threads').parentPort.postMessage(found.length)
+      `)}
+      await once(worker, 'message')
+      await worker.terminate()
+      ${FIND_EIGENVALUES}
+      console.log((await Promise.all(found)).length)
+    `
+    expect(await runScript(body)).toMatchObject({ ...WELL_ENDED, stdout: '3\n' })
   })
 
   test('can be terminated while a hook waits, and while it is in one', async () => {

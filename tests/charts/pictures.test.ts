@@ -1,5 +1,7 @@
 /** Pictures of lines, marks and counts: their numbers, themes, and what is refused. */
 import { plotConfusionMatrix, plotEigenvalues, plotGradientNorms, plotTrainingCurves, type Tensor } from '../../lib'
+import { eigenvaluesOf } from '../../lib/model/eigenvalues'
+import { expectClose } from '../support/expect-close'
 import { expectError } from '../support/expect-error'
 import { altTextOf, imagesOf, pixelAt, pointsOf, render, textsOf } from '../support/svg-content'
 
@@ -200,9 +202,43 @@ describe('eigenvalues', () => {
     await render(svg)
   })
 
+  test('of a shift in a circle are the roots of 1', async () => {
+    const neurons = 12
+    const data = Float32Array.from({ length: neurons ** 2 }, (_, index) => ((index - 1) % (neurons + 1) === 0 ? 1 : 0))
+    data[(neurons - 1) * neurons] = 1
+    const values = await eigenvaluesOf({ data, shape: [neurons, neurons] })
+    const turns = values.map(({ re, im }) => (neurons * Math.atan2(im, re)) / (2 * Math.PI))
+    expectClose(
+      values.map(({ re, im }) => Math.hypot(re, im)),
+      values.map(() => 1),
+      { atol: 1e-12 }, // float64
+    )
+    expect(turns.map((turn) => (Math.round(turn) + neurons) % neurons).sort((one, other) => one - other)).toEqual([
+      ...Array(neurons).keys(),
+    ])
+    expectClose(turns, turns.map(Math.round), { atol: 1e-12 })
+  })
+
+  test('of a symmetric matrix, and of one that is far from it, are exact to float64', async () => {
+    // (0.5 ± 0.25), and a triangle, whose diagonal they are.
+    const spectrumOf = async (data: number[]) =>
+      (await eigenvaluesOf({ data: Float32Array.from(data), shape: [2, 2] })).sort((one, other) => one.re - other.re)
+    const symmetric = await spectrumOf([0.5, 0.25, 0.25, 0.5])
+    expectClose([...symmetric.map(({ re }) => re), ...symmetric.map(({ im }) => im)], [0.25, 0.75, 0, 0], { atol: 1e-15 })
+    const triangle = await spectrumOf([3, 1000, 0, -2])
+    expectClose([...triangle.map(({ re }) => re), ...triangle.map(({ im }) => im)], [-2, 3, 0, 0], { atol: 1e-12 })
+  })
+
   test('of what is not finite are refused', async () => {
-    const state = new Map([[name, { data: Float32Array.from([Number.NaN]), shape: [1, 1] }]])
-    await expectError(() => plotEigenvalues(state), 'ERR_NOT_FINITE', 'layer 1')
+    for (const bad of [Number.NaN, Number.POSITIVE_INFINITY]) {
+      const tensor = { data: Float32Array.from([1, 0, bad, 1]), shape: [2, 2] }
+      const state = new Map([
+        [name, { data: new Float32Array(4), shape: [2, 2] }],
+        ['basic_rnn.weight_hh_l1', tensor],
+      ])
+      await expectError(() => plotEigenvalues(state), 'ERR_NOT_FINITE', 'layer 2')
+      await expectError(() => eigenvaluesOf(tensor), 'ERR_NOT_FINITE', 'NaN or an infinity')
+    }
   })
 })
 

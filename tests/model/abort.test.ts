@@ -95,7 +95,7 @@ describe.each(CALLS)('%s', (_, call) => {
     const model = createModel()
     await expectError(() => call(model, { signal: {} as AbortSignal }), 'ERR_INVALID_OPTION', 'an AbortSignal for signal')
     await expectError(() => call(model, { batchSize: 0 }), 'ERR_INVALID_OPTION', 'batchSize')
-    await expectError(() => call(model, { batch: 1 } as InferenceOptions), 'ERR_INVALID_OPTION', 'batchSize, signal')
+    await expectError(() => call(model, { batch: 1 } as InferenceOptions), 'ERR_INVALID_OPTION', 'one of batchSize', 'signal')
   })
 })
 

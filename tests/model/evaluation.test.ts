@@ -1,6 +1,7 @@
 /** The results of predict and evaluate, compared with those of forward and with numbers computed by hand. */
-import { ImageDataset } from '../../lib'
+import { findMistakes, ImageDataset } from '../../lib'
 import { expectClose } from '../support/expect-close'
+import { expectError } from '../support/expect-error'
 import { argmaxPerRow, SMALL, smallDataset, smallImages, useModels } from '../support/sample-models'
 
 const createModel = useModels()
@@ -83,6 +84,63 @@ describe('evaluate', () => {
     }
     const losses = labels.map((label, index) => -Math.log(probabilities.data[index * 3 + label] ?? 0))
     expectClose([loss], [losses.reduce((sum, value) => sum + value, 0) / 50], { rtol: 1e-5 }) // float32
+  })
+})
+
+describe('mistakes', () => {
+  const dataset = smallDataset(50)
+
+  /** Those of the prediction, the surest first; of equally sure ones, the first. */
+  async function expected(model: ReturnType<typeof createModel>) {
+    const { classes, probabilities } = await model.predict(dataset.images())
+    const all = Array.from(dataset.labels, (label, sample) => {
+      const answer = classes[sample] as number
+      return { sample, label, answer, probability: probabilities.data[3 * sample + answer] as number }
+    })
+    return all.filter(({ label, answer }) => label !== answer).sort((one, other) => other.probability - one.probability)
+  }
+
+  test('are told where they are asked for', async () => {
+    const model = createModel()
+    const wrong = await expected(model)
+    expect(wrong.length).toBeGreaterThan(5)
+    for (const [mistakes, batchSize] of [
+      [5, undefined],
+      [50, 7],
+    ] as const) {
+      const evaluation = await model.evaluate(dataset, { mistakes, batchSize })
+      expect(evaluation.mistakes).toEqual(
+        wrong.slice(0, mistakes).map((mistake) => ({ ...mistake, probability: expect.closeTo(mistake.probability, 6) })),
+      )
+      expect(evaluation.accuracy).toBe((50 - wrong.length) / 50)
+    }
+    expect(await model.evaluate(dataset)).not.toHaveProperty('mistakes')
+    await expectError(() => model.evaluate(dataset, { mistakes: -1 }), 'ERR_INVALID_OPTION', 'an integer from 0 to 10000', '-1')
+  })
+
+  test('are none where everything is right, and come in the order of the data where all are equally sure', async () => {
+    const model = await createConstantModel()
+    const { data, shape } = smallImages(4)
+    const of = (labels: number[]) => new ImageDataset({ images: data, shape, labels, numClasses: 3 })
+    expect((await model.evaluate(of([1, 1, 1, 1]), { mistakes: 3 })).mistakes).toEqual([])
+    const { mistakes = [] } = await model.evaluate(of([0, 1, 2, 0]), { mistakes: 3 })
+    expect(mistakes.map(({ sample, label, answer }) => [sample, label, answer])).toEqual([
+      [0, 0, 1],
+      [2, 2, 1],
+      [3, 0, 1],
+    ])
+  })
+
+  test('have their images from findMistakes', async () => {
+    const model = createModel()
+    const [first, ...others] = await findMistakes(model, dataset, { count: 3 })
+    expect(others).toHaveLength(2)
+    const [wanted] = (await model.evaluate(dataset, { mistakes: 1 })).mistakes ?? []
+    const { data, shape } = dataset.images(wanted?.sample, (wanted?.sample ?? 0) + 1)
+    expect(first).toEqual({ ...wanted, image: { data, shape: shape.slice(1) } })
+    await expectError(() => findMistakes(model, dataset, { count: 121 }), 'ERR_INVALID_OPTION', 'an integer from 1 to 120', '121')
+    const signal = AbortSignal.abort(new Error('enough'))
+    await expect(findMistakes(model, dataset, { signal })).rejects.toThrow('enough')
   })
 })
 

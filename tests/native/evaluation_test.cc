@@ -1,5 +1,6 @@
 #include "native/core/inference/evaluation.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <functional>
@@ -9,6 +10,7 @@
 #include <tuple>
 #include <vector>
 
+#include "native/core/inference/prediction.h"
 #include "tests/native/check.h"
 #include "tests/native/check_tensors.h"
 #include "tests/native/sample_data.h"
@@ -56,6 +58,43 @@ ENGINE_TEST(EveryBatchSizeGivesTheSameResult) {
     REQUIRE_SAME(result.confusion, confusion);
     REQUIRE_NEAR(result.loss, loss, kRounding);
   }
+}
+
+ENGINE_TEST(MistakesAreThoseOfThePredictionTheSurestFirst) {
+  ImageRnn model(sample::Options());
+  const auto data = sample::Data(kCount);
+  const Prediction prediction = sample::Predict(model, sample::Images(kCount));
+  std::vector<int64_t> wrong;
+  for (int64_t i = 0; i < kCount; ++i) {
+    if (prediction.classes[i].item<int64_t>() != i % sample::kClasses) wrong.push_back(i);
+  }
+  const auto sureness = [&](int64_t i) { return prediction.probabilities[i].max().item<float>(); };
+  std::ranges::stable_sort(wrong, [&](int64_t one, int64_t other) { return sureness(one) > sureness(other); });
+  REQUIRE(wrong.size() > 2);
+  for (const int64_t most : {int64_t{2}, kCount}) {
+    for (const int64_t batch_size : {4, 1000}) {
+      const EvaluationOptions options{batch_size, most};
+      const Evaluation result = torch_rnn_mnist::Evaluate(model, *sample::MakeEngine(model), *data, options, sample::NoStop());
+      const std::vector<int64_t> kept(wrong.begin(), wrong.begin() + std::min<int64_t>(most, static_cast<int64_t>(wrong.size())));
+      const torch::Tensor samples = torch::tensor(kept);
+      REQUIRE_SAME(result.mistakes.value().samples, samples);
+      REQUIRE_SAME(result.mistakes->answers, prediction.classes.index_select(0, samples));
+      REQUIRE_CLOSE(result.mistakes->probabilities, prediction.probabilities.amax(1).index_select(0, samples), kRounding, 0);
+    }
+  }
+  REQUIRE(!sample::Evaluate(model, data, 4).mistakes);
+}
+
+TEST(EquallySureMistakesAreInTheOrderOfTheData) {
+  ImageRnn model(sample::Options());
+  MakeConstant(model);
+  const auto data = sample::DataOf(sample::Images(6), torch::tensor({0, 1, 2, 0, 1, 2}, torch::kUInt8));
+  const auto engine = sample::MakeEngine(model);
+  const Mistakes mistakes = *torch_rnn_mnist::Evaluate(model, *engine, *data, {.batch_size = 2, .mistakes = 3}, sample::NoStop()).mistakes;
+  REQUIRE_SAME(mistakes.samples, torch::tensor({0, 2, 3}, torch::kInt64));
+  REQUIRE_SAME(mistakes.answers, torch::tensor({1, 1, 1}, torch::kInt64));
+  const auto right = sample::DataOf(sample::Images(2), torch::tensor({1, 1}, torch::kUInt8));
+  REQUIRE_EQ(torch_rnn_mnist::Evaluate(model, *engine, *right, {.mistakes = 3}, sample::NoStop()).mistakes->samples.numel(), 0);
 }
 
 TEST(EvaluationRestoresTheModeAndRecordsNothingForGradients) {
@@ -131,7 +170,7 @@ TEST(ManySamplesAreComputedInPiecesSoThatAStopIsHeardSoon) {
   const std::vector<Work> works = {
       [&](ImageRnn& model, Engine& engine, const auto& stop) { Infer(model, engine, images, /*batch_size=*/0, stop); },
       [&](ImageRnn& model, Engine& engine, const auto& stop) { Predict(model, engine, images, /*batch_size=*/0, stop); },
-      [&](ImageRnn& model, Engine& engine, const auto& stop) { Evaluate(model, engine, *data, /*batch_size=*/0, stop); },
+      [&](ImageRnn& model, Engine& engine, const auto& stop) { Evaluate(model, engine, *data, {}, stop); },
   };
   for (const Work& work : works) {
     ImageRnn model(sample::Options());
@@ -157,7 +196,7 @@ TEST(AStopSaysWhatStoppedTheWork) {
   };
   const auto infer = [&](const auto& stop) { Infer(model, engine, sample::Images(2), 0, stop); };
   const auto predict = [&](const auto& stop) { Predict(model, engine, sample::Images(2), 0, stop); };
-  const auto evaluate = [&](const auto& stop) { Evaluate(model, engine, *data, 0, stop); };
+  const auto evaluate = [&](const auto& stop) { Evaluate(model, engine, *data, {}, stop); };
   for (const auto& [code, reason, part] :
        {std::tuple{kAborted, StopReason::kAbort, "aborted"}, std::tuple{kDisposed, StopReason::kDispose, "The model was disposed"},
         std::tuple{kDisposed, StopReason::kEnd, "The program is ending"}}) {

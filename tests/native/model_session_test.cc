@@ -116,7 +116,7 @@ TEST(SessionComputesWhatItsNetworkComputes) {
   torch::Tensor inferred;
   computer.Run([&](ModelSession& session) {
     session.model().values().Load(other.values().Copy());
-    evaluation = Evaluate(session.model(), session.engine(), *data, 8, sample::NoStop());
+    evaluation = Evaluate(session.model(), session.engine(), *data, {.batch_size = 8}, sample::NoStop());
     inferred = InferIn(session, sample::Images(20));
   });
   REQUIRE_SAME(evaluation.confusion, expected.confusion);

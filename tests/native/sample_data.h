@@ -107,7 +107,7 @@ inline torch_rnn_mnist::Prediction Predict(ImageRnn& model, const torch::Tensor&
 
 inline torch_rnn_mnist::Evaluation Evaluate(ImageRnn& model, const std::shared_ptr<const Dataset>& data, int64_t batch_size,
                                             const std::shared_ptr<StopSignal>& stop = NoStop()) {
-  return torch_rnn_mnist::Evaluate(model, *MakeEngine(model), *data, batch_size, stop);
+  return torch_rnn_mnist::Evaluate(model, *MakeEngine(model), *data, {.batch_size = batch_size}, stop);
 }
 
 // How to train for an epoch: every batch at one rate, in the data's own order unless asked otherwise, every batch reported.

@@ -148,7 +148,7 @@ describe('the files of a package', () => {
   test('of the main package include the licences of what is bundled into it', async () => {
     await call('licenses', 'writeMainLicenses(JSON.parse(args[0]))', path())
     const text = readFileSync(path('THIRD-PARTY-LICENSES'), 'utf8')
-    const bundled = ['@observablehq/plot', 'linkedom', 'ml-matrix', 'd3-scale', 'htmlparser2']
+    const bundled = ['@observablehq/plot', 'linkedom', 'd3-scale', 'htmlparser2']
     for (const name of bundled) expect(text).toMatch(new RegExp(`^${name} \\d+\\.\\d+\\.\\d+$`, 'm'))
     expect(text).toContain('Permission to use, copy, modify, and/or distribute this software for any purpose')
   })

@@ -4,11 +4,11 @@ import { CHECKPOINTS_FOLDER } from '../../checkpoints/checkpoint-folder'
 import type { Mnist } from '../../data/mnist'
 import { TorchRnnError } from '../../errors'
 import { showPath } from '../../files/regular-file'
-import type { Evaluation } from '../../model/evaluation'
+import type { Evaluation, MistakenSample } from '../../model/evaluation'
 import { pickOptions } from '../../options/checks'
 import { HYPERPARAMETERS } from '../../options/options'
 import { writeModelCard } from '../../runs/card-file'
-import { writeReport } from '../../runs/report-file'
+import { REPORT_MISTAKES, writeReport } from '../../runs/report-file'
 import type { RunFolder } from '../../runs/run-folder'
 import { readRun } from '../../runs/run-record'
 import type { CheckpointEvent, EpochEvent } from '../../training/events'
@@ -122,18 +122,21 @@ async function finish(training: ReadyTraining, saved: Saved, { ended }: History)
   const { flags, model, data, run, reporter, stop, goOn } = training
   if (flags.output !== undefined) await saveModel(training, saved.epoch, flags.output)
   if (ended === 'callback') return { evaluation: undefined, report: undefined }
-  const evaluation = await model.evaluate(data.test, { signal: stop })
+  const { mistakes, ...evaluation } = await model.evaluate(data.test, { mistakes: flags.report ? REPORT_MISTAKES : 0, signal: stop })
   reporter.result({ type: 'evaluation', dataset: 'test', ...evaluation }, describeEvaluation)
   await goOn()
   await run.addEvaluation('test', evaluation)
   if (!(await writeModelCard(run.path))) reporter.warning(`${showPath(run.path)} has a README.md of its own, which stays as it is.`)
-  return { evaluation, report: flags.report ? await drawReport(training) : undefined }
+  return { evaluation, report: mistakes === undefined ? undefined : await drawReport(training, mistakes) }
 }
 
 /** Draws what there is to see of the run. The training is done and safe, so a failure is no more than a warning. */
-async function drawReport({ model, data, run, reporter, stop }: ReadyTraining): Promise<string | undefined> {
+async function drawReport(
+  { model, data, run, reporter, stop }: ReadyTraining,
+  mistakes: readonly MistakenSample[],
+): Promise<string | undefined> {
   try {
-    const file = await writeReport(await readRun(run.path), { model, test: data.test, signal: stop })
+    const file = await writeReport(await readRun(run.path), { model, test: data.test, mistakes, signal: stop })
     reporter.step<ReportEvent>({ type: 'report', file })
     return file
   } catch (error) {
