@@ -50,7 +50,7 @@ describe('the arrays of a data set', () => {
       const range = { call: 1, epoch: 0, first: 0, batchSize: 2, shuffle: true, logInterval: 1, accumulationSteps: 1, labelSmoothing: 0, augmentation: null }
       const use = async () => {
         newData(arrays)
-        await model.evaluate(newData(arrays), { call: 1, batchSize: 0 })
+        await model.evaluate(newData(arrays), { call: 1, batchSize: 0, mistakes: 0 })
         const data = newData(arrays)
         await model.startTraining(data, newData(arrays), plainAdam, { call: 1, batchSize: 0, keepState: false })
         await model.trainBatches(data, { ...range, learningRates: new Float64Array(3) }, null)
@@ -87,7 +87,7 @@ describe('the arrays of a data set', () => {
         release = () => settle(0)
         resolve()
       }))
-      const evaluation = model.evaluate(newData(arrays), { call: 1, batchSize: 3 })
+      const evaluation = model.evaluate(newData(arrays), { call: 1, batchSize: 3, mistakes: 0 })
       await held
       const garbage = new WeakRef({})
       await collectUntil(() => isGone(garbage))
