@@ -7,6 +7,14 @@
 
 namespace torch_rnn_mnist::fused {
 
+// A product of matrices [size, size] whose rows are padded as activations are. `out` may be neither of the others.
+struct SquareProduct {
+  const float* left;
+  const float* right;
+  float* out;
+  int64_t size;
+};
+
 // The engine's inner loops, compiled for one instruction set.
 struct Kernels {
   int lanes;
@@ -26,6 +34,10 @@ struct Kernels {
   void (*backward)(const Piece& piece);
   // The same for a prefix, from the sums in piece.entering.
   void (*backward_prefix)(const Piece& piece);
+
+  // Computes the rows from `first` to before `end` of left^T right; and of left right, where `right` is in panels as from `pack`.
+  void (*multiply_transposed)(const SquareProduct& product, int64_t first, int64_t end);
+  void (*multiply)(const SquareProduct& product, int64_t first, int64_t end);
 
   // Adds `count` arrays of `size` values to another one.
   void (*add)(const float* const* arrays, int count, int64_t size, float* sum);

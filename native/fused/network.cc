@@ -7,6 +7,7 @@
 
 #include "native/fused/blank_prefix.h"
 #include "native/fused/kernels.h"
+#include "native/fused/orthogonalizer.h"
 #include "native/fused/packed_parameters.h"
 #include "native/fused/thread_pool.h"
 #include "native/fused/workspace.h"
@@ -44,9 +45,15 @@ Cut CutBatch(int64_t samples, int64_t slots) {
 class Network::State {
  public:
   State(const Shape& shape, const InstructionSet& set, const NetworkOptions& options)
-      : shape_(shape), kernels_(set.kernels()), options_(options), pool_(options.threads), packed_(shape, kernels_) {}
+      : shape_(shape),
+        kernels_(set.kernels()),
+        options_(options),
+        pool_(options.threads),
+        packed_(shape, kernels_),
+        orthogonalizer_(kernels_, pool_) {}
 
   void SetParameters(const Parameters& parameters) { packed_.Pack(parameters, pool_); }
+  Orthogonalizer& orthogonalizer() { return orthogonalizer_; }
   void Logits(const Images& images, float* logits);
   Sums Accumulate(const Images& images, const Targets& targets, const Gradients& gradients);
   void Rest();
@@ -74,6 +81,7 @@ class Network::State {
   const NetworkOptions options_;
   ThreadPool pool_;
   PackedParameters packed_;
+  Orthogonalizer orthogonalizer_;
   Slots training_;
   Slots inference_;
   std::unique_ptr<Slot> prefix_;
@@ -195,6 +203,7 @@ void Network::State::AddGradients(int64_t slots, const Gradients& gradients) {
 
 void Network::State::Rest() {
   pool_.Rest();
+  orthogonalizer_.Rest();
   training_.clear();
   inference_.clear();
   prefix_.reset();
@@ -207,6 +216,10 @@ void Network::SetParameters(const Parameters& parameters) { state_->SetParameter
 void Network::Logits(const Images& images, float* logits) { state_->Logits(images, logits); }
 Sums Network::Accumulate(const Images& images, const Targets& targets, const Gradients& gradients) {
   return state_->Accumulate(images, targets, gradients);
+}
+void Network::Orthogonalize(const SquareMatrices<const float>& matrices, const NewtonSchulz& iteration,
+                            const SquareMatrices<float>& result) {
+  state_->orthogonalizer().Run(matrices, iteration, result);
 }
 void Network::Rest() { state_->Rest(); }
 

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "native/fused/instruction_set.h"
+#include "native/fused/newton_schulz.h"
 #include "native/fused/shape.h"
 
 namespace torch_rnn_mnist::fused {
@@ -29,6 +30,9 @@ class Network {
   void Logits(const Images& images, float* logits);
   // Adds the gradient of the SUM of the samples' losses to `gradients`.
   Sums Accumulate(const Images& images, const Targets& targets, const Gradients& gradients);
+
+  // See Orthogonalizer::Run. On the network's threads.
+  void Orthogonalize(const SquareMatrices<const float>& matrices, const NewtonSchulz& iteration, const SquareMatrices<float>& result);
 
   // Ends the threads and frees the memory that only work needs; the next call takes new ones.
   void Rest();

@@ -338,6 +338,28 @@ struct Passes {
     AddBiases(piece);
   }
 
+  static void MultiplyTransposed(const SquareProduct& product, int64_t first, int64_t end) {
+    const auto row = static_cast<ptrdiff_t>(Padded(product.size));
+    Outer outer{};
+    outer.left = {product.left + first, row};
+    outer.right = {product.right, row, Simd::kLanes};
+    outer.active = &product.size;
+    outer.steps = 1;
+    outer.out = product.out + first * row;
+    outer.out_row = row;
+    Product::Gradient(outer, end - first, product.size);
+  }
+
+  static void Multiply(const SquareProduct& product, int64_t first, int64_t end) {
+    const auto row = static_cast<ptrdiff_t>(Padded(product.size));
+    Step step{};
+    step.input = {{product.left + first * row, row}, product.right, product.size};
+    step.is_linear = true;
+    step.out = product.out + first * row;
+    step.out_row = row;
+    Product::Backward(step, end - first, product.size);
+  }
+
   static void AddArrays(const float* const* arrays, int count, int64_t size, float* sum) {
     int64_t i = 0;
     for (; i + Simd::kLanes <= size; i += Simd::kLanes) {
@@ -350,7 +372,8 @@ struct Passes {
     }
   }
 
-  static constexpr Kernels kKernels{Simd::kLanes, Pack, PackTransposed, Gather, Forward, Loss, Backward, BackwardPrefix, AddArrays};
+  static constexpr Kernels kKernels{Simd::kLanes, Pack,           PackTransposed,     Gather,   Forward,  Loss,
+                                    Backward,     BackwardPrefix, MultiplyTransposed, Multiply, AddArrays};
 };
 
 }  // namespace torch_rnn_mnist::fused

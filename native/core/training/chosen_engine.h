@@ -32,6 +32,7 @@ class ChosenEngine : public Engine {
   // Throws as CheckTraining does.
   BatchSums Accumulate(const Batch& batch, const LossOptions& options, const std::shared_ptr<StopSignal>& stop) override;
   void UseGradients(const FlatTensors& gradients) override;
+  torch::Tensor Orthogonalize(const torch::Tensor& matrices) override { return ForNextBatch().Orthogonalize(matrices); }
 
   // For work that libtorch does beside the engines: gives it all threads. The next batch takes them back where it needs them.
   void LendThreadsToLibtorch() { LimitLibtorch(EngineKind::kTorch); }

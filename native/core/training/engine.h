@@ -8,6 +8,7 @@
 #include "native/core/data/batches.h"
 #include "native/core/model/flat_tensors.h"
 #include "native/core/runtime/stop_signal.h"
+#include "native/core/training/muon.h"
 
 namespace torch_rnn_mnist {
 
@@ -24,8 +25,8 @@ struct BatchSums {
   int64_t samples = 0;
 };
 
-// Computes logits and gradients of one network, and nothing else: data, update, training state and metrics are common to all engines.
-// Belongs to the computing thread.
+// Computes what takes most of the time: logits and gradients of one network, and Muon's orthogonal matrices. Data, updates, training state
+// and metrics are common to all engines. Belongs to the computing thread.
 class Engine {
  public:
   virtual ~Engine() = default;
@@ -36,6 +37,8 @@ class Engine {
   virtual BatchSums Accumulate(const Batch& batch, const LossOptions& options, const std::shared_ptr<StopSignal>& stop) = 0;
   // Sets the buffer that Accumulate adds to. It must stay alive until the next call.
   virtual void UseGradients(const FlatTensors& gradients) = 0;
+  // See Orthogonalizer in muon.h. By libtorch, unless an engine is faster.
+  virtual torch::Tensor Orthogonalize(const torch::Tensor& matrices) { return torch_rnn_mnist::Orthogonalize(matrices); }
 };
 
 }  // namespace torch_rnn_mnist

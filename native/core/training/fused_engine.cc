@@ -95,4 +95,13 @@ void FusedEngine::UseGradients(const FlatTensors& gradients) {
   gradients_ = ArraysIn(sums_.mutable_data_ptr<float>(), gradients.layout(), model_.options().num_layers);
 }
 
+torch::Tensor FusedEngine::Orthogonalize(const torch::Tensor& matrices) {
+  const torch::Tensor from = matrices.contiguous();
+  torch::Tensor result = torch::empty_like(from);
+  const int64_t count = from.size(0);
+  const int64_t size = from.size(1);
+  network_.Orthogonalize({from.const_data_ptr<float>(), count, size}, kMuonIteration, {result.mutable_data_ptr<float>(), count, size});
+  return result;
+}
+
 }  // namespace torch_rnn_mnist

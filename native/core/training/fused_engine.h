@@ -31,6 +31,7 @@ class FusedEngine : public Engine {
   torch::Tensor Logits(const Sequences& images, const std::shared_ptr<StopSignal>& stop) override;
   BatchSums Accumulate(const Batch& batch, const LossOptions& options, const std::shared_ptr<StopSignal>& stop) override;
   void UseGradients(const FlatTensors& gradients) override;
+  torch::Tensor Orthogonalize(const torch::Tensor& matrices) override;
 
   // Ends the threads and frees the memory that only work needs; the next batch takes new ones.
   void Rest() { network_.Rest(); }

@@ -7,12 +7,6 @@
 namespace torch_rnn_mnist {
 namespace {
 
-// The defaults of torch.optim.Muon.
-constexpr double kA = 3.4445;
-constexpr double kB = -4.7750;
-constexpr double kC = 2.0315;
-constexpr int kSteps = 5;
-constexpr double kEpsilon = 1e-7;
 constexpr double kRmsOfAdamW = 0.2;  // The usual size of AdamW's updates at a rate of 1.
 
 }  // namespace
@@ -35,19 +29,20 @@ MuonParts SplitForMuon(const FlatTensors& tensors) {
 }
 
 at::Tensor Orthogonalize(const at::Tensor& matrices) {
-  at::Tensor x = matrices / at::linalg_vector_norm(matrices, 2, at::IntArrayRef{-2, -1}, /*keepdim=*/true).clamp_min(kEpsilon);
-  for (int step = 0; step < kSteps; ++step) {
+  constexpr const fused::NewtonSchulz& kIteration = kMuonIteration;
+  at::Tensor x = matrices / at::linalg_vector_norm(matrices, 2, at::IntArrayRef{-2, -1}, /*keepdim=*/true).clamp_min(kIteration.epsilon);
+  for (int step = 0; step < kIteration.steps; ++step) {
     const at::Tensor gram = x.bmm(x.transpose(1, 2));
-    const at::Tensor polynomial = at::baddbmm(gram, gram, gram, /*beta=*/kB, /*alpha=*/kC);
-    x = at::baddbmm(x, polynomial, x, /*beta=*/kA, /*alpha=*/1);
+    const at::Tensor polynomial = at::baddbmm(gram, gram, gram, /*beta=*/kIteration.b, /*alpha=*/kIteration.c);
+    x = at::baddbmm(x, polynomial, x, /*beta=*/kIteration.a, /*alpha=*/1);
   }
   return x;
 }
 
 void ApplyMuon(const at::Tensor& values, const at::Tensor& gradients, const at::Tensor& momentum, const MuonOptions& options,
-               double learning_rate, const std::optional<at::Tensor>& found_inf) {
+               double learning_rate, const std::optional<at::Tensor>& found_inf, const Orthogonalizer& orthogonalize) {
   const at::Tensor mean = momentum.lerp(gradients, 1 - options.momentum);
-  const at::Tensor direction = Orthogonalize(gradients.lerp(mean, options.momentum));
+  const at::Tensor direction = orthogonalize(gradients.lerp(mean, options.momentum));
   const double step = learning_rate * kRmsOfAdamW * std::sqrt(static_cast<double>(values.size(-1)));
   at::Tensor updated = (values * (1 - learning_rate * options.weight_decay)).sub_(direction, step);
   if (found_inf) {

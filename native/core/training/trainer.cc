@@ -20,7 +20,9 @@ int64_t EndOf(const BatchRange& range) { return range.first + static_cast<int64_
 }  // namespace
 
 Trainer::Trainer(ImageRnn& model, Engine& engine, const OptimizerOptions& options, FiniteCheck check)
-    : model_(model), engine_(engine), updater_(model.values(), options, check) {
+    : model_(model),
+      engine_(engine),
+      updater_(model.values(), options, check, [&engine](const torch::Tensor& matrices) { return engine.Orthogonalize(matrices); }) {
   engine_.UseGradients(updater_.gradients());
 }
 

@@ -5,8 +5,6 @@
 
 #include <vector>
 
-#include "native/core/training/muon.h"
-
 namespace torch_rnn_mnist {
 namespace {
 
@@ -26,7 +24,7 @@ at::Tensor AverageGradients(TrainingState& state) {
 }
 
 void ApplyUpdate(FlatTensors& values, TrainingState& state, const OptimizerOptions& options, double learning_rate, const at::Tensor& norm,
-                 const std::optional<at::Tensor>& found_inf) {
+                 const std::optional<at::Tensor>& found_inf, const Orthogonalizer& orthogonalize) {
   const at::Tensor& gradients = state.gradients.flat();
   // By a tensor, so that a GPU is not waited for.
   if (options.clip_grad_norm > 0) gradients.mul_((options.clip_grad_norm / (norm + kClipEpsilon)).clamp_max(1));
@@ -40,7 +38,7 @@ void ApplyUpdate(FlatTensors& values, TrainingState& state, const OptimizerOptio
     const MuonParts gradient_parts = SplitForMuon(state.gradients);
     const MuonParts first_parts = SplitForMuon(state.first);
     ApplyMuon(parts.hidden, gradient_parts.hidden, first_parts.hidden, {.momentum = options.momentum, .weight_decay = options.weight_decay},
-              learning_rate, found_inf);
+              learning_rate, found_inf, orthogonalize);
     parameters = parts.others;
     their_gradients = gradient_parts.others;
     first = first_parts.others;

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "native/core/model/flat_tensors.h"
+#include "native/core/training/muon.h"
 #include "native/core/training/training_state.h"
 
 namespace torch_rnn_mnist {
@@ -32,8 +33,8 @@ at::Tensor AverageGradients(TrainingState& state);
 
 // One step of the rule with gradients of this norm, which are clipped before (torch.nn.utils.clip_grad_norm_). Counts the update, and
 // raises libtorch's count of changes to the values.
-// `found_inf`: float32 on the device; nothing is changed there where it is 1. None is the same as 0.
+// `found_inf`: float32 on the device; nothing is changed there where it is 1. None is the same as 0. `orthogonalize`: Muon's.
 void ApplyUpdate(FlatTensors& values, TrainingState& state, const OptimizerOptions& options, double learning_rate, const at::Tensor& norm,
-                 const std::optional<at::Tensor>& found_inf);
+                 const std::optional<at::Tensor>& found_inf, const Orthogonalizer& orthogonalize = Orthogonalize);
 
 }  // namespace torch_rnn_mnist

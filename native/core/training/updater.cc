@@ -54,8 +54,8 @@ void Group::Add(const BatchSums& batch) {
   ++batches;
 }
 
-Updater::Updater(FlatTensors& values, const OptimizerOptions& options, FiniteCheck check)
-    : values_(values), options_(options), state_(values), checked_(values.flat().device()) {
+Updater::Updater(FlatTensors& values, const OptimizerOptions& options, FiniteCheck check, Orthogonalizer orthogonalize)
+    : values_(values), options_(options), orthogonalize_(std::move(orthogonalize)), state_(values), checked_(values.flat().device()) {
   if (options.ema_decay) average_.emplace(values);
   const torch::Device device = values.flat().device();
   if (torch_rnn_mnist::IsDeferred(check, device)) found_inf_ = torch::zeros({}, torch::dtype(torch::kFloat32).device(device));
@@ -104,7 +104,7 @@ void Updater::Apply(const Group& group, double learning_rate) {
   } else if (!std::isfinite(reach.item<double>())) {
     throw UpdateNotFinite(state_.epoch_batches, group.batches, /*loss=*/0, norm.item<double>());
   }
-  ApplyUpdate(values_, state_, options_, learning_rate, norm, found_inf_);
+  ApplyUpdate(values_, state_, options_, learning_rate, norm, found_inf_, orthogonalize_);
   if (average_) average_->Follow(*options_.ema_decay, found_inf_);
   state_.accumulated = 0;
   state_.epoch.Add(group.sums);

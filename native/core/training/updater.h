@@ -35,8 +35,8 @@ void RequireFiniteLoss(double loss, int64_t index);
 // Changes the parameters of one network: groups of batches become updates, counted and summed up. Belongs to the computing thread.
 class Updater {
  public:
-  // Starts with moments, counts and sums of zero. `values`: the network's, which must outlive this object.
-  Updater(FlatTensors& values, const OptimizerOptions& options, FiniteCheck check);
+  // Starts with moments, counts and sums of zero. `values`: the network's, which must outlive this object. `orthogonalize`: Muon's.
+  Updater(FlatTensors& values, const OptimizerOptions& options, FiniteCheck check, Orthogonalizer orthogonalize);
 
   // Goes on with the state as it is and other options. An average that begins takes the parameters as they are now; where one ends, the
   // network gets the parameters.
@@ -88,6 +88,7 @@ class Updater {
 
   FlatTensors& values_;
   OptimizerOptions options_;
+  const Orthogonalizer orthogonalize_;
   TrainingState state_;
   std::optional<ParameterAverage> average_;
   torch::Tensor norm_;
