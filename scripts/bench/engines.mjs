@@ -48,7 +48,7 @@ async function measure(options, machine) {
     const measured = await inTurns(options.rounds, turns)
     const results = contestants.map((contestant, index) => {
       const { name, kind, threads, instructionSet, blankPrefix } = contestant
-      const firstLoss = kind === 'peak' ? undefined : firstLosses.get(contestant)
+      const firstLoss = kind === 'peak' || kind === 'loop' ? undefined : firstLosses.get(contestant)
       return { name, kind, threads, instructionSet, blankPrefix, firstLoss, values: measured[index] }
     })
     checkSameTraining(results)

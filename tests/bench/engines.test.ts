@@ -49,6 +49,7 @@ test('ratios and parts of the peak are taken within each round', async () => {
     { name: 'torch', kind: 'torch', threads: 2, values: [10, 20] },
     { name: 'wide', kind: 'peak', threads: 2, instructionSet: 'avx512', values: [200, 100] },
     { name: 'narrow', kind: 'peak', threads: 2, instructionSet: 'avx2', values: [100, 50] },
+    { name: 'with loads', kind: 'loop', threads: 2, instructionSet: 'avx2', values: [50, 40] },
     { name: 'other threads', kind: 'peak', threads: 1, instructionSet: 'avx2', values: [1, 1] },
     { name: 'off', kind: 'fused', threads: 2, instructionSet: 'avx2', blankPrefix: false, values: [5, 10] },
     { name: 'on', kind: 'fused', threads: 2, instructionSet: 'avx2', blankPrefix: true, values: [4, 8] },
@@ -65,6 +66,8 @@ test('ratios and parts of the peak are taken within each round', async () => {
   expect(of('alone')).not.toHaveProperty('ofPeak')
   expect(of('alone')).not.toHaveProperty('toPyTorch')
   expect(of('wide')).toMatchObject({ gflops: { median: 150 } })
+  expect(of('with loads')).toMatchObject({ gflops: { low: 40, high: 50 }, ofPeak: { rounds: [50, 80] } })
+  expect(of('with loads')).not.toHaveProperty('ms')
 })
 
 test('programs that train something else are refused, and so are answers without a time', async () => {
@@ -99,7 +102,7 @@ test('it measures engines, the peak and another program, and keeps what it found
     measured.filter((one: { kind: string }) => one.kind === kind).map((one: { values: number[] }) => one.values)
   expect(values('peer')).toEqual([[2, 2]]) // The number of steps, which the program has repeated.
   for (const kind of ['torch', 'fused']) expect(values(kind)[0]).toEqual([expect.any(Number), expect.any(Number)])
-  for (const [first, second] of [...values('torch'), ...values('fused'), ...values('peak')])
+  for (const [first, second] of [...values('torch'), ...values('fused'), ...values('peak'), ...values('loop')])
     expect(Math.min(first, second)).toBeGreaterThan(0)
   expect(operations).toBe(countOperations({ rows: 28, columns: 28, hiddenSize: 150, numLayers: 3, numClasses: 10 }, 8))
   expect(tables[0]).toHaveLength(measured.length + 1)

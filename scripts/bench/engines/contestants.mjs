@@ -19,12 +19,12 @@ const WARM_UP_STEPS = 20
 /**
  * @typedef {object} Contestant
  * @property {string} name
- * @property {'peak' | 'pytorch' | 'torch' | 'fused' | 'peer'} kind
+ * @property {'peak' | 'loop' | 'pytorch' | 'torch' | 'fused' | 'peer'} kind - A loop is another one of scripts/bench/peak than the peak itself.
  * @property {number} threads
- * @property {string} [instructionSet] - Of a fused engine or a peak.
+ * @property {string} [instructionSet] - Of a fused engine, a peak or a loop.
  * @property {boolean} [blankPrefix] - Of a fused engine.
  * @property {() => Promise<number>} warmUp - Gives the loss of the first steps, which contestants of the same kind of start share.
- * @property {() => Promise<number>} measure - Milliseconds a step; of a peak, GFLOP/s.
+ * @property {() => Promise<number>} measure - Milliseconds a step; of a peak or a loop, GFLOP/s.
  */
 
 /** The programs that live through all rounds. */
@@ -86,14 +86,20 @@ function fusedEngine(programs, options, threads, instructionSet, blankPrefix) {
 
 /** @returns {Contestant} */
 function peakOf(instructionSet, threads) {
-  return {
-    name: `FMA peak, ${instructionSet}`,
-    kind: 'peak',
-    threads,
-    instructionSet,
-    warmUp: () => measurePeak(instructionSet, threads),
-    measure: () => measurePeak(instructionSet, threads),
-  }
+  const measure = () => measurePeak(instructionSet, threads)
+  return { name: `FMA peak, ${instructionSet}`, kind: 'peak', threads, instructionSet, warmUp: measure, measure }
+}
+
+/** What `<instruction set>-<name>` is called in the table. */
+const LOOPS = { loads: 'the same with the loads of a tile', bf16: 'bf16 products, float32 sums' }
+
+/** @returns {Contestant[]} */
+function loopsOf(instructionSet, threads, peakSets) {
+  const names = Object.keys(LOOPS).filter((name) => peakSets.includes(`${instructionSet}-${name}`))
+  return names.map((name) => {
+    const measure = () => measurePeak(`${instructionSet}-${name}`, threads)
+    return { name: `${LOOPS[name]}, ${instructionSet}`, kind: 'loop', threads, instructionSet, warmUp: measure, measure }
+  })
 }
 
 /**
@@ -140,7 +146,7 @@ function peerContestant(peer, { steps }, threads) {
  *
  * @param {Programs} programs
  * @param {{ engines: string[], blankPrefix: string[], threads: number[], peer: { name: string, command: string }[], steps: number, batchSize: number }} options
- * @param {{ python: string | undefined, instructionSets: string[], peakSets: string[] }} machine
+ * @param {{ python: string | undefined, instructionSets: string[], peakSets: string[] }} machine - `peakSets`: as from peakInstructionSets.
  * @returns {Contestant[]}
  */
 export function contestantsOf(programs, options, { python, instructionSets, peakSets }) {
@@ -148,7 +154,7 @@ export function contestantsOf(programs, options, { python, instructionSets, peak
   return options.threads.flatMap((threads) => {
     const torches = options.engines.includes('torch') ? [torchEngine(programs, options, threads)] : []
     const fused = instructionSets.flatMap((set) => [
-      ...(peakSets.includes(set) ? [peakOf(set, threads)] : []),
+      ...(peakSets.includes(set) ? [peakOf(set, threads), ...loopsOf(set, threads, peakSets)] : []),
       ...options.blankPrefix.map((prefix) => fusedEngine(programs, options, threads, set, prefix === 'on')),
     ])
     // The fastest one, which the other programs are compared with.

@@ -12,7 +12,8 @@ const MILLISECONDS = 200
 /**
  * Builds the program.
  *
- * @returns {Promise<string[]>} The instruction sets that it can measure here, fastest first. None on Windows, whose compiler knows no GNU assembly.
+ * @returns {Promise<string[]>} The instruction sets that it can measure here, fastest first, each before its other loops (`avx512-loads`). None on
+ *   Windows, whose compiler knows no GNU assembly.
  */
 export async function peakInstructionSets() {
   if (process.platform === 'win32') return []

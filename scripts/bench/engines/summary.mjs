@@ -13,10 +13,8 @@ function peakFor({ threads, instructionSet }, peaks) {
   return sameThreads[0].values.map((_, round) => Math.max(...sameThreads.map(({ values }) => values[round])))
 }
 
-/** GFLOP/s and % of the peak. Undefined with the shared blank prefix: then a part of the operations is not done. */
-function efficiency(contestant, operations, peaks) {
-  if (contestant.blankPrefix === true) return {}
-  const gflops = contestant.values.map((ms) => operations / ms / 1e6)
+/** @param {number[]} gflops - GFLOP/s of the contestant, round by round. */
+function efficiency(contestant, gflops, peaks) {
   const peak = peakFor(contestant, peaks)
   return {
     gflops: spread(gflops),
@@ -31,7 +29,7 @@ function efficiency(contestant, operations, peaks) {
 
 /**
  * @param {{ name: string, kind: string, threads: number, instructionSet?: string, blankPrefix?: boolean, values: number[] }[]} measured - Values
- *   round by round: milliseconds a step; of peaks, GFLOP/s.
+ *   round by round: milliseconds a step; of peaks and loops, GFLOP/s.
  * @param {number} operations - Of a step.
  */
 export function summarize(measured, operations) {
@@ -39,11 +37,15 @@ export function summarize(measured, operations) {
   return measured.map((contestant) => {
     const { name, kind, threads, values } = contestant
     if (kind === 'peak') return { name, kind, threads, gflops: spread(values) }
+    if (kind === 'loop') return { name, kind, threads, ...efficiency(contestant, values, peaks) }
     const timesAsFast = (other) => {
       const reference = measured.find((one) => one.kind === other && one.threads === threads)
       return reference === undefined || reference === contestant ? undefined : ratios(reference.values, values)
     }
     const compared = { toPyTorch: timesAsFast('pytorch'), toTorch: timesAsFast('torch') }
-    return { name, kind, threads, ms: spread(values), ...compared, ...efficiency(contestant, operations, peaks) }
+    const result = { name, kind, threads, ms: spread(values), ...compared }
+    if (contestant.blankPrefix === true) return result // A part of the operations is not done.
+    const gflops = values.map((ms) => operations / ms / 1e6)
+    return { ...result, ...efficiency(contestant, gflops, peaks) }
   })
 }

@@ -1,15 +1,23 @@
-// How fast this processor multiplies and adds float32 values at most: loops that do nothing but fused multiply-adds of registers.
+// How fast this processor multiplies and adds float32 values at most: loops that do nothing but fused multiply-adds of registers. Beside
+// them, two more loops for each instruction set that has them:
 //
-//   fma_peak                              lists the instruction sets that this processor has a loop for, one a line
-//   fma_peak <set> <threads> <millis>     prints the rate of that many threads at the same time, in GFLOP/s
+//   <set>-loads   the same multiply-adds, with the loads of a tile of the fused engine (native/fused/tile.h), all from the fastest cache:
+//   what
+//                 the core has left for the tile. Two programs that share a core, as virtual machines often do, share its loads as well.
+//   <set>-bf16    products of bfloat16 values, with float32 sums
+//
+//   fma_peak                              lists the loops that this processor can run, one a line
+//   fma_peak <loop> <threads> <millis>    prints the rate of that many threads at the same time, in GFLOP/s
 //
 // In assembly, because compilers spill or reorder such loops, and then read far too low. Each loop has more independent sums than a core
 // has multiply-adds in flight (latency times units: 8 on most x86-64 cores, 16 on Apple's), so that no sum is waited for.
 
+#include <algorithm>
 #include <barrier>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <iterator>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -21,7 +29,7 @@ using Clock = std::chrono::steady_clock;
 using Seconds = std::chrono::duration<double>;
 
 struct PeakLoop {
-  const char* name;                // As in TORCH_RNN_MNIST_CPU.
+  const char* name;                // Begins as in TORCH_RNN_MNIST_CPU.
   bool (*is_supported)();          // By the processor and the operating system.
   void (*run)(long iterations);    // At least one.
   double operations_an_iteration;  // A multiply-add counts as two.
@@ -31,11 +39,22 @@ struct PeakLoop {
 constexpr float kOne = 1.0f;
 constexpr float kStep = 0x1p-20f;
 
+// What the loops with loads read: for each load, a line of a cache.
+constexpr int kMostLoads = 14;
+constexpr int kLineFloats = 16;
+alignas(64) float loaded[kMostLoads * kLineFloats];
+
 // A line of assembly for each register of sums.
 #define SUMS_0_TO_11(DO) DO(0) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7) DO(8) DO(9) DO(10) DO(11)
 #define SUMS_12_TO_23(DO) DO(12) DO(13) DO(14) DO(15) DO(16) DO(17) DO(18) DO(19) DO(20) DO(21) DO(22) DO(23)
 
 #if defined(__x86_64__)
+
+// Registers that a loop with 12 x 2 sums of 512 bits uses, operands included.
+#define ALL_ZMM                                                                                                                         \
+  "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15", \
+      "xmm16", "xmm17", "xmm18", "xmm19", "xmm20", "xmm21", "xmm22", "xmm23", "xmm24", "xmm25", "xmm26", "xmm27", "xmm28", "xmm29",     \
+      "xmm30", "xmm31"
 
 __attribute__((target("avx512f"))) void RunAvx512(long iterations) {
 #define CLEAR(i) "vpxord %%zmm" #i ", %%zmm" #i ", %%zmm" #i "\n"
@@ -49,8 +68,49 @@ __attribute__((target("avx512f"))) void RunAvx512(long iterations) {
       "vzeroupper\n"
       : [iterations] "+r"(iterations)
       : [one] "m"(kOne), [step] "m"(kStep)
-      : "cc", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14",
-        "xmm15", "xmm16", "xmm17", "xmm18", "xmm19", "xmm20", "xmm21", "xmm22", "xmm23", "xmm30", "xmm31");
+      : "cc", ALL_ZMM);
+#undef CLEAR
+#undef MULTIPLY_ADD
+}
+
+// A tile of 12 rows and 2 vectors: in each step of its depth it loads 2 vectors, and broadcasts 12 values.
+__attribute__((target("avx512f"))) void RunAvx512Loads(long iterations) {
+#define CLEAR(i) "vpxord %%zmm" #i ", %%zmm" #i ", %%zmm" #i "\n"
+#define ROW(value, line, first, second)                \
+  "vbroadcastss 64*" #line "(%[from]), %%zmm" #value   \
+  "\n"                                                 \
+  "vfmadd231ps %%zmm30, %%zmm" #value ", %%zmm" #first \
+  "\n"                                                 \
+  "vfmadd231ps %%zmm31, %%zmm" #value ", %%zmm" #second "\n"
+  asm volatile(SUMS_0_TO_11(CLEAR) SUMS_12_TO_23(CLEAR) "1:\n"
+               "vmovups (%[from]), %%zmm30\n"
+               "vmovups 64(%[from]), %%zmm31\n"  //
+               ROW(24, 2, 0, 1) ROW(25, 3, 2, 3) ROW(26, 4, 4, 5) ROW(27, 5, 6, 7) ROW(28, 6, 8, 9) ROW(29, 7, 10, 11)
+               ROW(24, 8, 12, 13) ROW(25, 9, 14, 15) ROW(26, 10, 16, 17) ROW(27, 11, 18, 19) ROW(28, 12, 20, 21) ROW(29, 13, 22, 23)
+               "sub $1, %[iterations]\n"
+               "jnz 1b\n"
+               "vzeroupper\n"
+               : [iterations] "+r"(iterations)
+               : [from] "r"(loaded)
+               : "cc", "memory", ALL_ZMM);
+#undef ROW
+#undef CLEAR
+}
+
+// Each instruction multiplies 32 pairs of values and adds the products to 16 sums.
+__attribute__((target("avx512f"))) void RunAvx512Bf16(long iterations) {
+#define CLEAR(i) "vpxord %%zmm" #i ", %%zmm" #i ", %%zmm" #i "\n"
+#define MULTIPLY_ADD(i) "vdpbf16ps %%zmm30, %%zmm31, %%zmm" #i "\n"
+  asm volatile(
+      "vbroadcastss %[one], %%zmm30\n"
+      "vbroadcastss %[step], %%zmm31\n"  //
+      SUMS_0_TO_11(CLEAR) SUMS_12_TO_23(CLEAR) "1:\n" SUMS_0_TO_11(MULTIPLY_ADD) SUMS_12_TO_23(MULTIPLY_ADD)
+      "sub $1, %[iterations]\n"
+      "jnz 1b\n"
+      "vzeroupper\n"
+      : [iterations] "+r"(iterations)
+      : [one] "m"(kOne), [step] "m"(kStep)
+      : "cc", ALL_ZMM);
 #undef CLEAR
 #undef MULTIPLY_ADD
 }
@@ -72,9 +132,40 @@ __attribute__((target("avx2,fma"))) void RunAvx2(long iterations) {
 #undef MULTIPLY_ADD
 }
 
+// A tile of 6 rows and 2 vectors.
+__attribute__((target("avx2,fma"))) void RunAvx2Loads(long iterations) {
+#define CLEAR(i) "vxorps %%ymm" #i ", %%ymm" #i ", %%ymm" #i "\n"
+#define ROW(value, line, first, second)                \
+  "vbroadcastss 64*" #line "(%[from]), %%ymm" #value   \
+  "\n"                                                 \
+  "vfmadd231ps %%ymm14, %%ymm" #value ", %%ymm" #first \
+  "\n"                                                 \
+  "vfmadd231ps %%ymm15, %%ymm" #value ", %%ymm" #second "\n"
+  asm volatile(SUMS_0_TO_11(CLEAR) "1:\n"
+               "vmovups (%[from]), %%ymm14\n"
+               "vmovups 64(%[from]), %%ymm15\n"  //
+               ROW(12, 2, 0, 1) ROW(13, 3, 2, 3) ROW(12, 4, 4, 5) ROW(13, 5, 6, 7) ROW(12, 6, 8, 9) ROW(13, 7, 10, 11)
+               "sub $1, %[iterations]\n"
+               "jnz 1b\n"
+               "vzeroupper\n"
+               : [iterations] "+r"(iterations)
+               : [from] "r"(loaded)
+               : "cc", "memory", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12",
+                 "xmm13", "xmm14", "xmm15");
+#undef ROW
+#undef CLEAR
+}
+
+bool HasAvx512() { return __builtin_cpu_supports("avx512f") != 0; }
+bool HasAvx512Bf16() { return __builtin_cpu_supports("avx512bf16") != 0; }
+bool HasAvx2() { return __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0; }
+
 const std::vector<PeakLoop> kLoops = {
-    {"avx512", [] { return __builtin_cpu_supports("avx512f") != 0; }, RunAvx512, 24 * 16 * 2},
-    {"avx2", [] { return __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0; }, RunAvx2, 12 * 8 * 2},
+    {"avx512", HasAvx512, RunAvx512, 24 * 16 * 2},
+    {"avx512-loads", HasAvx512, RunAvx512Loads, 24 * 16 * 2},
+    {"avx512-bf16", HasAvx512Bf16, RunAvx512Bf16, 24 * 32 * 2},
+    {"avx2", HasAvx2, RunAvx2, 12 * 8 * 2},
+    {"avx2-loads", HasAvx2, RunAvx2Loads, 12 * 8 * 2},
 };
 
 #elif defined(__aarch64__)
@@ -155,6 +246,8 @@ const PeakLoop* FindLoop(const std::string& name) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  std::fill_n(loaded, 2 * kLineFloats, kOne);  // Columns; then values of rows.
+  std::fill(loaded + 2 * kLineFloats, std::end(loaded), kStep);
   if (argc == 1) {
     for (const PeakLoop& loop : kLoops)
       if (loop.is_supported()) std::puts(loop.name);
@@ -162,13 +255,13 @@ int main(int argc, char** argv) {
   }
   try {
     const PeakLoop* loop = argc == 4 ? FindLoop(argv[1]) : nullptr;
-    if (loop == nullptr) throw std::invalid_argument("the instruction set");
+    if (loop == nullptr) throw std::invalid_argument("the loop");
     const int threads = IntegerOf(argv[2], 1024);
     const int millis = IntegerOf(argv[3], 60'000);
     std::printf("%.3f\n", Measure(*loop, threads, std::chrono::milliseconds(millis)) / 1e9);
     return EXIT_SUCCESS;
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "Expected a listed instruction set, 1 to 1024 threads and 1 to 60000 milliseconds: %s\n", error.what());
+    std::fprintf(stderr, "Expected a listed loop, 1 to 1024 threads and 1 to 60000 milliseconds: %s\n", error.what());
     return EXIT_FAILURE;
   }
 }
