@@ -19,7 +19,7 @@ namespace {
 constexpr NewtonSchulz kIteration{.a = 3.4445, .b = -4.7750, .c = 2.0315, .steps = 5, .epsilon = 1e-7};
 
 // A single number, less than a vector, a remainder, whole vectors, and so many rows that they are several tasks.
-const std::vector<int64_t> kSizes = {1, 3, 19, 32, 150};
+const std::vector<int64_t> kSizes = {1, 3, 19, 32, 70};
 
 std::vector<float> RandomMatrices(int64_t count, int64_t size) {
   std::mt19937_64 generator(7);
@@ -74,20 +74,21 @@ std::vector<float> Run(const InstructionSet& set, int threads, const std::vector
 
 TEST(NumbersAreThoseOfTheIteration) {
   constexpr int64_t kCount = 3;
-  constexpr double kTolerance =
-      1e-5;  // Absolute, of numbers up to 1. Five steps add up roundings of 6e-8; the largest difference seen is 2e-6.
+  // Absolute, of numbers up to 1. Five steps add up roundings of 6e-8; the largest difference seen is 6e-7.
+  constexpr double kTolerance = 4e-6;
   for (const int64_t size : kSizes) {
     const std::vector<float> matrices = RandomMatrices(kCount, size);
+    std::vector<double> expected;
+    for (int64_t index = 0; index < kCount; ++index) {
+      const Matrix iterated = Iterate(matrices.data() + index * size * size, size);
+      expected.insert(expected.end(), iterated.begin(), iterated.end());
+    }
     for (const InstructionSet& set : InstructionSets()) {
       const std::vector<float> result = Run(set, /*threads=*/2, matrices, kCount, size);
       double difference = 0;
-      for (int64_t index = 0; index < kCount; ++index) {
-        const Matrix expected = Iterate(matrices.data() + index * size * size, size);
-        for (size_t i = 0; i < expected.size(); ++i) {
-          const double value = static_cast<double>(result[static_cast<size_t>(index * size * size) + i]);
-          REQUIRE(std::isfinite(value));
-          difference = std::max(difference, std::abs(value - expected[i]));
-        }
+      for (size_t i = 0; i < expected.size(); ++i) {
+        REQUIRE(std::isfinite(result[i]));
+        difference = std::max(difference, std::abs(static_cast<double>(result[i]) - expected[i]));
       }
       REQUIRE_NEAR(difference, 0, kTolerance);
     }
@@ -95,8 +96,8 @@ TEST(NumbersAreThoseOfTheIteration) {
 }
 
 TEST(NumbersDoNotDependOnThreads) {
-  constexpr int64_t kCount = 5;
-  constexpr int64_t kSize = 150;
+  constexpr int64_t kCount = 3;
+  constexpr int64_t kSize = 70;
   const std::vector<float> matrices = RandomMatrices(kCount, kSize);
   for (const InstructionSet& set : InstructionSets()) {
     const std::vector<float> alone = Run(set, /*threads=*/1, matrices, kCount, kSize);
