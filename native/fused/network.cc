@@ -23,8 +23,6 @@ constexpr int64_t kInferenceSlots = 4;
 // Values of a gradient that are a task of their own when the slots' gradients are added up.
 constexpr int64_t kAddedAtOnce = 8 * 1024;
 
-int64_t CeilDivide(int64_t dividend, int64_t divisor) { return (dividend + divisor - 1) / divisor; }
-
 // How a batch is cut: each slot takes `per_slot` pieces of at most `rows` samples, one after the other.
 struct Cut {
   int64_t slots;

@@ -11,8 +11,6 @@ namespace {
 // the right matrix which a tile reads are used several times while they are in the fastest cache.
 constexpr int64_t kRowsAtOnce = 64;
 
-int64_t CeilDivide(int64_t dividend, int64_t divisor) { return (dividend + divisor - 1) / divisor; }
-
 double NormOf(const float* matrix, int64_t size) {
   double squares = 0;
   for (int64_t i = 0; i < size * size; ++i) squares += static_cast<double>(matrix[i]) * static_cast<double>(matrix[i]);

@@ -10,8 +10,10 @@
 // zeros to whole vectors.
 namespace torch_rnn_mnist::fused {
 
+FUSED_INLINE int64_t CeilDivide(int64_t dividend, int64_t divisor) { return (dividend + divisor - 1) / divisor; }
+
 // A number of features in whole vectors.
-FUSED_INLINE int64_t PaddedSize(int64_t size, int lanes) { return (size + lanes - 1) / lanes * lanes; }
+FUSED_INLINE int64_t PaddedSize(int64_t size, int lanes) { return CeilDivide(size, lanes) * lanes; }
 
 // The parameters of a layer as right matrices of products: in panels of one vector of columns, [columns / lanes][depth][lanes].
 struct PackedLayer {

@@ -209,8 +209,7 @@ TEST(BuffersThatWereReplacedAreNotUsed) {
 }
 
 TEST(MuonsMatricesAreLibtorchs) {
-  const ModelOptions options = sample::Options();
-  ImageRnn model(options);
+  ImageRnn model(Options());
   FusedEngine engine = Fused(model);
   const torch::Tensor matrices = torch::arange(3 * 40 * 40, torch::kFloat32).mul(1.7).sin().reshape({3, 40, 40});
   // Absolute, of numbers up to 1, which five steps have rounded in another order. From double, the fused ones differ by 6e-7.

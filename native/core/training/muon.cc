@@ -29,12 +29,12 @@ MuonParts SplitForMuon(const FlatTensors& tensors) {
 }
 
 at::Tensor Orthogonalize(const at::Tensor& matrices) {
-  constexpr const fused::NewtonSchulz& kIteration = kMuonIteration;
-  at::Tensor x = matrices / at::linalg_vector_norm(matrices, 2, at::IntArrayRef{-2, -1}, /*keepdim=*/true).clamp_min(kIteration.epsilon);
-  for (int step = 0; step < kIteration.steps; ++step) {
+  at::Tensor x =
+      matrices / at::linalg_vector_norm(matrices, 2, at::IntArrayRef{-2, -1}, /*keepdim=*/true).clamp_min(kMuonIteration.epsilon);
+  for (int step = 0; step < kMuonIteration.steps; ++step) {
     const at::Tensor gram = x.bmm(x.transpose(1, 2));
-    const at::Tensor polynomial = at::baddbmm(gram, gram, gram, /*beta=*/kIteration.b, /*alpha=*/kIteration.c);
-    x = at::baddbmm(x, polynomial, x, /*beta=*/kIteration.a, /*alpha=*/1);
+    const at::Tensor polynomial = at::baddbmm(gram, gram, gram, /*beta=*/kMuonIteration.b, /*alpha=*/kMuonIteration.c);
+    x = at::baddbmm(x, polynomial, x, /*beta=*/kMuonIteration.a, /*alpha=*/1);
   }
   return x;
 }

@@ -56,33 +56,42 @@ alignas(64) float loaded[kMostLoads * kLineFloats];
       "xmm16", "xmm17", "xmm18", "xmm19", "xmm20", "xmm21", "xmm22", "xmm23", "xmm24", "xmm25", "xmm26", "xmm27", "xmm28", "xmm29",     \
       "xmm30", "xmm31"
 
+#define CLEAR_ZMM(i) "vpxord %%zmm" #i ", %%zmm" #i ", %%zmm" #i "\n"
+
+// A loop of registers alone: 24 times the same instruction, each with sums of its own. MULTIPLY_ADD(i): with sums i and the operands 30
+// and 31.
+#define RUN_ZMM(MULTIPLY_ADD) \
+  asm volatile("vbroadcastss %[one], %%zmm30\n"                                                          \
+               "vbroadcastss %[step], %%zmm31\n" SUMS_0_TO_11(CLEAR_ZMM) SUMS_12_TO_23(CLEAR_ZMM) "1:\n" \
+               SUMS_0_TO_11(MULTIPLY_ADD) SUMS_12_TO_23(MULTIPLY_ADD) "sub $1, %[iterations]\n"          \
+               "jnz 1b\n"                                                                                \
+               "vzeroupper\n"                                                                            \
+               : [iterations] "+r"(iterations)                                                           \
+               : [one] "m"(kOne), [step] "m"(kStep)                                                      \
+               : "cc", ALL_ZMM)
+
 __attribute__((target("avx512f"))) void RunAvx512(long iterations) {
-#define CLEAR(i) "vpxord %%zmm" #i ", %%zmm" #i ", %%zmm" #i "\n"
 #define MULTIPLY_ADD(i) "vfmadd231ps %%zmm30, %%zmm31, %%zmm" #i "\n"
-  asm volatile(
-      "vbroadcastss %[one], %%zmm30\n"
-      "vbroadcastss %[step], %%zmm31\n"  //
-      SUMS_0_TO_11(CLEAR) SUMS_12_TO_23(CLEAR) "1:\n" SUMS_0_TO_11(MULTIPLY_ADD) SUMS_12_TO_23(MULTIPLY_ADD)
-      "sub $1, %[iterations]\n"
-      "jnz 1b\n"
-      "vzeroupper\n"
-      : [iterations] "+r"(iterations)
-      : [one] "m"(kOne), [step] "m"(kStep)
-      : "cc", ALL_ZMM);
-#undef CLEAR
+  RUN_ZMM(MULTIPLY_ADD);
+#undef MULTIPLY_ADD
+}
+
+// Each instruction multiplies 32 pairs of values and adds the products to 16 sums.
+__attribute__((target("avx512f"))) void RunAvx512Bf16(long iterations) {
+#define MULTIPLY_ADD(i) "vdpbf16ps %%zmm30, %%zmm31, %%zmm" #i "\n"
+  RUN_ZMM(MULTIPLY_ADD);
 #undef MULTIPLY_ADD
 }
 
 // A tile of 12 rows and 2 vectors: in each step of its depth it loads 2 vectors, and broadcasts 12 values.
 __attribute__((target("avx512f"))) void RunAvx512Loads(long iterations) {
-#define CLEAR(i) "vpxord %%zmm" #i ", %%zmm" #i ", %%zmm" #i "\n"
 #define ROW(value, line, first, second)                \
   "vbroadcastss 64*" #line "(%[from]), %%zmm" #value   \
   "\n"                                                 \
   "vfmadd231ps %%zmm30, %%zmm" #value ", %%zmm" #first \
   "\n"                                                 \
   "vfmadd231ps %%zmm31, %%zmm" #value ", %%zmm" #second "\n"
-  asm volatile(SUMS_0_TO_11(CLEAR) SUMS_12_TO_23(CLEAR) "1:\n"
+  asm volatile(SUMS_0_TO_11(CLEAR_ZMM) SUMS_12_TO_23(CLEAR_ZMM) "1:\n"
                "vmovups (%[from]), %%zmm30\n"
                "vmovups 64(%[from]), %%zmm31\n"  //
                ROW(24, 2, 0, 1) ROW(25, 3, 2, 3) ROW(26, 4, 4, 5) ROW(27, 5, 6, 7) ROW(28, 6, 8, 9) ROW(29, 7, 10, 11)
@@ -94,25 +103,6 @@ __attribute__((target("avx512f"))) void RunAvx512Loads(long iterations) {
                : [from] "r"(loaded)
                : "cc", "memory", ALL_ZMM);
 #undef ROW
-#undef CLEAR
-}
-
-// Each instruction multiplies 32 pairs of values and adds the products to 16 sums.
-__attribute__((target("avx512f"))) void RunAvx512Bf16(long iterations) {
-#define CLEAR(i) "vpxord %%zmm" #i ", %%zmm" #i ", %%zmm" #i "\n"
-#define MULTIPLY_ADD(i) "vdpbf16ps %%zmm30, %%zmm31, %%zmm" #i "\n"
-  asm volatile(
-      "vbroadcastss %[one], %%zmm30\n"
-      "vbroadcastss %[step], %%zmm31\n"  //
-      SUMS_0_TO_11(CLEAR) SUMS_12_TO_23(CLEAR) "1:\n" SUMS_0_TO_11(MULTIPLY_ADD) SUMS_12_TO_23(MULTIPLY_ADD)
-      "sub $1, %[iterations]\n"
-      "jnz 1b\n"
-      "vzeroupper\n"
-      : [iterations] "+r"(iterations)
-      : [one] "m"(kOne), [step] "m"(kStep)
-      : "cc", ALL_ZMM);
-#undef CLEAR
-#undef MULTIPLY_ADD
 }
 
 __attribute__((target("avx2,fma"))) void RunAvx2(long iterations) {
