@@ -10,7 +10,7 @@ import { describeOnLinux } from '../support/needs'
 import { runNode, startNode } from '../support/run-program'
 import { useTemporaryFolder } from '../support/temporary-folder'
 import { TINY_NETWORK, writeTinyMnist } from '../support/tiny-mnist'
-import { untilGone, untilThere } from '../support/wait-for'
+import { untilGone, untilWritten } from '../support/wait-for'
 
 const path = useTemporaryFolder()
 
@@ -27,12 +27,12 @@ function trials(): number[] {
   return readFileSync(path('started'), 'utf8').trim().split('\n').map(Number)
 }
 
-/** In scripts: `started()` resolves when a trial runs; `openGate()` lets it end. */
+/** In scripts: `started()` resolves when a trial has told its process id; `openGate()` lets it end. */
 const GATE = `
   const fs = require('node:fs')
   const { loadLibtorch } = require(process.env.PACKAGE_UNDER_TEST)
   const { setTimeout: pause } = require('node:timers/promises')
-  const started = async () => { while (!fs.existsSync(process.env.STARTED)) await pause(1) }
+  const started = async () => { while (!fs.statSync(process.env.STARTED, { throwIfNoEntry: false })?.size) await pause(1) }
   const openGate = () => fs.writeFileSync(process.env.GATE, '')
 `
 const COMPUTE = 'console.log((await new ImageRNN(options).forward(dataset().images(0, 2))).shape)'
@@ -180,7 +180,7 @@ describeOnLinux('while a libtorch is tried', () => {
     test('tells what it waits for, and can be interrupted', async () => {
       const program = startNode(args, { cwd: path(), env: makeWaitingLibtorch() })
       await program.line(/^Trying libtorch in another process/)
-      await untilThere(path('started')) // On a busy machine, the trial begins later than the line comes.
+      await untilWritten(path('started')) // On a busy machine, the trial begins later than the line comes.
       program.signal('SIGINT')
       const { code, stderr } = await program.ended
       expect(code).toBe(130)

@@ -14,7 +14,7 @@ import { expectLoads } from '../support/load-failure'
 import { compileLibrary, WAIT_IN_TRIAL } from '../support/named-libtorch'
 import { testOnPosix } from '../support/needs'
 import { type Outcome, type ProgramSettings, REPOSITORY, type RunningProgram, runCommand, runNode, startNode } from '../support/run-program'
-import { untilThere } from '../support/wait-for'
+import { untilWritten } from '../support/wait-for'
 
 const { path, run } = useCommandLine()
 const { main, modules, installMain } = packagesIn(path)
@@ -218,7 +218,7 @@ describe('changes nothing', () => {
     const env = installWithBuild(`copy('loader.node'); copyFileSync(${compile(WAIT_IN_TRIAL)}, out + 'torch_rnn_mnist.node')`)
     const { code } = await expectUnchanged(env, async () => {
       const program = startBuild()
-      await untilThere(path('started'))
+      await untilWritten(path('started'))
       program.signal('SIGINT')
       return program.ended
     })

@@ -1,5 +1,5 @@
 /** Waits for what other processes do, and leaves the cores to them meanwhile. */
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { setTimeout } from 'node:timers/promises'
 
 const PAUSE_MS = 1
@@ -9,9 +9,9 @@ export async function untilGone(pid: number): Promise<void> {
   while (isAlive(pid)) await setTimeout(PAUSE_MS)
 }
 
-/** Waits until another process has made a file. */
-export async function untilThere(file: string): Promise<void> {
-  while (!existsSync(file)) await setTimeout(PAUSE_MS)
+/** Waits until another process has written something into a file. One that is there may still be empty. */
+export async function untilWritten(file: string): Promise<void> {
+  while (!statSync(file, { throwIfNoEntry: false })?.size) await setTimeout(PAUSE_MS)
 }
 
 /** Waits until something is so that no event tells. */
