@@ -119,8 +119,9 @@ const COMMANDS = {
   },
   async 'test:mutations'([seed, ...args]) {
     await setUp([packages])
-    const env = seed === undefined ? {} : { MUTATIONS_SEED: seed }
-    await runAll([['mutations', { ...node('jest', '--testMatch', '**/tests/stress/*.mutations.ts', ...args), env }]])
+    const files = ['**/tests/stress/*.mutations.ts', '**/tests/data/{idx-mutations,hostile-sources}.test.ts']
+    const env = { ALL_MUTANTS: '1', ...(seed === undefined ? {} : { MUTATIONS_SEED: seed }) }
+    await runAll([['mutations', { ...node('jest', '--testMatch', ...files, ...args), env }]])
   },
   async package(args) {
     await makePackages(parsePackageOptions(args))

@@ -1,5 +1,5 @@
 /**
- * Thousands of generated, damaged archives and tables. Each is refused in words, or read as what it says. What a checksum or a size covers is
+ * Hundreds of generated, damaged archives and tables. Each is refused in words, or read as what it says. What a checksum or a size covers is
  * never read otherwise than it was written. And files that promise, or hold, far more than they should take no memory.
  */
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
@@ -8,13 +8,13 @@ import { deflateRawSync, gunzipSync, gzipSync } from 'node:zlib'
 import { buf as crc32 } from 'crc-32'
 import fc from 'fast-check'
 import { type LoadImagesOptions, loadImages, TorchRnnError } from '../../lib'
-import { byteMutation, severalOf } from '../support/byte-mutations'
+import { byteMutation, mutants, severalOf } from '../support/byte-mutations'
 import { expectError } from '../support/expect-error'
 import { idxFile } from '../support/idx-file'
 import { useTemporaryFolder } from '../support/temporary-folder'
 
 const FIXTURES = join(__dirname, '..', 'fixtures', 'data')
-const RUNS = 1500
+const RUNS = mutants(1500)
 const LIMIT_MS = 120_000
 const GIGABYTE = 1024 ** 3
 

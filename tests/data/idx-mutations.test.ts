@@ -1,5 +1,5 @@
 /**
- * Thousands of generated, damaged IDX files. Each is refused or read correctly. A plain file has no checksum: a change in its pixels makes it
+ * Hundreds of generated, damaged IDX files. Each is refused or read correctly. A plain file has no checksum: a change in its pixels makes it
  * another valid file, whose data an independent reader checks. A compressed file gives the original data or none.
  */
 import { writeFileSync } from 'node:fs'
@@ -7,11 +7,11 @@ import { gunzipSync, gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { TorchRnnError } from '../../lib'
 import { readIdxImages, readIdxLabels } from '../../lib/data/idx'
-import { byteMutation, type Mutation, severalOf } from '../support/byte-mutations'
+import { byteMutation, type Mutation, mutants, severalOf } from '../support/byte-mutations'
 import { useTemporaryFolder } from '../support/temporary-folder'
 
 const path = useTemporaryFolder()
-const RUNS = 3000
+const RUNS = mutants(3000)
 const LIMIT_MS = 120_000
 
 const [COUNT, HEIGHT, WIDTH] = [5, 3, 4]

@@ -8,9 +8,10 @@ import sharp from 'sharp'
 import { MAIN, TINY_DATA, TINY_RUN } from '../support/command-line'
 import { REPOSITORY, runCommand, runNode } from '../support/run-program'
 import { writeSampleRun } from '../support/sample-runs'
-import { useTemporaryFolder } from '../support/temporary-folder'
+import { useSharedTemporaryFolder, useTemporaryFolder } from '../support/temporary-folder'
 import { writeTinyMnist } from '../support/tiny-mnist'
 
+const prepared = useSharedTemporaryFolder()
 const path = useTemporaryFolder()
 
 const PROGRAM = 'rnn-mnist-train'
@@ -67,29 +68,29 @@ function small(example: string): string {
 
 /** A folder with everything that the examples name: a run, saved models, data folders, and the program. */
 async function prepareFolder(): Promise<void> {
-  writeTinyMnist(path('data'))
-  for (const name of ['fashion', 'folder-with-idx-files']) symlinkSync('data', path(name))
+  writeTinyMnist(prepared('data'))
+  for (const name of ['fashion', 'folder-with-idx-files']) symlinkSync('data', prepared(name))
   const fixtures = join(REPOSITORY, 'tests', 'fixtures', 'data')
-  for (const name of ['pictures', 'emnist']) cpSync(join(fixtures, name), path(name), { recursive: true })
-  copyFileSync(join(fixtures, 'csv', 'digit-recognizer', 'train.csv'), path('digits.csv'))
-  for (const name of RUNS) await writeSampleRun(path(name))
+  for (const name of ['pictures', 'emnist']) cpSync(join(fixtures, name), prepared(name), { recursive: true })
+  copyFileSync(join(fixtures, 'csv', 'digit-recognizer', 'train.csv'), prepared('digits.csv'))
+  for (const name of RUNS) await writeSampleRun(prepared(name))
   // Trained last: its model is what examples take that name none.
   const training = [...TINY_RUN, '--epochs', '1', '--run', 'runs/long', '--output', 'digits.safetensors']
-  expect(await runNode([MAIN, ...training], { cwd: path() })).toMatchObject({ code: 0 })
-  for (const name of ['model.safetensors', 'fashion.safetensors']) copyFileSync(path('digits.safetensors'), path(name))
+  expect(await runNode([MAIN, ...training], { cwd: prepared() })).toMatchObject({ code: 0 })
+  for (const name of ['model.safetensors', 'fashion.safetensors']) copyFileSync(prepared('digits.safetensors'), prepared(name))
   await writePictures()
-  writeFileSync(path(PROGRAM), `#!/bin/sh\nexec '${process.execPath}' '${MAIN}' "$@"\n`)
-  chmodSync(path(PROGRAM), 0o755)
+  writeFileSync(prepared(PROGRAM), `#!/bin/sh\nexec '${process.execPath}' '${MAIN}' "$@"\n`)
+  chmodSync(prepared(PROGRAM), 0o755)
 }
 
 /** Any pictures: the small network reads nothing right. */
 async function writePictures(): Promise<void> {
-  mkdirSync(path('scans'))
-  copyFileSync(join(PICTURES, 'photos', readdirSync(join(PICTURES, 'photos'))[0] as string), path('photo.jpg'))
-  copyFileSync(join(PICTURES, 'upright', readdirSync(join(PICTURES, 'upright'))[0] as string), path('scans', 'page.png'))
+  mkdirSync(prepared('scans'))
+  copyFileSync(join(PICTURES, 'photos', readdirSync(join(PICTURES, 'photos'))[0] as string), prepared('photo.jpg'))
+  copyFileSync(join(PICTURES, 'upright', readdirSync(join(PICTURES, 'upright'))[0] as string), prepared('scans', 'page.png'))
   await sharp(new Uint8Array(28 * 28).fill(9), { raw: { width: 28, height: 28, channels: 1 } })
     .png()
-    .toFile(path('shirt.png'))
+    .toFile(prepared('shirt.png'))
 }
 
 async function expectToRun(example: string): Promise<void> {
@@ -101,10 +102,12 @@ async function expectToRun(example: string): Promise<void> {
   expect([example, stdout.trim()]).not.toEqual([example, ''])
 }
 
+beforeAll(prepareFolder)
+beforeEach(() => cpSync(prepared(), path(), { recursive: true, verbatimSymlinks: true, preserveTimestamps: true }))
+
 test.each(COMMANDS)(
   'those of %s --help',
   async (command) => {
-    await prepareFolder()
     const examples = await helpExamples(command)
     expect(examples.length).toBeGreaterThan(1)
     for (const example of examples) await expectToRun(example)
@@ -113,7 +116,6 @@ test.each(COMMANDS)(
 )
 
 test('those of the README', async () => {
-  await prepareFolder()
   const examples = readmeExamples()
   expect(examples.length).toBeGreaterThan(5)
   for (const example of examples) await expectToRun(example)

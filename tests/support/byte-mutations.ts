@@ -38,3 +38,10 @@ export function severalOf(mutation: fc.Arbitrary<Mutation>): fc.Arbitrary<Mutati
         all.reduce((b, mutate) => mutate(b), bytes),
   )
 }
+
+/**
+ * How many mutants a test makes: a tenth of `all`, and all of them in `npm run test:mutations`. Each run of the tests draws others.
+ */
+export function mutants(all: number): number {
+  return process.env['ALL_MUTANTS'] === '1' ? all : all / 10
+}

@@ -14,10 +14,10 @@ const CONFIGURATIONS = join(CACHE, 'configurations')
 const ADVICE =
   'If the message does not help, run `rm -rf build .cache/native-tests*` and the same command again: that builds from the start.'
 
-/** Warnings fail the builds of the tests. */
+/** Warnings fail the builds of the tests with another compiler or a sanitizer, and any test's own. */
 const WARNING_ADVICE = 'If your compiler is newer than the project and warns without reason, CXXFLAGS=-Wno-<name of the warning> helps.'
 
-/** Whether warnings fail the addon's build, too. Users of a clone may have a compiler that the project has never seen: they get the addon. */
+/** Whether warnings fail the addon's build. Users of a clone may have a compiler that the project has never seen: they get the addon. */
 const ADDON_WARNINGS_FAIL = !['', 'false', undefined].includes(process.env.CI)
 
 /** The variables that change what CMake does. */
@@ -32,8 +32,11 @@ function configuration() {
   return [PLATFORM, libtorchFolder(), LIBTORCH_CONTENTS.version, ...variables].join('\n')
 }
 
+/** The same for all targets in the addon's folder, because cmake-js configures it once. The tests are built when they are asked for. */
+const ADDON_OPTIONS = ['TORCH_RNN_MNIST_TESTS=ON', `TORCH_RNN_MNIST_WERROR=${ADDON_WARNINGS_FAIL ? 'ON' : 'OFF'}`]
+
 function addonConfiguration() {
-  return ADDON_WARNINGS_FAIL ? `${configuration()}\nwarnings fail` : configuration()
+  return [configuration(), ...ADDON_OPTIONS].join('\n')
 }
 
 function sources(folders) {
@@ -92,13 +95,14 @@ async function buildWithNodeApi({ tool, detail }, folder, options, target = []) 
 }
 
 /**
- * A step that builds a part of the addon's build folder.
+ * A step that builds a target of CMake in the addon's build folder. The addon, the addon of a test and the C++ tests consist of native/core
+ * for the most part, so in one folder that is compiled once.
  *
  * @param {string} name
  * @param {string} title
  * @param {string[]} folders - With the sources.
  * @param {string[]} outputs - Absolute paths.
- * @param {string[]} target - Of cmake-js: what to build, if not everything.
+ * @param {string} target
  * @returns {import('../set-up.mjs').Step}
  */
 function addonStep(name, title, folders, outputs, target) {
@@ -111,12 +115,12 @@ function addonStep(name, title, folders, outputs, target) {
     outputs: () => outputs,
     async run(work) {
       prepareFolder('addon', BUILD, work.killedBefore, addonConfiguration())
-      await buildWithNodeApi(work, BUILD, [`TORCH_RNN_MNIST_WERROR=${ADDON_WARNINGS_FAIL ? 'ON' : 'OFF'}`], target)
+      await buildWithNodeApi(work, BUILD, ADDON_OPTIONS, ['--target', target])
     },
   }
 }
 
-export const addon = addonStep('addon', 'building the native addon', ['native', 'cmake'], ADDON_FILES, [])
+export const addon = addonStep('addon', 'building the native addon', ['native', 'cmake'], ADDON_FILES, 'addon')
 
 /** Made of the addon's objects, so it is built after that. */
 export const faultsAddon = addonStep(
@@ -124,7 +128,7 @@ export const faultsAddon = addonStep(
   'building the addon of a test',
   ['native', 'cmake', 'tests/addon/faults'],
   [FAULTS_ADDON],
-  ['--target', 'faults'],
+  'faults',
 )
 
 /** What the C++ tests are made from. */
@@ -165,7 +169,18 @@ function nativeTestsStep(name, title, options, needs = TOOLS) {
   }
 }
 
-export const nativeTests = nativeTestsStep('native-tests', 'building the C++ tests', [])
+/** @type {import('../set-up.mjs').Step & { folder: string }} */
+export const nativeTests = {
+  ...addonStep(
+    'native-tests',
+    'building the C++ tests',
+    TEST_SOURCES,
+    [join(BUILD, 'tests', 'native', 'check_test_cases.cmake')], // One of the files that only this target makes.
+    'native_tests',
+  ),
+  folder: BUILD,
+  advice: `${ADVICE} ${WARNING_ADVICE}`,
+}
 
 /** Everything, the addon included, by another compiler than usual: it finds other faults. */
 export const clangTests = nativeTestsStep(
