@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <utility>
 
 namespace torch_rnn_mnist::fused {
@@ -20,31 +21,32 @@ double NormOf(const float* matrix, int64_t size) {
 }  // namespace
 
 void Orthogonalizer::Prepare(int64_t count, int64_t size) {
-  if (std::ssize(places_) == count && size_ == size) return;
+  if (std::ssize(buffers_) == count && size_ == size) return;
   Rest();
-  std::vector<Place> places(static_cast<size_t>(count));
+  std::vector<Buffers> buffers(static_cast<size_t>(count));
   const auto values = static_cast<size_t>(size * PaddedSize(size, kernels_.lanes));
-  for (Place& place : places) {
-    for (float** array : {&place.x, &place.next_x, &place.gram, &place.square, &place.panels}) memory_.Add(*array, values);
+  for (Buffers& each : buffers) {
+    for (float** array : {&each.x, &each.gram, &each.polynomial, &each.panels}) memory_.Add(*array, values);
   }
   memory_.Allocate();
-  places_ = std::move(places);
+  buffers_ = std::move(buffers);
   size_ = size;
 }
 
 template <typename Task>
 void Orthogonalizer::ForRows(const Task& task) {
   const int64_t parts = CeilDivide(size_, kRowsAtOnce);
-  pool_.Run(static_cast<int>(std::ssize(places_) * parts), [&](int index) {
+  pool_.Run(static_cast<int>(std::ssize(buffers_) * parts), [&](int index) {
     const int64_t part = index % parts;
-    task(places_[static_cast<size_t>(index / parts)], part * size_ / parts, (part + 1) * size_ / parts);
+    task(buffers_[static_cast<size_t>(index / parts)], part * size_ / parts, (part + 1) * size_ / parts);
   });
 }
 
-// X X^T and X^T X have the same eigenvalues, so that with the Gram matrix G = X^T X a step is X (a I + b G + c G^2) as well. It needs no
-// transpose. With s^4 = c, X' = s X and G' = X'^T X' = s^2 G, the polynomial of a step is a square of one matrix, but for the diagonal:
+// (X X^T) X = X (X^T X), so that with the Gram matrix G = X^T X a step is X (a I + b G + c G^2) as well. It needs no transpose. With s^4 =
+// c, X' = s X and G' = X'^T X' = s^2 G, the polynomial of a step is a square of one matrix, but for the diagonal:
 //   a I + b G + c G^2 = (G' + h I)^2 + (a - h^2) I,  h = b / (2 s^2),
-// and X' becomes X' times that. So a step is three products, of which each takes the result of the one before it.
+// and X' becomes X' times that. So each of a step's three products is a plain one, of what the one before it gave: none adds a multiple of
+// another matrix, which would have to be read again.
 void Orthogonalizer::Run(const SquareMatrices<const float>& matrices, const NewtonSchulz& iteration, const SquareMatrices<float>& result) {
   Prepare(matrices.count, matrices.size);
   const int64_t size = matrices.size;
@@ -56,41 +58,42 @@ void Orthogonalizer::Run(const SquareMatrices<const float>& matrices, const Newt
   };
   pool_.Run(static_cast<int>(matrices.count), [&](int index) {
     const float* from = matrices.At(index);
-    float* to = places_[static_cast<size_t>(index)].x;
-    const auto scale = static_cast<float>(s / std::max(NormOf(from, size), iteration.epsilon));
+    float* to = buffers_[static_cast<size_t>(index)].x;
+    const auto scale = static_cast<float>(s / std::max(NormOf(from, size), iteration.eps));
     for (int64_t i = 0; i < size; ++i) {
       std::transform(from + i * size, from + (i + 1) * size, to + i * row, [scale](float value) { return value * scale; });
     }
   });
-  for (int step = 0; step < iteration.steps; ++step) {
-    ForRows([&](const Place& place, int64_t first, int64_t end) {
-      kernels_.multiply_transposed({place.x, place.x, place.gram, size}, first, end);
-      add_to_diagonal(place.gram, h, first, end);
+  for (int step = 0; step < iteration.ns_steps; ++step) {
+    ForRows([&](const Buffers& buffers, int64_t first, int64_t end) {
+      kernels_.multiply_transposed({buffers.x, buffers.x, buffers.gram, size}, first, end);
+      add_to_diagonal(buffers.gram, h, first, end);
     });
-    ForRows([&](const Place& place, int64_t first, int64_t end) {
-      kernels_.multiply_transposed({place.gram, place.gram, place.square, size}, first, end);
-      add_to_diagonal(place.square, iteration.a - h * h, first, end);
+    ForRows([&](const Buffers& buffers, int64_t first, int64_t end) {
+      kernels_.multiply_transposed({buffers.gram, buffers.gram, buffers.polynomial, size}, first, end);
+      add_to_diagonal(buffers.polynomial, iteration.a - h * h, first, end);
       for (int64_t column = 0; column < row; column += kernels_.lanes) {
-        float* panel = place.panels + column * size;
-        for (int64_t i = first; i < end; ++i) std::copy_n(place.square + i * row + column, kernels_.lanes, panel + i * kernels_.lanes);
+        float* panel = buffers.panels + column * size;
+        for (int64_t i = first; i < end; ++i)
+          std::copy_n(buffers.polynomial + i * row + column, kernels_.lanes, panel + i * kernels_.lanes);
       }
     });
-    ForRows([&](const Place& place, int64_t first, int64_t end) {
-      kernels_.multiply({place.x, place.panels, place.next_x, size}, first, end);
+    ForRows([&](const Buffers& buffers, int64_t first, int64_t end) {
+      kernels_.multiply({buffers.x, buffers.panels, buffers.gram, size}, first, end);
     });
-    for (Place& place : places_) std::swap(place.x, place.next_x);
+    for (Buffers& each : buffers_) std::swap(each.x, each.gram);
   }
-  ForRows([&](const Place& place, int64_t first, int64_t end) {
-    float* to = result.At(&place - places_.data());
+  ForRows([&](const Buffers& buffers, int64_t first, int64_t end) {
+    float* to = result.At(&buffers - buffers_.data());
     const auto scale = static_cast<float>(1 / s);
     for (int64_t i = first; i < end; ++i) {
-      std::transform(place.x + i * row, place.x + i * row + size, to + i * size, [scale](float value) { return value * scale; });
+      std::transform(buffers.x + i * row, buffers.x + i * row + size, to + i * size, [scale](float value) { return value * scale; });
     }
   });
 }
 
 void Orthogonalizer::Rest() {
-  places_.clear();
+  buffers_.clear();
   memory_ = Arrays();
 }
 

@@ -23,24 +23,23 @@ class Orthogonalizer {
   void Rest();
 
  private:
-  // The matrices of one iteration, with padded rows.
-  struct Place {
+  // The matrices of one iteration, with padded rows. The padding may hold anything: no product reads it.
+  struct Buffers {
     float* x = nullptr;
-    float* next_x = nullptr;
-    float* gram = nullptr;
-    float* square = nullptr;
-    float* panels = nullptr;  // `square` as a right matrix.
+    float* gram = nullptr;  // Later in a step, the next `x`.
+    float* polynomial = nullptr;
+    float* panels = nullptr;  // `polynomial` as a right matrix.
   };
 
   void Prepare(int64_t count, int64_t size);
-  // Calls task(place, first, end) for the rows of all matrices, some at a time, on all threads.
+  // Calls task(buffers, first, end) for the rows of all matrices, some at a time, on all threads.
   template <typename Task>
   void ForRows(const Task& task);
 
   const Kernels& kernels_;
   ThreadPool& pool_;
   Arrays memory_;
-  std::vector<Place> places_;
+  std::vector<Buffers> buffers_;
   int64_t size_ = 0;
 };
 

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "native/fused/piece.h"
 #include "native/fused/vectors/compiler.h"
 
 // The product of two matrices, a tile of the result at a time: kRows rows of kVectors vectors of columns, whose sums stay in registers
@@ -154,7 +155,7 @@ FUSED_INLINE void ForEachTile(const Table& table, int64_t rows, int64_t vectors,
   for (int64_t vector = 0; vector < vectors;) {
     const int width = ChooseVectors<Simd>(rows, vectors - vector);
     const int64_t most = MaxRows<Simd>(width);
-    const int64_t tiles = (rows + most - 1) / most;
+    const int64_t tiles = CeilDivide(rows, most);
     int64_t row = 0;
     for (int64_t tile = 0; tile < tiles; ++tile) {
       const int64_t end = (tile + 1) * rows / tiles;

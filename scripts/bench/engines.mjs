@@ -1,12 +1,12 @@
 /**
  * The training step of the tutorial, in turns: each engine of this package, with each instruction set, with and without the shared blank
- * prefix, on several numbers of threads; PyTorch in Python; other programs; and the loop that shows what the processor can do at most.
+ * prefix, on several numbers of threads; PyTorch in Python; other programs; and loops that show what the processor can do at most.
  */
 import { availableParallelism } from 'node:os'
 import { Command } from 'commander'
 import { checkSameTraining, contestantsOf, Programs } from './engines/contestants.mjs'
 import { chooseInstructionSets, INSTRUCTION_SETS } from './engines/instruction-sets.mjs'
-import { peakInstructionSets } from './engines/peak.mjs'
+import { peakLoops } from './engines/peak.mjs'
 import { operationsOfStep, TUTORIAL } from './engines/step-operations.mjs'
 import { summarize } from './engines/summary.mjs'
 import { describeMachine, findPythonIfAny } from './machine.mjs'
@@ -60,14 +60,14 @@ async function measure(options, machine) {
 
 async function run(options) {
   checkResultsFile(options.json)
-  const peakSets = await peakInstructionSets()
+  const loops = await peakLoops()
   const python = findPythonIfAny(options.python)
   const machine = await describeMachine()
   const hasFused = options.engines.includes('fused')
   const instructionSets = hasFused
     ? await withProgress('asking the addon for its instruction sets', () => chooseInstructionSets(options.instructionSets))
     : []
-  const measured = await measure(options, { python: python?.python, instructionSets, peakSets })
+  const measured = await measure(options, { python: python?.python, instructionSets, loops })
   const operations = operationsOfStep(TUTORIAL, options.batchSize)
   const summary = summarize(measured, operations)
   const { steps, batchSize, rounds } = options

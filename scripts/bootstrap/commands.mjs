@@ -117,11 +117,10 @@ const COMMANDS = {
     await setUp(productSteps())
     await runAll([['tests with kill -9', node('jest', '--testMatch', '**/tests/kill/*.kill.ts', ...args)]])
   },
-  async 'test:mutations'([seed, ...args]) {
+  async 'test:mutations'([seed = '1', ...args]) {
     await setUp([packages])
     const files = ['**/tests/stress/*.mutations.ts', '**/tests/data/{idx-mutations,hostile-sources}.test.ts']
-    const env = { ALL_MUTANTS: '1', ...(seed === undefined ? {} : { MUTATIONS_SEED: seed }) }
-    await runAll([['mutations', { ...node('jest', '--testMatch', ...files, ...args), env }]])
+    await runAll([['mutations', { ...node('jest', '--testMatch', ...files, ...args), env: { MUTATIONS_SEED: seed } }]])
   },
   async package(args) {
     await makePackages(parsePackageOptions(args))

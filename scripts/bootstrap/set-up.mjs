@@ -22,9 +22,9 @@ import { runTool } from './tool.mjs'
  * @property {string} advice - What to do when it fails.
  *
  * @typedef {object} StepWork
- * @property {boolean} killedBefore - An earlier run of this step was killed, so its outputs may be half written.
  * @property {AbortSignal} signal
  * @property {(text: string) => void} detail - Shows how far it is.
+ * @property {() => void} warning - Counts a warning in the log. How many there are is said at the end.
  * @property {(run: object) => Promise<void>} tool - runTool with the log and the signal filled in.
  */
 
@@ -73,11 +73,14 @@ function requireWritableFolder() {
 async function runStep(step, stamps, signal) {
   const log = join(LOGS, `${step.name}.log`)
   rmSync(log, { force: true })
-  const killedBefore = stamps.begin(step.name)
+  stamps.begin(step.name)
   const progress = new Progress(step.title)
+  let warnings = 0
   const work = {
-    killedBefore,
     signal,
+    warning: () => {
+      warnings += 1
+    },
     detail: (text) => progress.detail(text),
     tool: (run) => runTool({ cwd: ROOT, log, signal, ...run }),
   }
@@ -86,7 +89,7 @@ async function runStep(step, stamps, signal) {
     signal.throwIfAborted()
     // Once more, because a step may change its own inputs: npm writes the lock file.
     stamps.finish(step.name, step.fingerprint(), existingOutputs(step))
-    progress.end('done')
+    progress.end(`done${describeWarnings(warnings, log)}`)
   } catch (error) {
     progress.end(signal.aborted ? 'interrupted' : 'failed')
     signal.throwIfAborted() // The half-done step keeps its stamp "running".
@@ -94,6 +97,11 @@ async function runStep(step, stamps, signal) {
     if (!(error instanceof SetUpError)) throw error
     throw new SetUpError(`The step "${step.title}" failed: ${error.message}\n  ${step.advice}`)
   }
+}
+
+function describeWarnings(count, log) {
+  if (count === 0) return ''
+  return ` with ${count} ${count === 1 ? 'warning, which is' : 'warnings, which are'} in ${relative(ROOT, log)},`
 }
 
 function existingOutputs(step) {

@@ -70,11 +70,9 @@ export class Stamps {
     return Object.entries(stamp.outputs).every(([file, size]) => statSync(join(this.#root, file), { throwIfNoEntry: false })?.size === size)
   }
 
-  /** Marks the step as running. @returns Whether an earlier run of it was killed. */
+  /** Marks the step as running. */
   begin(step) {
-    const killed = this.#read(step)?.state === 'running'
     this.#write(step, { state: 'running' })
-    return killed
   }
 
   /** Marks the step as completed. @param {string[]} outputs - Absolute paths; each must exist. */

@@ -42,7 +42,7 @@ async function mutate(original: Buffer, name: string, options: (file: string) =>
     writeFileSync(file, change(original))
     await readOrRefuse(options(file))
   })
-  await fc.assert(property, { numRuns: RUNS })
+  await fc.assert(property, RUNS)
 }
 
 test.each(['keras', 'medmnist', 'sequences-short'])(
@@ -90,7 +90,7 @@ test(
       writeFileSync(path('plain.csv'), gunzipSync(bytes)) // Two files in a row are a whole one, too.
       expect(read).toEqual(await readOrRefuse({ data: path('plain.csv') }))
     })
-    await fc.assert(property, { numRuns: RUNS })
+    await fc.assert(property, RUNS)
   },
   LIMIT_MS,
 )
@@ -104,7 +104,7 @@ test(
         await readOrRefuse({ data: path(name) })
       }
     })
-    await fc.assert(property, { numRuns: RUNS })
+    await fc.assert(property, RUNS)
   },
   LIMIT_MS,
 )
@@ -137,7 +137,7 @@ test(
       )
       expect(found.sort()).toEqual(rows.map(([label, pixels]) => `${label}:${pixels}`).sort())
     })
-    await fc.assert(property, { numRuns: 300 })
+    await fc.assert(property, mutants(300))
   },
   LIMIT_MS,
 )

@@ -50,7 +50,7 @@ void Update(FlatTensors& values, TrainingState& state, const OptimizerOptions& o
             const std::optional<torch::Tensor>& found_inf = std::nullopt) {
   state.accumulated = 1;
   const torch::Tensor norm = AverageGradients(state);
-  ApplyUpdate(values, state, options, rate, norm, found_inf);
+  ApplyUpdate(values, state, options, rate, norm, found_inf, Orthogonalize);
 }
 
 TEST(UpdatesEqualPyTorchs) {

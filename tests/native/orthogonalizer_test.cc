@@ -16,8 +16,6 @@
 namespace torch_rnn_mnist::fused {
 namespace {
 
-constexpr NewtonSchulz kIteration{.a = 3.4445, .b = -4.7750, .c = 2.0315, .steps = 5, .epsilon = 1e-7};
-
 // A single number, less than a vector, a remainder, whole vectors, and so many rows that they are several tasks.
 const std::vector<int64_t> kSizes = {1, 3, 19, 32, 70};
 
@@ -54,12 +52,12 @@ Matrix Iterate(const float* matrix, int64_t size) {
   Matrix x(matrix, matrix + size * size);
   double squares = 0;
   for (const double value : x) squares += value * value;
-  for (double& value : x) value /= std::max(std::sqrt(squares), kIteration.epsilon);
-  for (int step = 0; step < kIteration.steps; ++step) {
+  for (double& value : x) value /= std::max(std::sqrt(squares), kMuonIteration.eps);
+  for (int step = 0; step < kMuonIteration.ns_steps; ++step) {
     const Matrix gram = Multiply(x, Transpose(x, size), size);
     const Matrix once = Multiply(gram, x, size);
     const Matrix twice = Multiply(gram, once, size);
-    for (size_t i = 0; i < x.size(); ++i) x[i] = kIteration.a * x[i] + kIteration.b * once[i] + kIteration.c * twice[i];
+    for (size_t i = 0; i < x.size(); ++i) x[i] = kMuonIteration.a * x[i] + kMuonIteration.b * once[i] + kMuonIteration.c * twice[i];
   }
   return x;
 }
@@ -68,7 +66,7 @@ std::vector<float> Run(const InstructionSet& set, int threads, const std::vector
   ThreadPool pool(threads);
   Orthogonalizer orthogonalizer(set.kernels(), pool);
   std::vector<float> result(matrices.size(), std::numeric_limits<float>::quiet_NaN());
-  orthogonalizer.Run({matrices.data(), count, size}, kIteration, {result.data(), count, size});
+  orthogonalizer.Run({matrices.data(), count, size}, kMuonIteration, {result.data(), count, size});
   return result;
 }
 
@@ -116,8 +114,27 @@ TEST(TheResultMayTakeThePlaceOfTheMatrices) {
   ThreadPool pool(2);
   Orthogonalizer orthogonalizer(set.kernels(), pool);
   std::vector<float> values = matrices;
-  orthogonalizer.Run({values.data(), 2, 19}, kIteration, {values.data(), 2, 19});
+  orthogonalizer.Run({values.data(), 2, 19}, kMuonIteration, {values.data(), 2, 19});
   REQUIRE(values == Run(set, 2, matrices, 2, 19));
+}
+
+// The norm is 1 after the division, or below 1 where it was below eps.
+TEST(SizesOfNumbersAreDividedAway) {
+  constexpr int64_t kSize = 19;
+  const InstructionSet& set = InstructionSets().front();
+  const std::vector<float> matrix = RandomMatrices(1, kSize);
+  const auto times = [&](float factor) {
+    std::vector<float> scaled = matrix;
+    for (float& value : scaled) value *= factor;
+    return scaled;
+  };
+  const std::vector<float> expected = Run(set, 1, matrix, 1, kSize);
+  // By powers of two, so that nothing is rounded.
+  for (const float factor : {0x1p-20F, 0x1p60F}) REQUIRE(Run(set, 1, times(factor), 1, kSize) == expected);
+  const std::vector<float> tiny = times(0x1p-40F);
+  const Matrix iterated = Iterate(tiny.data(), kSize);
+  const std::vector<float> result = Run(set, 1, tiny, 1, kSize);
+  for (size_t i = 0; i < result.size(); ++i) REQUIRE_NEAR(static_cast<double>(result[i]), iterated[i], 1e-6);
 }
 
 // One after the other, with fewer, larger and again the first matrices, and after a rest.
@@ -128,9 +145,13 @@ TEST(RunsLeaveNothingBehind) {
   const auto run = [&](int64_t count, int64_t size) {
     const std::vector<float> matrices = RandomMatrices(count, size);
     std::vector<float> result(matrices.size());
-    orthogonalizer.Run({matrices.data(), count, size}, kIteration, {result.data(), count, size});
+    orthogonalizer.Run({matrices.data(), count, size}, kMuonIteration, {result.data(), count, size});
     REQUIRE(result == Run(set, 2, matrices, count, size));
   };
+  run(3, 19);
+  std::vector<float> nans(3 * 19 * 19, std::numeric_limits<float>::quiet_NaN());
+  orthogonalizer.Run({nans.data(), 3, 19}, kMuonIteration, {nans.data(), 3, 19});
+  for (const float value : nans) REQUIRE(std::isnan(value));
   run(3, 19);
   run(1, 19);
   run(2, 70);

@@ -61,7 +61,7 @@ void CheckAgainstFormulas(const OptimizerOptions& options) {
     state.gradients.flat().copy_(gradient * kSamples);
     state.accumulated = kSamples;
     const torch::Tensor norm = AverageGradients(state);
-    ApplyUpdate(values, state, options, kRate, norm, std::nullopt);
+    ApplyUpdate(values, state, options, kRate, norm, std::nullopt, Orthogonalize);
     UpdateByHand(expected, gradient, options, kRate, step);
     REQUIRE_NEAR(norm.item<double>(), expected.norm, kTolerance);
     REQUIRE_CLOSE(values.flat(), expected.values, kTolerance, 0);
@@ -90,7 +90,7 @@ torch::Tensor GradientAfterClipping(const torch::Tensor& gradient, double larges
   state.gradients.flat().copy_(gradient);
   state.accumulated = 1;
   const torch::Tensor norm = AverageGradients(state);
-  ApplyUpdate(values, state, {.clip_grad_norm = largest}, /*learning_rate=*/0, norm, std::nullopt);
+  ApplyUpdate(values, state, {.clip_grad_norm = largest}, /*learning_rate=*/0, norm, std::nullopt, Orthogonalize);
   return state.first.flat() * 10;
 }
 
@@ -110,7 +110,7 @@ TEST(FlaggedUpdatesChangeNothing) {
     state.gradients.flat().fill_(std::nan(""));
     state.accumulated = 1;
     const torch::Tensor norm = AverageGradients(state);
-    ApplyUpdate(values, state, {.rule = rule, .weight_decay = 0.1, .clip_grad_norm = 1}, 0.1, norm, torch::ones({}));
+    ApplyUpdate(values, state, {.rule = rule, .weight_decay = 0.1, .clip_grad_norm = 1}, 0.1, norm, torch::ones({}), Orthogonalize);
     REQUIRE_SAME(values.flat(), Numbers(0).to(torch::kFloat32));
     REQUIRE_SAME(state.first.flat(), torch::zeros(kValues));
     REQUIRE_SAME(state.second.flat(), torch::zeros(kValues));

@@ -1,5 +1,6 @@
 /** How the set-up runs its steps, tested with short steps in a copy of the scripts: the real ones take minutes. */
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { copyClone, startModule } from '../support/bootstrap-modules'
 import { linesOf } from '../support/command-line'
 import { testOnPosix } from '../support/needs'
@@ -17,9 +18,9 @@ const SET_UP = `
     needs: () => [],
     fingerprint: () => 'what it is made from',
     outputs: () => [ROOT + '/output'],
-    async run({ tool, killedBefore }) {
-      console.log(killedBefore ? 'runs after a kill' : 'runs')
-      await tool({ command: process.execPath, args: ['--eval', args[0]], onLine: (line) => console.log('tool: ' + line) })
+    async run({ tool, warning }) {
+      console.log('runs')
+      await tool({ command: process.execPath, args: ['--eval', args[0]], onLine: (line) => (line.includes('warning:') ? warning() : console.log('tool: ' + line)) })
     },
   }
   try {
@@ -81,6 +82,15 @@ test('a step runs when needed, and not again while its output exists', async () 
   expect(readFileSync(path('output'), 'utf8')).toBe('made')
 })
 
+test('warnings are counted, and their log is named', async () => {
+  const warns = (times: number) => `${MAKES}; console.log('a.cc:1: warning: unused\\n'.repeat(${times}))`
+  const end = async (times: number) => linesOf((await setUp(warns(times)).ended).stderr).at(-1)
+  const log = join('.cache', 'logs', 'step.log')
+  expect(await end(2)).toMatch(new RegExp(`: done with 2 warnings, which are in ${log}, after `))
+  rmSync(path('output'))
+  expect(await end(1)).toContain(`: done with 1 warning, which is in ${log}, after `)
+})
+
 test('a failing tool ends the set-up: its last lines, its log and advice are shown, no stack', async () => {
   const { stdout, stderr, code } = await setUp(FAILS).ended
   expect(code).toBe(1)
@@ -127,7 +137,7 @@ testWithSignals('two at once: the second waits, and does the work of the first w
   const second = setUp(MAKES)
   await second.line(new RegExp(`^set-up: another set-up is running \\(pid ${first.pid}, making something\\), waiting$`))
   await first.kill()
-  expect(await second.ended).toMatchObject({ code: 0, stdout: 'runs after a kill\nready\n' })
+  expect(await second.ended).toMatchObject({ code: 0, stdout: 'runs\nready\n' })
   // An orphan would keep writing into the folders of the next set-up.
   expect(await watcher.ended).toMatchObject({ code: 0, stdout: 'waiting\nthe tool is gone\n' })
 })
@@ -161,7 +171,7 @@ describe.each([
     expect(outcome).toMatchObject({ code, signal: null })
     expect(linesOf(stderr).at(-1)).toBe(`Set-up interrupted by ${name}. Run the same command again: it goes on where this one stopped.`)
     expect(await watcher.ended).toMatchObject({ code: 0, stdout: 'waiting\nthe tool is gone\n' })
-    expect(await setUp(MAKES).ended).toMatchObject({ code: 0, stdout: 'runs after a kill\nready\n' })
+    expect(await setUp(MAKES).ended).toMatchObject({ code: 0, stdout: 'runs\nready\n' })
   })
 
   testWithSignals('ends the waiting for another set-up', async () => {

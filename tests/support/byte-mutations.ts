@@ -40,8 +40,10 @@ export function severalOf(mutation: fc.Arbitrary<Mutation>): fc.Arbitrary<Mutati
 }
 
 /**
- * How many mutants a test makes: a tenth of `all`, and all of them in `npm run test:mutations`. Each run of the tests draws others.
+ * How a test asserts its property over so many mutants: over all of them, from this seed, where MUTATIONS_SEED is set, as `npm run test:mutations`
+ * does; otherwise over a tenth, others in each run.
  */
-export function mutants(all: number): number {
-  return process.env['ALL_MUTANTS'] === '1' ? all : all / 10
+export function mutants(all: number): { numRuns: number; seed?: number } {
+  const seed = process.env['MUTATIONS_SEED']
+  return seed === undefined ? { numRuns: Math.ceil(all / 10) } : { numRuns: all, seed: Number(seed) }
 }

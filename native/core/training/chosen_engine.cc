@@ -36,7 +36,7 @@ void ChosenEngine::LimitLibtorch(EngineKind next) {
   if (threads == 1) ReleaseThreadPool();  // They spin for a while after their last work.
 }
 
-Engine& ChosenEngine::ForNextBatch() {
+Engine& ChosenEngine::Current() {
   const bool is_hooked = model_.hooks().Any();
   LimitLibtorch(is_hooked ? EngineKind::kTorch : kind());
   if (is_hooked || !fused_) return torch_;
@@ -44,12 +44,12 @@ Engine& ChosenEngine::ForNextBatch() {
 }
 
 torch::Tensor ChosenEngine::Logits(const Sequences& images, const std::shared_ptr<StopSignal>& stop) {
-  return ForNextBatch().Logits(images, stop);
+  return Current().Logits(images, stop);
 }
 
 BatchSums ChosenEngine::Accumulate(const Batch& batch, const LossOptions& options, const std::shared_ptr<StopSignal>& stop) {
   CheckTraining();
-  return ForNextBatch().Accumulate(batch, options, stop);
+  return Current().Accumulate(batch, options, stop);
 }
 
 void ChosenEngine::UseGradients(const FlatTensors& gradients) {

@@ -18,8 +18,9 @@ enum class EngineOption { kAuto, kTorch, kFused };
 // What computes on a device. Throws ERR_INVALID_OPTION where kFused is asked for but cannot compute.
 EngineKind ResolveEngine(EngineOption option, Precision precision, torch::Device device);
 
-// The engine of a model for as long as it stays on its device: one of both kinds for each batch. nn::RNN runs the batches that a forward
-// hook looks at, because hooks see its tensors, and everything else is the resolved engine's. Belongs to the computing thread.
+// The engine of a model for as long as it stays on its device: one of both kinds for each batch, and for the update that follows it.
+// nn::RNN runs the batches that a forward hook looks at, because hooks see its tensors, and all others are the resolved engine's. Belongs
+// to the computing thread.
 //
 // While the fused engine computes, libtorch has one thread only: its own ones would spin and take the cores from those of the engine.
 class ChosenEngine : public Engine {
@@ -32,7 +33,7 @@ class ChosenEngine : public Engine {
   // Throws as CheckTraining does.
   BatchSums Accumulate(const Batch& batch, const LossOptions& options, const std::shared_ptr<StopSignal>& stop) override;
   void UseGradients(const FlatTensors& gradients) override;
-  torch::Tensor Orthogonalize(const torch::Tensor& matrices) override { return ForNextBatch().Orthogonalize(matrices); }
+  torch::Tensor Orthogonalize(const torch::Tensor& matrices) override { return Current().Orthogonalize(matrices); }
 
   // For work that libtorch does beside the engines: gives it all threads. The next batch takes them back where it needs them.
   void LendThreadsToLibtorch() { LimitLibtorch(EngineKind::kTorch); }
@@ -46,8 +47,8 @@ class ChosenEngine : public Engine {
   void Rest();
 
  private:
-  // Which one runs the next batch. Also gives libtorch its number of threads.
-  Engine& ForNextBatch();
+  // The one for what comes now. Also gives libtorch its number of threads.
+  Engine& Current();
   void LimitLibtorch(EngineKind next);
 
   ImageRnn& model_;  // Outlives the engine: both belong to one ModelSession.

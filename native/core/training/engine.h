@@ -37,7 +37,7 @@ class Engine {
   virtual BatchSums Accumulate(const Batch& batch, const LossOptions& options, const std::shared_ptr<StopSignal>& stop) = 0;
   // Sets the buffer that Accumulate adds to. It must stay alive until the next call.
   virtual void UseGradients(const FlatTensors& gradients) = 0;
-  // See Orthogonalizer in muon.h. By libtorch, unless an engine is faster.
+  // See OrthogonalizeFunction in muon.h. By libtorch, unless an engine is faster.
   virtual torch::Tensor Orthogonalize(const torch::Tensor& matrices) { return torch_rnn_mnist::Orthogonalize(matrices); }
 };
 

@@ -100,7 +100,8 @@ torch::Tensor FusedEngine::Orthogonalize(const torch::Tensor& matrices) {
   torch::Tensor result = torch::empty_like(from);
   const int64_t count = from.size(0);
   const int64_t size = from.size(1);
-  network_.Orthogonalize({from.const_data_ptr<float>(), count, size}, kMuonIteration, {result.mutable_data_ptr<float>(), count, size});
+  network_.Orthogonalize({from.const_data_ptr<float>(), count, size}, fused::kMuonIteration,
+                         {result.mutable_data_ptr<float>(), count, size});
   return result;
 }
 

@@ -4,6 +4,8 @@
 
 #include <cmath>
 
+#include "native/fused/newton_schulz.h"
+
 namespace torch_rnn_mnist {
 namespace {
 
@@ -30,17 +32,17 @@ MuonParts SplitForMuon(const FlatTensors& tensors) {
 
 at::Tensor Orthogonalize(const at::Tensor& matrices) {
   at::Tensor x =
-      matrices / at::linalg_vector_norm(matrices, 2, at::IntArrayRef{-2, -1}, /*keepdim=*/true).clamp_min(kMuonIteration.epsilon);
-  for (int step = 0; step < kMuonIteration.steps; ++step) {
+      matrices / at::linalg_vector_norm(matrices, 2, at::IntArrayRef{-2, -1}, /*keepdim=*/true).clamp_min(fused::kMuonIteration.eps);
+  for (int step = 0; step < fused::kMuonIteration.ns_steps; ++step) {
     const at::Tensor gram = x.bmm(x.transpose(1, 2));
-    const at::Tensor polynomial = at::baddbmm(gram, gram, gram, /*beta=*/kMuonIteration.b, /*alpha=*/kMuonIteration.c);
-    x = at::baddbmm(x, polynomial, x, /*beta=*/kMuonIteration.a, /*alpha=*/1);
+    const at::Tensor polynomial = at::baddbmm(gram, gram, gram, /*beta=*/fused::kMuonIteration.b, /*alpha=*/fused::kMuonIteration.c);
+    x = at::baddbmm(x, polynomial, x, /*beta=*/fused::kMuonIteration.a, /*alpha=*/1);
   }
   return x;
 }
 
 void ApplyMuon(const at::Tensor& values, const at::Tensor& gradients, const at::Tensor& momentum, const MuonOptions& options,
-               double learning_rate, const std::optional<at::Tensor>& found_inf, const Orthogonalizer& orthogonalize) {
+               double learning_rate, const std::optional<at::Tensor>& found_inf, const OrthogonalizeFunction& orthogonalize) {
   const at::Tensor mean = momentum.lerp(gradients, 1 - options.momentum);
   const at::Tensor direction = orthogonalize(gradients.lerp(mean, options.momentum));
   const double step = learning_rate * kRmsOfAdamW * std::sqrt(static_cast<double>(values.size(-1)));

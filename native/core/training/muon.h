@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "native/core/model/flat_tensors.h"
-#include "native/fused/newton_schulz.h"
 
 namespace torch_rnn_mnist {
 
@@ -28,18 +27,14 @@ struct MuonParts {
 };
 MuonParts SplitForMuon(const FlatTensors& tensors);
 
-// The iteration of torch.optim.Muon. It brings the singular values that are not tiny to about 1 (some 0.7 to 1.2), not to 1 exactly, which
-// is quicker and as good.
-inline constexpr fused::NewtonSchulz kMuonIteration{.a = 3.4445, .b = -4.7750, .c = 2.0315, .steps = 5, .epsilon = 1e-7};
-
-// An orthogonal matrix near to each one of [N, H, H], by kMuonIteration. PyTorch computes it in bfloat16, this in float32.
-using Orthogonalizer = std::function<at::Tensor(const at::Tensor& matrices)>;
+// An orthogonal matrix near to each one of [N, H, H], by fused::kMuonIteration. PyTorch computes it in bfloat16, this in float32.
+using OrthogonalizeFunction = std::function<at::Tensor(const at::Tensor& matrices)>;
 // By libtorch.
 at::Tensor Orthogonalize(const at::Tensor& matrices);
 
 // One step, with Nesterov's momentum. The rate is scaled as by adjust_lr_fn="match_rms_adamw" (Liu et al., 2025, "Muon is scalable for LLM
 // training"), so that rate and weight decay mean as much as with AdamW. `found_inf`: as in ApplyUpdate.
 void ApplyMuon(const at::Tensor& values, const at::Tensor& gradients, const at::Tensor& momentum, const MuonOptions& options,
-               double learning_rate, const std::optional<at::Tensor>& found_inf, const Orthogonalizer& orthogonalize);
+               double learning_rate, const std::optional<at::Tensor>& found_inf, const OrthogonalizeFunction& orthogonalize);
 
 }  // namespace torch_rnn_mnist

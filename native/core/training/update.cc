@@ -24,7 +24,7 @@ at::Tensor AverageGradients(TrainingState& state) {
 }
 
 void ApplyUpdate(FlatTensors& values, TrainingState& state, const OptimizerOptions& options, double learning_rate, const at::Tensor& norm,
-                 const std::optional<at::Tensor>& found_inf, const Orthogonalizer& orthogonalize) {
+                 const std::optional<at::Tensor>& found_inf, const OrthogonalizeFunction& orthogonalize) {
   const at::Tensor& gradients = state.gradients.flat();
   // By a tensor, so that a GPU is not waited for.
   if (options.clip_grad_norm > 0) gradients.mul_((options.clip_grad_norm / (norm + kClipEpsilon)).clamp_max(1));

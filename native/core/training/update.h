@@ -35,6 +35,6 @@ at::Tensor AverageGradients(TrainingState& state);
 // raises libtorch's count of changes to the values.
 // `found_inf`: float32 on the device; nothing is changed there where it is 1. None is the same as 0. `orthogonalize`: Muon's.
 void ApplyUpdate(FlatTensors& values, TrainingState& state, const OptimizerOptions& options, double learning_rate, const at::Tensor& norm,
-                 const std::optional<at::Tensor>& found_inf, const Orthogonalizer& orthogonalize = Orthogonalize);
+                 const std::optional<at::Tensor>& found_inf, const OrthogonalizeFunction& orthogonalize);
 
 }  // namespace torch_rnn_mnist

@@ -54,7 +54,7 @@ void Group::Add(const BatchSums& batch) {
   ++batches;
 }
 
-Updater::Updater(FlatTensors& values, const OptimizerOptions& options, FiniteCheck check, Orthogonalizer orthogonalize)
+Updater::Updater(FlatTensors& values, const OptimizerOptions& options, FiniteCheck check, OrthogonalizeFunction orthogonalize)
     : values_(values), options_(options), orthogonalize_(std::move(orthogonalize)), state_(values), checked_(values.flat().device()) {
   if (options.ema_decay) average_.emplace(values);
   const torch::Device device = values.flat().device();

@@ -36,7 +36,7 @@ void RequireFiniteLoss(double loss, int64_t index);
 class Updater {
  public:
   // Starts with moments, counts and sums of zero. `values`: the network's, which must outlive this object. `orthogonalize`: Muon's.
-  Updater(FlatTensors& values, const OptimizerOptions& options, FiniteCheck check, Orthogonalizer orthogonalize);
+  Updater(FlatTensors& values, const OptimizerOptions& options, FiniteCheck check, OrthogonalizeFunction orthogonalize);
 
   // Goes on with the state as it is and other options. An average that begins takes the parameters as they are now; where one ends, the
   // network gets the parameters.
@@ -88,7 +88,7 @@ class Updater {
 
   FlatTensors& values_;
   OptimizerOptions options_;
-  const Orthogonalizer orthogonalize_;
+  const OrthogonalizeFunction orthogonalize_;
   TrainingState state_;
   std::optional<ParameterAverage> average_;
   torch::Tensor norm_;

@@ -5,7 +5,7 @@ import { text } from 'node:stream/consumers'
 import { BenchError } from '../bench-error.mjs'
 import { Responder, start, startResponder } from '../processes.mjs'
 import { msPerStep } from '../train-steps.mjs'
-import { measurePeak } from './peak.mjs'
+import { measureLoop } from './peak.mjs'
 
 const FOLDER = join(import.meta.dirname, '..')
 export const ADDON_LOOP = join(FOLDER, 'addon-loop.mjs')
@@ -86,7 +86,7 @@ function fusedEngine(programs, options, threads, instructionSet, blankPrefix) {
 
 /** @returns {Contestant} */
 function peakOf(instructionSet, threads) {
-  const measure = () => measurePeak(instructionSet, threads)
+  const measure = () => measureLoop(instructionSet, threads)
   return { name: `FMA peak, ${instructionSet}`, kind: 'peak', threads, instructionSet, warmUp: measure, measure }
 }
 
@@ -94,10 +94,10 @@ function peakOf(instructionSet, threads) {
 const LOOPS = { loads: 'the same with the loads of a tile', bf16: 'bf16 products, float32 sums' }
 
 /** @returns {Contestant[]} */
-function loopsOf(instructionSet, threads, peakSets) {
-  const names = Object.keys(LOOPS).filter((name) => peakSets.includes(`${instructionSet}-${name}`))
+function loopsOf(instructionSet, threads, loops) {
+  const names = Object.keys(LOOPS).filter((name) => loops.includes(`${instructionSet}-${name}`))
   return names.map((name) => {
-    const measure = () => measurePeak(`${instructionSet}-${name}`, threads)
+    const measure = () => measureLoop(`${instructionSet}-${name}`, threads)
     return { name: `${LOOPS[name]}, ${instructionSet}`, kind: 'loop', threads, instructionSet, warmUp: measure, measure }
   })
 }
@@ -146,19 +146,19 @@ function peerContestant(peer, { steps }, threads) {
  *
  * @param {Programs} programs
  * @param {{ engines: string[], blankPrefix: string[], threads: number[], peer: { name: string, command: string }[], steps: number, batchSize: number }} options
- * @param {{ python: string | undefined, instructionSets: string[], peakSets: string[] }} machine - `peakSets`: as from peakInstructionSets.
+ * @param {{ python: string | undefined, instructionSets: string[], loops: string[] }} machine - `loops`: as from peakLoops.
  * @returns {Contestant[]}
  */
-export function contestantsOf(programs, options, { python, instructionSets, peakSets }) {
+export function contestantsOf(programs, options, { python, instructionSets, loops }) {
   const most = Math.max(...options.threads)
   return options.threads.flatMap((threads) => {
     const torches = options.engines.includes('torch') ? [torchEngine(programs, options, threads)] : []
     const fused = instructionSets.flatMap((set) => [
-      ...(peakSets.includes(set) ? [peakOf(set, threads), ...loopsOf(set, threads, peakSets)] : []),
+      ...(loops.includes(set) ? [peakOf(set, threads), ...loopsOf(set, threads, loops)] : []),
       ...options.blankPrefix.map((prefix) => fusedEngine(programs, options, threads, set, prefix === 'on')),
     ])
     // The fastest one, which the other programs are compared with.
-    const best = peakSets.length > 0 && !instructionSets.includes(peakSets[0]) ? [peakOf(peakSets[0], threads)] : []
+    const best = loops.length > 0 && !instructionSets.includes(loops[0]) ? [peakOf(loops[0], threads)] : []
     const peers = threads === most ? options.peer.map((peer) => peerContestant(peer, options, threads)) : []
     return [...(python === undefined ? [] : [pytorch(programs, options, python, threads)]), ...torches, ...fused, ...best, ...peers]
   })

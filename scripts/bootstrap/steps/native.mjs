@@ -1,6 +1,7 @@
 /** Builds the C++ parts: the addon with its loader, by cmake-js, and the C++ tests, by CMake alone. */
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { basename, join } from 'node:path'
+import { buildIn } from '../build-folder.mjs'
 import { ADDON_FILES, BUILD, CACHE, FAULTS_ADDON, LIBTORCH_CONTENTS, PLATFORM, ROOT } from '../places.mjs'
 import { filesBelow, hashFiles } from '../stamps.mjs'
 import { buildEnvironment, buildGenerator } from './build-tools.mjs'
@@ -10,12 +11,13 @@ import { libtorchFolder } from './libtorch.mjs'
 const TOOLS = ['compiler']
 /** The npm packages that the addon is built with. Others are no reason to build it anew. */
 const PACKAGES = ['cmake-js', 'node-addon-api', 'node-api-headers'].map((name) => join(ROOT, 'node_modules', name, 'package.json'))
-const CONFIGURATIONS = join(CACHE, 'configurations')
 const ADVICE =
   'If the message does not help, run `rm -rf build .cache/native-tests*` and the same command again: that builds from the start.'
 
 /** Warnings fail the builds of the tests with another compiler or a sanitizer, and any test's own. */
-const WARNING_ADVICE = 'If your compiler is newer than the project and warns without reason, CXXFLAGS=-Wno-<name of the warning> helps.'
+const WARNING_ADVICE =
+  'If your compiler is newer than the project and warns without reason, CXXFLAGS=-Wno-<name of the warning> helps. Keep it set: with another ' +
+  'value all is built anew.'
 
 /** Whether warnings fail the addon's build. Users of a clone may have a compiler that the project has never seen: they get the addon. */
 const ADDON_WARNINGS_FAIL = !['', 'false', undefined].includes(process.env.CI)
@@ -26,7 +28,7 @@ const VARIABLES = [
   'LIBTORCH_BYPASS_VERSION_CHECK',
 ]
 
-/** What a build folder is configured with. Another configuration needs a new folder: CMake keeps what it has found once. */
+/** What a build folder is configured with. */
 function configuration() {
   const variables = VARIABLES.map((name) => `${name}=${process.env[name] ?? ''}`)
   return [PLATFORM, libtorchFolder(), LIBTORCH_CONTENTS.version, ...variables].join('\n')
@@ -44,33 +46,20 @@ function sources(folders) {
   return [join(ROOT, 'CMakeLists.txt'), ...found]
 }
 
-/**
- * Removes a build folder that cannot be continued: one of another configuration, or one in which a build was killed. Only Ninja then knows
- * which files are half-written; and without its build.ninja, not even CMake came to its end.
- */
-function prepareFolder(name, folder, killedBefore, configured = configuration()) {
-  const file = join(CONFIGURATIONS, name)
-  const wanted = `${configured}\n${buildGenerator() ?? ''}`
-  const isTorn = killedBefore && !existsSync(join(folder, 'build.ninja'))
-  if (isTorn || readIfThere(file) !== wanted) rmSync(folder, { recursive: true, force: true })
-  mkdirSync(CONFIGURATIONS, { recursive: true })
-  writeFileSync(file, wanted)
+/** Builds in a folder, of which this is the name in the records. */
+function buildInFolder(name, folder, signal, build, configured = configuration()) {
+  return buildIn(folder, join(CACHE, 'configurations', name), `${configured}\n${buildGenerator() ?? ''}`, signal, build)
 }
 
-function readIfThere(file) {
-  try {
-    return readFileSync(file, 'utf8')
-  } catch (error) {
-    if (error.code === 'ENOENT') return undefined
-    throw error
-  }
-}
+/** Ninja would do so by itself, make would not. */
+const PARALLEL = ['--parallel', String(availableParallelism())]
 
-/** Shows "[3/14]" of Ninja or "[ 21%]" of make. */
-function showCounter(detail) {
+/** Shows "[3/14]" of Ninja or "[ 21%]" of make, and counts the compiler's warnings. */
+function showCounter({ detail, warning }) {
   return (line) => {
     const counter = /^\[ *\d+(?:\/\d+|%)\]/.exec(line)
     if (counter !== null) detail(counter[0])
+    if (/\bwarning( C\d+)?:/.test(line)) warning()
   }
 }
 
@@ -82,15 +71,15 @@ function showCounter(detail) {
  * @param {string[]} options - Of CMake, without -D.
  * @param {string[]} target - Of cmake-js: what to build, if not everything.
  */
-async function buildWithNodeApi({ tool, detail }, folder, options, target = []) {
+async function buildWithNodeApi(work, folder, options, target = []) {
   const cmakeJs = join(ROOT, 'node_modules', 'cmake-js', 'bin', 'cmake-js')
   const chosen = buildGenerator()
   const definitions = [`LIBTORCH=${libtorchFolder()}`, ...options].map((option) => `--CD${option}`)
-  await tool({
+  await work.tool({
     command: process.execPath,
-    args: [cmakeJs, 'build', ...definitions, '-O', folder, ...target, ...(chosen === undefined ? [] : ['-G', chosen])],
+    args: [cmakeJs, 'build', ...definitions, '-O', folder, ...PARALLEL, ...target, ...(chosen === undefined ? [] : ['-G', chosen])],
     env: buildEnvironment(),
-    onLine: showCounter(detail),
+    onLine: showCounter(work),
   })
 }
 
@@ -103,9 +92,10 @@ async function buildWithNodeApi({ tool, detail }, folder, options, target = []) 
  * @param {string[]} folders - With the sources.
  * @param {string[]} outputs - Absolute paths.
  * @param {string} target
+ * @param {string[]} earlier - The targets of the steps before this one, which had their turn: built as well where the folder is new.
  * @returns {import('../set-up.mjs').Step}
  */
-function addonStep(name, title, folders, outputs, target) {
+function addonStep(name, title, folders, outputs, target, earlier) {
   return {
     name,
     title,
@@ -114,13 +104,15 @@ function addonStep(name, title, folders, outputs, target) {
     fingerprint: () => `${addonConfiguration()}\n${hashFiles(ROOT, [...sources(folders), ...PACKAGES])}`,
     outputs: () => outputs,
     async run(work) {
-      prepareFolder('addon', BUILD, work.killedBefore, addonConfiguration())
-      await buildWithNodeApi(work, BUILD, ADDON_OPTIONS, ['--target', target])
+      const build = async (isNew) => {
+        for (const each of isNew ? [...earlier, target] : [target]) await buildWithNodeApi(work, BUILD, ADDON_OPTIONS, ['--target', each])
+      }
+      await buildInFolder('addon', BUILD, work.signal, build, addonConfiguration())
     },
   }
 }
 
-export const addon = addonStep('addon', 'building the native addon', ['native', 'cmake'], ADDON_FILES, 'addon')
+export const addon = addonStep('addon', 'building the native addon', ['native', 'cmake'], ADDON_FILES, 'addon', [])
 
 /** Made of the addon's objects, so it is built after that. */
 export const faultsAddon = addonStep(
@@ -129,14 +121,30 @@ export const faultsAddon = addonStep(
   ['native', 'cmake', 'tests/addon/faults'],
   [FAULTS_ADDON],
   'faults',
+  ['addon'],
 )
 
 /** What the C++ tests are made from. */
-const TEST_SOURCES = ['native', 'cmake', 'tests/native', 'tests/fixtures', 'scripts/bench/peak']
+const TEST_SOURCES = ['native', 'cmake', 'tests/native', 'tests/fixtures']
+/** What is built with them where all is built. */
+const ALL_SOURCES = [...TEST_SOURCES, 'tests/addon/faults', 'scripts/bench/peak']
 
 /** The file in which CTest finds the tests of a build folder. */
 function testList(folder) {
   return join(folder, 'tests', 'native', 'CTestTestfile.cmake')
+}
+
+/** Configures and builds by CMake alone. @param {string[]} options - Of CMake, without -D. */
+async function buildByCMake(work, folder, options, build) {
+  const env = buildEnvironment()
+  const chosen = buildGenerator()
+  const definitions = options.map((option) => `-D${option}`)
+  await work.tool({
+    command: 'cmake',
+    args: ['-S', ROOT, '-B', folder, ...definitions, ...(chosen === undefined ? [] : ['-G', chosen])],
+    env,
+  })
+  await work.tool({ command: 'cmake', args: ['--build', folder, ...build], env, onLine: showCounter(work) })
 }
 
 /**
@@ -155,16 +163,11 @@ function nativeTestsStep(name, title, options, needs = TOOLS) {
     folder,
     advice: `${ADVICE} ${WARNING_ADVICE}`,
     needs: () => needs,
-    fingerprint: () => `${configuration()}\n${options}\n${hashFiles(ROOT, sources(TEST_SOURCES))}`,
+    fingerprint: () => `${configuration()}\n${options}\n${hashFiles(ROOT, sources(ALL_SOURCES))}`,
     outputs: () => [testList(folder)],
-    async run({ tool, detail, killedBefore }) {
-      prepareFolder(name, folder, killedBefore)
-      const chosen = buildGenerator()
-      const own = ['-DTORCH_RNN_MNIST_ADDON=OFF', '-DTORCH_RNN_MNIST_TESTS=ON', '-DTORCH_RNN_MNIST_WERROR=ON']
-      const all = [...own, `-DLIBTORCH=${libtorchFolder()}`, ...options]
-      const env = buildEnvironment()
-      await tool({ command: 'cmake', args: ['-S', ROOT, '-B', folder, ...all, ...(chosen === undefined ? [] : ['-G', chosen])], env })
-      await tool({ command: 'cmake', args: ['--build', folder, '--parallel'], env, onLine: showCounter(detail) })
+    async run(work) {
+      const own = ['TORCH_RNN_MNIST_ADDON=OFF', 'TORCH_RNN_MNIST_TESTS=ON', 'TORCH_RNN_MNIST_WERROR=ON', `LIBTORCH=${libtorchFolder()}`]
+      await buildInFolder(name, folder, work.signal, () => buildByCMake(work, folder, [...own, ...options], PARALLEL))
     },
   }
 }
@@ -177,6 +180,7 @@ export const nativeTests = {
     TEST_SOURCES,
     [join(BUILD, 'tests', 'native', 'check_test_cases.cmake')], // One of the files that only this target makes.
     'native_tests',
+    ['addon', 'faults'],
   ),
   folder: BUILD,
   advice: `${ADVICE} ${WARNING_ADVICE}`,
@@ -186,11 +190,7 @@ export const nativeTests = {
 export const clangTests = nativeTestsStep(
   'native-tests-clang',
   'building the addon and the C++ tests with Clang',
-  [
-    '-DCMAKE_CXX_COMPILER=clang++',
-    '-DTORCH_RNN_MNIST_ADDON=ON',
-    `-DCMAKE_JS_INC=${join(ROOT, 'node_modules', 'node-api-headers', 'include')}`,
-  ],
+  ['CMAKE_CXX_COMPILER=clang++', 'TORCH_RNN_MNIST_ADDON=ON', `CMAKE_JS_INC=${join(ROOT, 'node_modules', 'node-api-headers', 'include')}`],
   ['clang'],
 )
 
@@ -209,25 +209,24 @@ export const addressBuild = {
   addon: join(ADDRESS_FOLDER, 'Release'),
   advice: `${ADVICE} ${WARNING_ADVICE}`,
   needs: () => TOOLS,
-  fingerprint: () => `${configuration()}\n${ADDRESS_OPTIONS}\n${hashFiles(ROOT, [...sources(TEST_SOURCES), ...PACKAGES])}`,
+  fingerprint: () => `${configuration()}\n${ADDRESS_OPTIONS}\n${hashFiles(ROOT, [...sources(ALL_SOURCES), ...PACKAGES])}`,
   outputs: () => [testList(ADDRESS_FOLDER), ...ADDON_FILES.map((file) => join(ADDRESS_FOLDER, 'Release', basename(file)))],
   async run(work) {
-    prepareFolder(this.name, ADDRESS_FOLDER, work.killedBefore)
-    await buildWithNodeApi(work, ADDRESS_FOLDER, ADDRESS_OPTIONS)
+    await buildInFolder(this.name, ADDRESS_FOLDER, work.signal, () => buildWithNodeApi(work, ADDRESS_FOLDER, ADDRESS_OPTIONS))
   },
 }
 
 /** Without libtorch, whose threads ThreadSanitizer does not understand: only the tests of what is plain C++. */
 export const threadTests = nativeTestsStep('native-tests-thread', 'building the C++ tests with ThreadSanitizer', [
-  '-DTORCH_RNN_MNIST_SANITIZE=thread',
-  '-DTORCH_RNN_MNIST_TORCH=OFF',
+  'TORCH_RNN_MNIST_SANITIZE=thread',
+  'TORCH_RNN_MNIST_TORCH=OFF',
 ])
 
 /** The same tests for ARM64, where libtorch is another one. CTest runs them in an emulator, as the toolchain file says. */
 export const arm64Tests = nativeTestsStep(
   'native-tests-arm64',
   'building the C++ tests for ARM64',
-  [`-DCMAKE_TOOLCHAIN_FILE=${join(ROOT, 'tests', 'native', 'aarch64-linux-gnu.cmake')}`, '-DTORCH_RNN_MNIST_TORCH=OFF'],
+  [`CMAKE_TOOLCHAIN_FILE=${join(ROOT, 'tests', 'native', 'aarch64-linux-gnu.cmake')}`, 'TORCH_RNN_MNIST_TORCH=OFF'],
   ['ARM64 compiler', 'ARM64 emulator'],
 )
 
@@ -248,16 +247,8 @@ export const fmaPeak = {
   outputs() {
     return [this.program]
   },
-  async run({ tool, killedBefore }) {
-    prepareFolder(this.name, PEAK_FOLDER, killedBefore)
-    const chosen = buildGenerator()
-    const options = ['TORCH_RNN_MNIST_ADDON=OFF', 'TORCH_RNN_MNIST_TORCH=OFF', 'TORCH_RNN_MNIST_TESTS=ON'].map((option) => `-D${option}`)
-    const env = buildEnvironment()
-    await tool({
-      command: 'cmake',
-      args: ['-S', ROOT, '-B', PEAK_FOLDER, ...options, ...(chosen === undefined ? [] : ['-G', chosen])],
-      env,
-    })
-    await tool({ command: 'cmake', args: ['--build', PEAK_FOLDER, '--target', 'fma_peak'], env })
+  async run(work) {
+    const options = ['TORCH_RNN_MNIST_ADDON=OFF', 'TORCH_RNN_MNIST_TORCH=OFF', 'TORCH_RNN_MNIST_TESTS=ON']
+    await buildInFolder(this.name, PEAK_FOLDER, work.signal, () => buildByCMake(work, PEAK_FOLDER, options, ['--target', 'fma_peak']))
   },
 }
