@@ -92,8 +92,7 @@ async function runStep(step, stamps, signal) {
     progress.end(`done${describeWarnings(warnings, log)}`)
   } catch (error) {
     progress.end(signal.aborted ? 'interrupted' : 'failed')
-    signal.throwIfAborted() // The half-done step keeps its stamp "running".
-    stamps.forget(step.name)
+    signal.throwIfAborted()
     if (!(error instanceof SetUpError)) throw error
     throw new SetUpError(`The step "${step.title}" failed: ${error.message}\n  ${step.advice}`)
   }

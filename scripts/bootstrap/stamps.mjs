@@ -1,8 +1,7 @@
 /**
  * Remembers what each step was made from, so that it is skipped while that is unchanged.
  *
- * A step's stamp says "running" while it runs, and is completed only when its outputs exist. If the step is killed, its stamp matches
- * nothing, and the step runs again.
+ * A step has no stamp while it runs, and gets one only when its outputs exist. If the step fails or is killed, it runs again.
  *
  * tsc and CMake have stamps as well, although they know by themselves what is stale: tsc writes every file of dist/ anew, which another
  * program may be loading at that moment, and both would have to be started, under the lock, before each training.
@@ -66,24 +65,19 @@ export class Stamps {
   /** Whether the step was completed from these inputs, and its outputs are there with the size they had then. */
   isCurrent(step, fingerprint) {
     const stamp = this.#read(step)
-    if (stamp?.state !== 'done' || stamp.fingerprint !== fingerprint) return false
+    if (stamp?.fingerprint !== fingerprint) return false
     return Object.entries(stamp.outputs).every(([file, size]) => statSync(join(this.#root, file), { throwIfNoEntry: false })?.size === size)
   }
 
-  /** Marks the step as running. */
+  /** Removes the stamp, because the step is about to change its outputs. */
   begin(step) {
-    this.#write(step, { state: 'running' })
+    rmSync(this.#file(step), { force: true })
   }
 
   /** Marks the step as completed. @param {string[]} outputs - Absolute paths; each must exist. */
   finish(step, fingerprint, outputs) {
     const sizes = Object.fromEntries(outputs.map((file) => [relative(this.#root, file), statSync(file).size]))
-    this.#write(step, { state: 'done', fingerprint, outputs: sizes })
-  }
-
-  /** Forgets the step, which failed in an orderly way. */
-  forget(step) {
-    rmSync(this.#file(step), { force: true })
+    this.#write(step, { fingerprint, outputs: sizes })
   }
 
   #file(step) {

@@ -1,4 +1,4 @@
-/** Builds the C++ parts: the addon with its loader, by cmake-js, and the C++ tests, by CMake alone. */
+/** Builds the C++ parts: the addon with its loader and the C++ tests by cmake-js; the tests in other variants by CMake alone. */
 import { availableParallelism } from 'node:os'
 import { basename, join } from 'node:path'
 import { buildIn } from '../build-folder.mjs'
@@ -54,8 +54,14 @@ function buildInFolder(name, folder, signal, build, configured = configuration()
 /** Ninja would do so by itself, make would not. */
 const PARALLEL = ['--parallel', String(availableParallelism())]
 
+/** The generator, on the command line of CMake and of cmake-js. */
+function generatorArguments() {
+  const generator = buildGenerator()
+  return generator === undefined ? [] : ['-G', generator]
+}
+
 /** Shows "[3/14]" of Ninja or "[ 21%]" of make, and counts the compiler's warnings. */
-function showCounter({ detail, warning }) {
+function followBuild({ detail, warning }) {
   return (line) => {
     const counter = /^\[ *\d+(?:\/\d+|%)\]/.exec(line)
     if (counter !== null) detail(counter[0])
@@ -73,13 +79,12 @@ function showCounter({ detail, warning }) {
  */
 async function buildWithNodeApi(work, folder, options, target = []) {
   const cmakeJs = join(ROOT, 'node_modules', 'cmake-js', 'bin', 'cmake-js')
-  const chosen = buildGenerator()
   const definitions = [`LIBTORCH=${libtorchFolder()}`, ...options].map((option) => `--CD${option}`)
   await work.tool({
     command: process.execPath,
-    args: [cmakeJs, 'build', ...definitions, '-O', folder, ...PARALLEL, ...target, ...(chosen === undefined ? [] : ['-G', chosen])],
+    args: [cmakeJs, 'build', ...definitions, '-O', folder, ...PARALLEL, ...target, ...generatorArguments()],
     env: buildEnvironment(),
-    onLine: showCounter(work),
+    onLine: followBuild(work),
   })
 }
 
@@ -137,14 +142,13 @@ function testList(folder) {
 /** Configures and builds by CMake alone. @param {string[]} options - Of CMake, without -D. */
 async function buildByCMake(work, folder, options, build) {
   const env = buildEnvironment()
-  const chosen = buildGenerator()
   const definitions = options.map((option) => `-D${option}`)
   await work.tool({
     command: 'cmake',
-    args: ['-S', ROOT, '-B', folder, ...definitions, ...(chosen === undefined ? [] : ['-G', chosen])],
+    args: ['-S', ROOT, '-B', folder, ...definitions, ...generatorArguments()],
     env,
   })
-  await work.tool({ command: 'cmake', args: ['--build', folder, ...build], env, onLine: showCounter(work) })
+  await work.tool({ command: 'cmake', args: ['--build', folder, ...build], env, onLine: followBuild(work) })
 }
 
 /**
